@@ -1,0 +1,36 @@
+"""How the tests run: how many generated examples, which tests are left out, what was missing."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+from support import MISSING
+
+settings.register_profile("default", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("all", settings.get_profile("default"), max_examples=250)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="many generated examples, and the tests marked `big`")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("all" if config.getoption("--all") else "default")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--all"):
+        return
+    big = [item for item in items if item.get_closest_marker("big")]
+    config.hook.pytest_deselected(items=big)
+    items[:] = [item for item in items if item not in big]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lacking = sorted(
+        {
+            report.longrepr[2].partition(MISSING)[2]
+            for report in terminalreporter.stats.get("skipped", [])
+            if isinstance(report.longrepr, tuple) and MISSING in report.longrepr[2]
+        }
+    )
+    for thing in lacking:
+        terminalreporter.write_line(f"TESTS WERE SKIPPED: {thing} is missing on this machine", yellow=True, bold=True)
