@@ -1,0 +1,398 @@
+"""Loading a pack: all that can be checked without parsing its SQL, each error with file and line."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any
+
+from madang.base.errors import MadangError
+from madang.science.standardize.hints import did_you_mean, instead_of, listed
+from madang.science.standardize.pack_model import CAPTURE, SQL_TYPES, Column, Entity, Event, Pack, Scalar, Source
+from madang.science.standardize.toml_lines import KeyPath, TomlFile, read_toml
+
+SHIPPED = Path(__file__).parent / "packs"
+
+ENCODINGS = ("utf-8", "cp949", "utf-16", "latin-1")
+DOMAINS = ("Condition", "Drug", "Procedure", "Measurement", "Observation", "Device", "Specimen")
+ENTITY_TABLES = (
+    "person", "observation_period", "death", "visit_occurrence", "visit_detail", "location", "care_site", "provider",
+    "payer_plan_period", "note", "episode",
+)  # fmt: skip
+"""The tables that entities fill. Events fill the tables of the domains and COST; eras and CDM_SOURCE are computed."""
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "text": (str,),
+    "a whole number": (int,),
+    "true or false": (bool,),
+    "a table": (dict,),
+    "a list of texts": (list,),
+}
+
+
+class _Table:
+    """One table of pack.toml, read key by key; what is left at the end is an unknown key."""
+
+    def __init__(self, file: TomlFile, path: KeyPath) -> None:
+        value: Any = file.data
+        for part in path:
+            value = value.get(part, {})
+        self.file, self.path = file, path
+        if not isinstance(value, dict):
+            raise self.error("pack.wrong_type", f"{_name(path)} has to be a table.")
+        self.values: dict[str, Any] = value
+        self.known: list[str] = []
+
+    def error(self, code: str, message: str, hint: str = "", key: str | None = None) -> MadangError:
+        """An error at a key of this table."""
+        return self.file.error(code, self.path if key is None else (*self.path, key), message, hint)
+
+    def take(self, key: str, kind: str, default: Any = None, among: Sequence[str] = (), required: bool = False) -> Any:
+        """The value of `key`, of a kind of `_KINDS`, and one of `among` if any are given."""
+        self.known.append(key)
+        if key not in self.values:
+            if required:
+                raise self.error("pack.missing_key", f"{_name(self.path)} lacks the key {key} ({kind}).")
+            return default
+        value = self.values[key]
+        right = isinstance(value, _KINDS[kind]) and not (kind == "a whole number" and isinstance(value, bool))
+        if kind == "a list of texts":
+            right = right and all(isinstance(item, str) for item in value)
+        if not right:
+            raise self.error("pack.wrong_type", f"{_name((*self.path, key))} has to be {kind}.", key=key)
+        if among and value not in among:
+            hint = instead_of(value, among)
+            raise self.error("pack.unknown_value", f'{_name((*self.path, key))} cannot be "{value}".', hint, key)
+        return tuple(value) if kind == "a list of texts" else value
+
+    def finish(self) -> None:
+        """Refuse keys that nobody took."""
+        for key in self.values:
+            if key not in self.known:
+                hint = instead_of(key, self.known)
+                raise self.error("pack.unknown_key", f"{_name(self.path)} has no key {key}.", hint, key)
+
+    def children(self, key: str, required: bool = False) -> dict[str, "_Table"]:
+        """The tables within the table `key`."""
+        return {
+            name: _Table(self.file, (*self.path, key, name))
+            for name in self.take(key, "a table", {}, required=required)
+        }
+
+    def whole_number(self, key: str, default: int | None, least: int, most: int) -> int | None:
+        """A whole number between two bounds."""
+        value: int | None = self.take(key, "a whole number", default)
+        if value is not None and not least <= value <= most:
+            message = f"{_name((*self.path, key))} is {value}, but has to be from {least} to {most}."
+            raise self.error("pack.out_of_range", message, key=key)
+        return value
+
+
+def _name(path: KeyPath) -> str:
+    """How a table or key is called in messages."""
+    return ".".join(str(part) for part in path) or "pack.toml"
+
+
+def pack_folders(folders: Sequence[Path] = ()) -> dict[str, Path]:
+    """All packs that can be named: those shipped, then those in `folders`; of equal names the first."""
+    found: dict[str, Path] = {}
+    for root in (SHIPPED, *folders):
+        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            if (folder / "pack.toml").is_file():
+                found.setdefault(folder.name, folder)
+    return found
+
+
+def load_pack(path_or_name: str | Path, folders: Sequence[Path] = ()) -> Pack:
+    """The pack of a name (first those shipped, then those in `folders`), or the pack in a folder.
+
+    Errors: `pack.not_found`, and `pack.*` with file and line for whatever is wrong in pack.toml.
+    """
+    known = pack_folders(folders)
+    if str(path_or_name) in known:
+        return _read(known[str(path_or_name)])
+    path = Path(path_or_name)
+    if path.is_dir():
+        return _read(path.resolve())
+    raise MadangError(
+        "pack.not_found",
+        f'There is no pack "{path_or_name}".',
+        f"{instead_of(str(path_or_name), known)} A pack can also be given as the folder of its pack.toml.".strip(),
+    )
+
+
+def pack_hash(folder: Path) -> str:
+    """SHA-256 over the relative names and the bytes of all files of a pack, hidden ones aside, in order of name."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*"), key=lambda p: p.relative_to(folder).as_posix()):
+        name = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in name.parts):
+            digest.update(f"{name.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _read(folder: Path) -> Pack:
+    file = read_toml(folder / "pack.toml", f"{folder.name}/pack.toml")
+    top = _Table(file, ())
+    name = top.take("name", "text", required=True)
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        message = f'The name "{name}" has to be small letters and digits, with hyphens between.'
+        raise top.error("pack.bad_name", message, key="name")
+    version = top.take("version", "text", required=True)
+    license_ = top.take("license", "text", required=True)
+    title = _texts(top, "title")
+    parameters = _scalars(top, "parameters")
+    cdm_source = _scalars(top, "cdm_source", required=True)
+    sources = {key: _source(table) for key, table in top.children("sources", required=True).items()}
+    entities = {key: _entity(table, folder) for key, table in top.children("entities").items()}
+    events = {key: _event(table, folder) for key, table in top.children("events").items()}
+    top.finish()
+    _check_names(top, sources, entities)
+    _check_files(folder, entities, events)
+    return Pack(
+        name=name,
+        version=version,
+        license=license_,
+        title=MappingProxyType(title or {"en": name}),
+        folder=folder,
+        parameters=MappingProxyType(parameters),
+        cdm_source=MappingProxyType(cdm_source),
+        sources=MappingProxyType(sources),
+        entities=MappingProxyType(entities),
+        events=MappingProxyType(events),
+        sha256=pack_hash(folder),
+        lines=MappingProxyType(file.lines),
+    )
+
+
+def _texts(top: _Table, key: str) -> dict[str, str]:
+    """A text by language, as `{ en = "...", ko = "..." }`."""
+    top.known.append(key)
+    if key not in top.values:
+        return {}
+    table = _Table(top.file, (*top.path, key))
+    texts = {language: table.take(language, "text", "") for language in ("en", "ko")}
+    table.finish()
+    return {language: text for language, text in texts.items() if text}
+
+
+def _scalars(top: _Table, key: str, required: bool = False) -> dict[str, Scalar]:
+    """A table of single values."""
+    values = top.take(key, "a table", {}, required=required)
+    table = _Table(top.file, (*top.path, key))
+    for name, value in values.items():
+        if not isinstance(value, str | int | float | bool | date):
+            message = f"{_name((*table.path, name))} has to be a single value: text, number, true or false, or date."
+            raise table.error("pack.wrong_type", message, key=name)
+    return dict(values)
+
+
+def _source(table: _Table) -> Source:
+    name = str(table.path[-1])
+    format_ = table.take("format", "text", "csv", among=("csv", "tsv", "ndjson"))
+    columns = {key: _column(child, format_) for key, child in table.children("columns", required=True).items()}
+    source = Source(
+        name=name,
+        files=table.take("files", "a list of texts", required=True),
+        columns=MappingProxyType(columns),
+        format=format_,
+        encoding=table.take("encoding", "text", "utf-8", among=ENCODINGS),
+        delimiter=table.take("delimiter", "text", "\t" if format_ == "tsv" else ","),
+        quoted_newlines=table.take("quoted_newlines", "true or false", False),
+        kind=table.take("kind", "text", "snapshot", among=("snapshot", "delta")),
+        key=table.take("key", "a list of texts", ()),
+        operation=table.take("operation", "text"),
+        withdraw=table.take("withdraw", "a list of texts", ()),
+        period=table.take("period", "text"),
+        within=table.take("within", "true or false", False),
+        optional=table.take("optional", "true or false", False),
+        extra_columns=table.take("extra_columns", "text", "refuse", among=("refuse", "ignore")),
+    )
+    table.finish()
+    _check_source(table, source)
+    return source
+
+
+def _check_source(table: _Table, source: Source) -> None:
+    """What has to hold between the keys of one source."""
+
+    def refuse(key: str, message: str, hint: str = "") -> MadangError:
+        return table.error("pack.contradiction", f"{_name((*table.path, key))}: {message}", hint, key)
+
+    if not source.files:
+        raise refuse("files", "at least one file has to be named.")
+    for pattern in source.files:
+        if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts or "\\" in pattern:
+            raise refuse("files", f'"{pattern}" has to lie within the source folder, with / between folders.')
+        for word in CAPTURE.findall(pattern):
+            if not word.isidentifier():
+                raise refuse("files", f'"{{{word}}}" in "{pattern}" has to be a word.')
+    if not source.columns:
+        raise refuse("columns", "at least one column has to be declared.")
+    if len(source.delimiter) != 1 or source.delimiter in '"\r\n':
+        raise refuse("delimiter", "it has to be a single character, not a quote or a line break.")
+    for word in source.captures:
+        if word.lower() in {column.lower() for column in source.columns}:
+            raise refuse("files", f'"{{{word}}}" is the name of a column already.')
+    _check_columns(table, source)
+    kept = source.schema
+    for key in source.key:
+        if key not in kept:
+            if key in source.columns:
+                raise refuse("key", f"{key} is a direct identifier, which never leaves the source.")
+            raise refuse("key", f"{key} is not a column of this source.", did_you_mean(key, kept))
+    if source.kind == "delta" and not source.key:
+        raise refuse("kind", "a delta needs a key, by which its rows correct earlier ones.")
+    if source.operation is not None and source.kind != "delta":
+        raise refuse("operation", "only a delta has an operation.", 'Say kind = "delta".')
+    if source.operation is not None and source.operation not in kept:
+        hint = did_you_mean(source.operation, kept)
+        raise refuse("operation", f"{source.operation} is not a column of this source.", hint)
+    if bool(source.withdraw) != (source.operation is not None):
+        key = "withdraw" if source.withdraw else "operation"
+        raise refuse(key, "operation and withdraw go together: the column, and its values that withdraw a row.")
+    if source.period is not None and any(source.period not in CAPTURE.findall(pattern) for pattern in source.files):
+        raise refuse("period", f'every file pattern needs the capture "{{{source.period}}}".')
+    if source.within and source.period is None:
+        raise refuse("within", "it needs a period.")
+
+
+def _check_columns(table: _Table, source: Source) -> None:
+    seen: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    for column in source.columns.values():
+        at = _name((*table.path, "columns", column.name))
+        path = (*table.path, "columns", column.name)
+        if column.name.lower() == "_row":
+            raise table.file.error("pack.bad_name", path, f"{at}: the name _row is kept for the engine.")
+        if column.name.lower() in seen:
+            message = f"{at} and {seen[column.name.lower()]} differ only in case, which SQL does not tell apart."
+            raise table.file.error("pack.contradiction", path, message)
+        seen[column.name.lower()] = column.name
+        label = column.path or column.header or column.name
+        if label in headers:
+            message = f'{at} and {headers[label]} both read "{label}" of the file.'
+            raise table.file.error("pack.contradiction", path, message)
+        headers[label] = column.name
+
+
+def _column(table: _Table, format_: str) -> Column:
+    column = Column(
+        name=str(table.path[-1]),
+        type=table.take("type", "text", required=True, among=tuple(SQL_TYPES)),
+        required=table.take("required", "true or false", False),
+        identifier=table.take("identifier", "text", among=("none", "direct", "pseudonym")),
+        format=table.take("format", "text"),
+        thousands=table.take("thousands", "text"),
+        header=table.take("header", "text"),
+        path=table.take("path", "text"),
+    )
+    table.finish()
+    at = _name(table.path)
+    if column.format is not None and column.type not in ("date", "time", "datetime"):
+        message = f"{at}.format: only a date, time or datetime has a format, and this column is {column.type}."
+        raise table.error("pack.contradiction", message, key="format")
+    if column.thousands is not None and column.type not in ("integer", "number"):
+        message = f"{at}.thousands: only an integer or number has it, and this column is {column.type}."
+        raise table.error("pack.contradiction", message, key="thousands")
+    if column.thousands is not None and len(column.thousands) != 1:
+        raise table.error("pack.contradiction", f"{at}.thousands has to be a single character.", key="thousands")
+    if column.path is not None and format_ != "ndjson":
+        message = f"{at}.path: only an ndjson source has paths."
+        raise table.error("pack.contradiction", message, 'Use header for the name in a csv or tsv file.', "path")
+    if column.header is not None and format_ == "ndjson":
+        message = f"{at}.header: an ndjson source has no header."
+        raise table.error("pack.contradiction", message, "Use path.", "header")
+    if column.identifier == "pseudonym" and column.type != "text":
+        message = f"{at}: a pseudonym is text, and this column is {column.type}."
+        raise table.error("pack.contradiction", message, 'Say type = "text".', "type")
+    return column
+
+
+def _entity(table: _Table, folder: Path) -> Entity:
+    name = str(table.path[-1])
+    cdm_table = table.take("table", "text", name)
+    if cdm_table not in ENTITY_TABLES:
+        key = "table" if "table" in table.values else None
+        message = f'{_name(table.path)}: entities do not fill a table "{cdm_table}".'
+        hint = did_you_mean(cdm_table, ENTITY_TABLES) or f"They fill {listed(ENTITY_TABLES)}; say which as table = ...."
+        raise table.error("pack.unknown_table", message, hint, key)
+    path = folder / "entities" / f"{name}.sql"
+    entity = Entity(
+        name=name,
+        table=cdm_table,
+        key=table.take("key", "a list of texts", ()),
+        sql_path=path,
+        sql=_sql(table, path, folder),
+        type_concept_id=table.whole_number("type_concept_id", None, 0, 2**31 - 1),
+    )
+    table.finish()
+    return entity
+
+
+def _event(table: _Table, folder: Path) -> Event:
+    name = str(table.path[-1])
+    path = folder / "events" / f"{name}.sql"
+    event = Event(
+        name=name,
+        domain=table.take("domain", "text", required=True, among=DOMAINS),
+        sql_path=path,
+        sql=_sql(table, path, folder),
+        type_concept_id=table.whole_number("type_concept_id", None, 0, 2**31 - 1),
+        vocabulary=table.take("vocabulary", "text"),
+        fan_out=table.whole_number("fan_out", 8, 1, 1024) or 8,
+        items=table.whole_number("items", 1, 1, 65536) or 1,
+    )
+    table.finish()
+    return event
+
+
+def _sql(table: _Table, path: Path, folder: Path) -> str:
+    """The text of the SELECT of an entity or event."""
+    label = path.relative_to(folder).as_posix()
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except FileNotFoundError:
+        near = did_you_mean(path.name, (other.name for other in path.parent.glob("*.sql")))
+        message = f"{_name(table.path)} needs the file {label}, which is missing."
+        raise table.error("pack.missing_file", message, near) from None
+    except UnicodeDecodeError as error:
+        message = f"{label} is not UTF-8 text (byte {error.start})."
+        raise table.error("pack.unreadable", message, "Save the file as UTF-8.") from None
+    except OSError as error:
+        raise table.error("pack.unreadable", f"{label} cannot be read: {error.strerror}.") from None
+
+
+def _check_names(top: _Table, sources: Mapping[str, Source], entities: Mapping[str, Entity]) -> None:
+    """Sources, entities and their members share the names that SELECTs may use."""
+    taken: dict[str, str] = {}
+    for group, names in (("sources", sources), ("entities", entities)):
+        for name in names:
+            path: KeyPath = (group, name)
+            if not name.isidentifier() or name.startswith("_") or name.lower().endswith("_members"):
+                message = f'"{name}" cannot be a name: a word is needed, not beginning with _ nor ending in _members.'
+                raise top.file.error("pack.bad_name", path, message)
+            if name.lower() in taken:
+                message = f"{_name(path)}: the name is taken by {taken[name.lower()]}."
+                raise top.file.error("pack.contradiction", path, message)
+            taken[name.lower()] = _name(path)
+
+
+def _check_files(folder: Path, entities: Mapping[str, Entity], events: Mapping[str, Event]) -> None:
+    """A SELECT that pack.toml does not name would be silently out of work."""
+    for kind, named in (("entities", entities), ("events", events)):
+        for path in sorted((folder / kind).glob("*.sql")):
+            if path.stem not in named:
+                raise MadangError(
+                    "pack.unused_file",
+                    f"{folder.name}/{kind}/{path.name} is not named in pack.toml.",
+                    f"Add [{kind}.{path.stem}], or remove the file.",
+                )
+
+
+__all__ = [
+    "SHIPPED", "SQL_TYPES", "Column", "Entity", "Event", "Pack", "Scalar", "Source",
+    "load_pack", "pack_folders", "pack_hash",
+]  # fmt: skip

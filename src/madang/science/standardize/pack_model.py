@@ -1,0 +1,186 @@
+"""The pack: a folder that says how the files of one holder become tables of the common data model.
+
+These are its parts as values. `pack.load_pack` reads them; the language is described in docs/packs.md.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from madang.base.errors import MadangError
+from madang.science.standardize.hints import instead_of
+
+Scalar = str | int | float | bool | date
+ColumnType = Literal["text", "integer", "number", "date", "time", "datetime"]
+Identifier = Literal["none", "direct", "pseudonym"]
+
+SQL_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "text": "VARCHAR",
+        "integer": "BIGINT",
+        "number": "DOUBLE",
+        "date": "DATE",
+        "time": "VARCHAR",
+        "datetime": "TIMESTAMP",
+    }
+)
+"""The engine's type of each column type of a pack; `time` is text HH:MM:SS."""
+
+CAPTURE = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a source, as declared."""
+
+    name: str
+    type: ColumnType
+    required: bool = False
+    identifier: Identifier | None = None
+    """None: not said. `none`: said to be no identifier, though it looks like one."""
+    format: str | None = None
+    """strptime format of dates and times; None: ISO 8601."""
+    thousands: str | None = None
+    header: str | None = None
+    """The name in the file, where it differs from `name`."""
+    path: str | None = None
+    """Where the value lies in an NDJSON object, as `a.b[0].c`; None: the key `name`."""
+
+    @property
+    def sql_type(self) -> str:
+        """The engine's type."""
+        return SQL_TYPES[self.type]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one kind, which a SELECT sees as one table."""
+
+    name: str
+    files: tuple[str, ...]
+    """Patterns relative to the source folder; `{word}` captures text."""
+    columns: Mapping[str, Column]
+    format: Literal["csv", "tsv", "ndjson"] = "csv"
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quoted_newlines: bool = False
+    kind: Literal["snapshot", "delta"] = "snapshot"
+    key: tuple[str, ...] = ()
+    operation: str | None = None
+    withdraw: tuple[str, ...] = ()
+    period: str | None = None
+    within: bool = False
+    optional: bool = False
+    """True: that there is no file is no error."""
+    extra_columns: Literal["refuse", "ignore"] = "refuse"
+    """What to do with columns of a file that the pack does not declare."""
+
+    @property
+    def captures(self) -> tuple[str, ...]:
+        """The words captured from file names; each is a text column."""
+        return tuple(dict.fromkeys(word for pattern in self.files for word in CAPTURE.findall(pattern)))
+
+    @property
+    def schema(self) -> dict[str, str]:
+        """Column name to engine type, as SELECTs see the source: declared columns but direct identifiers, captures."""
+        kept = {c.name: c.sql_type for c in self.columns.values() if c.identifier != "direct"}
+        return kept | dict.fromkeys(self.captures, "VARCHAR")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """Rows of one CDM table that later SELECTs may join: persons, visits, providers."""
+
+    name: str
+    table: str
+    key: tuple[str, ...]
+    sql_path: Path
+    sql: str = field(repr=False)
+    type_concept_id: int | None = None
+    """Record type of all rows, unless the SELECT gives it."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to persons; each row goes to the table of its standard concept's domain."""
+
+    name: str
+    domain: str
+    sql_path: Path
+    sql: str = field(repr=False)
+    type_concept_id: int | None = None
+    vocabulary: str | None = None
+    """Vocabulary of all codes, unless the SELECT gives `vocabulary_id`."""
+    fan_out: int = 8
+    items: int = 1
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A mapping pack as loaded; `sha256` is over the names and bytes of all its files."""
+
+    name: str
+    version: str
+    license: str
+    title: Mapping[str, str]
+    folder: Path
+    parameters: Mapping[str, Scalar]
+    cdm_source: Mapping[str, Scalar]
+    sources: Mapping[str, Source]
+    entities: Mapping[str, Entity]
+    events: Mapping[str, Event]
+    sha256: str
+    lines: Mapping[tuple[str | int, ...], int] = field(repr=False, compare=False, default_factory=dict)
+    """Line in pack.toml of each key path, for errors found later."""
+
+    @property
+    def maps(self) -> tuple[Path, ...]:
+        """The holder's own source-to-concept maps, by name."""
+        return tuple(sorted(self.folder.glob("maps/*.csv")))
+
+    @property
+    def cases(self) -> tuple[Path, ...]:
+        """Files of given and expected rows, by name."""
+        return tuple(sorted(self.folder.glob("cases/*.toml")))
+
+    def line(self, *path: str) -> int:
+        """The line of a key of pack.toml, or of its nearest enclosing table."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def with_parameters(self, values: Mapping[str, str | Scalar]) -> "Pack":
+        """This pack with other parameter values; text is read as the type of the default.
+
+        Errors: `pack.unknown_parameter`, `pack.bad_parameter`.
+        """
+        merged = dict(self.parameters)
+        for name, value in values.items():
+            if name not in merged:
+                raise MadangError(
+                    "pack.unknown_parameter",
+                    f'The pack {self.name} has no parameter "{name}".',
+                    instead_of(name, merged) or "It declares no parameters.",
+                )
+            merged[name] = _as_type_of(merged[name], value, name)
+        return replace(self, parameters=MappingProxyType(merged))
+
+
+def _as_type_of(default: Scalar, value: Scalar, name: str) -> Scalar:
+    """`value` in the type of `default`."""
+    kind = type(default)
+    if type(value) is kind:
+        return value
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[str(value).lower()]
+        return kind.fromisoformat(str(value)) if isinstance(default, date) else kind(str(value))  # type: ignore[attr-defined, return-value, call-arg]  # kind is one of Scalar
+    except (ValueError, KeyError, AttributeError):
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a date like 2023-12-31")
+        raise MadangError(
+            "pack.bad_parameter", f'The parameter "{name}" is {value!r}, but it has to be {wanted}.'
+        ) from None
