@@ -1,5 +1,7 @@
 """The one error shape of the house."""
 
+from madang.base.translate import _
+
 
 class MadangError(Exception):
     """Something that the person asked for cannot be done.
@@ -22,4 +24,8 @@ class Cancelled(MadangError):
     """Work was stopped on request; nothing was committed."""
 
     def __init__(self) -> None:
-        super().__init__("cancelled", "Stopped on request.", "Nothing was committed; run the same command to start again.")
+        super().__init__(
+            "cancelled",
+            _("Stopped on request."),
+            _("Nothing was committed; run the same command to start again."),
+        )

@@ -25,3 +25,10 @@ def language() -> str:
 def _(text: str) -> str:
     """`text` in the reader's language."""
     return _catalog(language()).gettext(text)
+
+
+def translate_libraries() -> None:
+    """Have our catalogs also translate the texts of libraries that use gettext (Typer's `Usage`, `Options`, ...)."""
+    os.environ["LANGUAGE"] = language()
+    gettext.bindtextdomain("madang", str(CATALOGS))
+    gettext.textdomain("madang")

@@ -1,0 +1,86 @@
+"""Keeps src/madang/locale/ko in step with the source; called by script/translations."""
+
+import io
+import re
+import sys
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+SOURCE = Path(__file__).parent.parent / "src/madang"
+KOREAN = SOURCE / "locale/ko/LC_MESSAGES/madang.po"
+
+# What Typer shows on its own; it looks these up in our catalog (madang.base.translate.translate_libraries).
+TYPER_TEXTS = ["Arguments", "Options", "Commands", "Usage:", "Show this message and exit."]
+
+
+def template() -> Catalog:
+    """All texts of the source, in the order of files."""
+    catalog = Catalog()
+    for name, _line, text, comments, _context in extract_from_dir(
+        SOURCE, [("**.py", "python")], keywords={"_": None}, comment_tags=("Translators:",)
+    ):
+        catalog.add(text, locations=[(f"src/madang/{name}", 0)], auto_comments=comments)
+    for text in TYPER_TEXTS:
+        catalog.add(text, auto_comments=["shown by Typer"])
+    return catalog
+
+
+def read(path: Path) -> Catalog:
+    """A catalog from its file."""
+    with path.open("rb") as lines:
+        return read_po(lines, locale="ko")
+
+
+def written(catalog: Catalog) -> bytes:
+    """A catalog as its file is written: without line numbers and dates, which would change with every edit."""
+    out = io.BytesIO()
+    write_po(out, catalog, width=0, ignore_obsolete=True, include_lineno=False, omit_header=True, sort_output=True)
+    return HEADER + out.getvalue()
+
+
+HEADER = b"""# Korean texts of Madang.
+msgid ""
+msgstr ""
+"Language: ko\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Plural-Forms: nplurals=1; plural=0;\\n"
+
+"""
+
+
+def update() -> None:
+    """Rewrite the Korean catalog from the source, keeping what is translated."""
+    catalog = read(KOREAN) if KOREAN.exists() else Catalog(locale="ko")
+    catalog.update(template(), no_fuzzy_matching=True)
+    KOREAN.write_bytes(written(catalog))
+
+
+def mistakes() -> list[str]:
+    """What is wrong with the Korean catalog, one sentence each."""
+    wanted = {message.id for message in template() if message.id}
+    korean = {message.id: message for message in read(KOREAN) if message.id}
+    found = [f"not in the catalog: {text!r}" for text in wanted - korean.keys()]
+    found += [f"no longer in the source: {text!r}" for text in korean.keys() - wanted]
+    for text in wanted & korean.keys():
+        message = korean[text]
+        if not message.string or message.fuzzy:
+            found.append(f"not translated: {text!r}")
+        elif fields(text) != fields(message.string):
+            found.append(f"not the same {{fields}}: {text!r} and {message.string!r}")
+    return sorted(found)
+
+
+def fields(text: str) -> list[str]:
+    """The names in braces, which both languages must have."""
+    return sorted(re.findall(r"\{(\w*)[^{}]*\}", text))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--check"]:
+        wrong = mistakes()
+        print("\n".join(wrong) or "the Korean catalog is complete")
+        sys.exit(bool(wrong))
+    update()
