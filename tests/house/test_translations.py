@@ -4,9 +4,9 @@ import subprocess
 from pathlib import Path
 
 from babel.messages.mofile import read_mo
-from support import ROOT
 
 from madang.base.translate import CATALOGS
+from support import ROOT
 
 
 def test_every_text_is_translated_and_no_translation_is_stale() -> None:
