@@ -1,0 +1,158 @@
+"""The content hash: a sum over rows that depends neither on their order, nor on the files, nor on the engine.
+
+The encoding is written down in docs/lake.md; whoever follows that page gets the same 128 bits. The sum of a table is
+the sum of its files, so files that did not change are never read again. It tells whether two tables hold the same
+rows. It does not protect against somebody who wants two tables to agree: that is what the SHA-256 of files is for.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Words = npt.NDArray[np.uint64]
+
+MASK = (1 << 64) - 1
+LANES = (0x9E3779B97F4A7C15, 0x3C6EF372FE94F82A)
+_BLOCK = 1 << 15  # rows per pass: what fits into the second-level cache
+_NAN = np.uint64(0x7FF8000000000000)
+_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+
+
+@dataclass(frozen=True)
+class Content:
+    """Two sums modulo 2^64; contents add up as tables do by `UNION ALL`."""
+
+    first: int = 0
+    second: int = 0
+
+    def __add__(self, other: "Content") -> "Content":
+        return Content((self.first + other.first) & MASK, (self.second + other.second) & MASK)
+
+    def __str__(self) -> str:
+        return f"{self.first:016x}{self.second:016x}"
+
+    @classmethod
+    def of_text(cls, text: str) -> Self:
+        """The content written as 32 hexadecimal digits."""
+        if len(text) != 32:
+            raise ValueError(f"not a content hash: {text!r}")
+        return cls(int(text[:16], 16), int(text[16:], 16))
+
+    @classmethod
+    def total(cls, contents: Iterable["Content"]) -> "Content":
+        """The content of several files or tables together."""
+        return sum(contents, Content())
+
+
+def content_of_file(path: Path, row_groups: Iterable[int] | None = None) -> Content:
+    """The content of a Parquet file, or of some of its row groups."""
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        groups = range(file.num_row_groups) if row_groups is None else row_groups
+    text = [field.name for field in schema if any(test(field.type) for test in _TEXT)]
+    with pq.ParquetFile(path, read_dictionary=text) as file:
+        return Content.total(content_of_table(file.read_row_group(group, use_threads=False)) for group in groups)
+
+
+def content_of_table(table: pa.Table) -> Content:
+    """The content of an Arrow table of flat columns."""
+    sums = np.zeros(table.num_rows, np.uint64)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        seed = np.uint64(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
+        start = 0
+        for chunk in column.chunks:
+            _add_chunk(sums[start : start + len(chunk)], chunk, seed)
+            start += len(chunk)
+    totals = [0, 0]
+    scratch = np.empty(_BLOCK, np.uint64)
+    for start in range(0, len(sums), _BLOCK):
+        block = sums[start : start + _BLOCK]
+        for lane, constant in enumerate(LANES):
+            mixed = block + np.uint64(constant)
+            _mix(mixed, scratch[: len(mixed)])
+            totals[lane] += int(mixed.sum(dtype=np.uint64))
+    return Content(totals[0] & MASK, totals[1] & MASK)
+
+
+def _mix(words: Words, scratch: Words) -> None:
+    """The finalizer of splitmix64 (Steele, Lea, Flood 2014; public domain), in place."""
+    np.right_shift(words, np.uint64(30), out=scratch)
+    np.bitwise_xor(words, scratch, out=words)
+    np.multiply(words, np.uint64(0xBF58476D1CE4E5B9), out=words)
+    np.right_shift(words, np.uint64(27), out=scratch)
+    np.bitwise_xor(words, scratch, out=words)
+    np.multiply(words, np.uint64(0x94D049BB133111EB), out=words)
+    np.right_shift(words, np.uint64(31), out=scratch)
+    np.bitwise_xor(words, scratch, out=words)
+
+
+def _add_chunk(sums: Words, chunk: pa.Array, seed: np.uint64) -> None:
+    """Add the mixed patterns of one column's values to the sums of their rows; null adds nothing."""
+    if chunk.null_count == len(chunk):
+        return
+    if not pa.types.is_dictionary(chunk.type) and _by_digest(chunk.type):
+        chunk = chunk.dictionary_encode()
+    if pa.types.is_dictionary(chunk.type):
+        mixed = np.append(_digests(chunk.dictionary) + seed, np.uint64(0))
+        _mix(mixed[:-1], np.empty(len(mixed) - 1, np.uint64))
+        places = chunk.indices.fill_null(len(mixed) - 1).to_numpy()
+        sums += mixed[places]
+        return
+    patterns = _patterns(chunk)
+    valid = chunk.is_valid().to_numpy(zero_copy_only=False) if chunk.null_count else None
+    words, scratch = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.uint64)
+    for start in range(0, len(sums), _BLOCK):
+        part = slice(start, min(start + _BLOCK, len(sums)))
+        size = part.stop - start
+        np.add(patterns[part], seed, out=words[:size])
+        _mix(words[:size], scratch[:size])
+        if valid is not None:
+            words[:size] *= valid[part]
+        sums[part] += words[:size]
+
+
+def _by_digest(kind: pa.DataType) -> bool:
+    return any(test(kind) for test in _TEXT) or (pa.types.is_decimal128(kind) and kind.precision > 18)
+
+
+def _digests(values: pa.Array) -> Words:
+    """The first 8 bytes of the SHA-256 of each value's bytes; values are distinct and not null."""
+    if pa.types.is_decimal128(values.type):
+        data = memoryview(values.buffers()[1])
+        ends = [16 * (values.offset + i) for i in range(len(values) + 1)]
+    else:
+        wide = pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type)
+        _, offsets, bytes_ = values.buffers()
+        data = memoryview(bytes_ if bytes_ is not None else b"")
+        all_ends = np.frombuffer(offsets, np.int64 if wide else np.int32)
+        ends = all_ends[values.offset : values.offset + len(values) + 1].tolist()
+    sha256 = hashlib.sha256
+    joined = b"".join([sha256(data[start:end]).digest()[:8] for start, end in itertools.pairwise(ends)])
+    return np.frombuffer(joined, ">u8").astype(np.uint64)
+
+
+def _patterns(chunk: pa.Array) -> Words:
+    """The 64-bit pattern of each value; what stands in the place of nulls does not matter."""
+    kind = chunk.type
+    if pa.types.is_boolean(kind):
+        chunk = chunk.cast(pa.int8())
+    elif pa.types.is_timestamp(kind):
+        chunk = chunk.cast(pa.timestamp("us", kind.tz))
+    elif pa.types.is_float32(kind):
+        chunk = chunk.cast(pa.float64())
+    width = 16 if pa.types.is_decimal128(kind) else chunk.type.bit_width // 8
+    raw = chunk.buffers()[1][chunk.offset * width : (chunk.offset + len(chunk)) * width]
+    if width == 16:
+        return np.frombuffer(raw, np.uint64)[::2]  # precision up to 18: the low word has the whole number
+    if pa.types.is_floating(kind):
+        words = np.frombuffer(raw, np.float64) + 0.0  # -0.0 becomes 0.0
+        return np.where(np.isnan(words), _NAN, words.view(np.uint64))
+    return np.frombuffer(raw, f"i{width}").astype(np.int64, copy=False).view(np.uint64)

@@ -1,0 +1,162 @@
+"""What a manifest says: one immutable JSON document per version of a dataset, and one per restricted companion."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+
+from madang.base.errors import MadangError
+from madang.lake.content import Content
+from madang.lake.schema import Column
+
+FORMAT = 1
+_HEX = re.compile(r"[0-9a-f]{64}")
+_FILE = re.compile(r"[0-9a-f]{32}\.parquet")
+_TABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+_DATASET = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One immutable Parquet file: its name in the table's folder, size, SHA-256 of its bytes, content of its rows."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+    content: Content
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a version: its columns (name, SQL type) and the files in `folder` that hold its rows."""
+
+    name: str
+    schema: tuple[Column, ...]
+    files: tuple[DataFile, ...]
+    folder: Path
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Size on disk."""
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def content(self) -> str:
+        """The content hash: equal for equal rows, whatever their order and files."""
+        return str(Content.total(file.content for file in self.files))
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where the files are."""
+        return [self.folder / file.name for file in self.files]
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """`document` as RFC 8785 canonical JSON; refuses what such JSON cannot say (dates, NaN, integers from 2^53)."""
+    try:
+        return rfc8785.dumps(dict(document))
+    except (rfc8785.CanonicalizationError, UnicodeError) as error:
+        raise MadangError("lake.info", f"This cannot be written into a manifest: {error}.") from None
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 in hex; of a manifest's bytes it is the manifest hash."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def tables_to_json(tables: Iterable[Table]) -> dict[str, Any]:
+    """The `tables` member of a manifest."""
+    return {
+        table.name: {
+            "schema": [list(column) for column in table.schema],
+            "rows": table.rows,
+            "content": table.content,
+            "files": [
+                {
+                    "name": file.name,
+                    "rows": file.rows,
+                    "bytes": file.bytes,
+                    "sha256": file.sha256,
+                    "content": str(file.content),
+                }
+                for file in table.files
+            ],
+        }
+        for table in tables
+    }
+
+
+def tables_from_json(document: Mapping[str, Any], folder: Path) -> dict[str, Table]:
+    """The tables of a manifest whose table folders stand in `folder`; ValueError if anything is out of shape.
+
+    Names are checked here, so that a manifest changed by hand can never point outside its dataset.
+    """
+    tables = {}
+    for name, entry in sorted(document.items()):
+        if not _TABLE.fullmatch(name):
+            raise ValueError(f"table name {name!r}")
+        files = []
+        for file in entry["files"]:
+            if not _FILE.fullmatch(file["name"]) or not _HEX.fullmatch(file["sha256"]):
+                raise ValueError(f"file entry of table {name!r}")
+            content = Content.of_text(file["content"])
+            files.append(DataFile(file["name"], int(file["rows"]), int(file["bytes"]), file["sha256"], content))
+        schema = tuple((str(column), str(kind)) for column, kind in entry["schema"])
+        table = Table(name, schema, tuple(files), folder / name)
+        if (table.rows, table.content) != (entry["rows"], entry["content"]):
+            raise ValueError(f"sums of table {name!r}")
+        tables[name] = table
+    return tables
+
+
+def read_document(data: bytes, path: Path) -> dict[str, Any]:
+    """The JSON object in the bytes of the manifest at `path`."""
+    try:
+        document = json.loads(data)
+        if document["format"] != FORMAT:
+            raise MadangError(
+                "lake.format", f"{path} was written by a later program.", "Use at least the version that wrote it."
+            )
+        return dict(document)
+    except (ValueError, KeyError, TypeError):
+        raise damaged(path) from None
+
+
+def damaged(path: Path, why: str = "it is not a manifest") -> MadangError:
+    """The error for a manifest that cannot be used."""
+    return MadangError(
+        "lake.damaged", f"{path} is damaged: {why}.", "`madang datasets verify` says what else is; restore a backup."
+    )
+
+
+def check_dataset_name(name: str) -> str:
+    """`name` if it can name a dataset."""
+    if not _DATASET.fullmatch(name):
+        raise MadangError(
+            "lake.dataset_name",
+            f"{name!r} cannot name a dataset.",
+            "Use small letters, digits, - and _, beginning with a letter or digit, at most 100.",
+        )
+    return name
+
+
+def check_table_name(name: str) -> str:
+    """`name` if it can name a table."""
+    if not _TABLE.fullmatch(name):
+        raise MadangError(
+            "lake.table_name",
+            f"{name!r} cannot name a table.",
+            "Use letters, digits and _, beginning with a letter, at most 100.",
+        )
+    return name
