@@ -35,6 +35,20 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 """The parts of the model, each with its tables."""
 
+DOMAIN_TABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "Condition": "condition_occurrence",
+        "Drug": "drug_exposure",
+        "Procedure": "procedure_occurrence",
+        "Device": "device_exposure",
+        "Measurement": "measurement",
+        "Specimen": "specimen",
+        "Visit": "visit_occurrence",
+        "Observation": "observation",
+    }
+)
+"""The table that records of a domain go to; those of a domain not named here go to `observation`."""
+
 _IDENTIFIER = re.compile(r"_id(_[12])?$")
 
 
