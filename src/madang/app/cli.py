@@ -140,7 +140,7 @@ def _report(error: Exception, arguments: list[str]) -> int:
     where = _written(head + text)
     message = _("This should not have happened: {error}.").format(error=f"{type(error).__name__}: {error}")
     hint = _("The details are in {file}.").format(file=where) if where else text
-    return _say(MadangError("unexpected", message, hint), 1)
+    return _say(MadangError("command.unexpected", message, hint), 1)
 
 
 def _written(text: str) -> Path | None:

@@ -1,0 +1,60 @@
+"""Writes docs/reference from the source; called by script/docs."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ["MADANG_LANG"] = "en"  # before any command module marks its help texts
+sys.path.insert(0, str(Path(__file__).parent))
+
+import docs_commands
+import docs_errors
+import docs_spec
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "docs/reference"
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page with its text."""
+    made = {
+        REFERENCE / "commands.md": docs_commands.page(),
+        REFERENCE / "errors.md": docs_errors.page(ROOT / "src/madang", REFERENCE / "errors.md"),
+    }
+    for name, text in docs_spec.pages(ROOT / "tests/spec").items():
+        made[REFERENCE / "spec" / name] = text
+    return made
+
+
+def mistakes(made: dict[Path, str]) -> list[str]:
+    """What is wrong with the pages on disk, one sentence each."""
+    found = [
+        f"{path.relative_to(ROOT)} is not what the source says; run script/docs"
+        for path, text in made.items()
+        if not path.exists() or path.read_text() != text
+    ]
+    found += [
+        f"{path.relative_to(ROOT)} has no source any more; run script/docs"
+        for path in (REFERENCE / "spec").glob("*.md")
+        if path not in made
+    ]
+    return found + docs_errors.without_meaning(made[REFERENCE / "errors.md"])
+
+
+def write(made: dict[Path, str]) -> None:
+    """Write the pages and remove those that have no source."""
+    for path in (REFERENCE / "spec").glob("*.md"):
+        if path not in made:
+            path.unlink()
+    for path, text in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+if __name__ == "__main__":
+    everything = pages()
+    if "--check" not in sys.argv[1:]:
+        write(everything)
+    wrong = mistakes(everything)
+    print("\n".join(wrong) or "docs/reference is what the source says")
+    sys.exit(bool(wrong))
