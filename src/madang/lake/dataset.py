@@ -95,11 +95,11 @@ class Dataset:
 
     def newest(self) -> int | None:
         """The number of the newest version that was not removed; None if there is none."""
-        return next((n for n in reversed(self.numbers()) if self._load(n)[0]["kind"] != TOMBSTONE), None)
+        return next((n for n in reversed(self.numbers()) if self.load(n)[0]["kind"] != TOMBSTONE), None)
 
     def versions(self) -> list[int]:
         """The numbers of its versions, oldest first, removed ones left out."""
-        return [number for number in self.numbers() if self._load(number)[0]["kind"] != TOMBSTONE]
+        return [number for number in self.numbers() if self.load(number)[0]["kind"] != TOMBSTONE]
 
     def numbers(self) -> list[int]:
         """The numbers of its versions, oldest first, with those that were removed."""
@@ -118,14 +118,14 @@ class Dataset:
                 raise MadangError("lake.no_dataset", f"There is no dataset {self.name!r}.", "`madang datasets` lists.")
         elif not self.manifest_path(number).is_file():
             raise MadangError("lake.no_version", f"Dataset {self.name!r} has no version {number}.")
-        document, hash_ = self._load(number)
+        document, hash_ = self.load(number)
         if document["kind"] == TOMBSTONE:
             raise MadangError("lake.removed", f"Version {number} of {self.name!r} was removed.", document["reason"])
         return Version(self, number, document, hash_)
 
     def tombstones(self) -> list[Mapping[str, Any]]:
         """What is left of removed versions: number, manifest hash, when it was made and removed, and why."""
-        documents = [self._load(number)[0] for number in self.numbers()]
+        documents = [self.load(number)[0] for number in self.numbers()]
         return [document for document in documents if document["kind"] == TOMBSTONE]
 
     def write(self, parent: "Version | None" = None, *, threads: int | None = None) -> "Writer":
@@ -148,7 +148,7 @@ class Dataset:
     def _tables_for_delta(self, number: int) -> tuple[str, Mapping[str, Table] | None]:
         """When version `number` was made and its open tables, None for a removed one."""
         try:
-            document, _ = self._load(number)
+            document, _ = self.load(number)
         except MadangError:
             return "1970-01-01T00:00:00Z", None
         if document["kind"] == TOMBSTONE:
@@ -163,7 +163,7 @@ class Dataset:
         with locked(self.folder / LOCK, exclusive=exclusive, patience=patience, busy=busy):
             yield
 
-    def _load(self, number: int) -> tuple[dict[str, Any], str]:
+    def load(self, number: int) -> tuple[dict[str, Any], str]:
         """The manifest (or tombstone) `number` and the SHA-256 of its bytes."""
         path = self.manifest_path(number)
         with sentences(f"read dataset {self.name!r}"):

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,7 +30,7 @@ _CODES: tuple[tuple[type[duckdb.Error], str, str, str], ...] = (
     (duckdb.InvalidInputException, "engine.value", "A value is not allowed", ""),
     (duckdb.Error, "engine.failed", "The query failed", ""),
 )
-_KIND = re.compile(r"^(?:TransactionContext Error: .*?: )?[A-Z][A-Za-z ]* Error: ")
+_KIND = re.compile(r"^[A-Z][A-Za-z ]* Error: ")
 
 Parameters = Sequence[object] | Mapping[str, object] | None
 
@@ -119,13 +119,19 @@ class Engine:
             row = self._run(sql, params).fetchone()
         return row[0] if row else None
 
-    def batches(self, sql: str, params: Parameters = None, rows: int = ROW_GROUP_ROWS) -> pa.RecordBatchReader:
-        """The result of a SELECT as a stream of batches of about `rows` rows.
+    def batches(self, sql: str, params: Parameters = None, rows: int = ROW_GROUP_ROWS) -> Iterator[pa.RecordBatch]:
+        """The result of a SELECT as a stream of batches of about `rows` rows; at least one, so columns are known.
 
         The stream must be read to its end or dropped before the engine is used again.
         """
         with _sentences():
-            return self._relation(sql, params).to_arrow_reader(rows)
+            reader = self._relation(sql, params).to_arrow_reader(rows)
+            batch = next(reader, None)
+            if batch is None:
+                yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+            while batch is not None:
+                yield batch
+                batch = next(reader, None)
 
     def _run(self, sql: str, params: Parameters) -> duckdb.DuckDBPyConnection:
         return self._connection.execute(sql, params) if params else self._connection.execute(sql)
@@ -210,6 +216,8 @@ class _sentences(contextlib.AbstractContextManager[None]):
             raise Cancelled() from None
         if isinstance(error, duckdb.Error):
             raise _explain(error) from None
+        if isinstance(error, OSError) and _KIND.match(str(error)):  # DuckDB's error seen through an Arrow stream
+            raise Cancelled() if "INTERRUPT" in str(error) else _explain(duckdb.Error(str(error)))
         if isinstance(error, RuntimeError) and "interrupt" in str(error).lower():
             raise Cancelled() from None
 

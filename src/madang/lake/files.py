@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import time
 import uuid
@@ -99,19 +98,14 @@ def put_instead(path: Path, data: bytes, mode: int) -> None:
     sync_folder(path.parent)
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of the bytes of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @contextlib.contextmanager
 def locked(path: Path, *, exclusive: bool, patience: float, busy: MadangError) -> Iterator[None]:
     """Hold a lock on the file `path` (made if needed), shared or exclusive; the kernel frees it if we are killed.
 
     Raises `busy` if others hold it for longer than `patience` seconds.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    with sentences("lock the dataset"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         operation = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
         deadline = time.monotonic() + patience

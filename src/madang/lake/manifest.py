@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import rfc8785
-
 from madang.base.errors import MadangError
 from madang.lake.content import Content
 from madang.lake.schema import Column
@@ -60,14 +58,6 @@ class Table:
     def paths(self) -> list[Path]:
         """Where the files are."""
         return [self.folder / file.name for file in self.files]
-
-
-def canonical(document: Mapping[str, Any]) -> bytes:
-    """`document` as RFC 8785 canonical JSON; refuses what such JSON cannot say (dates, NaN, integers from 2^53)."""
-    try:
-        return rfc8785.dumps(dict(document))
-    except (rfc8785.CanonicalizationError, UnicodeError) as error:
-        raise MadangError("lake.info", f"This cannot be written into a manifest: {error}.") from None
 
 
 def digest(data: bytes) -> str:

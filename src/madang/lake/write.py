@@ -14,15 +14,15 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from madang.base.canonical import canonical_json, sha256_of_file
 from madang.base.errors import MadangError
 from madang.lake.content import Content, content_of_file
 from madang.lake.dataset import VERSIONS, Dataset, Version
-from madang.lake.files import explain, make_folder, put_if_absent, sentences, sha256_of, sync_file, sync_folder
+from madang.lake.files import explain, make_folder, put_if_absent, sentences, sync_file, sync_folder
 from madang.lake.manifest import (
     FORMAT,
     DataFile,
     Table,
-    canonical,
     check_table_name,
     digest,
     tables_to_json,
@@ -69,12 +69,15 @@ class Writer:
 
     Tables and files of `parent` are carried on only where `keep` says so. Without a parent the new version has
     nothing but what is added. Leaving the block without a commit removes the files that were written. While the block
-    is open, nobody can remove files of this dataset.
+    is open, nobody can remove files of this dataset. `alone` says that the caller holds the dataset's exclusive lock.
     """
 
-    def __init__(self, dataset: Dataset, parent: Version | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self, dataset: Dataset, parent: Version | None = None, *, threads: int | None = None, alone: bool = False
+    ) -> None:
         self.dataset = dataset
         self.parent = parent
+        self._alone = alone
         self._threads = threads or os.cpu_count() or 1
         self._stack = contextlib.ExitStack()
         self._written: list[Path] = []
@@ -87,7 +90,8 @@ class Writer:
     def __enter__(self) -> Self:
         with sentences(f"write dataset {self.dataset.name!r}"):
             make_folder(self.dataset.folder / VERSIONS, 0o755)
-            self._stack.enter_context(self.dataset.lock(exclusive=False))
+            if not self._alone:
+                self._stack.enter_context(self.dataset.lock(exclusive=False))
         try:
             if self.parent is not None:
                 self.parent = self.dataset.version(self.parent.number)  # it may have been removed meanwhile
@@ -208,7 +212,7 @@ class Writer:
             "tables": tables_to_json(state.tables(OPEN, self.dataset.folder)),
             "restricted": self._put_companion(state),
         }
-        data = canonical(document)
+        data = canonical_json(document)
         if not put_if_absent(self.dataset.manifest_path(number), data, 0o444):
             return None
         return self.dataset.version(number)
@@ -219,7 +223,7 @@ class Writer:
             return None
         folder = self.dataset.restricted_folder
         tables = tables_to_json(state.tables(RESTRICTED, folder))
-        data = canonical({"format": FORMAT, "dataset": self.dataset.name, "tables": tables})
+        data = canonical_json({"format": FORMAT, "dataset": self.dataset.name, "tables": tables})
         make_folder(folder / VERSIONS, 0o700)
         put_if_absent(folder / VERSIONS / f"{digest(data)}.json", data, 0o400)
         return digest(data)
@@ -236,7 +240,7 @@ class Writer:
         """Make a file last and describe it."""
         os.chmod(path, mode)
         sync_file(path)
-        sha256 = sha256_of(path)
+        sha256 = sha256_of_file(path)
         content = Content.total(future.result() for future in contents)
         return DataFile(path.name, rows, path.stat().st_size, sha256, content)
 

@@ -1,0 +1,87 @@
+"""The home folder of one installation: `$MADANG_HOME`, by default `~/.local/share/madang`."""
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from madang.base.errors import MadangError
+from madang.lake import Lake
+from madang.lake.files import make_folder, put_if_absent, sentences
+
+KEY_BYTES = 32
+_KEY_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_FOLDERS = {"keys": 0o700, "sources": 0o755}
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one installation. Nothing is made before it is needed."""
+
+    path: Path
+
+    @classmethod
+    def find(cls) -> Self:
+        """The home that the environment names: MADANG_HOME, otherwise `~/.local/share/madang`."""
+        named = os.environ.get("MADANG_HOME")
+        if named:
+            return cls(Path(named).expanduser().absolute())
+        return cls(Path.home() / ".local" / "share" / "madang")
+
+    def lake(self) -> Lake:
+        """The lake of this home, with its restricted companions; its folders are made by the first writer."""
+        restricted = self.path / "restricted"
+        self._check_closed(restricted)
+        return Lake(self.path / "lake", restricted)
+
+    def sources(self) -> Path:
+        """Where raw data that Madang makes itself (the synthetic demo) are put."""
+        return self._folder("sources")
+
+    def key(self, name: str) -> bytes:
+        """The secret key of that name: 32 random bytes, made at first use, readable by the owner alone.
+
+        A key is never replaced: what was made with it could not be made again. Two processes that ask at once get the
+        same key.
+        """
+        if not _KEY_NAME.fullmatch(name):
+            raise MadangError("home.key_name", f"{name!r} cannot name a key.", "Use small letters, digits and -.")
+        path = self._folder("keys") / f"{name}.key"
+        with sentences(f"read or make the key {name!r}"):
+            if not path.exists():
+                put_if_absent(path, secrets.token_bytes(KEY_BYTES), 0o600)
+            key = path.read_bytes()
+            open_to_others = path.stat().st_mode & 0o077
+        if len(key) != KEY_BYTES:
+            raise MadangError(
+                "home.key_damaged",
+                f"The key {path} has {len(key)} bytes instead of {KEY_BYTES}.",
+                "Restore it from a backup; a new key would make other pseudonyms.",
+            )
+        if open_to_others:
+            raise MadangError(
+                "home.key_open", f"Others on this machine may read the key {path}.", f"Run `chmod 600 {path}`."
+            )
+        return key
+
+    def _folder(self, name: str) -> Path:
+        """A folder of this home, made if needed."""
+        path = self.path / name
+        with sentences(f"make the folder {path}"):
+            try:
+                make_folder(path, _FOLDERS[name])
+            except (FileExistsError, NotADirectoryError):
+                raise MadangError("home.not_a_folder", f"{path} cannot be a folder: a file is in the way.") from None
+        if _FOLDERS[name] == 0o700:
+            self._check_closed(path)
+        return path
+
+    def _check_closed(self, path: Path) -> None:
+        """Refuse to work with secrets in a folder that others may look into."""
+        with sentences(f"look at the folder {path}"):
+            if path.exists() and path.stat().st_mode & 0o077:
+                raise MadangError(
+                    "home.folder_open", f"Others on this machine may look into {path}.", f"Run `chmod 700 {path}`."
+                )
