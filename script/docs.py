@@ -13,17 +13,33 @@ import docs_spec
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs/reference"
+DECISIONS = ROOT / "docs/decisions"
+
+DECISIONS_HEAD = """# Decisions
+
+Choices that had more than one good answer, and why this one was taken. A decision that turns out wrong is not edited:
+a new one replaces it and both say so. Each record has the form *Context* (what forced a choice), *Decision* (what we
+do), *Consequences* (what it costs and what would change our minds). A test keeps the form.
+
+"""
 
 
 def pages() -> dict[Path, str]:
     """Every generated page with its text."""
     made = {
+        DECISIONS / "README.md": decisions(),
         REFERENCE / "commands.md": docs_commands.page(),
         REFERENCE / "errors.md": docs_errors.page(ROOT / "src/madang", REFERENCE / "errors.md"),
     }
     for name, text in docs_spec.pages(ROOT / "tests/spec").items():
         made[REFERENCE / "spec" / name] = text
     return made
+
+
+def decisions() -> str:
+    """The list of decision records, from their titles."""
+    titles = [(path.name, path.read_text().splitlines()[0]) for path in sorted(DECISIONS.glob("[0-9]*.md"))]
+    return DECISIONS_HEAD + "".join(f"* [{title.lstrip('# ')}]({name})\n" for name, title in titles)
 
 
 def mistakes(made: dict[Path, str]) -> list[str]:
