@@ -4,7 +4,7 @@ Work takes a `Progress` as an argument and knows nothing of terminals. The defau
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from madang.base.errors import Cancelled
@@ -15,6 +15,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._cancelled = threading.Event()
+        self._to_stop: list[Callable[[], None]] = []
 
     @contextmanager
     def step(self, name: str, total: int | None = None, unit: str = "") -> Iterator["Progress"]:
@@ -37,8 +38,20 @@ class Progress:
             raise Cancelled()
 
     def cancel(self) -> None:
-        """Ask the work to stop at its next step."""
+        """Ask the work to stop at its next step, and interrupt what `interruptible` names. Safe in a signal handler."""
         self._cancelled.set()
+        for interrupt in tuple(self._to_stop):
+            interrupt()
+
+    @contextmanager
+    def interruptible(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        """Have `cancel()` call `interrupt` while this is open, for work that cannot check: `engine.cancel`."""
+        self._to_stop.append(interrupt)
+        try:
+            self.check()
+            yield
+        finally:
+            self._to_stop.remove(interrupt)
 
     # What a subclass shows.
     def begin(self, name: str, total: int | None, unit: str) -> None: ...
