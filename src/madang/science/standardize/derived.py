@@ -1,0 +1,148 @@
+"""Tables that are computed from the others: observation periods where the source states none, and eras.
+
+Eras follow the model's convention: records of one person and concept with at most 30 days between them are one era.
+All SELECTs read relations named like the CDM tables, and give the columns of their table in order.
+"""
+
+from madang.lake.engine import Engine
+from madang.science.standardize.entities import table_sql
+
+GAP_DAYS = 30
+
+# What shows that a person was under observation: (table, first date, last date).
+_SPANS = (
+    ("visit_occurrence", "visit_start_date", "visit_end_date"),
+    ("condition_occurrence", "condition_start_date", "condition_start_date"),
+    ("drug_exposure", "drug_exposure_start_date", "drug_exposure_start_date"),
+    ("procedure_occurrence", "procedure_date", "procedure_date"),
+    ("device_exposure", "device_exposure_start_date", "device_exposure_start_date"),
+    ("measurement", "measurement_date", "measurement_date"),
+    ("observation", "observation_date", "observation_date"),
+)
+
+
+def observation_period_sql(extract_date: str | None, type_concept_id: int) -> str:
+    """One period per person from the first record to death, or else to the extract (without one: the last record)."""
+    spans = " UNION ALL ".join(
+        f"SELECT person_id, min({first}) AS first, max({last}) AS last FROM {table} GROUP BY person_id"
+        for table, first, last in _SPANS
+    )
+    end = f"coalesce(d.death_date, {f'DATE {extract_date!r}' if extract_date else 's.last'})"
+    relation = f"""(
+        SELECT row_number() OVER (ORDER BY s.person_id) AS n, s.person_id, s.first, greatest(s.first, {end}) AS until
+        FROM (SELECT person_id, min(first) AS first, max(last) AS last FROM ({spans}) GROUP BY person_id) s
+        LEFT JOIN (SELECT person_id, min(death_date) AS death_date FROM death GROUP BY person_id) d
+        USING (person_id))"""
+    return table_sql(
+        "observation_period",
+        {
+            "observation_period_id": "n",
+            "person_id": "person_id",
+            "observation_period_start_date": "first",
+            "observation_period_end_date": "until",
+            "period_type_concept_id": str(type_concept_id),
+        },
+        relation,
+    )
+
+
+def _islands(spans: str, keys: str, gap: int = GAP_DAYS) -> str:
+    """Merge spans (`keys`, first, last, n) whose next one starts at most `gap` days after; sums n and their days."""
+    return f"""
+        SELECT {keys}, min(first) AS first, max(last) AS last, sum(n)::INTEGER AS n,
+               sum(last - first)::INTEGER AS days
+        FROM (
+            SELECT *, count(*) FILTER (first > reach + {gap}) OVER w AS island
+            FROM (
+                SELECT *, max(last) OVER (PARTITION BY {keys} ORDER BY first, last
+                                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reach
+                FROM ({spans}))
+            WINDOW w AS (PARTITION BY {keys} ORDER BY first, last ROWS UNBOUNDED PRECEDING))
+        GROUP BY {keys}, island"""
+
+
+def condition_era_sql() -> str:
+    """CONDITION_ERA from CONDITION_OCCURRENCE; a condition without an end lasts one day."""
+    spans = """
+        SELECT person_id, condition_concept_id, condition_start_date AS first,
+               greatest(condition_start_date, coalesce(condition_end_date, condition_start_date + 1)) AS last,
+               count(*) AS n
+        FROM condition_occurrence WHERE condition_concept_id <> 0 GROUP BY ALL"""
+    return table_sql(
+        "condition_era",
+        {
+            "condition_era_id": "row_number() OVER (ORDER BY person_id, condition_concept_id, first)",
+            "person_id": "person_id",
+            "condition_concept_id": "condition_concept_id",
+            "condition_era_start_date": "first",
+            "condition_era_end_date": "last",
+            "condition_occurrence_count": "n",
+        },
+        f"({_islands(spans, 'person_id, condition_concept_id')})",
+    )
+
+
+def _ingredients(vocabulary: str) -> str:
+    return f"""(
+        SELECT a.descendant_concept_id AS drug_concept_id, a.ancestor_concept_id AS ingredient
+        FROM {vocabulary}.concept_ancestor a JOIN {vocabulary}.concept c ON c.concept_id = a.ancestor_concept_id
+        WHERE c.concept_class_id = 'Ingredient' AND c.vocabulary_id IN ('RxNorm', 'RxNorm Extension')
+          AND c.standard_concept = 'S'
+          AND a.descendant_concept_id IN (SELECT DISTINCT drug_concept_id FROM drug_exposure))"""
+
+
+def drug_era_sql(vocabulary: str) -> str:
+    """DRUG_ERA from DRUG_EXPOSURE by ingredient; `gap_days` are the days of an era without exposure."""
+    # `last` is the day after the exposure. Exposures that overlap or touch are merged first: no day counts twice.
+    spans = f"""
+        SELECT person_id, ingredient, drug_exposure_start_date AS first, drug_exposure_end_date + 1 AS last,
+               count(*) AS n
+        FROM drug_exposure JOIN {_ingredients(vocabulary)} USING (drug_concept_id) GROUP BY ALL"""
+    exposed = _islands(spans, "person_id, ingredient", gap=0)
+    eras = _islands(exposed, "person_id, ingredient", gap=GAP_DAYS - 1)
+    relation = f"(SELECT *, last - first - days AS gap FROM ({eras}))"
+    return table_sql(
+        "drug_era",
+        {
+            "drug_era_id": "row_number() OVER (ORDER BY person_id, ingredient, first)",
+            "person_id": "person_id",
+            "drug_concept_id": "ingredient",
+            "drug_era_start_date": "first",
+            "drug_era_end_date": "last - 1",
+            "drug_exposure_count": "n",
+            "gap_days": "gap",
+        },
+        relation,
+    )
+
+
+def dose_era_sql(vocabulary: str) -> str:
+    """DOSE_ERA: spans of one ingredient at one daily dose, where strength, quantity and days of supply are known."""
+    spans = f"""
+        SELECT person_id, s.ingredient_concept_id AS ingredient, s.amount_unit_concept_id AS unit,
+               round(e.quantity * s.amount_value / greatest(e.days_supply, 1), 6) AS dose,
+               e.drug_exposure_start_date AS first, e.drug_exposure_end_date AS last, count(*) AS n
+        FROM drug_exposure e JOIN {vocabulary}.drug_strength s USING (drug_concept_id)
+        WHERE s.amount_value > 0 AND s.amount_unit_concept_id IS NOT NULL AND e.quantity > 0 AND e.days_supply > 0
+        GROUP BY ALL"""
+    return table_sql(
+        "dose_era",
+        {
+            "dose_era_id": "row_number() OVER (ORDER BY person_id, ingredient, unit, dose, first)",
+            "person_id": "person_id",
+            "drug_concept_id": "ingredient",
+            "unit_concept_id": "unit",
+            "dose_value": "dose",
+            "dose_era_start_date": "first",
+            "dose_era_end_date": "last",
+        },
+        f"({_islands(spans, 'person_id, ingredient, unit, dose')})",
+    )
+
+
+def derived_sql(vocabulary: str, engine: Engine) -> dict[str, str]:
+    """The SELECT of each era table that this vocabulary allows."""
+    eras = {"condition_era": condition_era_sql(), "drug_era": drug_era_sql(vocabulary)}
+    if engine.value(f"SELECT count(*) FROM {vocabulary}.drug_strength"):
+        eras["dose_era"] = dose_era_sql(vocabulary)
+    return eras

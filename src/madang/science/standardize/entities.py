@@ -1,0 +1,146 @@
+"""Entities: the persons, visits, providers and other rows of which one SELECT makes a CDM row each.
+
+Every entity becomes a temporary table of its name, with its identifier, its CDM columns, what else its SELECT gives,
+and `_row`; grouped ones also a table `<name>_members(_row, id)`. Skipped rows go to `_skipped`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from madang.base.errors import MadangError
+from madang.lake.engine import Engine, quote_name, quote_text
+from madang.science.omop.cdm import TABLES, duckdb_type
+from madang.science.standardize.compiler.outputs import identifier_of
+from madang.science.standardize.compiler.program import Select
+from madang.science.standardize.identify import LINE_BITS, Registered
+
+
+def prepare(engine: Engine) -> None:
+    """Make the tables in which all SELECTs of a run note their skipped rows."""
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE _skipped (selected VARCHAR, _row BIGINT, fate VARCHAR, reason VARCHAR)"
+    )
+
+
+def make_bases(engine: Engine, select: Select, table: str, files: Sequence[Registered]) -> None:
+    """Make `_bases(file, base)`: the base of each file for one SELECT and target table."""
+    values = [(f.number, f.bases[select.name][table]) for f in files if table in f.bases.get(select.name, {})]
+    rows = ", ".join(f"({number}, {base})" for number, base in values) or "(-1, 0)"
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE _bases AS "
+        f"SELECT file::BIGINT AS file, base::BIGINT AS base FROM (VALUES {rows}) AS v(file, base)"
+    )
+
+
+def missing_fields(select: Select) -> list[tuple[str, str]]:
+    """The checks that every SELECT has without saying so: (condition, reason) per required CDM field it gives."""
+    if select.kind == "event":
+        required = ["person_id", "start_date"]
+    else:
+        given = {name for name, _ in select.columns}
+        required = [f.name for f in TABLES[str(select.table)].fields if f.required and f.name in given]
+    return [(f"{quote_name(name)} IS NULL", f"{name} is missing") for name in required]
+
+
+def with_missing(select: Select, sql: str) -> str:
+    """`sql` (columns, `_row`, `_rule`) with the rule number going on for missing required fields."""
+    checks = missing_fields(select)
+    if not checks:
+        return sql
+    whens = " ".join(f"WHEN {check} THEN {len(select.rules) + i}" for i, (check, _) in enumerate(checks))
+    return f"SELECT * REPLACE (coalesce(_rule, CASE {whens} END) AS _rule) FROM ({sql})"
+
+
+def note_skipped(engine: Engine, select: Select, rows: str) -> int:
+    """Note the rows of relation `rows` (`_row`, `_rule`) that a rule takes out; returns how many."""
+    rules = [("rejected" if r.kind == "reject" else "unused", r.reason) for r in select.rules]
+    rules += [("rejected", reason) for _, reason in missing_fields(select)]
+    if not rules:
+        return 0
+    values = ", ".join(f"({i}, '{fate}', {quote_text(reason)})" for i, (fate, reason) in enumerate(rules))
+    before = engine.value("SELECT count(*) FROM _skipped")
+    engine.execute(
+        f"INSERT INTO _skipped SELECT {quote_text(select.name)}, r._row, v.fate, v.reason "
+        f"FROM {rows} r JOIN (VALUES {values}) AS v(rule, fate, reason) ON v.rule = r._rule"
+    )
+    return int(engine.value("SELECT count(*) FROM _skipped")) - int(before)
+
+
+def build(engine: Engine, select: Select, key: Sequence[str], files: Sequence[Registered]) -> None:
+    """Make the table of one entity (and of its members)."""
+    table = str(select.table)
+    identifier = identifier_of(table)
+    made = quote_name(f"_made_{select.name}")
+    make_bases(engine, select, table, files)
+    with_id = (
+        f"SELECT b.base + (r._row & {(1 << LINE_BITS) - 1}) AS {quote_name(identifier)}, r.* "
+        f"FROM (%s) r LEFT JOIN _bases b ON b.file = r._row >> {LINE_BITS}"
+        if identifier
+        else "SELECT r.* FROM (%s) r"
+    )
+    if not select.grouped:
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {with_id % with_missing(select, select.rows_sql)}")
+        note_skipped(engine, select, made)
+        show(engine, select.name)
+    else:
+        groups = with_missing(select, f"SELECT *, NULL::INTEGER AS _rule FROM ({select.groups_sql})")
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {with_id % groups}")
+        show(engine, select.name)
+        _build_members(engine, select, made, identifier)
+    _check_key(engine, select, key)
+
+
+def show(engine: Engine, name: str, condition: str = "TRUE") -> None:
+    """Let later SELECTs see the rows of an entity that no rule took out and that meet `condition`."""
+    engine.execute(
+        f"CREATE OR REPLACE TEMP VIEW {quote_name(name)} AS SELECT * EXCLUDE (_rule) "
+        f"FROM {quote_name(f'_made_{name}')} WHERE _rule IS NULL AND {condition}"
+    )
+
+
+def _build_members(engine: Engine, select: Select, made: str, identifier: str | None) -> None:
+    members, all_members = quote_name(f"{select.name}_members"), quote_name(f"_members_{select.name}")
+    same = " AND ".join(
+        f"m._g{i} IS NOT DISTINCT FROM g.{quote_name(column)}" for i, column in enumerate(select.group_columns)
+    )
+    identified = f"g.{quote_name(identifier)}" if identifier else "NULL::BIGINT"
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE {all_members} AS "
+        f"SELECT m._row, coalesce(m._rule, g._rule) AS _rule, {identified} AS id "
+        f"FROM ({select.members_sql}) m LEFT JOIN {made} g ON m._rule IS NULL AND {same}"
+    )
+    note_skipped(engine, select, all_members)
+    engine.execute(f"CREATE OR REPLACE TEMP VIEW {members} AS SELECT _row, id FROM {all_members} WHERE _rule IS NULL")
+
+
+def _check_key(engine: Engine, select: Select, key: Sequence[str]) -> None:
+    if not key:
+        return
+    keys = ", ".join(quote_name(column) for column in key)
+    twice = engine.rows(f"SELECT {keys} FROM {quote_name(select.name)} GROUP BY ALL HAVING count(*) > 1 LIMIT 1")
+    if twice:
+        raise MadangError(
+            "standardize.entity_key",
+            f"The entity {select.name} has two rows with one key ({', '.join(key)}).",
+            "Group by the key in its SELECT, or declare the key of its source so that duplicates are rejected.",
+        )
+
+
+def table_sql(table: str, given: Mapping[str, str], relation: str) -> str:
+    """SELECT of all fields of a CDM table, in order and type; `given` is an expression per field, others are NULL."""
+    fields = [
+        f"CAST({given.get(f.name, 'NULL')} AS {duckdb_type(f)}) AS {quote_name(f.name)}" for f in TABLES[table].fields
+    ]
+    return f"SELECT {', '.join(fields)} FROM {relation}"
+
+
+def entity_sql(select: Select, type_concept_id: int | None) -> str:
+    """SELECT of the CDM rows of an entity."""
+    table = str(select.table)
+    names = {name for name, _ in select.columns} | {identifier_of(table) or ""}
+    given = {f.name: quote_name(f.name) for f in TABLES[table].fields if f.name in names}
+    for field in TABLES[table].fields:
+        if type_concept_id is not None and field.name.endswith("_type_concept_id") and field.required:
+            given.setdefault(field.name, str(type_concept_id))
+        if field.width and field.name in given:
+            given[field.name] = f"left({given[field.name]}, {field.width})"
+    return table_sql(table, given, quote_name(select.name))

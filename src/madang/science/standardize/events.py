@@ -1,0 +1,299 @@
+"""Events: what happened to persons, mapped, routed to the table of each target's domain, and written.
+
+Codes are mapped once: `_codes` holds every (vocabulary, code) seen so far with its targets, each with the CDM table
+it goes to. One pass over the events per target table then is a hash join and a write.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from madang.base.errors import MadangError
+from madang.lake.engine import Engine, quote_name, quote_text
+from madang.science.omop.mapping import map_codes
+from madang.science.omop.vocabulary import Vocabulary
+from madang.science.standardize.compiler.outputs import EVENT_COLUMNS, identifier_of
+from madang.science.standardize.compiler.program import Select
+from madang.science.standardize.entities import note_skipped, table_sql, with_missing
+from madang.science.standardize.identify import LINE_BITS
+from madang.science.standardize.made import Made
+from madang.science.standardize.pack import Event
+from madang.science.standardize.records import COST, EVENT_TABLES, FIELDS, TABLE_OF_DOMAIN
+
+NOTHING_RECORDED = "the row records nothing"
+UNIT, ROUTE = "UCUM", "Route"
+KRW = 44818598
+
+# (vocabulary expression, code expression) of the codes beside the main one, by the column that makes them needed.
+_SIDES = {
+    "unit": ("unit", quote_text(UNIT), "e.unit"),
+    "value_code": ("valued", "e.value_vocabulary_id", "e.value_code"),
+    "route": ("routed", quote_text(ROUTE), "e.route"),
+}
+_LINE = f"(e._row & {(1 << LINE_BITS) - 1})"
+
+
+@dataclass(frozen=True)
+class Written:
+    """One Parquet file of CDM rows."""
+
+    table: str
+    path: Path
+    rows: int
+
+
+def _table_case(domain: str) -> str:
+    whens = " ".join(f"WHEN {quote_text(name)} THEN {quote_text(table)}" for name, table in TABLE_OF_DOMAIN.items())
+    return f"CASE {domain} {whens} ELSE 'observation' END"
+
+
+class Mapper:
+    """Maps the codes of one run; keeps `_codes` and `_sides` in the engine."""
+
+    def __init__(self, engine: Engine, vocabulary: Vocabulary, maps: str | None) -> None:
+        self.engine = engine
+        self.vocabulary = vocabulary
+        self.maps = maps
+        engine.execute(
+            """
+            CREATE OR REPLACE TEMP TABLE _codes (
+                vocabulary_id VARCHAR, code VARCHAR, valid_from DATE, valid_to DATE, source_concept_id BIGINT,
+                level VARCHAR, k INTEGER, target_concept_id BIGINT, domain_id VARCHAR, value_as_concept_id BIGINT,
+                target_table VARCHAR);
+            CREATE OR REPLACE TEMP TABLE _sides (
+                vocabulary_id VARCHAR, code VARCHAR, source_concept_id BIGINT, target_concept_id BIGINT);
+            CREATE OR REPLACE TEMP TABLE _counts (
+                vocabulary_id VARCHAR, code VARCHAR, code_name VARCHAR, domain VARCHAR, records BIGINT,
+                first_date DATE, last_date DATE)
+            """
+        )
+
+    def learn(self, events: str, columns: frozenset[str], domain: str) -> None:
+        """Count the codes of the event table and map those that were not seen before."""
+        name = "any_value(code_name)" if "code_name" in columns else "NULL"
+        self.engine.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE _counted AS
+            SELECT vocabulary_id, code, {name}::VARCHAR AS code_name, {quote_text(domain)} AS domain,
+                   count(*) AS records, min(start_date) AS first_date, max(start_date) AS last_date
+            FROM {events} WHERE _rule IS NULL AND code IS NOT NULL GROUP BY vocabulary_id, code;
+            INSERT INTO _counts FROM _counted
+            """
+        )
+        wanted = ["SELECT vocabulary_id, code FROM _counted"]
+        for column, (_, vocabulary, code) in _SIDES.items():
+            if column in columns:
+                wanted.append(f"SELECT DISTINCT {vocabulary}, {code} FROM {events} e WHERE {code} IS NOT NULL")
+        self._map(" UNION ALL ".join(wanted))
+
+    def _map(self, wanted: str) -> None:
+        """Map the codes of a SELECT (vocabulary, code) that are not in `_codes` yet."""
+        self.engine.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE codes AS
+            SELECT DISTINCT vocabulary_id, code FROM ({wanted}) AS seen(vocabulary_id, code)
+            WHERE vocabulary_id IS NOT NULL AND code IS NOT NULL
+            EXCEPT SELECT vocabulary_id, code FROM _codes
+            """
+        )
+        if not self.engine.value("SELECT count(*) FROM codes"):
+            return
+        map_codes(self.engine, "codes", self.vocabulary, maps=self.maps)
+        # Two domains may share a table (what has none of its own goes to OBSERVATION), so k is counted per table.
+        self.engine.execute(
+            f"""
+            INSERT INTO _codes
+            WITH placed AS (
+                SELECT *, CASE WHEN target_concept_id <> 0 THEN {_table_case("domain_id")} END AS target_table
+                FROM code_map)
+            SELECT vocabulary_id, code, valid_from, valid_to, source_concept_id, level,
+                   row_number() OVER (PARTITION BY vocabulary_id, code, valid_from, target_table
+                                      ORDER BY domain_id, target_concept_id, value_as_concept_id) - 1,
+                   target_concept_id, domain_id, value_as_concept_id, target_table
+            FROM placed;
+            INSERT INTO _sides
+            SELECT vocabulary_id, code, first(source_concept_id ORDER BY valid_to DESC, k),
+                   first(target_concept_id ORDER BY valid_to DESC, k)
+            FROM _codes SEMI JOIN codes USING (vocabulary_id, code) GROUP BY vocabulary_id, code
+            """
+        )
+
+    def close_lasting(self, made: Made) -> None:
+        """Keep what was counted so far for later versions: it comes from files that will not be read again."""
+        made.put("code_counts", "SELECT * FROM _counts", "codes lasting", restricted=True)
+        self.engine.execute("DELETE FROM _counts")
+
+    def write_source_codes(self, made: Made) -> None:
+        """Write the table `source_codes` over all files, earlier ones too: each code, its use, and what it maps to."""
+        counts = f"({made.sql('code_counts', restricted=True)} UNION ALL FROM _counts)"
+        self._map(f"SELECT vocabulary_id, code FROM {counts}")
+        made.put(
+            "source_codes",
+            f"""
+            WITH used AS (
+                SELECT vocabulary_id, code, min(code_name) AS code_name, min(domain) AS domain,
+                       sum(records)::BIGINT AS records, min(first_date) AS first_date, max(last_date) AS last_date
+                FROM {counts} GROUP BY ALL),
+            answer AS (
+                SELECT vocabulary_id, code, valid_from, level, source_concept_id,
+                       string_agg(target_concept_id::VARCHAR, ',' ORDER BY target_table, k) AS target_concept_ids,
+                       string_agg(DISTINCT target_table, ',' ORDER BY target_table) AS target_tables
+                FROM _codes GROUP BY ALL)
+            SELECT u.vocabulary_id, u.code, u.code_name, u.domain, u.records, NULL::BIGINT AS persons, a.level,
+                   a.source_concept_id, a.target_concept_ids, coalesce(a.target_tables, '') AS target_tables,
+                   u.first_date, u.last_date
+            FROM used u ASOF JOIN answer a
+              ON u.vocabulary_id = a.vocabulary_id AND u.code = a.code AND u.last_date >= a.valid_from
+            ORDER BY u.vocabulary_id, u.code
+            """,
+            "derived",
+        )
+
+
+def write(
+    engine: Engine,
+    mapper: Mapper,
+    select: Select,
+    event: Event,
+    bases: str,
+    new_file: Callable[[str], Path],
+) -> Iterator[Written]:
+    """Write the events of one SELECT, from the source rows its relations show now, to the tables of their domains.
+
+    `bases` is a relation (file, table columns) of the bases of each file; `new_file(table)` gives a path to write to.
+    """
+    columns = frozenset(name for name, _ in select.columns)
+    _materialize(engine, select, event, columns)
+    if select.unnests:
+        _note_by_line(engine, select)
+    else:
+        note_skipped(engine, select, "_events")
+    mapper.learn("_events", columns, event.domain)
+    declared = TABLE_OF_DOMAIN.get(event.domain, "observation")
+    _check_fan_out(engine, select, event)
+    targets = {
+        t
+        for (t,) in engine.rows(
+            "SELECT DISTINCT coalesce(target_table, ?) FROM _codes SEMI JOIN _counted USING (vocabulary_id, code)",
+            [declared],
+        )
+    }
+    if engine.value("SELECT count(*) FROM _events WHERE _rule IS NULL AND code IS NULL"):
+        targets.add(declared)
+    for table in EVENT_TABLES:
+        if table in targets:
+            path = new_file(table)
+            rows = engine.copy_to_parquet(_event_sql(select, event, table, declared, columns, bases), path)
+            yield Written(table, path, rows)
+    if columns & COST.keys():
+        path = new_file("cost")
+        yield Written("cost", path, engine.copy_to_parquet(_cost_sql(event, declared, columns, bases), path))
+
+
+def _materialize(engine: Engine, select: Select, event: Event, columns: frozenset[str]) -> None:
+    given = [quote_name(name) for name in EVENT_COLUMNS if name in columns]
+    if "type_concept_id" not in columns:
+        given.append(f"{event.type_concept_id or 0}::BIGINT AS type_concept_id")
+    if "vocabulary_id" not in columns:
+        given.append(f"{quote_text(event.vocabulary) if event.vocabulary else 'NULL'}::VARCHAR AS vocabulary_id")
+    if "code" not in columns:
+        given.append("NULL::VARCHAR AS code")
+    if "source_value" not in columns:
+        given.append(f"{'code' if 'code' in columns else 'NULL'}::VARCHAR AS source_value")
+    if "item" not in columns:
+        given.append("0::BIGINT AS item")
+    rows = with_missing(select, select.rows_sql)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE _events AS SELECT {', '.join(given)}, _row, _rule FROM ({rows})")
+
+
+def _note_by_line(engine: Engine, select: Select) -> None:
+    """Of a line with several events: it is used if any of them is, and unused if it records none."""
+    line = "SELECT _row, min(_rule) AS _rule FROM _events GROUP BY _row HAVING count(*) FILTER (_rule IS NULL) = 0"
+    note_skipped(engine, select, f"({line})")
+    engine.execute(
+        f"INSERT INTO _skipped SELECT {quote_text(select.name)}, s._row, 'unused', {quote_text(NOTHING_RECORDED)} "
+        f"FROM {quote_name(select.source)} s ANTI JOIN _events e ON e._row = s._row"
+    )
+
+
+def _check_fan_out(engine: Engine, select: Select, event: Event) -> None:
+    worst = engine.rows(
+        "SELECT vocabulary_id, code, target_table, max(k) + 1 AS n FROM _codes "
+        "SEMI JOIN _counted USING (vocabulary_id, code) GROUP BY ALL ORDER BY n DESC LIMIT 1"
+    )
+    if worst and worst[0][3] > event.fan_out:
+        vocabulary, code, table, n = worst[0]
+        raise MadangError(
+            "standardize.fan_out",
+            f"The code {vocabulary} {code} has {n} standard concepts in {table}, "
+            f"but the event {select.name} allows {event.fan_out}.",
+            f"Set fan_out = {n} for it in pack.toml and make the dataset anew.",
+        )
+    most = engine.value("SELECT max(item) + 1 FROM _events")
+    if most is not None and most > event.items:
+        raise MadangError(
+            "standardize.items",
+            f"A source row of the event {select.name} gives {most} events, but items is {event.items}.",
+            f"Set items = {most} for it in pack.toml and make the dataset anew.",
+        )
+
+
+def _padded(columns: frozenset[str], where: str) -> str:
+    """The events with every column of an event; those that the SELECT does not give are constant NULL."""
+    always = {"type_concept_id", "vocabulary_id", "code", "source_value", "item"}
+    nulls = [f"NULL::{kind} AS {quote_name(n)}" for n, kind in EVENT_COLUMNS.items() if n not in columns | always]
+    return f"(SELECT {', '.join(['*', *nulls])} FROM _events WHERE _rule IS NULL{where}) e"
+
+
+def _sides(columns: frozenset[str]) -> str:
+    joins = []
+    for column, (alias, vocabulary, code) in _SIDES.items():
+        if column in columns:
+            joins.append(f"LEFT JOIN _sides {alias} ON {alias}.vocabulary_id = {vocabulary} AND {alias}.code = {code}")
+        else:
+            joins.append(
+                f"CROSS JOIN (SELECT NULL::BIGINT AS target_concept_id, NULL::BIGINT AS source_concept_id) {alias}"
+            )
+    return " ".join(joins)
+
+
+def _event_sql(select: Select, event: Event, table: str, declared: str, columns: frozenset[str], bases: str) -> str:
+    width = event.items * event.fan_out
+    identifier = f"b.{quote_name(table)} + {_LINE} * {width} + e.item * {event.fan_out} + coalesce(t.k, 0)"
+    match = "t.vocabulary_id = e.vocabulary_id AND t.code = e.code AND e.start_date BETWEEN t.valid_from AND t.valid_to"
+    if table == declared:  # what has no target stays where the SELECT says it belongs
+        join, where = f"LEFT JOIN _codes t ON {match}", f"WHERE coalesce(t.target_table, '{declared}') = '{table}'"
+    else:
+        join, where = f"JOIN (SELECT * FROM _codes WHERE target_table = '{table}') t ON {match}", ""
+    relation = (
+        f"{_padded(columns, '')} LEFT JOIN {bases} b ON b.file = e._row >> {LINE_BITS} {join} {_sides(columns)} {where}"
+    )
+    return table_sql(table, {str(identifier_of(table)): identifier, **FIELDS[table]}, relation)
+
+
+def _cost_sql(event: Event, declared: str, columns: frozenset[str], bases: str) -> str:
+    """A cost belongs to the event, so it points at the first target's row: lowest table in order, k = 0."""
+    order = " ".join(f"WHEN '{table}' THEN {i}" for i, table in enumerate(EVENT_TABLES))
+    width = event.items * event.fan_out
+    starts = " ".join(f"WHEN '{table}' THEN b.{quote_name(table)}" for table in EVENT_TABLES)
+    domains = " ".join(f"WHEN '{table}' THEN {quote_text(domain)}" for domain, table in TABLE_OF_DOMAIN.items())
+    home = f"coalesce(t.target_table, '{declared}')"
+    first = (
+        f"(SELECT vocabulary_id, code, valid_from, valid_to, first(coalesce(target_table, '{declared}') "
+        f"ORDER BY CASE coalesce(target_table, '{declared}') {order} END) AS target_table FROM _codes GROUP BY ALL)"
+    ).replace("GROUP BY ALL", "GROUP BY vocabulary_id, code, valid_from, valid_to")
+    some = " OR ".join(f"{quote_name(name)} IS NOT NULL" for name in COST if name in columns)
+    relation = (
+        f"{_padded(columns, f' AND ({some})')} LEFT JOIN {bases} b ON b.file = e._row >> {LINE_BITS} "
+        f"LEFT JOIN {first} t ON t.vocabulary_id = e.vocabulary_id AND t.code = e.code "
+        "AND e.start_date BETWEEN t.valid_from AND t.valid_to"
+    )
+    given = {
+        "cost_id": f"b.cost + {_LINE} * {event.items} + e.item",
+        "cost_event_id": f"CASE {home} {starts} END + {_LINE} * {width} + e.item * {event.fan_out}",
+        "cost_domain_id": f"CASE {home} {domains} END",
+        "cost_type_concept_id": "e.type_concept_id",
+        "currency_concept_id": str(KRW),
+        **COST,
+    }
+    return table_sql("cost", given, relation)

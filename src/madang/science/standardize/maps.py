@@ -1,0 +1,40 @@
+"""The holder's own source-to-concept maps, as a relation of the engine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from madang.base.errors import MadangError
+from madang.lake.engine import Engine, quote_name, quote_text
+from madang.science.omop.cdm import TABLES, duckdb_type
+
+MAP = TABLES["source_to_concept_map"]
+
+
+def load_maps(engine: Engine, paths: Sequence[Path], name: str) -> None:
+    """Make the table `name` (columns of SOURCE_TO_CONCEPT_MAP) from CSV files in UTF-8 with a header.
+
+    Missing optional columns are NULL, missing dates mean no limit. Errors (with the file): `maps.columns`, `maps.value`.
+    """
+    defaults = {"valid_start_date": "DATE '1970-01-01'", "valid_end_date": "DATE '2099-12-31'"}
+    parts = []
+    for path in paths:
+        file = f"read_csv({quote_text(str(path))}, all_varchar = true, header = true, delim = ',', nullstr = '')"
+        given = {column for column, _ in engine.describe(f"SELECT * FROM {file}")}
+        missing = {"source_code", "source_vocabulary_id", "target_concept_id"} - given
+        if missing:
+            raise MadangError(
+                "maps.columns",
+                f"{path.name} has no column {', '.join(sorted(missing))}.",
+                "Its columns are those of SOURCE_TO_CONCEPT_MAP.",
+            )
+        fields = []
+        for field in MAP.fields:
+            value = f"CAST({quote_name(field.name)} AS {duckdb_type(field)})" if field.name in given else "NULL"
+            fields.append(f"coalesce({value}, {defaults.get(field.name, 'NULL')}) AS {quote_name(field.name)}")
+        sql = f"SELECT {', '.join(fields)} FROM {file}"
+        try:
+            engine.query(sql)
+        except MadangError as error:
+            raise MadangError("maps.value", f"{path.name}: {error.message}", error.hint) from None
+        parts.append(sql)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE {quote_name(name)} AS {' UNION ALL '.join(parts)}")

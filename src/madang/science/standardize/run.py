@@ -1,0 +1,351 @@
+"""The main job: files of a holder become the next version of a CDM dataset, every line accounted for.
+
+The order of work: register the files, build the entities from the staged sources, map and write the events file by
+file, derive eras, close the account, commit. Until the commit nothing is visible.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from madang.base.errors import MadangError
+from madang.base.progress import Progress, Silent
+from madang.lake import Dataset, Lake, Version
+from madang.lake.engine import Engine, quote_name, quote_text
+from madang.lake.write import Writer
+from madang.science.omop.vocabulary import Vocabulary
+from madang.science.standardize import accounting, delivery, derived, entities, events
+from madang.science.standardize.compile import compile_pack
+from madang.science.standardize.compiler.program import Select
+from madang.science.standardize.delivery import Delivery
+from madang.science.standardize.identify import LINE_BITS, Registered
+from madang.science.standardize.intake import pseudonymizer
+from madang.science.standardize.made import Made
+from madang.science.standardize.maps import load_maps
+from madang.science.standardize.pack import Pack, Source, load_pack
+from madang.science.standardize.records import EVENT_TABLES
+from madang.science.standardize.report import Report
+from madang.science.standardize.sources import Findings, Reader, deliveries_sql, show_delta, show_snapshot
+from madang.science.standardize.summary import summarize
+
+KIND = "standardize"
+EHR_PERIOD = 32817
+CDM_5_4 = 756265
+
+
+@dataclass(frozen=True)
+class Standardized:
+    """The result: a version of a dataset and its report; `new` is False where there was nothing to do."""
+
+    version: Version
+    report: Report
+    new: bool
+    keep: object = field(default=None, repr=False)  # the temporary lake of a run that names no dataset
+
+    def attach(self, engine: Engine, schema: str = "main") -> None:
+        """Make a view per CDM table in an engine."""
+        self.version.attach(engine, schema)
+
+    def table(self, name: str) -> pa.Table:
+        """One CDM table in Arrow; empty where the source has nothing for it."""
+        table = self.version.tables.get(name)
+        return pq.ParquetDataset(table.paths).read() if table else pa.table({})
+
+    def sql(self, query: str) -> pa.Table:
+        """The answer of a SELECT over the CDM tables."""
+        with Engine() as engine:
+            self.attach(engine)
+            return engine.query(query)
+
+
+def standardize(
+    pack: Pack | Path | str,
+    source: Path | str,
+    vocabulary: Version | Path | str,
+    into: Dataset | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    key: bytes | None = None,
+    rebuild: bool = False,
+    memory_limit: int | str = "4GB",
+    threads: int | None = None,
+    scratch: Path | None = None,
+    progress: Progress | None = None,
+) -> Standardized:
+    """Make the next version of `into` from the files in `source`.
+
+    `vocabulary` is a folder in Athena's format or a version that `load_vocabulary` made. `key` is the secret of the
+    pseudonyms (needed where the pack has such columns). With the same pack, vocabulary and parameters as the newest
+    version, only new files are read; otherwise, or with `rebuild`, all files in `source` make the version anew.
+    Without `into` the result lives in a temporary folder as long as the returned value does.
+    Raises MadangError with one sentence; the newest version stays as it was.
+    """
+    progress = progress or Silent()
+    loaded = (pack if isinstance(pack, Pack) else load_pack(pack)).with_parameters(parameters or {})
+    holder: object = None
+    if into is None:
+        holder = tempfile.TemporaryDirectory(prefix="madang-")
+        root = Path(holder.name)
+        into = Lake(root / "lake", root / "restricted").dataset("result")
+    with tempfile.TemporaryDirectory(prefix="madang-", dir=scratch) as folder:
+        with Engine(memory_limit, threads, spill=Path(folder)) as engine:
+            known = (
+                Vocabulary.from_version(engine, vocabulary)
+                if isinstance(vocabulary, Version)
+                else Vocabulary.from_folder(engine, Path(vocabulary))
+            )
+            work = _Run(loaded, engine, known, delivery.fingerprint(vocabulary), key, threads or 2, progress)
+            version, report, new = work.make(Path(source), into, rebuild)
+    return Standardized(version, report, new, holder)
+
+
+class _Run:
+    """One run; holds what its steps share."""
+
+    def __init__(
+        self,
+        pack: Pack,
+        engine: Engine,
+        vocabulary: Vocabulary,
+        vocabulary_sha256: str,
+        key: bytes | None,
+        threads: int,
+        progress: Progress,
+    ) -> None:
+        self.pack, self.engine, self.vocabulary, self.progress = pack, engine, vocabulary, progress
+        self.vocabulary_sha256 = vocabulary_sha256
+        for name, value in pack.parameters.items():
+            engine.execute(f"SET VARIABLE {quote_name(name)} = ?", [value])
+        self.program = compile_pack(pack, engine)
+        marked = any(c.identifier == "pseudonym" for s in pack.sources.values() for c in s.columns.values())
+        if marked and key is None:
+            raise MadangError(
+                "standardize.no_key",
+                f"The pack {pack.name} makes pseudonyms, but no key was given.",
+                "Give `key`: at least 16 secret bytes that are kept outside the lake.",
+            )
+        pseudonym = pseudonymizer(key) if key is not None and marked else None
+        self.reader = Reader(engine, pseudonym, threads, progress)
+        self.seconds: dict[str, float] = {}
+        self.selects: dict[str, list[str]] = {}
+        for select in (*self.program.entities, *self.program.events):
+            self.selects.setdefault(select.source, []).append(select.name)
+
+    @contextmanager
+    def _timed(self, name: str, total: int | None = None, unit: str = "") -> Iterator[None]:
+        start = time.monotonic()
+        with self.progress.step(name, total, unit):
+            yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+
+    def make(self, folder: Path, into: Dataset, rebuild: bool) -> tuple[Version, Report, bool]:
+        """Make the version, or find that there is nothing new."""
+        parent = into.version() if into.exists else None
+        if parent is not None and parent.kind != KIND:
+            raise MadangError(
+                "standardize.not_ours",
+                f"The dataset {into.name!r} was made by {parent.kind!r}, not by standardize.",
+                "Choose another name for the new dataset.",
+            )
+        identity = {
+            "pack": {"name": self.pack.name, "version": self.pack.version, "sha256": self.pack.sha256},
+            "vocabulary": {"release": self.vocabulary.release, "sha256": self.vocabulary_sha256},
+            "parameters": {name: str(value) for name, value in self.pack.parameters.items()},
+        }
+        extends = parent is not None and not rebuild and all(parent.info[k] == v for k, v in identity.items())
+        before = parent if extends else None
+        with self._timed("register"):
+            found = delivery.register(self.program, folder, before, self.progress)
+        if before is not None and not found.new:
+            return before, Report.from_json(before.info["report"]), False
+        with into.write(parent=parent) as writer:
+            report = self._write(writer, before, parent, found)
+            info = {
+                **identity,
+                "files": [file.as_json() for file in found.files],
+                "counters": found.counters,
+                "parts": self.made.parts,
+                "report": report.as_json(),
+            }
+            with self._timed("commit"):
+                version = writer.commit(kind=KIND, info=info, rebase=False)
+        return version, report, True
+
+    # One version, from the staged sources to the account.
+
+    def _write(self, writer: Writer, before: Version | None, parent: Version | None, found: Delivery) -> Report:
+        engine, program = self.engine, self.program
+        self.made = Made(engine, writer)
+        if before is not None:
+            self.made.carry_on(before, [s.name for s in program.events if s.source not in program.staged])
+        entities.prepare(engine)
+        staged = [i for i in found.new if i.registered.source in program.staged]
+        with self._timed("read", sum(i.file.size for i in staged), "bytes"):
+            spanning = self._stage(writer, before, found)
+        for select in program.entities:
+            with self._timed(f"entity {select.name}"):
+                self._entity(writer, select, found.files)
+        mapper = events.Mapper(engine, self.vocabulary, self._maps())
+        with self._timed("map", sum(i.file.size for i in found.new) - sum(i.file.size for i in staged), "bytes"):
+            lasting = self._passing(found, mapper)
+            mapper.close_lasting(self.made)
+            for select in program.events:
+                if select.source in program.staged:
+                    self._event(select, found.files, mapper)
+        with self._timed("account"):
+            fates = self._fates(lasting, spanning)
+            accounts = accounting.accounts(engine, found.files, self._headers(), fates)
+        for name in (*program.staged, *(s.name for s in program.entities)):
+            engine.execute(f"DROP VIEW IF EXISTS {quote_name(name)}")
+        for select in program.entities:
+            engine.execute(f"DROP TABLE IF EXISTS {quote_name(f'_made_{select.name}')}")
+        self.made.show()
+        for name, sql in self._derived().items():
+            with self._timed(name):
+                self.made.put(name, sql, "derived")
+                self.made.show()
+        with self._timed("account"):
+            self._cdm_source()
+            mapper.write_source_codes(self.made)
+            return summarize(engine, self.made, accounts, fates, parent, self.seconds)
+
+    def _stage(self, writer: Writer, before: Version | None, found: Delivery) -> list[tuple[int, str, str]]:
+        """Read the new files of staged sources and show all; returns lines that are not seen (row, fate, reason)."""
+        unseen: list[tuple[int, str, str]] = []
+        for name in sorted(self.program.staged):
+            source, table = self.pack.sources[name], f"src_{name}"
+            paths: list[Path] = []
+            if before is not None and table in before.companion:
+                writer.keep(table, restricted=True)
+                paths += before.companion[table].paths
+            for incoming in found.of(name):
+                path = writer.new_file(table, restricted=True)
+                self.reader.stage(incoming, source, path)
+                writer.add(table, path)
+                paths.append(path)
+            if source.kind == "delta":
+                unseen += show_delta(self.engine, source, paths)
+                self.made.put("deliveries", deliveries_sql(source), name, restricted=True)
+            else:
+                unseen += [(row, "rejected", reason) for row, reason in show_snapshot(self.engine, source, paths)]
+        return unseen
+
+    def _entity(self, writer: Writer, select: Select, files: Sequence[Registered]) -> None:
+        given = self.engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
+        entity = self.pack.entities[select.name]
+        entities.build(self.engine, select, entity.key, files)
+        answered = quote_name(f"_members_{select.name}" if select.grouped else f"_made_{select.name}")
+        accounting.check_rows(self.engine, select, given, answered)
+        self.made.put(str(select.table), entities.entity_sql(select, entity.type_concept_id), select.name)
+        if select.grouped:
+            members = quote_name(f"{select.name}_members")
+            sql = f"SELECT {quote_text(select.name)} AS entity, id, _row FROM {members}"
+            self.made.put("members", sql, select.name, restricted=True)
+
+    def _passing(self, found: Delivery, mapper: events.Mapper) -> list[tuple[int, str, str]]:
+        """Write the events of the sources that pass file by file; returns their duplicates (row, fate, reason)."""
+        unseen: list[tuple[int, str, str]] = []
+        for incoming in found.new:
+            source = self.pack.sources[incoming.registered.source]
+            selects = [select for select in self.program.events if select.source == source.name]
+            if source.name in self.program.staged or not selects:
+                continue
+            columns = frozenset[str]().union(*(select.source_columns for select in selects))
+            duplicates = self.reader.pass_through(incoming, source, columns)
+            unseen += [(row, "rejected", reason) for row, reason in duplicates]
+            with self._narrowed(source, incoming.registered, found.files):
+                for select in selects:
+                    self._event(select, [incoming.registered], mapper)
+            self.engine.execute(f"DROP TABLE {quote_name(source.name)}")
+        return unseen
+
+    def _event(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
+        tables = (*EVENT_TABLES, "cost")
+        bases = [(f.number, *(f.bases[select.name][t] for t in tables)) for f in files if select.name in f.bases]
+        if not bases:
+            return
+        names = ", ".join(quote_name(name) for name in ("file", *tables))
+        rows = ", ".join(str(base) for base in bases)
+        self.engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE _event_bases AS SELECT COLUMNS(*)::BIGINT FROM (VALUES {rows}) v({names})"
+        )
+        given = self.engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
+        event = self.pack.events[select.name]
+        for written in events.write(self.engine, mapper, select, event, "_event_bases", self.made.new_file):
+            self.made.add(written.table, written.path, select.name)
+        if not select.unnests:
+            accounting.check_rows(self.engine, select, given, "_events")
+
+    @contextmanager
+    def _narrowed(self, source: Source, file: Registered, files: Sequence[Registered]) -> Iterator[None]:
+        """While lines of one period pass, entities of the same kind show only rows of that period: joins stay small."""
+        same = [f.number for f in files if f.period == file.period]
+        low, high = min(same) << LINE_BITS, (max(same) + 1) << LINE_BITS
+        narrowed = [
+            select.name
+            for select in self.program.entities
+            if source.within and not select.grouped and self.pack.sources[select.source].within
+        ]
+        for name in narrowed:
+            entities.show(self.engine, name, f"_row >= {low} AND _row < {high}")
+        yield
+        for name in narrowed:
+            entities.show(self.engine, name)
+
+    def _maps(self) -> str | None:
+        """The relation of the holder's own maps; None if the pack has none."""
+        if not self.pack.maps:
+            return None
+        load_maps(self.engine, self.pack.maps, "_maps")
+        return "_maps"
+
+    def _headers(self) -> dict[str, int]:
+        return {name: 0 if source.format == "ndjson" else 1 for name, source in self.pack.sources.items()}
+
+    def _fates(self, lasting: list[tuple[int, str, str]], spanning: list[tuple[int, str, str]]) -> str:
+        """Write the fates of this run, those that last and those that the next run finds anew; all as a relation."""
+        engine, program = self.engine, self.program
+        passing = [name for name in self.pack.sources if name not in program.staged]
+        for part, sources, findings, others in (
+            ("lasting", passing, self.reader.findings, lasting),
+            ("spanning", sorted(program.staged), Findings(), spanning),
+        ):
+            accounting.settle(engine, self.selects, sources)
+            accounting.deliver(engine, [name for name in sources if self.pack.sources[name].kind == "delta"])
+            table = accounting.fates_table(findings, others, engine)
+            self.made.put_arrow("fates", table, f"fates {part}")
+        self.made.put_arrow("repairs", accounting.repairs_table(self.reader.findings), "repairs lasting")
+        engine.execute(f"CREATE OR REPLACE TEMP VIEW _fates AS {self.made.sql('fates', restricted=True)}")
+        return "_fates"
+
+    def _derived(self) -> dict[str, str]:
+        """The SELECT of each table that is computed from the others."""
+        made = {}
+        if not any(select.table == "observation_period" for select in self.program.entities):
+            extract = self.pack.parameters.get("extract_date")
+            made["observation_period"] = derived.observation_period_sql(str(extract) if extract else None, EHR_PERIOD)
+        return made | derived.derived_sql(self.vocabulary.schema, self.engine)
+
+    def _cdm_source(self) -> None:
+        """Exactly one row that says what this dataset is."""
+        given = {name: quote_text(str(value)) for name, value in self.pack.cdm_source.items()}
+        given.setdefault("cdm_source_name", quote_text(self.pack.name))
+        given.setdefault("cdm_source_abbreviation", quote_text(self.pack.name[:25]))
+        given.setdefault("cdm_holder", quote_text("unknown"))
+        given.setdefault("cdm_etl_reference", quote_text(f"Madang pack {self.pack.name} {self.pack.version}"))
+        given |= {
+            "cdm_version": quote_text("5.4"),
+            "cdm_version_concept_id": str(CDM_5_4),
+            "vocabulary_version": f"left({quote_text(self.vocabulary.release)}, 20)",
+        }
+        extract = quote_text(str(self.pack.parameters.get("extract_date", "1970-01-01")))
+        given.setdefault("source_release_date", extract)
+        given.setdefault("cdm_release_date", given["source_release_date"])
+        self.made.put("cdm_source", entities.table_sql("cdm_source", given, "(SELECT 1)"), "derived")

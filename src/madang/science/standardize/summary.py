@@ -1,0 +1,80 @@
+"""The report of a run, read from what it made."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from madang.lake import Version
+from madang.lake.engine import Engine, quote_paths
+from madang.science.omop.cdm import TABLES
+from madang.science.standardize.accounting import FileAccount
+from madang.science.standardize.made import Made
+from madang.science.standardize.records import EVENT_TABLES
+from madang.science.standardize.report import Reason, Report
+
+
+def summarize(
+    engine: Engine,
+    made: Made,
+    accounts: Sequence[FileAccount],
+    fates: str,
+    parent: Version | None,
+    seconds: Mapping[str, float],
+) -> Report:
+    """The account of the version in the making; `parent` is the version before it, if there is one."""
+    source_of = {account.number: account.source for account in accounts}
+    sources: dict[str, tuple[int, int, int, int, int]] = {}
+    for a in accounts:
+        old = sources.get(a.source, (0, 0, 0, 0, 0))
+        sources[a.source] = (old[0] + 1, old[1] + a.lines, old[2] + a.used, old[3] + a.rejected, old[4] + a.unused)
+    reasons: Counter[tuple[str, str, str]] = Counter()
+    for file, fate, reason, lines in engine.rows(f"SELECT file, fate, reason, count(*) FROM {fates} GROUP BY ALL"):
+        reasons[source_of[file], fate, reason] += lines
+    repairs: Counter[str] = Counter()
+    for file, field, n in engine.rows(
+        f"SELECT file, field, count(*) FROM ({made.sql('repairs', restricted=True)}) GROUP BY ALL"
+    ):
+        repairs[f"{source_of[file]}.{field}"] += n
+    codes = f"({made.sql('source_codes')})"
+    levels = {
+        level: (int(n), int(records))
+        for level, n, records in engine.rows(f"SELECT level, count(*), sum(records) FROM {codes} GROUP BY level")
+    }
+    all_codes, all_records = (sum(values) for values in zip((0, 0), *levels.values(), strict=True))
+    unmapped = levels.get("unmapped", (0, 0))
+    return Report(
+        sources=sources,
+        tables=made.rows(),
+        reasons=tuple(
+            Reason(*key, lines) for key, lines in sorted(reasons.items(), key=lambda item: (item[0][:2], -item[1]))
+        ),
+        repairs=dict(sorted(repairs.items())),
+        mapped_records=(all_records - unmapped[1], all_records),
+        mapped_codes=(all_codes - unmapped[0], all_codes),
+        levels=dict(sorted(levels.items())),
+        moved=_moved(engine, codes, parent),
+        after_death=_after_death(engine),
+        seconds=dict(seconds),
+    )
+
+
+def _moved(engine: Engine, codes: str, parent: Version | None) -> tuple[tuple[str, str, str, str, int], ...]:
+    """Codes that another pack or vocabulary sends to other tables: (vocabulary, code, before, now, records)."""
+    if parent is None or "source_codes" not in parent.tables:
+        return ()
+    old = f"read_parquet({quote_paths(parent.tables['source_codes'].paths)})"
+    rows = engine.rows(
+        f"SELECT n.vocabulary_id, n.code, o.target_tables, n.target_tables, n.records FROM {codes} n "
+        f"JOIN {old} o USING (vocabulary_id, code) WHERE n.target_tables <> o.target_tables ORDER BY 5 DESC, 1, 2"
+    )
+    return tuple((v, c, before, now, int(n)) for v, c, before, now, n in rows)
+
+
+def _after_death(engine: Engine) -> dict[str, int]:
+    """Events that are dated after the person's death: kept, and told."""
+    found = {}
+    for table in EVENT_TABLES:
+        date = next(f.name for f in TABLES[table].fields if f.required and f.type == "date")
+        n = engine.value(f"SELECT count(*) FROM {table} e JOIN death d USING (person_id) WHERE e.{date} > d.death_date")
+        if n:
+            found[table] = int(n)
+    return found
