@@ -1,0 +1,287 @@
+"""Reading a source file: blocks of lines, in order, parsed and typed on a few threads."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from madang.base.errors import MadangError
+from madang.base.progress import Progress, Silent
+from madang.science.standardize.intake import convert, delimited, exact, ndjson
+from madang.science.standardize.intake.delimited import Rows, Shape
+from madang.science.standardize.intake.fields import Field, plan
+from madang.science.standardize.intake.files import (
+    Hashing,
+    SourceFile,
+    changed,
+    contents,
+    is_big_endian,
+    is_compressed,
+    is_wide,
+    line_ends,
+    newlines,
+    physical_lines,
+    reading,
+)
+from madang.science.standardize.pack import Source
+
+BLOCK_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some lines of a file, typed."""
+
+    first_line: int
+    """Physical line of the block's first line; 1 is the first line of the file, header included."""
+    lines: int
+    """Physical lines of the block; without quoted line breaks each is a row of `table` or one of `rejects`."""
+    table: pa.Table
+    """`_line` (int64), the source's columns but direct identifiers, and the captures of the file's name as text."""
+    rejects: list[tuple[int, str]]
+    """(line, reason) of rows that are no record, by line."""
+    repairs: list[tuple[int, str]]
+    """(line, column) of optional fields that were nulled because they held no value of their type, by line."""
+
+
+@dataclass
+class _Reader:
+    """What all blocks of one file share."""
+
+    name: str
+    source: Source
+    fields: list[Field]
+    captures: dict[str, str]
+    pseudonym: Callable[[str], str] | None
+    encoding: str
+    shape: Shape | None = None
+    absent: frozenset[int] = frozenset()
+    """Fields that this file lacks."""
+    big_endian: bool = False
+
+
+def read_blocks(
+    path: Path,
+    file: SourceFile,
+    source: Source,
+    *,
+    columns: Sequence[str] | None = None,
+    pseudonym: Callable[[str], str] | None = None,
+    threads: int = 2,
+    block_bytes: int = BLOCK_BYTES,
+    progress: Progress | None = None,
+) -> Iterator[Block]:
+    """The blocks of a registered file, in order; `progress` advances by bytes of its text.
+
+    `columns` are those wanted (None: all but direct identifiers). Columns that can reject a row are always checked, so
+    a row has the same fate whichever are wanted. `pseudonym` replaces identifiers that the pack marks so.
+    At the end the file must be what was registered, byte for byte: else `MadangError` `source.changed`. Further errors:
+    `source.empty`, `source.header`, `source.column`, `source.truncated`, `source.damaged`, `source.unreadable`.
+    """
+    progress = progress or Silent()
+    fields = plan(source, columns)
+    if pseudonym is None and any(one.pseudonym for one in fields):
+        raise MadangError(
+            "source.key", f"Source {source.name} has pseudonyms, but there is no key.", "Give the pseudonym key."
+        )
+    encoding = "utf-8" if is_wide(source.encoding) or source.encoding == "ascii" else source.encoding
+    captured = {n: v for n, v in file.captures.items() if columns is None or n in columns}
+    reader = _Reader(file.name, source, fields, captured, pseudonym, encoding)
+    with reading(path), path.open("rb") as raw:
+        before = os.fstat(raw.fileno())
+        if (before.st_size, before.st_mtime_ns) != (file.size, file.mtime_ns):
+            raise changed(file.name)
+        hashing = Hashing(raw)
+        stream = contents(hashing, is_compressed(path))
+        last = 1, b""
+        with ThreadPoolExecutor(max_workers=max(1, threads), thread_name_prefix="intake") as pool:
+            waiting: deque[tuple[int, Future[Block]]] = deque()
+            try:
+                for first, data in _texts(physical_lines(stream, source.encoding, block_bytes), reader):
+                    last = first, data
+                    if first == 1 and source.format != "ndjson":
+                        head, data = _head(data)
+                        reader.shape, reader.absent = _shape(head, reader)
+                        first = 2
+                    if data:
+                        waiting.append((len(data), pool.submit(_block, first, data, reader)))
+                    if len(waiting) > threads:
+                        yield _done(waiting, progress)
+                while waiting:
+                    yield _done(waiting, progress)
+            finally:
+                for _, future in waiting:
+                    future.cancel()
+        while hashing.read(1 << 20):  # what follows the compressed text
+            pass
+        seen = last[0] - 1 + newlines(last[1]) + bool(last[1] and not last[1].endswith(b"\n"))
+        if seen == 0 and source.format != "ndjson":
+            raise MadangError("source.empty", f"{file.name} is empty (0 bytes).", "Export it again, or take it away.")
+        after = os.stat(path)
+        same = (after.st_size, after.st_mtime_ns, after.st_ino) == (file.size, file.mtime_ns, before.st_ino)
+        if not same or seen != file.lines or hashing.digest.hexdigest() != file.sha256:
+            raise changed(file.name)
+
+
+def _done(waiting: deque[tuple[int, Future[Block]]], progress: Progress) -> Block:
+    size, future = waiting.popleft()
+    block = future.result()
+    progress.advance(size)
+    return block
+
+
+# From bytes on disk to blocks of text
+
+
+def _texts(blocks: Iterator[tuple[int, bytes]], reader: _Reader) -> Iterator[tuple[int, bytes]]:
+    """The blocks without byte order mark, UTF-16 as UTF-8, cut where no quoted row is open."""
+    wide, carry, carry_first = is_wide(reader.source.encoding), b"", 0
+    for first, data in blocks:
+        if first == 1:
+            data = _without_mark(data, reader)
+        if wide:
+            data = _narrow(data, reader.big_endian)
+        if reader.source.quoted_newlines and data:
+            if carry:
+                first, data = carry_first, carry + data
+            ends = line_ends(data)
+            _, opening = delimited.quoted_spans(data, ends)
+            cut = len(data) if opening is None else int(ends[opening - 1]) if opening else 0
+            carry, carry_first = data[cut:], first + (opening or 0)
+            data = data[:cut]
+        if data:
+            yield first, data
+    if carry:
+        yield carry_first, carry
+
+
+def _without_mark(data: bytes, reader: _Reader) -> bytes:
+    if is_wide(reader.source.encoding):
+        reader.big_endian = is_big_endian(data, reader.source.encoding)
+        return data[2:] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else data
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise MadangError(
+            "source.encoding",
+            f"{reader.name} is UTF-16, not {reader.source.encoding}.",
+            f'Write encoding = "utf-16" under [sources.{reader.source.name}].',
+        )
+    return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _narrow(data: bytes, big_endian: bool) -> bytes:
+    """UTF-16 as UTF-8; what is no character becomes bytes that are no UTF-8, so that its field is found."""
+    whole = data[: len(data) // 2 * 2].decode("utf-16-be" if big_endian else "utf-16-le", "surrogatepass")
+    return whole.encode("utf-8", "surrogatepass") + (b"\xff" if len(data) % 2 else b"")
+
+
+def _head(data: bytes) -> tuple[bytes, bytes]:
+    end = data.find(b"\n") + 1 or len(data)
+    return data[:end], data[end:]
+
+
+# The header
+
+
+def _shape(head: bytes, reader: _Reader) -> tuple[Shape, frozenset[int]]:
+    source, name = reader.source, reader.name
+    delimiter = source.delimiter.encode()
+    if len(delimiter) != 1:
+        raise MadangError("source.delimiter", f"The delimiter of source {source.name} is not one ASCII character.")
+    quoting = source.format == "csv"
+    row = head.removesuffix(b"\n").removesuffix(b"\r")
+    raw = exact.split_row(row, delimiter, quoting)
+    hint = f"Check encoding and delimiter of [sources.{source.name}]; `madang scan` shows what the file has."
+    if raw is None:
+        raise MadangError("source.header", f"The header of {name} has a quote that is not closed.", hint)
+    try:
+        names = [exact.text_of(cell, reader.encoding) or "" for cell in raw]
+    except exact.Bad:
+        raise MadangError("source.header", f"The header of {name} is not {source.encoding}.", hint) from None
+    twice = next((one for one in names if one and names.count(one) > 1), None)
+    if twice is not None:
+        raise MadangError("source.header", f"The header of {name} has the column {twice} twice.", hint)
+    declared = {column.header or column.name for column in source.columns.values()}
+    for column in source.columns.values():
+        header = column.header or column.name
+        if header not in names and (column.required or column.name in source.key):
+            near = get_close_matches(header, names, 1) or names[:8]
+            raise MadangError(
+                "source.header",
+                f"{name} has no column {header}, which source {source.name} requires.",
+                f"Its header has {', '.join(near)}. {hint}",
+            )
+    extra = [one for one in names if one not in declared]
+    if extra and source.extra_columns != "ignore":
+        shown = ", ".join(one or "(no name)" for one in extra[:5]) + (", ..." if len(extra) > 5 else "")
+        raise MadangError(
+            "source.header",
+            f"{name} has columns that source {source.name} does not declare: {shown}.",
+            f'Declare them, or write extra_columns = "ignore" under [sources.{source.name}].',
+        )
+    absent = frozenset(i for i, one in enumerate(reader.fields) if one.header not in names)
+    wanted = tuple(names.index(one.header) for i, one in enumerate(reader.fields) if i not in absent)
+    return Shape(delimiter, quoting, len(names), wanted, source.quoted_newlines), absent
+
+
+# One block
+
+
+def _block(first: int, data: bytes, reader: _Reader) -> Block:
+    fields = [one for i, one in enumerate(reader.fields) if i not in reader.absent]
+    if reader.shape is None:
+        rows = ndjson.parse(data, fields, reader.encoding)
+    else:
+        rows = delimited.parse(data, reader.shape)
+    return _typed(first, rows, fields, reader)
+
+
+def _typed(first: int, rows: Rows, fields: list[Field], reader: _Reader) -> Block:
+    total = rows.count - len(rows.refused) if rows.lines is None else len(rows.lines)
+    line = (np.arange(total) if rows.lines is None else rows.lines).astype(np.int64) + first
+    reject = np.full(total, -1, np.int32)
+    reasons: list[str] = []
+    repaired: list[tuple[str, np.ndarray]] = []
+    typed: dict[str, pa.Array] = {}
+
+    def refuse(which: np.ndarray, reason: str) -> None:
+        if which.any():
+            reject[which & (reject < 0)] = len(reasons)
+            reasons.append(reason)
+
+    arrays = dict(zip((one.name for one in fields), rows.arrays, strict=True))
+    for one in reader.fields:
+        raw = arrays.get(one.name)
+        bad: np.ndarray | None = None
+        if raw is None:
+            array = pa.nulls(total, pa.string() if one.pseudonym else convert.TYPES[one.kind])
+        else:
+            array, bad = convert.column(one, raw, reader.encoding, reader.pseudonym)
+        if bad is not None and one.strict:
+            refuse(bad, one.bad)
+        if one.required and array.null_count:
+            empty = array.is_null().to_numpy(zero_copy_only=False)
+            refuse(empty if bad is None else empty & ~bad, one.empty)
+        if bad is not None and not one.strict and one.kept:
+            repaired.append((one.name, bad))
+        if one.kept:
+            typed[one.name] = array
+    rejects = [(number + first, reason) for number, reason in rows.refused]
+    good = reject < 0
+    table = pa.table({"_line": pa.array(line), **typed, **{n: _same(v, total) for n, v in reader.captures.items()}})
+    if not good.all():
+        rejects += [(int(line[i]), reasons[reject[i]]) for i in np.flatnonzero(~good)]
+        table = table.filter(pa.array(good))
+    repairs = [(int(line[i]), name) for name, bad in repaired for i in np.flatnonzero(bad & good)]
+    order = {one.name: i for i, one in enumerate(reader.fields)}
+    repairs.sort(key=lambda repair: (repair[0], order[repair[1]]))
+    return Block(first, rows.count, table, sorted(rejects), repairs)
+
+
+def _same(value: str, total: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, pa.string()), total)
