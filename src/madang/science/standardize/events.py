@@ -171,13 +171,8 @@ def write(
     mapper.learn("_events", columns, event.domain)
     declared = TABLE_OF_DOMAIN.get(event.domain, "observation")
     _check_fan_out(engine, select, event)
-    targets = {
-        t
-        for (t,) in engine.rows(
-            "SELECT DISTINCT coalesce(target_table, ?) FROM _codes SEMI JOIN _counted USING (vocabulary_id, code)",
-            [declared],
-        )
-    }
+    found = engine.rows("SELECT DISTINCT target_table FROM _codes SEMI JOIN _counted USING (vocabulary_id, code)")
+    targets = {table or declared for (table,) in found}
     if engine.value("SELECT count(*) FROM _events WHERE _rule IS NULL AND code IS NULL"):
         targets.add(declared)
     for table in EVENT_TABLES:
@@ -246,14 +241,12 @@ def _padded(columns: frozenset[str], where: str) -> str:
 
 
 def _sides(columns: frozenset[str]) -> str:
-    joins = []
+    joins, nothing = [], "SELECT NULL::BIGINT AS target_concept_id, NULL::BIGINT AS source_concept_id"
     for column, (alias, vocabulary, code) in _SIDES.items():
         if column in columns:
             joins.append(f"LEFT JOIN _sides {alias} ON {alias}.vocabulary_id = {vocabulary} AND {alias}.code = {code}")
         else:
-            joins.append(
-                f"CROSS JOIN (SELECT NULL::BIGINT AS target_concept_id, NULL::BIGINT AS source_concept_id) {alias}"
-            )
+            joins.append(f"CROSS JOIN ({nothing}) {alias}")
     return " ".join(joins)
 
 

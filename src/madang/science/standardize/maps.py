@@ -13,7 +13,7 @@ MAP = TABLES["source_to_concept_map"]
 def load_maps(engine: Engine, paths: Sequence[Path], name: str) -> None:
     """Make the table `name` (columns of SOURCE_TO_CONCEPT_MAP) from CSV files in UTF-8 with a header.
 
-    Missing optional columns are NULL, missing dates mean no limit. Errors (with the file): `maps.columns`, `maps.value`.
+    Missing optional columns are NULL, missing dates mean no limit. Errors name the file: `maps.columns`, `maps.value`.
     """
     defaults = {"valid_start_date": "DATE '1970-01-01'", "valid_end_date": "DATE '2099-12-31'"}
     parts = []

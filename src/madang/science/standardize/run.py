@@ -94,15 +94,17 @@ def standardize(
         holder = tempfile.TemporaryDirectory(prefix="madang-")
         root = Path(holder.name)
         into = Lake(root / "lake", root / "restricted").dataset("result")
-    with tempfile.TemporaryDirectory(prefix="madang-", dir=scratch) as folder:
-        with Engine(memory_limit, threads, spill=Path(folder)) as engine:
-            known = (
-                Vocabulary.from_version(engine, vocabulary)
-                if isinstance(vocabulary, Version)
-                else Vocabulary.from_folder(engine, Path(vocabulary))
-            )
-            work = _Run(loaded, engine, known, delivery.fingerprint(vocabulary), key, threads or 2, progress)
-            version, report, new = work.make(Path(source), into, rebuild)
+    with (
+        tempfile.TemporaryDirectory(prefix="madang-", dir=scratch) as folder,
+        Engine(memory_limit, threads, spill=Path(folder)) as engine,
+    ):
+        known = (
+            Vocabulary.from_version(engine, vocabulary)
+            if isinstance(vocabulary, Version)
+            else Vocabulary.from_folder(engine, Path(vocabulary))
+        )
+        work = _Run(loaded, engine, known, delivery.fingerprint(vocabulary), key, threads or 2, progress)
+        version, report, new = work.make(Path(source), into, rebuild)
     return Standardized(version, report, new, holder)
 
 
