@@ -301,7 +301,7 @@ def _column(table: _Table, format_: str) -> Column:
         raise table.error("pack.contradiction", f"{at}.thousands has to be a single character.", key="thousands")
     if column.path is not None and format_ != "ndjson":
         message = f"{at}.path: only an ndjson source has paths."
-        raise table.error("pack.contradiction", message, 'Use header for the name in a csv or tsv file.', "path")
+        raise table.error("pack.contradiction", message, "Use header for the name in a csv or tsv file.", "path")
     if column.header is not None and format_ == "ndjson":
         message = f"{at}.header: an ndjson source has no header."
         raise table.error("pack.contradiction", message, "Use path.", "header")

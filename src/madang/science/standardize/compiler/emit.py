@@ -1,0 +1,86 @@
+"""The SQL that the runner executes, written as changes to the syntax tree of the pack's SELECT."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from madang.lake.engine import quote_name
+from madang.science.standardize.compiler.expressions import UNNEST
+from madang.science.standardize.compiler.text import Node, SqlFile, walk
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column that comes out: its name, its expression, its type now and the type it has to have."""
+
+    name: str
+    node: Node
+    given: str
+    final: str
+
+
+@dataclass(frozen=True)
+class Emitter:
+    """Writes variants of one SELECT: same common table expressions, same FROM, other columns."""
+
+    file: SqlFile
+    query: Node
+    driver: str
+
+    def rows(self, columns: Sequence[Column], conditions: Sequence[Node]) -> str:
+        """Every row with its columns, `_row` and `_rule`."""
+        items = [self._output(column) for column in columns]
+        return self._select([*items, self._row(), self._rule(conditions)])
+
+    def members(self, groups: Sequence[Column], conditions: Sequence[Node]) -> str:
+        """Every row with its group and `_rule`."""
+        items = [self._as(self._cast(column), f"_g{i}") for i, column in enumerate(groups)]
+        return self._select([self._row(), *items, self._rule(conditions)])
+
+    def groups(self, columns: Sequence[Column], groups: Sequence[Column], conditions: Sequence[Node]) -> str:
+        """One row per group with its columns and the `_row` of its first member."""
+        first = self.file.expression(f"min({quote_name(self.driver)}._row) AS _row")
+        where = self.file.expression(f"({self._number(conditions)}) IS NULL") if conditions else None
+        return self._select(
+            [*(self._output(column) for column in columns), first],
+            where_clause=where,
+            group_expressions=[{**group.node, "alias": ""} for group in groups],
+            group_sets=[list(range(len(groups)))],
+        )
+
+    def _select(self, items: list[Node], **changes: object) -> str:
+        plain = {"group_expressions": [], "group_sets": [], "aggregate_handling": "STANDARD_HANDLING"}
+        return self.file.sql({**self.query, **plain, "select_list": items, **changes})
+
+    def _row(self) -> Node:
+        return self.file.expression(f"{quote_name(self.driver)}._row AS _row")
+
+    def _number(self, conditions: Sequence[Node]) -> str:
+        whens = " ".join(f"WHEN {self.file.sql_of(condition)} THEN {i}" for i, condition in enumerate(conditions))
+        return f"CASE {whens} END"
+
+    def _rule(self, conditions: Sequence[Node]) -> Node:
+        number = self._number(conditions) if conditions else "NULL"
+        return self.file.expression(f"CAST({number} AS INTEGER) AS _rule")
+
+    def _output(self, column: Column) -> Node:
+        node = self._cast(column)
+        for part in walk(node):
+            if part.get("class") == "FUNCTION" and str(part["function_name"]).lower() in UNNEST:
+                self._keep_rows(part)
+        if column.name == "item":
+            node = self.file.expression(f"coalesce({self.file.sql_of(node)}, 0)")
+        return self._as(node, column.name)
+
+    def _keep_rows(self, unnest: Node) -> None:
+        """An empty list would take its row with it: such a row comes out once, with null."""
+        argument = unnest["arguments"][0]
+        of = self.file.sql_of(argument["expression"])
+        argument["expression"] = self.file.expression(f"CASE WHEN len({of}) > 0 THEN {of} ELSE [NULL] END")
+
+    def _cast(self, column: Column) -> Node:
+        if column.given == column.final:
+            return self.file.expression(self.file.sql_of(column.node))
+        return self.file.expression(f"CAST({self.file.sql_of(column.node)} AS {column.final})")
+
+    def _as(self, node: Node, name: str) -> Node:
+        return {**node, "alias": name}

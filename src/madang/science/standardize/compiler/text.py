@@ -1,0 +1,99 @@
+"""One SQL file of a pack: its text, its syntax tree, and where each node of the tree stands."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from madang.base.errors import MadangError
+from madang.lake.engine import Engine
+
+Node = dict[str, Any]
+
+NOWHERE = 2**64 - 1
+"""The location of a node that the parser made up."""
+
+
+def children(node: Node | list[Any]) -> Iterator[Node]:
+    """The nodes directly below `node`, whatever the key or list they stand in."""
+    for value in node.values() if isinstance(node, dict) else node:
+        if isinstance(value, dict):
+            yield value
+        elif isinstance(value, list):
+            yield from children(value)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """`node` and all nodes below it, parents first."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """The text of one SELECT; `label` is the file's name in messages."""
+
+    label: str
+    text: str
+    engine: Engine
+
+    def place(self, node: Node) -> tuple[int, int]:
+        """Line and column (both from 1, in characters) of the first word of `node`."""
+        places = [place for part in walk(node) if (place := part.get("query_location", NOWHERE)) not in (None, NOWHERE)]
+        return self.place_of_byte(min(places, default=0))
+
+    def place_of_byte(self, offset: int) -> tuple[int, int]:
+        """Line and column of a byte of the text; the parser counts bytes."""
+        before = self.text.encode()[:offset].decode(errors="ignore")
+        return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+    def error(self, code: str, node: Node | None, message: str, hint: str = "") -> MadangError:
+        """An error at the first word of `node`; None means the file as a whole."""
+        where = f"{self.label}:{':'.join(map(str, self.place(node)))}" if node is not None else self.label
+        return MadangError(code, f"{where}: {message}", hint)
+
+    def select(self) -> Node:
+        """The only statement of the file, as the node of a SELECT."""
+        try:
+            statements = self.engine.parse(self.text)["statements"]
+        except MadangError as error:
+            if error.code == "engine.select_only":
+                raise self.error("pack.sql_not_select", None, "the file has to hold one SELECT.", error.hint) from None
+            raise MadangError("pack.sql_syntax", f"{self.label}: {error.message}", error.hint) from None
+        if len(statements) != 1:
+            message = f"the file has to hold one SELECT, and it holds {len(statements)} statements."
+            raise self.error("pack.sql_not_select", None, message)
+        node: Node = statements[0]["node"]
+        return node
+
+    def expression(self, sql: str) -> Node:
+        """The syntax tree of one expression written by the compiler."""
+        node: Node = self.engine.parse(f"SELECT {sql}")["statements"][0]["node"]["select_list"][0]
+        return node
+
+    def sql(self, query: Node) -> str:
+        """The SQL of a query node."""
+        return self.engine.unparse({"statements": [{"node": query, "named_param_map": []}]})
+
+    def sql_of(self, expression: Node) -> str:
+        """The SQL of an expression, without its alias."""
+        bare = {**expression, "alias": ""}
+        empty = {"type": "EMPTY", "alias": "", "sample": None, "query_location": NOWHERE, "query_location_length": 0}
+        return self.sql({**EMPTY_SELECT, "select_list": [bare], "from_table": empty}).removeprefix("SELECT ")
+
+
+EMPTY_SELECT: Node = {
+    "type": "SELECT_NODE",
+    "modifiers": [],
+    "cte_map": {"map": []},
+    "select_list": [],
+    "from_table": None,
+    "where_clause": None,
+    "group_expressions": [],
+    "group_sets": [],
+    "aggregate_handling": "STANDARD_HANDLING",
+    "having": None,
+    "sample": None,
+    "qualify": None,
+}
+"""A SELECT without any clause, as the engine's parser writes it."""

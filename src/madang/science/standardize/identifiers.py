@@ -1,0 +1,77 @@
+"""Columns that look as if they named a person, by the words of their names in English and Korean."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from madang.base.errors import MadangError
+from madang.science.standardize.pack_model import Pack
+
+_PERSON = (
+    "(pt|pat|patient|person|member|subscriber|insured|guardian|parent|mother|father|spouse|contact|doctor|dr|physician)"
+)
+_NUMBER = "( (no|num|nr|number|id))?"
+
+_KOREAN: Mapping[str, str] = MappingProxyType(
+    {
+        "a resident registration number": "주민번호|주민등록|외국인등록|외국인번호",
+        "a passport or driving license number": "여권|운전면허",
+        "the name of a person": "성명|이름|환자명|수진자명|보호자명|의사명|담당의명|주치의명|한글명|영문명",
+        "a telephone number": "전화|휴대폰|핸드폰|연락처|팩스",
+        "an address": "주소",
+        "an e-mail address": "이메일|전자우편",
+        "a patient number": "환자번호|등록번호|차트번호|병록번호|환자id",
+    }
+)
+"""What a name holds in which one of these occurs, spaces aside."""
+
+_ENGLISH: Mapping[str, str] = MappingProxyType(
+    {
+        "a resident registration number": rf"(rrn|jumin|ssn|social security|resident registration|national)"
+        rf"{_NUMBER}",
+        "a passport or driving license number": rf"(passport|drivers?|drivers? licen[sc]e){_NUMBER}",
+        "the name of a person": rf"({_PERSON} )?(first|last|given|family|full|middle|maiden)( name| nm)?"
+        rf"|surname|{_PERSON} ?(name|nm)|name|nm",
+        "a telephone number": rf"(.* )?(phone|telephone|mobile|tel|telno|hpno|cellphone|cell|fax){_NUMBER}( [0-9])?",
+        "an address": r"(.* )?(address|addr|street)( line)?( [0-9])?",
+        "an e-mail address": r"(.* )?(email|e mail)( addr| address)?",
+        "a patient number": r"(pt|pat|patient) ?(no|num|nr|number|id)|mrn"
+        r"|(chart|hospital|medical record) (no|number|id)",
+    }
+)
+"""What a name holds that is one of these, taken apart at capitals, digits and signs."""
+
+
+def looks_like_identifier(name: str) -> str | None:
+    """What a column of this name probably holds, as `a telephone number`; None where it does not look like that."""
+    plain = re.sub(r"[\s_]+", "", name).lower()
+    for what, pattern in _KOREAN.items():
+        if re.search(pattern, plain):
+            return what
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Za-z])(?=[0-9]+$)|[^0-9A-Za-z]+", " ", name).lower().strip()
+    for what, pattern in _ENGLISH.items():
+        if re.fullmatch(pattern, words):
+            return what
+    return None
+
+
+def check_identifiers(pack: Pack) -> None:
+    """Refuse columns that look like identifiers of persons and do not say whether they are.
+
+    Errors: `pack.unmarked_identifier`.
+    """
+    for source in pack.sources.values():
+        for column in source.columns.values():
+            if column.identifier is not None:
+                continue
+            last = (column.path or "").rpartition(".")[2]
+            what = next(filter(None, map(looks_like_identifier, (column.name, column.header or "", last))), None)
+            if what:
+                line = pack.line("sources", source.name, "columns", column.name)
+                raise MadangError(
+                    "pack.unmarked_identifier",
+                    f"{pack.folder.name}/pack.toml:{line}: the column {column.name} looks like {what}, "
+                    "and pack.toml does not say what to do with it.",
+                    'Say identifier = "direct" (it never leaves the source), "pseudonym" (a keyed hash takes its '
+                    'place) or "none" (it is no identifier of a person).',
+                )
