@@ -6,10 +6,12 @@ the last byte of each file are looked at here; DuckDB reads the rest, and `expla
 with the line at which it stopped.
 """
 
+import lzma
 import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,6 +44,7 @@ UNKNOWN_RELEASE = "unknown"
 _HEAD = 1 << 16
 _CHUNK = 1 << 22
 _AGAIN = "It may be cut off or edited: download it again."
+_LACKS = re.compile(r"a row without \w+")
 _LINE = re.compile(r"Line: (\d+)")
 
 
@@ -79,8 +82,9 @@ def _column(table: str, name: str, present: tuple[str, ...]) -> str:
     field = TABLES[table][name]
     if name not in present:
         return f"NULL::{duckdb_type(field)} AS {name}"
-    if field.required and duckdb_type(field) == "VARCHAR":
-        return f"coalesce({name}, '') AS {name}"
+    if field.required:
+        instead = "''" if duckdb_type(field) == "VARCHAR" else f"error('a row without {name}')"
+        return f"coalesce({name}, {instead}) AS {name}"
     return name
 
 
@@ -148,7 +152,8 @@ def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, Path]:
                 for table, name in named.items():
                     _unpack_one(archive, name, paths[table], progress)
                 return paths
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:  # the last two: odd encryptions
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError) as error:
+        # The last two: a way of packing or encryption that Python does not know, or a password.
         raise MadangError(
             "vocabulary.broken_zip", f"{source} is not a whole zip file: {error}.", "Download it again."
         ) from None
@@ -167,6 +172,8 @@ def _look_at(table: str, path: Path) -> Source:
         head = file.read(_HEAD)
         file.seek(max(0, path.stat().st_size - 1))
         last = file.read(1)
+    if not head:
+        raise _bad(path, "is empty", "Use the files as Athena sent them.")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head:
         raise _bad(path, "is not UTF-8 text", "Use the files as Athena sent them.")
     head = head.removeprefix(b"\xef\xbb\xbf")
@@ -204,10 +211,13 @@ def explained(source: Source) -> Iterator[None]:
     try:
         yield
     except MadangError as error:
-        line = _LINE.search(error.message)
-        if not line or not error.code.startswith("engine."):
+        if not error.code.startswith("engine."):
             raise
-        raise _fault(source, int(line[1]), error) from None
+        if lacks := _LACKS.search(error.message):
+            raise _bad(source.path, f"has {lacks[0]}", _AGAIN) from None
+        if line := _LINE.search(error.message):
+            raise _fault(source, int(line[1]), error) from None
+        raise
 
 
 def _fault(source: Source, number: int, error: MadangError) -> MadangError:
@@ -235,11 +245,12 @@ def _fault(source: Source, number: int, error: MadangError) -> MadangError:
 
 
 def _fits(value: str, kind: str, date_format: str) -> bool:
+    dash = "-" if "-" in date_format else ""
     patterns = {
         "BIGINT": r"-?\d{1,18}",
         "INTEGER": r"-?\d{1,9}",
         "DOUBLE": r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?",
-        "DATE": r"\d{4}-\d\d-\d\d" if "-" in date_format else r"\d{8}",
+        "DATE": rf"\d{{4}}{dash}(0[1-9]|1[0-2]){dash}(0[1-9]|[12]\d|3[01])",
     }
     return kind not in patterns or re.fullmatch(patterns[kind], value.strip()) is not None
 
