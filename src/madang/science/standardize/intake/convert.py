@@ -87,11 +87,14 @@ def _decoded(raw: pa.Array, encoding: str) -> tuple[pa.Array, Mask]:
             return raw.cast(pa.string()), None
         except pa.ArrowInvalid:
             pass
-    coded = raw.dictionary_encode()
+    # Only values with bytes beyond ASCII need decoding, and each distinct one only once.
+    beyond = np.diff(np.searchsorted(np.flatnonzero(data >= 128), offsets)) > 0
+    coded = raw.filter(pa.array(beyond)).dictionary_encode()
     values = coded.dictionary.to_pylist()
     texts = _decoded_at_once(values, encoding) or [_decoded_one(value, encoding) for value in values]
-    text = pa.array(texts, pa.string()).take(coded.indices)
-    return text, (_missing(text) & ~_missing(raw)) if None in texts else None
+    decoded = pa.array(texts, pa.string()).take(coded.indices)
+    text = pc.replace_with_mask(raw.view(pa.string()), pa.array(beyond), decoded)
+    return text, (_missing(text) & beyond) if None in texts else None
 
 
 def _decoded_at_once(values: list[bytes], encoding: str) -> list[str | None] | None:
@@ -145,12 +148,14 @@ def _numbers(field: Field, text: pa.Array, plain: str, kind: pa.DataType) -> tup
 def _ungrouped(text: pa.Array, mark: str) -> pa.Array:
     """Without the thousands marks of values that are grouped as they should be."""
     escaped = "".join(f"\\x{{{ord(c):x}}}" for c in mark)
-    return pc.replace_substring(text, mark, "") if _all(
-        pc.match_substring_regex(text, f"^[+-]?([0-9]{{1,3}}({escaped}[0-9]{{3}})+|[0-9]*)(\\.[0-9]*)?$")
-    ) else pc.if_else(
-        pc.match_substring_regex(text, f"^[+-]?[0-9]{{1,3}}({escaped}[0-9]{{3}})+(\\.[0-9]*)?$"),
-        pc.replace_substring(text, mark, ""),
-        text,
+    return (
+        pc.replace_substring(text, mark, "")
+        if _all(pc.match_substring_regex(text, f"^[+-]?([0-9]{{1,3}}({escaped}[0-9]{{3}})+|[0-9]*)(\\.[0-9]*)?$"))
+        else pc.if_else(
+            pc.match_substring_regex(text, f"^[+-]?[0-9]{{1,3}}({escaped}[0-9]{{3}})+(\\.[0-9]*)?$"),
+            pc.replace_substring(text, mark, ""),
+            text,
+        )
     )
 
 
@@ -326,7 +331,9 @@ def _without(array: pa.Array, bad: np.ndarray) -> pa.Array:
 def _buffers(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Offsets and bytes of a text or binary array."""
     _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1] if offsets else np.zeros(1, int)
+    ends = (
+        np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1] if offsets else np.zeros(1, int)
+    )
     if len(ends) == 0:
         ends = np.zeros(1, np.int32)
     return ends, np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)

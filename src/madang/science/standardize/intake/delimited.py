@@ -160,7 +160,8 @@ def _carefully(data: bytes, shape: Shape, count: int) -> Rows:
         refused += ragged
     if split_lines:
         extra = _arrow(_quoted(split, shape), _requoted(shape))
-        assert extra is not None and extra[0] == len(split)
+        assert extra is not None
+        assert extra[0] == len(split)
         lines = np.concatenate([lines, split_lines]).astype(np.int64)
         order = np.argsort(lines, kind="stable")
         columns = extra[1] if not arrays else [pa.concat_arrays(pair) for pair in zip(arrays, extra[1], strict=True)]
@@ -238,7 +239,8 @@ def quoted_spans(data: bytes, ends: np.ndarray) -> tuple[list[tuple[int, int]], 
     """
     quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == 34)
     per_line = np.bincount(np.searchsorted(ends, quotes, side="right"), minlength=len(ends))
-    spans, opening = [], None
+    spans: list[tuple[int, int]] = []
+    opening: int | None = None
     for line in np.flatnonzero(per_line % 2):
         if opening is not None and line - opening < MAX_ROW_LINES:
             spans.append((opening, int(line)))

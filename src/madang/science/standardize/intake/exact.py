@@ -5,6 +5,7 @@ compares the two on everything else.
 """
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 
 from madang.science.standardize.intake.fields import Field
@@ -118,10 +119,9 @@ def _moment(field: Field, text: str) -> datetime:
     if not match:
         raise Bad
     part = match.groupdict()
+    year = int(part.get("Y", 1900))
     if "y" in part:  # POSIX: 69 to 99 are of the last century
         year = int(part["y"]) + (1900 if int(part["y"]) >= 69 else 2000)
-    else:
-        year = int(part.get("Y", 1900))
     return datetime(
         year,
         int(part.get("m", 1)),
@@ -171,7 +171,7 @@ def _text(field: Field, text: str) -> str:
     return text
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Field, str], Value]] = {
     "text": _text,
     "integer": _integer,
     "number": _number,

@@ -200,7 +200,9 @@ def is_big_endian(start: bytes, encoding: str) -> bool:
     return start[:2] == b"\xfe\xff" or (start[:2] != b"\xff\xfe" and encoding.lower().endswith("be"))
 
 
-def register(path: Path, source: Source, *, folder: Path | None = None, captures: dict[str, str] | None = None) -> SourceFile:
+def register(
+    path: Path, source: Source, *, folder: Path | None = None, captures: dict[str, str] | None = None
+) -> SourceFile:
     """Take down what a file is, in one pass over its bytes: SHA-256 and physical lines.
 
     `folder` is the source folder that the name is relative to (default: the file's own).

@@ -234,10 +234,8 @@ def _shape(head: bytes, reader: _Reader) -> tuple[Shape, frozenset[int]]:
 
 def _block(first: int, data: bytes, reader: _Reader) -> Block:
     fields = [one for i, one in enumerate(reader.fields) if i not in reader.absent]
-    if reader.shape is None:
-        rows = ndjson.parse(data, fields, reader.encoding)
-    else:
-        rows = delimited.parse(data, reader.shape)
+    shape = reader.shape
+    rows = delimited.parse(data, shape) if shape else ndjson.parse(data, fields, reader.encoding)
     return _typed(first, rows, fields, reader)
 
 
