@@ -1,0 +1,146 @@
+"""What the commands of `madang mappings` share: their options, and the desk with a book, its codes and a vocabulary."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
+
+import typer
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+
+if TYPE_CHECKING:
+    from madang.node.home import Home
+    from madang.science.omop.vocabulary import Vocabulary
+    from madang.science.standardize.mapping import MappingBook, NameIndex, ReviewItem, SourceCode
+
+E = TypeVar("E", bound=StrEnum)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Dataset, or the .csv file of a book of mappings.")]
+VocabularyOption = Annotated[
+    Optional[str],  # noqa: UP045  # Typer reads this form on every Python
+    typer.Option("--vocabulary", metavar="DIR|NAME", help="Vocabulary: an unpacked Athena folder or a dataset."),
+]
+By = Annotated[str, typer.Option("--by", envvar="MADANG_REVIEWER", help="Who decides.")]
+Encoding = Annotated[str, typer.Option(help="Encoding of the file, such as cp949.")]
+Top = Annotated[int, typer.Option(min=1, help="How many codes.")]
+
+
+@dataclass
+class Desk:
+    """What a review of NAME needs: its book, its codes, and the vocabulary on request."""
+
+    name: str
+    home: "Home"
+    book: "MappingBook"
+
+    @property
+    def codes_path(self) -> Path:
+        """The list of codes that was imported for this book."""
+        return self.book.path.with_suffix(".codes.csv")
+
+    def codes(self) -> "list[SourceCode]":
+        """The codes of the dataset's newest version and those that were imported."""
+        from madang.lake.engine import Engine
+        from madang.science.standardize.mapping import codes_of_file, codes_of_version, merge_codes
+
+        met: list[SourceCode] = []
+        imported = codes_of_file(self.codes_path) if self.codes_path.exists() else []
+        if not self.is_file and (dataset := self.home.lake().dataset(self.name)).exists:
+            version = dataset.version()
+            if "source_codes" in version.tables or not (imported or self.book.path.exists()):
+                with Engine() as engine:
+                    met = codes_of_version(engine, version)
+        elif not imported and not self.book.path.exists():
+            raise MadangError(
+                "mapping.unknown",
+                _("There is neither a dataset nor a book of mappings called {name}.").format(name=self.name),
+                _("`madang datasets` lists; `madang mappings import {name} --codes FILE` begins one.").format(
+                    name=self.name
+                ),
+            )
+        return merge_codes(met, imported)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether NAME is the path of a book rather than a dataset."""
+        return self.name.endswith(".csv")
+
+    def items(self) -> "list[ReviewItem]":
+        """The codes with the decisions on them."""
+        from madang.science.standardize.mapping import review_items
+
+        return review_items(self.codes(), self.book.mappings())
+
+    def item(self, vocabulary: str, code: str) -> "ReviewItem":
+        """One code with its decisions; a code that was never met is taken as it is."""
+        from madang.science.standardize.mapping import ReviewItem, SourceCode
+
+        for item in self.items():
+            if item.code.key == (vocabulary, code):
+                return item
+        return ReviewItem(SourceCode(vocabulary, code, level="not met"), ())
+
+    @contextmanager
+    def vocabulary(self, named: str | None) -> "Iterator[Vocabulary]":
+        """The vocabulary of that name, attached."""
+        from madang.lake.engine import Engine
+        from madang.science.omop.vocabulary import Vocabulary
+
+        folder, reference = self._vocabulary(named)
+        with Engine() as engine:
+            if folder:
+                yield Vocabulary.from_folder(engine, folder)
+            else:
+                yield Vocabulary.from_version(engine, self.home.lake().find(reference))
+
+    def index(self, named: str | None) -> "NameIndex":
+        """The name index of a vocabulary, built at its first use."""
+        from madang.base.console import ProgressBars
+        from madang.science.standardize.mapping import Terms, folder_key, open_index, read_terms
+
+        folder, reference = self._vocabulary(named)
+        key = folder_key(folder) if folder else self.home.lake().find(reference).digest[:32]
+
+        def terms() -> Terms:
+            with self.vocabulary(named) as vocabulary:
+                return read_terms(vocabulary)
+
+        with ProgressBars() as progress:
+            return open_index(self.home.path / "indexes", key, terms, progress)
+
+    def _vocabulary(self, named: str | None) -> tuple[Path | None, str]:
+        """The folder, or the reference to a version, that `named` means; by default the only one in the lake."""
+        if named:
+            return (Path(named), "") if Path(named).is_dir() else (None, named)
+        lake = self.home.lake()
+        found = [dataset.name for dataset in lake.datasets() if dataset.version().kind == "vocabulary"]
+        if len(found) == 1:
+            return None, found[0]
+        problem = _("There are several vocabularies.") if found else _("There is no vocabulary.")
+        raise MadangError("mapping.no_vocabulary", problem, _("Say which: --vocabulary DIR or --vocabulary NAME."))
+
+
+def open_desk(name: str) -> Desk:
+    """The desk of a dataset of this home, or of a book at a path."""
+    from madang.lake.manifest import check_dataset_name
+    from madang.node.home import Home
+    from madang.science.standardize.mapping import MappingBook
+
+    home = Home.find()
+    path = Path(name) if name.endswith(".csv") else home.path / "mappings" / f"{check_dataset_name(name)}.csv"
+    return Desk(name, home, MappingBook(path))
+
+
+def one_of(kind: type[E], text: str) -> E:
+    """The member of an enumeration that `text` names, in any case."""
+    for member in kind:
+        if member.value.lower() == text.lower():
+            return member
+    words = ", ".join(member.value for member in kind)
+    raise MadangError(
+        "mapping.value", _("There is no '{text}'.").format(text=text), _("Use {words}.").format(words=words)
+    )
