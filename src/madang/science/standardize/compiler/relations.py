@@ -56,6 +56,16 @@ class Catalog:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A key of the right side of a join, compared with something of the left side."""
+
+    query: Node
+    """The query whose FROM holds the join, with all common table expressions that it sees."""
+    key: Node
+    other: Node
+
+
+@dataclass(frozen=True)
 class Query:
     """A SELECT node whose clauses have been accepted."""
 
@@ -74,28 +84,44 @@ class Query:
         return self.scope.relations[self.driver.lower()]
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What a query sees beside its own FROM."""
+
+    relations: Mapping[str, Relation]
+    """Sources, entities and common table expressions, by name in small letters."""
+    ctes: tuple[Node, ...]
+    """The common table expressions, as the parser writes them."""
+
+
 class Reader:
     """Reads the queries of one SQL file."""
 
     def __init__(self, file: SqlFile, catalog: Catalog) -> None:
         self.file, self.catalog = file, catalog
+        self.comparisons: list[Comparison] = []
+        """All keys compared in the file, for whoever knows types."""
 
-    def query(self, node: Node, outer: Mapping[str, Relation], top: bool = False) -> Query:
-        """Check the clauses and FROM of a SELECT node; `outer` holds the common table expressions around it."""
+    def top(self, node: Node) -> Query:
+        """Check the clauses and FROM of the outermost SELECT."""
+        return self._query(node, _Around(self.catalog.relations, ()), top=True)
+
+    def _query(self, node: Node, around: "_Around", top: bool = False) -> Query:
         self._clauses(node, top)
-        known = dict(outer)
         for entry in node["cte_map"]["map"]:
             name, cte = entry["key"], entry["value"]
             if cte["aliases"]:
                 message = f"name the columns of {name} with AS in its select list, not in brackets."
                 raise self.file.error("pack.sql_alias_list", cte["query_node"], message)
-            known[name.lower()] = self.derived(name, cte["query_node"], known)
+            relation = self._derived(name, cte["query_node"], around)
+            around = _Around({**around.relations, name.lower(): relation}, (*around.ctes, entry))
         scope = Scope(self.file, self.catalog.functions, self.catalog.parameters, {})
-        return self._from(node["from_table"], known, Query(node, scope, "", frozenset(), frozenset(), False))
+        alone = {**node, "cte_map": {"map": list(around.ctes)}}
+        return self._from(node["from_table"], around, Query(alone, scope, "", frozenset(), frozenset(), False))
 
-    def derived(self, name: str, node: Node, outer: Mapping[str, Relation]) -> Relation:
+    def _derived(self, name: str, node: Node, around: "_Around") -> Relation:
         """A common table expression or a subquery in FROM, as a relation."""
-        query = self.query(node, outer)
+        query = self._query(node, around)
         first = query.first
         columns: dict[str, Output] = {}
         passed: dict[str, str] = {}  # columns of the first table that come out unchanged, and their new names
@@ -120,6 +146,10 @@ class Reader:
             resolved = query.scope.column(item) if item["class"] == "COLUMN_REF" else None
             if resolved and resolved[0] is first and len(item["column_names"]) <= 2:
                 passed[resolved[1].name.lower()] = label.lower()
+            if label.lower() in columns:
+                message = f"the column {label} is there already."
+                hint = f"Say * REPLACE (... AS {label}), or give it another name."
+                raise self.file.error("pack.column_twice", item, message, hint)
             columns[label.lower()] = Output(label, frozenset(used.reads))
             aliases[label.lower()] = used
         keys = (frozenset(passed[column] for column in key) for key in first.keys if key <= passed.keys())
@@ -189,10 +219,10 @@ class Reader:
             message = "GROUP BY stands only in the outermost SELECT of an entity."
             raise self.file.error("pack.sql_group", at, message)
 
-    def _from(self, table: Node, known: Mapping[str, Relation], query: Query) -> Query:
+    def _from(self, table: Node, around: "_Around", query: Query) -> Query:
         """FROM, from the leftmost table to the last join."""
         if table["type"] != "JOIN":
-            relation, name = self._table(table, known)
+            relation, name = self._table(table, around)
             if not relation.is_source:
                 message = f"{name} is no source; the first table after FROM has to be one, whose rows are counted."
                 raise self.file.error("pack.sql_first_table", table, message, "LEFT JOIN it instead.")
@@ -204,15 +234,15 @@ class Reader:
                 joined=relation.joined,
                 windowed=relation.windowed,
             )
-        query = self._from(table["left"], known, query)
+        query = self._from(table["left"], around, query)
         self._refuse_join(table)
-        relation, name = self._table(table["right"], known)
+        relation, name = self._table(table["right"], around)
         if name.lower() in query.scope.relations:
             message = f"{name} stands in FROM twice."
             raise self.file.error("pack.sql_join", table["right"], message, "Give one of them another name with AS.")
         relation = replace(relation, name=name)
         scope = replace(query.scope, relations=query.scope.relations | {name.lower(): relation})
-        reads = self._condition(table, relation, query.scope, scope)
+        reads = self._condition(table, relation, replace(query, scope=scope), query.scope)
         return replace(
             query,
             scope=scope,
@@ -233,11 +263,11 @@ class Reader:
             message = "joins in brackets are not allowed."
             raise self.file.error("pack.sql_join", join["right"], message, "Join one by one.")
 
-    def _table(self, table: Node, known: Mapping[str, Relation]) -> tuple[Relation, str]:
+    def _table(self, table: Node, around: "_Around") -> tuple[Relation, str]:
         """One table of FROM and the name that it has there."""
         if table["type"] in _TABLES:
             at = table if table["type"] != "TABLE_FUNCTION" else table["function"]
-            raise self.file.error("pack.sql_from", at, f"{_TABLES[table['type']]}.", self._names(known))
+            raise self.file.error("pack.sql_from", at, f"{_TABLES[table['type']]}.", self._names(around))
         if table.get("sample"):
             raise self.file.error("pack.sql_loses_rows", table, "a sample drops rows.", LOSES)
         if table.get("column_name_alias"):
@@ -247,37 +277,39 @@ class Reader:
             name = table["alias"]
             if not name:
                 raise self.file.error("pack.sql_from", table, "a subquery in FROM needs a name.", "Say AS name.")
-            return self.derived(name, table["subquery"]["node"], known), name
+            return self._derived(name, table["subquery"]["node"], around), name
         if table["type"] != "BASE_TABLE":
             message = "this kind of table is not allowed in FROM."
-            raise self.file.error("pack.sql_from", table, message, self._names(known))
+            raise self.file.error("pack.sql_from", table, message, self._names(around))
         name = table["table_name"]
-        relation = None if table["schema_name"] else known.get(name.lower(), self.catalog.relations.get(name.lower()))
+        relation = None if table["schema_name"] else around.relations.get(name.lower())
         if relation is None:
             if name.lower() in self.catalog.later:
                 raise self.file.error("pack.unknown_table", table, self.catalog.later[name.lower()])
             full = ".".join(str(part) for part in table["qualified_name"]["path"])
             message = f'there is no table "{full}" here.'
-            raise self.file.error("pack.unknown_table", table, message, self._near(name, known))
+            raise self.file.error("pack.unknown_table", table, message, self._near(name, around))
         return relation, table["alias"] or name
 
-    def _known(self, known: Mapping[str, Relation]) -> list[str]:
-        return [relation.name for relation in {**self.catalog.relations, **known}.values()]
+    def _names(self, around: "_Around") -> str:
+        return f"Tables here are {listed(relation.name for relation in around.relations.values())}."
 
-    def _names(self, known: Mapping[str, Relation]) -> str:
-        return f"Tables here are {listed(self._known(known))}."
+    def _near(self, name: str, around: "_Around") -> str:
+        names = (relation.name for relation in around.relations.values())
+        return did_you_mean(name, names) or self._names(around)
 
-    def _near(self, name: str, known: Mapping[str, Relation]) -> str:
-        return did_you_mean(name, self._known(known)) or self._names(known)
-
-    def _condition(self, join: Node, right: Relation, before: Scope, after: Scope) -> frozenset[BaseColumn]:
+    def _condition(self, join: Node, right: Relation, query: Query, before: Scope) -> frozenset[BaseColumn]:
         """Check that a LEFT JOIN finds at most one row, and return what its condition reads."""
+        after = query.scope
         bound: set[str] = set()
         reads: set[BaseColumn] = set()
         for name in join["using_columns"]:
-            reference = {"class": "COLUMN_REF", "column_names": [name], **_where(join)}
-            for scope in (before, replace(after, relations={right.name.lower(): right})):
+            reference = {**self.file.expression("x"), "column_names": [name], **_where(join)}
+            only = replace(after, relations={right.name.lower(): right})
+            for scope in (before, only):
                 reads |= facts(reference, scope).reads
+            left, key = ({**reference, "column_names": [_owner(name, scope), name]} for scope in (before, only))
+            self.comparisons.append(Comparison(query.node, key, left))
             bound.add(str(name).lower())
         if join["condition"]:
             used = facts(join["condition"], after)
@@ -287,19 +319,21 @@ class Reader:
                 raise self.file.error("pack.sql_join", at, message)
             reads |= used.reads
             for part in _conjuncts(join["condition"]):
-                bound |= self._bound(part, right, after)
+                bound |= self._bound(part, right, query)
         if not any(key <= bound for key in right.keys):
             raise self._may_multiply(join, right)
         return frozenset(reads)
 
-    def _bound(self, part: Node, right: Relation, scope: Scope) -> set[str]:
+    def _bound(self, part: Node, right: Relation, query: Query) -> set[str]:
         """The column of the right side that `part` equates with something of the left side."""
+        scope = query.scope
         if part["type"] != "COMPARE_EQUAL":
             return set()
         for column, other in ((part["left"], part["right"]), (part["right"], part["left"])):
             plain = column["class"] == "COLUMN_REF" and len(column["column_names"]) <= 2
             resolved = scope.column(column) if plain else None
             if resolved and resolved[0] is right and right.name.lower() not in facts(other, scope).relations:
+                self.comparisons.append(Comparison(query.node, column, other))
                 return {resolved[1].name.lower()}
         return set()
 
@@ -332,6 +366,11 @@ def aggregate_message(node: Node) -> tuple[str, str]:
     """The sentences for an aggregate where every row has to come out."""
     name = str(node["function_name"]).replace("count_star", "count")
     return f"{name}(...) makes one row out of many.", "Use GROUP BY (entities only), or a window: over (...)."
+
+
+def _owner(name: str, scope: Scope) -> str:
+    """The table in FROM that an unqualified column means."""
+    return next(relation.name for relation in scope.relations.values() if name.lower() in relation.columns)
 
 
 def _conjuncts(node: Node) -> list[Node]:

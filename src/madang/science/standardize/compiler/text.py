@@ -1,5 +1,6 @@
 """One SQL file of a pack: its text, its syntax tree, and where each node of the tree stands."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -58,8 +59,10 @@ class SqlFile:
             statements = self.engine.parse(self.text)["statements"]
         except MadangError as error:
             if error.code == "engine.select_only":
-                raise self.error("pack.sql_not_select", None, "the file has to hold one SELECT.", error.hint) from None
-            raise MadangError("pack.sql_syntax", f"{self.label}: {error.message}", error.hint) from None
+                raise self.error("pack.sql_not_select", None, "the file has to hold one SELECT.") from None
+            found = re.match(r"The SQL cannot be read in line (\d+): (.*)", error.message, re.DOTALL)
+            where, what = (f"{self.label}:{found[1]}", found[2]) if found else (self.label, error.message)
+            raise MadangError("pack.sql_syntax", f"{where}: the SQL cannot be read: {what}", error.hint) from None
         if len(statements) != 1:
             message = f"the file has to hold one SELECT, and it holds {len(statements)} statements."
             raise self.error("pack.sql_not_select", None, message)
