@@ -13,6 +13,8 @@ from madang.science.standardize.compiler.outputs import identifier_of
 from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.identify import LINE_BITS, Registered
 
+NOTHING_RECORDED = "the row records nothing"
+
 
 def prepare(engine: Engine) -> None:
     """Make the tables in which all SELECTs of a run note their skipped rows."""
@@ -31,29 +33,32 @@ def make_bases(engine: Engine, select: Select, table: str, files: Sequence[Regis
     )
 
 
-def missing_fields(select: Select) -> list[tuple[str, str]]:
-    """The checks that every SELECT has without saying so: (condition, reason) per required CDM field it gives."""
-    if select.kind == "event":
-        required = ["person_id", "start_date"]
-    else:
-        given = {name for name, _ in select.columns}
+def implied_rules(select: Select) -> list[tuple[str, str, str]]:
+    """The rules that every SELECT has without saying so: (condition, fate, reason)."""
+    given = {name for name, _ in select.columns}
+    if select.kind == "entity":
         required = [f.name for f in TABLES[str(select.table)].fields if f.required and f.name in given]
-    return [(f"{quote_name(name)} IS NULL", f"{name} is missing") for name in required]
+    else:
+        required = ["person_id", "start_date"]
+    rules = [(f"{quote_name(name)} IS NULL", "rejected", f"{name} is missing") for name in required]
+    if select.unnests:  # an empty list comes out as one row of NULLs
+        says = [f"{quote_name(name)} IS NULL" for name in ("code", "value", "value_number") if name in given]
+        rules.insert(0, (" AND ".join(says) or "FALSE", "unused", NOTHING_RECORDED))
+    return rules
 
 
-def with_missing(select: Select, sql: str) -> str:
-    """`sql` (columns, `_row`, `_rule`) with the rule number going on for missing required fields."""
-    checks = missing_fields(select)
-    if not checks:
-        return sql
-    whens = " ".join(f"WHEN {check} THEN {len(select.rules) + i}" for i, (check, _) in enumerate(checks))
-    return f"SELECT * REPLACE (coalesce(_rule, CASE {whens} END) AS _rule) FROM ({sql})"
+def with_implied(select: Select, sql: str) -> str:
+    """`sql` (columns, `_row`, `_rule`) with the rule number going on for the implied rules."""
+    whens = " ".join(
+        f"WHEN {condition} THEN {len(select.rules) + i}" for i, (condition, _, _) in enumerate(implied_rules(select))
+    )
+    return f"SELECT * REPLACE (coalesce(_rule, CASE {whens} END) AS _rule) FROM ({sql})" if whens else sql
 
 
 def note_skipped(engine: Engine, select: Select, rows: str) -> int:
     """Note the rows of relation `rows` (`_row`, `_rule`) that a rule takes out; returns how many."""
     rules = [("rejected" if r.kind == "reject" else "unused", r.reason) for r in select.rules]
-    rules += [("rejected", reason) for _, reason in missing_fields(select)]
+    rules += [(fate, reason) for _, fate, reason in implied_rules(select)]
     if not rules:
         return 0
     values = ", ".join(f"({i}, '{fate}', {quote_text(reason)})" for i, (fate, reason) in enumerate(rules))
@@ -78,11 +83,11 @@ def build(engine: Engine, select: Select, key: Sequence[str], files: Sequence[Re
         else "SELECT r.* FROM (%s) r"
     )
     if not select.grouped:
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {with_id % with_missing(select, select.rows_sql)}")
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {with_id % with_implied(select, select.rows_sql)}")
         note_skipped(engine, select, made)
         show(engine, select.name)
     else:
-        groups = with_missing(select, f"SELECT *, NULL::INTEGER AS _rule FROM ({select.groups_sql})")
+        groups = with_implied(select, f"SELECT *, NULL::INTEGER AS _rule FROM ({select.groups_sql})")
         engine.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {with_id % groups}")
         show(engine, select.name)
         _build_members(engine, select, made, identifier)

@@ -14,13 +14,12 @@ from madang.science.omop.mapping import map_codes
 from madang.science.omop.vocabulary import Vocabulary
 from madang.science.standardize.compiler.outputs import EVENT_COLUMNS, identifier_of
 from madang.science.standardize.compiler.program import Select
-from madang.science.standardize.entities import note_skipped, table_sql, with_missing
+from madang.science.standardize.entities import note_skipped, table_sql, with_implied
 from madang.science.standardize.identify import LINE_BITS
 from madang.science.standardize.made import Made
 from madang.science.standardize.pack import Event
 from madang.science.standardize.records import COST, EVENT_TABLES, FIELDS, TABLE_OF_DOMAIN
 
-NOTHING_RECORDED = "the row records nothing"
 UNIT, ROUTE = "UCUM", "Route"
 KRW = 44818598
 
@@ -164,8 +163,9 @@ def write(
     """
     columns = frozenset(name for name, _ in select.columns)
     _materialize(engine, select, event, columns)
-    if select.unnests:
-        _note_by_line(engine, select)
+    if select.unnests:  # a line is used if any of its events is
+        line = "SELECT _row, min(_rule) AS _rule FROM _events GROUP BY _row HAVING count(*) = count(_rule)"
+        note_skipped(engine, select, f"({line})")
     else:
         note_skipped(engine, select, "_events")
     mapper.learn("_events", columns, event.domain)
@@ -197,18 +197,8 @@ def _materialize(engine: Engine, select: Select, event: Event, columns: frozense
         given.append(f"{'code' if 'code' in columns else 'NULL'}::VARCHAR AS source_value")
     if "item" not in columns:
         given.append("0::BIGINT AS item")
-    rows = with_missing(select, select.rows_sql)
+    rows = with_implied(select, select.rows_sql)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE _events AS SELECT {', '.join(given)}, _row, _rule FROM ({rows})")
-
-
-def _note_by_line(engine: Engine, select: Select) -> None:
-    """Of a line with several events: it is used if any of them is, and unused if it records none."""
-    line = "SELECT _row, min(_rule) AS _rule FROM _events GROUP BY _row HAVING count(*) FILTER (_rule IS NULL) = 0"
-    note_skipped(engine, select, f"({line})")
-    engine.execute(
-        f"INSERT INTO _skipped SELECT {quote_text(select.name)}, s._row, 'unused', {quote_text(NOTHING_RECORDED)} "
-        f"FROM {quote_name(select.source)} s ANTI JOIN _events e ON e._row = s._row"
-    )
 
 
 def _check_fan_out(engine: Engine, select: Select, event: Event) -> None:

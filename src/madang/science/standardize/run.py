@@ -173,6 +173,7 @@ class _Run:
                 **identity,
                 "files": [file.as_json() for file in found.files],
                 "counters": found.counters,
+                "writers": [vars(w) | {"tables": list(w.tables)} for w in delivery.writers(self.program)],
                 "parts": self.made.parts,
                 "report": report.as_json(),
             }
@@ -282,8 +283,8 @@ class _Run:
         event = self.pack.events[select.name]
         for written in events.write(self.engine, mapper, select, event, "_event_bases", self.made.new_file):
             self.made.add(written.table, written.path, select.name)
-        if not select.unnests:
-            accounting.check_rows(self.engine, select, given, "_events")
+        answered = "(SELECT DISTINCT _row FROM _events)" if select.unnests else "_events"
+        accounting.check_rows(self.engine, select, given, answered)
 
     @contextmanager
     def _narrowed(self, source: Source, file: Registered, files: Sequence[Registered]) -> Iterator[None]:

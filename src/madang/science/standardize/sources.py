@@ -86,7 +86,7 @@ class _Stream:
         before, self._last = self._last, last
         if before is not None and not first > before:
             return False
-        greater = pa.array([False] * (table.num_rows - 1))
+        greater = pa.array([False] * (table.num_rows - 1), pa.bool_())
         for key in reversed(keys):  # lexicographic: what counts is the first column that differs
             same = pc.equal(key[1:], key[:-1])
             greater = pc.or_(pc.greater(key[1:], key[:-1]), pc.and_(same, greater))
