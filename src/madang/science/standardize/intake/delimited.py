@@ -5,6 +5,7 @@ end; where its rows are not the block's rows, the odd rows are taken out, split 
 """
 
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +77,8 @@ def _arrow(data: bytes, shape: Shape) -> tuple[int, list[pa.Array], list[tuple[i
     wanted = [str(index) for index in shape.wanted]
     # A column that is always read tells the number of rows where none is wanted.
     included = wanted or names[:1]
+    if data.startswith(BOM_UTF8):
+        data = BOM_UTF8 + data  # Arrow drops one at the start of what it is given, which need not be the file's start
     try:
         table = pa_csv.read_csv(
             pa.py_buffer(data),
