@@ -115,9 +115,10 @@ class Engine:
 
     def value(self, sql: str, params: Parameters = None) -> Any:
         """The first column of the first row of a SELECT; None where there is no row."""
-        with _sentences():
-            row = self._run(sql, params).fetchone()
-        return row[0] if row else None
+        with _sentences():  # to the end: an unfinished result would block what comes next
+            rows = self._run(sql, params).fetchmany(2)
+            self._connection.fetchall()
+        return rows[0][0] if rows else None
 
     def batches(self, sql: str, params: Parameters = None, rows: int = ROW_GROUP_ROWS) -> Iterator[pa.RecordBatch]:
         """The result of a SELECT as a stream of batches of about `rows` rows; at least one, so columns are known.

@@ -169,9 +169,12 @@ class _Run:
             return before, Report.from_json(before.info["report"]), False
         with into.write(parent=parent) as writer:
             report = self._write(writer, before, parent, found)
+            run = {"run": [max(file.number for file in found.files)], "folder": [str(folder.absolute())]}
+            self.made.put_arrow("folders", pa.table(run), "folders lasting")
             info = {
                 **identity,
                 "files": [file.as_json() for file in found.files],
+                "encodings": {name: source.encoding for name, source in self.pack.sources.items()},
                 "counters": found.counters,
                 "writers": [vars(w) | {"tables": list(w.tables)} for w in delivery.writers(self.program)],
                 "parts": self.made.parts,

@@ -22,7 +22,6 @@ from madang.science.standardize.identify import (
     row_number,
 )
 from madang.science.standardize.intake import SourceFile, read_lines
-from madang.science.standardize.pack import Source
 
 # Tables that are computed from others: (table, its concept, from, the others' concept, their date).
 _DERIVED = {
@@ -113,6 +112,23 @@ class Tracer:
                 if entity in tables:
                     yield Row(tables[entity], identifier)
 
+    def fate(self, file: int, line: int) -> tuple[str, str] | None:
+        """(fate, reason) of a line that is not used; None for a used one."""
+        found = self.engine.rows(
+            f"SELECT fate, reason FROM {self._companion('fates')} WHERE file = {int(file)} AND line = {int(line)}"
+        )
+        return (found[0][0], found[0][1]) if found else None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the files came from, as the restricted companion remembers it."""
+        found = self.engine.rows(f"SELECT folder FROM {self._companion('folders')} ORDER BY run DESC LIMIT 1")
+        return Path(found[0][0]) if found else None
+
+    def encodings(self) -> dict[str, str]:
+        """The encoding of each source's files."""
+        return dict(self.version.info["encodings"])
+
     def person(self, person_id: int) -> dict[str, int]:
         """Rows of one person per table. Error: `trace.no_row` if there is no such person."""
         self.row("person", person_id)
@@ -181,7 +197,7 @@ class Tracer:
         return found
 
 
-def source_text(line: Line, source: Source, folder: Path) -> str | None:
+def source_text(line: Line, encoding: str, folder: Path) -> str | None:
     """The original text of a line, read again from its file; None if the file is not in `folder` any more."""
     path = folder / line.file.name
     if not path.is_file():
@@ -198,5 +214,5 @@ def source_text(line: Line, source: Source, folder: Path) -> str | None:
         lines=line.file.lines,
         mtime_ns=status.st_mtime_ns,
     )
-    raw = read_lines(path, known, [line.line], encoding=source.encoding)[line.line]
-    return raw.decode(source.encoding, errors="replace")
+    raw = read_lines(path, known, [line.line], encoding=encoding)[line.line]
+    return raw.decode(encoding, errors="replace")

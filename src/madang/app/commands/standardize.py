@@ -1,0 +1,77 @@
+"""`madang standardize`: raw files of a holder become the next version of a CDM dataset."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from madang.base.translate import _
+
+if TYPE_CHECKING:
+    from madang.base.progress import Progress
+    from madang.lake import Version
+    from madang.node.home import Home
+
+STARTER = "starter"
+
+
+def command(
+    pack: Annotated[str, typer.Option(help=_("Name of a pack, or its folder."))],
+    source: Annotated[Path, typer.Option(help=_("Folder with the holder's files."))],
+    into: Annotated[str, typer.Option(help=_("Name of the dataset."))],
+    vocabulary: Annotated[
+        str, typer.Option(help=_("Athena download (folder or zip), a loaded vocabulary's name, or `starter`."))
+    ] = STARTER,
+    set_: Annotated[list[str] | None, typer.Option("--set", help=_("NAME=VALUE of a parameter of the pack."))] = None,
+    rebuild: Annotated[bool, typer.Option(help=_("Read all files again, also known ones."))] = False,
+    memory: Annotated[str, typer.Option(help=_("Most memory of the engine."))] = "4GB",
+    threads: Annotated[int | None, typer.Option(help=_("Threads; all cores if not given."))] = None,
+) -> None:
+    """Turn raw files into the next version of an OMOP CDM dataset, every row accounted for."""
+    from madang.app.commands.reports import show_account
+    from madang.base.console import ProgressBars
+    from madang.base.errors import MadangError
+    from madang.node.home import Home
+    from madang.science.standardize import load_pack, standardize
+
+    home = Home.find()
+    parameters = {}
+    for text in set_ or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise MadangError("standardize.parameter", f"--set {text} has no value.", "Write --set NAME=VALUE.")
+        parameters[name] = value
+    loaded = load_pack(pack, [home.path / "packs"])
+    with ProgressBars() as progress:
+        done = standardize(
+            loaded,
+            source,
+            vocabulary_version(home, vocabulary, progress),
+            home.lake().dataset(into),
+            parameters=parameters,
+            key=home.key("pseudonym"),
+            rebuild=rebuild,
+            memory_limit=memory,
+            threads=threads,
+            progress=progress,
+        )
+    show_account(done)
+
+
+def vocabulary_version(home: "Home", named: str, progress: "Progress") -> "Version":
+    """The vocabulary that the person named: a loaded one, or a download, which is loaded once and found again."""
+    from madang.lake.engine import Engine
+    from madang.science.omop.starter import starter_path
+    from madang.science.omop.vocabulary import load_vocabulary
+    from madang.science.standardize.delivery import fingerprint
+
+    lake = home.lake()
+    path = Path(starter_path()) if named == STARTER else Path(named)
+    if not path.exists():
+        return lake.find(named)
+    name = f"vocabulary-{STARTER if named == STARTER else fingerprint(path)[:12]}"
+    dataset = lake.dataset(name)
+    if dataset.exists and dataset.version().info.get("fingerprint") == fingerprint(path):
+        return dataset.version()
+    with Engine(memory_limit="4GB") as engine, progress.step(_("load vocabulary")):
+        return load_vocabulary(path, dataset, engine, progress)
