@@ -196,8 +196,13 @@ def is_wide(encoding: str) -> bool:
 
 
 def is_big_endian(start: bytes, encoding: str) -> bool:
-    """Byte order of UTF-16 text, from its mark, else from the name of the encoding, else little."""
-    return start[:2] == b"\xfe\xff" or (start[:2] != b"\xff\xfe" and encoding.lower().endswith("be"))
+    """Byte order of UTF-16 text: from its mark, else from the name of the encoding, else from where the zeros are."""
+    if start[:2] in (b"\xfe\xff", b"\xff\xfe"):
+        return start[:2] == b"\xfe\xff"
+    if encoding.lower().endswith(("le", "be")):
+        return encoding.lower().endswith("be")
+    zeros = np.flatnonzero(np.frombuffer(start[:CHUNK], np.uint8) == 0)
+    return 2 * int(np.count_nonzero(zeros % 2)) < len(zeros)
 
 
 def register(
@@ -305,8 +310,7 @@ def physical_lines(stream: BinaryIO, encoding: str, block_bytes: int) -> Iterato
 def line_ends(data: bytes, encoding: str = "utf-8") -> np.ndarray:
     """Position after each line of a block; the last line may lack its line end."""
     if is_wide(encoding):
-        big = is_big_endian(data, encoding) or (data[-2:] == b"\0\n")
-        ends = wide_newlines(data, big)
+        ends = wide_newlines(data, is_big_endian(data, encoding))
     else:
         ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10) + 1
     return ends if len(ends) and ends[-1] == len(data) else np.append(ends, len(data))

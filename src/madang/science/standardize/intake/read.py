@@ -76,11 +76,14 @@ def read_blocks(
     threads: int = 2,
     block_bytes: int = BLOCK_BYTES,
     progress: Progress | None = None,
+    header: bool = True,
 ) -> Iterator[Block]:
     """The blocks of a registered file, in order; `progress` advances by bytes of its text.
 
     `columns` are those wanted (None: all but direct identifiers). Columns that can reject a row are always checked, so
     a row has the same fate whichever are wanted. `pseudonym` replaces identifiers that the pack marks so.
+    A file without `header` has the declared columns in their order.
+
     At the end the file must be what was registered, byte for byte: else `MadangError` `source.changed`. Further errors:
     `source.empty`, `source.header`, `source.column`, `source.truncated`, `source.damaged`, `source.unreadable`.
     """
@@ -105,7 +108,9 @@ def read_blocks(
             try:
                 for first, data in _texts(physical_lines(stream, source.encoding, block_bytes), reader):
                     last = first, data
-                    if first == 1 and source.format != "ndjson":
+                    if first == 1 and not header:
+                        reader.shape = _bare_shape(source, fields)
+                    elif first == 1 and source.format != "ndjson":
                         head, data = _head(data)
                         reader.shape, reader.absent = _shape(head, reader)
                         first = 2
@@ -227,6 +232,12 @@ def _shape(head: bytes, reader: _Reader) -> tuple[Shape, frozenset[int]]:
     absent = frozenset(i for i, one in enumerate(reader.fields) if one.header not in names)
     wanted = tuple(names.index(one.header) for i, one in enumerate(reader.fields) if i not in absent)
     return Shape(delimiter, quoting, len(names), wanted, source.quoted_newlines), absent
+
+
+def _bare_shape(source: Source, fields: list[Field]) -> Shape:
+    names = list(source.columns)
+    wanted = tuple(names.index(one.name) for one in fields)
+    return Shape(source.delimiter.encode(), source.format == "csv", len(names), wanted, source.quoted_newlines)
 
 
 # One block

@@ -1,0 +1,93 @@
+"""Which files are one source: the same layout and columns, and names that differ in numbers only."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from madang.science.standardize.scan.sniff import Layout
+
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file and its layout."""
+
+    name: str
+    path: Path
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files of one source."""
+
+    name: str
+    pattern: str
+    captures: tuple[str, ...]
+    files: tuple[Found, ...]
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of all files; the encoding is that of a file that has more than ASCII, if one does."""
+        beyond = [file.layout for file in self.files if "only ASCII" not in file.layout.evidence]
+        return (beyond or [self.files[0].layout])[0]
+
+
+def group(files: Sequence[Found]) -> list[Group]:
+    """The files by source, in order of name."""
+    alike: dict[tuple[str, ...], list[Found]] = {}
+    for file in files:
+        layout = file.layout
+        stem = file.name.removesuffix(".gz")
+        key = (_NUMBER.sub("#", stem), layout.format, layout.delimiter, str(layout.header), *layout.names)
+        alike.setdefault(key, []).append(file)
+    taken: set[str] = set()
+    groups = []
+    for members in alike.values():
+        pattern, captures = _pattern([file.name.removesuffix(".gz") for file in members])
+        groups.append(Group(_source_name(pattern, taken), pattern, captures, tuple(members)))
+    return sorted(groups, key=lambda one: one.name)
+
+
+def _pattern(names: list[str]) -> tuple[str, tuple[str, ...]]:
+    """The pattern of names that differ in some of their numbers, with a word for each that does."""
+    numbers = list(zip(*(_NUMBER.findall(name) for name in names), strict=True))
+    words: list[str | None] = []
+    for column in numbers:
+        if len(set(column)) == 1:
+            words.append(None)
+            continue
+        word = _word(column)
+        while word in words:
+            word += "_"
+        words.append(word)
+    left = iter(zip(words, numbers, strict=True))
+
+    def piece(match: re.Match[str]) -> str:
+        word, column = next(left)
+        return "{" + word + "}" if word else column[0]
+
+    return _NUMBER.sub(piece, names[0]), tuple(word for word in words if word)
+
+
+def _word(numbers: Sequence[str]) -> str:
+    """What the numbers in names of files are likely to count."""
+    if all(len(n) == 4 and "1900" <= n <= "2100" for n in numbers):
+        return "year"
+    if all(len(n) == 6 and "190001" <= n <= "210012" and "01" <= n[4:] <= "12" for n in numbers):
+        return "month"
+    return "day" if all(len(n) == 8 for n in numbers) else "part"
+
+
+def _source_name(pattern: str, taken: set[str]) -> str:
+    """A word for SQL from a pattern, not taken yet."""
+    stem = re.sub(r"\{[^}]*\}", "", pattern.rpartition("/")[2].partition(".")[0])
+    name = re.sub(r"\W+|_+", "_", stem).strip("_").lower() or "source"
+    name = f"t_{name}" if name[0].isdigit() else name
+    number, unique = 2, name
+    while unique in taken:
+        unique, number = f"{name}_{number}", number + 1
+    taken.add(unique)
+    return unique

@@ -1,0 +1,84 @@
+"""Likely foreign keys: columns whose values are among those of another source's key.
+
+Both columns keep their smallest hashes; below the lower of the two largest kept, both samples are complete, so the
+share of one in the other is an unbiased estimate (coordinated sampling; exact where all distinct values were kept).
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from madang.science.standardize.scan.model import ColumnScan, Flag, Reference, SourceScan
+from madang.science.standardize.scan.profile import SKETCH, Column
+
+PERSON = "person identifier"
+_TYPES = ("integer", "text")
+
+
+def find_references(sources: Sequence[SourceScan], columns: Mapping[str, Sequence[Column]]) -> Iterator[Reference]:
+    """For each column the key of another source that holds at least 95 % of its distinct values, the likeliest one."""
+    keys = [
+        (source.name, told, profile)
+        for source in sources
+        for told, profile in zip(source.columns, columns[source.name], strict=True)
+        if (told.name,) in source.keys
+    ]
+    for source in sources:
+        for told, profile in zip(source.columns, columns[source.name], strict=True):
+            if told.type not in _TYPES or told.distinct < 2 or (told.name,) in source.keys:
+                continue
+            candidates = []
+            for to_source, key, key_profile in keys:
+                if to_source == source.name or key.type != told.type:
+                    continue
+                share, compared, exact = inclusion(profile.sketch, key_profile.sketch)
+                alike = likeness(told, to_source, key)
+                if share >= 0.95 and compared and (alike or (compared >= 50 and told.type == "text")):
+                    found = Reference(source.name, told.name, to_source, key.name, round(share, 4), compared, exact)
+                    candidates.append((alike, share, found))
+            if candidates:
+                yield max(candidates, key=lambda one: one[:2])[2]
+
+
+def spread_flags(sources: Sequence[SourceScan], references: Sequence[Reference]) -> list[SourceScan]:
+    """The sources, with `person identifier` flagged on both sides of every reference where one side is."""
+    links = [((r.source, r.column), (r.to_source, r.to_column)) for r in references]
+    persons = {(s.name, c.name) for s in sources for c in s.columns if any(f.kind == PERSON for f in c.flags)}
+    # First from a flagged column to the key that it refers to, then from that key to all that refer to it.
+    keys = {key: column for column, key in links if column in persons}
+    others = {column: key for column, key in links if key in persons or key in keys}
+
+    def flagged(source: str, column: ColumnScan) -> ColumnScan:
+        at = (source, column.name)
+        cause = keys.get(at) or others.get(at)
+        if at in persons or cause is None:
+            return column
+        why = f"its values are those of {cause[0]}.{cause[1]}"
+        flags = (*column.flags, Flag(PERSON, "possible", why))
+        return replace(column, flags=flags, values=(), hidden=column.distinct, low=None, high=None)
+
+    return [replace(one, columns=tuple(flagged(one.name, column) for column in one.columns)) for one in sources]
+
+
+def inclusion(child: np.ndarray, parent: np.ndarray) -> tuple[float, int, bool]:
+    """Share of the child's distinct values that the parent has, of how many compared, and whether that were all."""
+    limits = [sketch[-1] for sketch in (child, parent) if len(sketch) >= SKETCH]
+    mine = child[child <= min(limits)] if limits else child
+    if not len(mine):
+        return 0.0, 0, not limits
+    return float(np.isin(mine, parent).mean()), len(mine), not limits
+
+
+def likeness(column: ColumnScan, to_source: str, key: ColumnScan) -> int:
+    """How much the name of a column speaks of the source or key that it may refer to."""
+    if column.header.lower() == key.header.lower():
+        return 2
+    mine, theirs = _words(column.header), _words(to_source)
+    return 1 if mine & theirs else 0
+
+
+def _words(name: str) -> set[str]:
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[가-힣]+", name)
+    return {part.lower().rstrip("s") for part in parts} - {"id", "no", "cd", "code", "t", "번호", "코드"}

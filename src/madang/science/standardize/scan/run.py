@@ -1,0 +1,254 @@
+"""The scan of a folder: find, group, profile, relate."""
+
+import re
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from madang.base.errors import Cancelled, MadangError
+from madang.base.progress import Progress, Silent
+from madang.science.standardize.intake import read_blocks, reason_code, register
+from madang.science.standardize.intake.files import contents, is_compressed, natural, reading, relative_name
+from madang.science.standardize.pack import Column as PackColumn
+from madang.science.standardize.pack import Source
+from madang.science.standardize.scan.grouping import Found, Group, group
+from madang.science.standardize.scan.model import FileScan, Scan, SourceScan
+from madang.science.standardize.scan.paths import leaf_paths
+from madang.science.standardize.scan.profile import Column, Unique, mixed
+from madang.science.standardize.scan.references import find_references, spread_flags
+from madang.science.standardize.scan.sniff import sniff
+
+BLOCK_BYTES = 8 << 20
+PAIRED = 14
+"""Most columns of which pairs are tried as keys."""
+_CONTROLS = bytes(set(range(32)) - {0, 9, 10, 12, 13, 26})
+
+
+def scan(folder: Path, *, minimum: int = 10, rows: int | None = None, progress: Progress | None = None) -> Scan:
+    """Look at all text files of a folder and what lies below it.
+
+    No value is told that fewer than `minimum` rows have; `rows` limits how many rows of each file are read (None: all).
+    Memory stays bounded however large the files are. Raises `MadangError` where there is no folder or no file;
+    a single file that cannot be read is listed as skipped.
+    """
+    progress = progress or Silent()
+    if minimum < 1:
+        raise MadangError("scan.minimum", "The minimum count has to be at least 1.")
+    if rows is not None and rows < 1:
+        raise MadangError("scan.rows", "The number of rows to read has to be at least 1.")
+    found, skipped = _look(folder)
+    groups = group(found)
+    if not groups and not skipped:
+        raise MadangError("scan.nothing", f"There are no files in {folder}.", "Give the folder of the export.")
+    files: list[FileScan] = []
+    sources: list[SourceScan] = []
+    columns: dict[str, list[Column]] = {}
+    total = sum(file.path.stat().st_size for one in groups for file in one.files)
+    with progress.step("scan", total, "bytes"):
+        for one in groups:
+            profile = _Profile(one, minimum, rows)
+            for file in one.files:
+                try:
+                    files.append(profile.read(file))
+                except Cancelled:
+                    raise
+                except MadangError as error:
+                    skipped.append((file.name, str(error)))
+                progress.advance(file.path.stat().st_size)
+            sources.append(profile.result())
+            columns[one.name] = profile.columns
+    references = tuple(find_references(sources, columns))
+    return Scan(
+        folder=folder.resolve().name,
+        minimum=minimum,
+        rows=rows,
+        files=tuple(sorted(files, key=lambda one: natural(one.name))),
+        sources=tuple(spread_flags(sources, references)),
+        references=references,
+        skipped=tuple(skipped),
+    )
+
+
+def _look(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
+    if not folder.is_dir():
+        raise MadangError("source.folder", f"{folder} is no folder that can be read.", "Give the folder of the files.")
+    found, skipped = [], []
+    for path in sorted(folder.rglob("*")):
+        name = relative_name(folder, path)
+        if any(part.startswith(".") for part in Path(name).parts) or path.is_dir():
+            continue
+        try:
+            if _is_binary(path):
+                skipped.append((name, "It is no text file."))
+                continue
+            layout = sniff(path)
+        except MadangError as error:
+            skipped.append((name, str(error)))
+            continue
+        if layout is None:
+            skipped.append((name, "It is empty (0 bytes)."))
+        elif not layout.names and layout.format != "ndjson":
+            skipped.append((name, "It has no columns."))
+        else:
+            found.append(Found(name, path, layout))
+    return found, skipped
+
+
+def _is_binary(path: Path) -> bool:
+    with reading(path), path.open("rb") as raw:
+        start = contents(raw, is_compressed(path)).read(1 << 16)
+    odd = len(start) - len(start.translate(None, _CONTROLS))
+    return odd > len(start) * 0.01 and not start.startswith((b"\xff\xfe", b"\xfe\xff"))
+
+
+class _Profile:
+    """The running profile of one source."""
+
+    def __init__(self, group: Group, minimum: int, rows: int | None) -> None:
+        self.group, self.limit = group, rows
+        layout = group.layout
+        named: list[tuple[str, str, str | None]]
+        if layout.format == "ndjson":
+            paths = _sampled_paths(group.files[0].path)
+            named = [(name, path, path) for path, name in zip(paths, column_names(paths), strict=True)]
+        else:
+            headers = [name for name in layout.names if name]
+            named = [(name, head, None) for head, name in zip(headers, column_names(headers), strict=True)]
+        self.columns = [Column(name, head, path, minimum) for name, head, path in named]
+        self.source = Source(
+            name=group.name,
+            files=(group.pattern,),
+            columns={c.name: PackColumn(c.name, "text", header=c.header, path=c.path) for c in self.columns},
+            format=layout.format,  # type: ignore[arg-type]  # sniff gives one of the three
+            encoding="utf-16" if layout.encoding.startswith("utf-16") else layout.encoding,
+            delimiter=layout.delimiter,
+            quoted_newlines=layout.quoted_newlines,
+            extra_columns="ignore",
+        )
+        self.rows = 0
+        self.pairs: dict[tuple[int, int], Unique] | None = None
+
+    def read(self, found: Found) -> FileScan:
+        """Add one file."""
+        path, layout = found.path, found.layout
+        file = register(path, self.source)
+        odd: Counter[str] = Counter()
+        rows, complete = 0, True
+        blocks = read_blocks(
+            path, file, self.source, block_bytes=BLOCK_BYTES, header=layout.header or layout.format == "ndjson"
+        )
+        for block in blocks:
+            odd.update(reason_code(reason) for _, reason in block.rejects)
+            table = block.table
+            if self.limit is not None and rows + table.num_rows >= self.limit:
+                complete = rows + table.num_rows == self.limit
+                table = table.slice(0, self.limit - rows)
+            rows += table.num_rows
+            hashed = [column.add(table[column.name].combine_chunks()) for column in self.columns]
+            self._pair(hashed, table.num_rows)
+            if self.limit is not None and rows >= self.limit:
+                complete = complete and block.first_line + block.lines > file.lines
+                break
+        self.rows += rows
+        returns = _returns(path, layout.encoding)
+        return FileScan(
+            name=found.name,
+            size=file.size,
+            lines=file.lines,
+            rows=rows,
+            format=layout.format,
+            encoding=layout.encoding,
+            evidence=layout.evidence,
+            byte_order_mark=layout.byte_order_mark,
+            delimiter=layout.delimiter,
+            quoting=layout.quoting,
+            header=layout.header,
+            line_ends=returns,
+            ragged=odd["line.few_fields"] + odd["line.many_fields"] + odd["line.no_object"],
+            open_quotes=odd["line.open_quote"],
+            blank=odd["line.empty"],
+            complete=complete,
+        )
+
+    def _pair(self, hashed: list[np.ndarray], rows: int) -> None:
+        """Follow the pairs of columns that never repeat together, where no column alone is unique."""
+        if self.pairs is None:
+            self.pairs = {}
+            if rows < 2 or any(column.unique.possible for column in self.columns):
+                return
+            full = [i for i, column in enumerate(self.columns) if column.empty == 0 and column.distinct()[0] > 1]
+            full = sorted(full, key=lambda i: -self.columns[i].distinct()[0])[:PAIRED]
+            self.pairs = {(min(pair), max(pair)): Unique() for pair in combinations(full, 2)}
+        for (one, other), unique in self.pairs.items():
+            if unique.possible:
+                together = mixed(hashed[one] * np.uint64(3) + hashed[other])
+                unique.add(together, bool(hashed[one].all() and hashed[other].all()))
+
+    def result(self) -> SourceScan:
+        """What is told of the source."""
+        columns = tuple(column.result() for column in self.columns)
+        usable = [column.type in ("integer", "text") or column.shape.startswith("digits") for column in columns]
+        keys: list[tuple[str, ...]] = [
+            (told.name,)
+            for told, column, fits in zip(columns, self.columns, usable, strict=True)
+            if self.rows > 1 and fits and column.unique.holds()
+        ]
+        if not keys:
+            keys = [
+                (columns[one].name, columns[other].name)
+                for (one, other), unique in (self.pairs or {}).items()
+                if usable[one] and usable[other] and unique.holds()
+            ]
+        layout = self.group.layout
+        return SourceScan(
+            name=self.group.name,
+            patterns=(self.group.pattern,),
+            files=tuple(file.name for file in self.group.files),
+            format=layout.format,
+            encoding=self.source.encoding,
+            delimiter=layout.delimiter,
+            quoted_newlines=layout.quoted_newlines,
+            header=layout.header,
+            rows=self.rows,
+            columns=columns,
+            keys=tuple(sorted(keys, key=_likeliness)[:6]),
+        )
+
+
+def _likeliness(key: tuple[str, ...]) -> tuple[int, int]:
+    """Keys are usually named so; the fewer columns the better."""
+    named = sum(bool(re.search(r"id|no$|num|key|seq|번호|코드|cd$|code", name, re.IGNORECASE)) for name in key)
+    return len(key), -named
+
+
+def column_names(headers: list[str]) -> list[str]:
+    """A word for SQL for each header: the header itself where it is one."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for header in headers:
+        name = re.sub(r"\W+", "_", header).strip("_") or "column"
+        name = f"c_{name}" if name[0].isdigit() else name
+        number, unique = 2, name
+        while unique.lower() in taken:
+            unique, number = f"{name}_{number}", number + 1
+        taken.add(unique.lower())
+        names.append(unique)
+    return names
+
+
+def _sampled_paths(path: Path) -> list[str]:
+    with reading(path), path.open("rb") as raw:
+        lines = contents(raw, is_compressed(path)).read(4 << 20).split(b"\n")
+    return leaf_paths(lines[:2000])
+
+
+def _returns(path: Path, encoding: str) -> str:
+    """How the lines of the beginning of a file end."""
+    with reading(path), path.open("rb") as raw:
+        start = contents(raw, is_compressed(path)).read(1 << 20)
+    if encoding.startswith("utf-16"):
+        start = start.replace(b"\0", b"")
+    feeds, both = start.count(b"\n"), start.count(b"\r\n")
+    return "LF" if both == 0 else "CRLF" if both == feeds else "mixed"

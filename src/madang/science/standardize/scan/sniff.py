@@ -1,0 +1,179 @@
+"""How a file is laid out: encoding, delimiter, quotes, header, line ends; from its beginning."""
+
+import codecs
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import orjson
+
+from madang.science.standardize.intake.delimited import quoted_spans
+from madang.science.standardize.intake.exact import BLANKS, split_row
+from madang.science.standardize.intake.files import contents, is_compressed, line_ends, reading
+
+SAMPLE = 1 << 20
+LOOK_FOR_LETTERS = 256 << 20
+"""How far a file that begins as plain ASCII is searched for its first other characters."""
+DELIMITERS = ",\t|;^~"
+_HANGUL = re.compile("[가-힣]")
+_VALUE = re.compile(r"[+-]?[\d.,:/ -]+|\d{4}-\d\d-\d\d.*")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is known of a file from its beginning."""
+
+    format: str
+    encoding: str
+    evidence: str
+    byte_order_mark: bool
+    delimiter: str
+    quoting: str
+    quoted_newlines: bool
+    header: bool
+    names: tuple[str, ...]
+
+
+def sniff(path: Path) -> Layout | None:
+    """The layout of a file; None where it is empty. Raises `MadangError` where it cannot be read."""
+    with reading(path), path.open("rb") as raw:
+        stream = contents(raw, is_compressed(path))
+        start = _full_read(stream, SAMPLE)
+        if not start:
+            return None
+        encoding, evidence, mark = guess_encoding(start, stream)
+    ended = len(start) < SAMPLE
+    text = _narrowed(start, encoding)
+    if not ended:
+        text = text[: text.rfind(b"\n") + 1] or text
+    codec = "utf-8" if encoding.startswith("utf-16") else encoding
+    first = text.split(b"\n", 1)[0]
+    if first.lstrip().startswith(b"{") and _is_object(first):
+        return Layout("ndjson", "utf-8", evidence, mark, ",", "none", False, False, ())
+    delimiter, rows, quoting, newlines = _rows(text)
+    names = [cell.decode(codec, "replace").strip(BLANKS) for cell in rows[0]] if rows else []
+    body = [[cell.decode(codec, "replace").strip(BLANKS) for cell in row] for row in rows[1:]]
+    header = _is_header(names, body)
+    if not header:
+        names = [f"column_{number + 1}" for number in range(len(names))]
+    format = "tsv" if delimiter == "\t" and quoting == "none" else "csv"
+    return Layout(format, encoding, evidence, mark, delimiter, quoting, newlines, header, tuple(names))
+
+
+def _full_read(stream: BinaryIO, size: int) -> bytes:
+    pieces, left = [], size
+    while left and (data := stream.read(left)):
+        pieces.append(data)
+        left -= len(data)
+    return b"".join(pieces)
+
+
+def guess_encoding(start: bytes, rest: BinaryIO) -> tuple[str, str, bool]:
+    """Encoding, what speaks for it, and whether there is a byte order mark."""
+    if start.startswith(codecs.BOM_UTF8):
+        return "utf-8", "byte order mark", True
+    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16", "byte order mark", True
+    zeros = np.flatnonzero(np.frombuffer(start, np.uint8) == 0)
+    if len(zeros) > len(start) * 0.2:
+        big = np.count_nonzero(zeros % 2 == 0) > len(zeros) / 2
+        return ("utf-16-be" if big else "utf-16-le"), "every other byte is zero", False
+    sample, searched = start, len(start)
+    while sample.isascii() and searched < LOOK_FOR_LETTERS and (more := rest.read(SAMPLE)):
+        sample = more
+        searched += len(more)
+    if sample.isascii():
+        return "utf-8", f"only ASCII in the first {searched:,} bytes", False
+    sample = sample[sample.find(b"\n") + 1 : sample.rfind(b"\n") + 1] or sample
+    if sample.isascii():
+        sample = start if not start.isascii() else more + rest.read(SAMPLE)
+    return (*_by_letters(sample), False)
+
+
+def _by_letters(sample: bytes) -> tuple[str, str]:
+    found = {}
+    for encoding in ("utf-8", "cp949"):
+        text = sample.decode(encoding, "replace")
+        letters = sum(1 for c in text if c > "\x7f" and c != "\ufffd")
+        found[encoding] = letters, text.count("\ufffd"), len(_HANGUL.findall(text))
+    letters, wrong, _ = found["utf-8"]
+    if wrong <= letters * 0.02:
+        return "utf-8", f"{letters:,} characters beyond ASCII, {wrong:,} that are no UTF-8"
+    letters, wrong, hangul = found["cp949"]
+    if wrong <= letters * 0.05 and hangul >= letters * 0.5:
+        return "cp949", f"{letters:,} characters beyond ASCII, {hangul:,} of them Hangul, {wrong:,} that are no cp949"
+    return "latin-1", "bytes beyond ASCII that are neither UTF-8 nor Korean"
+
+
+def _narrowed(data: bytes, encoding: str) -> bytes:
+    if encoding.startswith("utf-16"):
+        big = encoding.endswith("be") or data[:2] == codecs.BOM_UTF16_BE
+        even = data.removeprefix(codecs.BOM_UTF16_BE if big else codecs.BOM_UTF16_LE)
+        text = even[: len(even) // 2 * 2].decode("utf-16-be" if big else "utf-16-le", "replace")
+        return text.encode("utf-8", "replace")
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return line.rstrip().endswith(b"}")
+
+
+def _rows(text: bytes) -> tuple[str, list[list[bytes]], str, bool]:
+    """Delimiter, the first rows, how fields are quoted, and whether quoted fields have line breaks."""
+    ends = line_ends(text)[:1000]
+    text = text[: ends[-1]]
+    lines = [line.removesuffix(b"\r") for line in text.split(b"\n") if line.strip(b"\r")]
+    delimiter = max(DELIMITERS, key=lambda one: _evenness(lines, one.encode()))
+    mark = delimiter.encode()
+    split = [split_row(line, mark, True) for line in lines]
+    if not any(b'"' in line for line in lines):
+        return delimiter, [row for row in split if row], "none", False
+    quoted = re.findall(rb"(?:^|%b|\n)\"" % re.escape(mark), text)
+    if delimiter == "\t" and not quoted:
+        return delimiter, [line.split(mark) for line in lines], "none", False
+    open_quotes = sum(row is None for row in split)
+    if open_quotes >= 2:
+        spans, _ = quoted_spans(text, ends)
+        joined = _joined(text, ends, spans, mark)
+        width = Counter(map(len, joined)).most_common(1)
+        if joined and width[0][1] >= len(joined) * 0.9 and len(spans) * 2 >= open_quotes * 0.8:
+            return delimiter, joined, "with line breaks", True
+    rows = [row for row in split if row]
+    fields = sum(map(len, rows))
+    return delimiter, rows, "all fields" if len(quoted) >= fields * 0.9 else "some fields", False
+
+
+def _joined(text: bytes, ends: np.ndarray, spans: list[tuple[int, int]], mark: bytes) -> list[list[bytes]]:
+    rows, line, last = [], 0, {first: last for first, last in spans}
+    while line < len(ends):
+        end = last.get(line, line)
+        row = split_row(text[ends[line - 1] if line else 0 : ends[end]].rstrip(b"\r\n"), mark, True)
+        if row:
+            rows.append(row)
+        line = end + 1
+    return rows
+
+
+def _evenness(lines: list[bytes], mark: bytes) -> float:
+    """How well a delimiter explains the lines: the share of the commonest width, more for wider rows."""
+    widths = Counter(len(split_row(line, mark, True) or ()) for line in lines[:300])
+    width, count = max(widths.items(), key=lambda one: (one[0] > 1, one[1]))
+    return 0.0 if width < 2 else count / min(len(lines), 300) + min(width, 50) / 1000
+
+
+def _is_header(names: list[str], body: list[list[str]]) -> bool:
+    """Whether the first row names the columns: all filled and different, none a number or date, none seen below."""
+    filled = [name for name in names if name]
+    if not filled or len(set(filled)) < len(filled) or len(filled) < len(names) * 0.8:
+        return False
+    if any(_VALUE.fullmatch(name) for name in filled):
+        return False
+    below = [row for row in body[:200] if len(row) == len(names)]
+    repeated = sum(any(row[at] == name for row in below) for at, name in enumerate(names))
+    return repeated <= len(names) * 0.2
