@@ -13,7 +13,8 @@ from pathlib import Path
 HEAD = """# Error codes
 
 Bad input gives one `MadangError(code, message, hint)`: the command line prints message and hint in one line and ends
-with 2. Codes are stable, sentences are not; `cancelled` is the code of work that was stopped. Written by `script/docs`; the middle column may be edited by hand.
+with 2. Codes are stable, sentences are not; `cancelled` is the code of work that was stopped. Written by
+`script/docs`; the middle column may be edited by hand.
 
 | code | what it means | raised in |
 |---|---|---|

@@ -3,7 +3,6 @@
 Results go to standard output, progress and notes about the work to standard error.
 """
 
-import os
 import signal
 import sys
 import threading
@@ -28,7 +27,7 @@ PLAIN_WIDTH = 10_000  # off a terminal nothing is wrapped or cut
 def console(stderr: bool = False) -> Console:
     """Where to print: standard output, or standard error. Plain text without any codes where that is no terminal."""
     stream = sys.stderr if stderr else sys.stdout
-    if stream.isatty() or "COLUMNS" in os.environ:
+    if stream.isatty():
         return Console(stderr=stderr, highlight=False)
     return Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH, no_color=True, force_terminal=False)
 
