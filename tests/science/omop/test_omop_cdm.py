@@ -12,6 +12,7 @@ def test_the_model_has_as_many_tables_fields_and_keys_as_its_specification_count
     assert sum(field.required for field in fields) == 180
     assert sum(field.primary_key for field in fields) == 28
     assert sum(field.foreign_key is not None for field in fields) == 176
+    assert all(name.isidentifier() for table in TABLES.values() for name in table.names)
     assert {table.kind for table in TABLES.values()} == set(KINDS)
 
 

@@ -6,7 +6,6 @@ from itertools import pairwise
 from random import Random
 
 import pyarrow as pa
-import pytest
 import slow_mapping
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,12 +23,6 @@ SOURCES = ["KCD7", "KCD8", "ICD10", "ICD10CM", "EDI", "KDC", "Local"]
 CODES = ["E11", "E119", "E11.9", "E1190", "E11.90", "AA154", "AA154010", "641600130", ".", "É9"]
 DOMAINS = ["Condition", "Drug", "Measurement", "Observation", "Gender"]
 KINDS = ["Maps to", "Maps to", "Maps to", "Maps to value", "Concept replaced by"]
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with Engine(memory_limit="1GB", threads=1) as engine:
-        yield engine
 
 
 def attach(engine: Engine, world: World) -> Vocabulary:

@@ -59,12 +59,6 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake", tmp_path / "restricted")
 
 
-@pytest.fixture(scope="module")
-def engine():
-    with Engine(memory_limit="1GB", threads=1) as engine:
-        yield engine
-
-
 def load(source: Path, lake: Lake, engine: Engine):
     return load_vocabulary(source, lake.dataset("vocabulary"), engine)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress
-from madang.lake.engine import quote_text
+from madang.lake.engine import quote_name, quote_text
 from madang.science.omop.cdm import TABLES, duckdb_type
 
 VOCABULARY_TABLES = (
@@ -90,7 +90,7 @@ def _column(table: str, name: str, present: tuple[str, ...]) -> str:
 
 def empty_select(table: str) -> str:
     """SELECT that gives a table of the model with no rows."""
-    columns = ", ".join(f"NULL::{duckdb_type(field)} AS {field.name}" for field in TABLES[table].fields)
+    columns = ", ".join(f"NULL::{duckdb_type(field)} AS {quote_name(field.name)}" for field in TABLES[table].fields)
     return f"SELECT {columns} WHERE false"
 
 
