@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import typer
-
-from madang.app.cli import load
+from madang.app.cli import build
 from madang.app.registry import Entry, commands
 
 HEAD = """# Commands
@@ -23,7 +21,7 @@ def page() -> str:
 
 
 def _sections(entry: Entry) -> list[str]:
-    command = typer.main.get_command(load(entry))
+    command = build(entry)
     made = [_section(2, f"madang {entry.name}", command)]
     for name, below in getattr(command, "commands", {}).items():
         if not below.hidden:

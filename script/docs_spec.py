@@ -37,7 +37,8 @@ def _section(path: Path) -> str:
     for node in module.body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             parts += _prose(3, node)
-            parts += [block for call in ast.walk(node) if isinstance(call, ast.Call) for block in _example(call)]
+            calls = sorted((n for n in ast.walk(node) if isinstance(n, ast.Call)), key=lambda call: call.lineno)
+            parts += [block for call in calls for block in _example(call)]
     return "\n".join(parts)
 
 

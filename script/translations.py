@@ -1,6 +1,7 @@
 """Keeps src/madang/locale/ko in step with the source; called by script/translations."""
 
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -8,6 +9,10 @@ from pathlib import Path
 from babel.messages import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
+
+os.environ["MADANG_LANG"] = "en"  # docstrings of commands are looked up as they stand in the source
+from madang.app.cli import build
+from madang.app.registry import commands
 
 SOURCE = Path(__file__).parent.parent / "src/madang"
 KOREAN = SOURCE / "locale/ko/LC_MESSAGES/madang.po"
@@ -23,6 +28,10 @@ def template() -> Catalog:
         SOURCE, [("**.py", "python")], keywords={"_": None}, comment_tags=("Translators:",)
     ):
         catalog.add(text, locations=[(f"src/madang/{name}", 0)], auto_comments=comments)
+    for entry in commands():
+        command = build(entry)
+        for each in (command, *getattr(command, "commands", {}).values()):
+            catalog.add(each.help, locations=[(f"madang {entry.name}", 0)], auto_comments=["help of a command"])
     for text in TYPER_TEXTS:
         catalog.add(text, auto_comments=["shown by Typer"])
     return catalog

@@ -35,8 +35,11 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.mark.parametrize("entry", commands(), ids=lambda entry: entry.name)
 def test_every_registered_command_exists_and_has_help(entry: Entry) -> None:
-    command = typer.main.get_command(cli.load(entry))
-    assert command.help
+    command = cli.build(entry)
+    for each in (command, *getattr(command, "commands", {}).values()):
+        assert each.help, each.name
+        # One of Typer's own options in a group of ours would be noise.
+        assert not {"install_completion", "show_completion"} & {parameter.name for parameter in each.params}
     assert entry.help
 
 

@@ -12,7 +12,7 @@ import traceback
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from madang import __version__
 from madang.app.registry import Entry, commands
@@ -68,6 +68,16 @@ def load(entry: Entry) -> "typer.Typer":
     return application
 
 
+def build(entry: Entry) -> Any:
+    """The command as Typer runs it, its docstrings translated like every other text."""
+    import typer
+
+    command: Any = typer.main.get_command(load(entry))
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.help = _(each.help or entry.help)
+    return command
+
+
 def _dispatch(arguments: list[str]) -> int:
     first = arguments[0] if arguments else "--help"
     if first in ("--help", "-h", "help"):
@@ -89,9 +99,8 @@ def _invoke(entry: Entry, arguments: list[str]) -> int:
     import typer
 
     prog_name = f"madang {entry.name}"
-    command = typer.main.get_command(load(entry))
     try:
-        result = command.main(args=arguments, prog_name=prog_name, standalone_mode=False)
+        result = build(entry).main(args=arguments, prog_name=prog_name, standalone_mode=False)
     except typer.Abort as abort:
         raise Cancelled() from abort
     except typer.TyperException as error:

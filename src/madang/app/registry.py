@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from madang.base.translate import _
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -17,4 +19,8 @@ class Entry:
 
 def commands() -> list[Entry]:
     """The commands in the order in which a newcomer meets them."""
-    return []
+    return [
+        Entry("standardize", _("Turn raw files into a version of an OMOP CDM dataset."), "standardize:command"),
+        Entry("trace", _("Follow a record to its source file and line, and back."), "trace:command"),
+        Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
+    ]
