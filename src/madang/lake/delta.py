@@ -105,7 +105,8 @@ def _commit(log: _Log, folder: Path, number: int, time: str, actions: list[Actio
         "commitInfo": {"timestamp": _milliseconds(time), "operation": "WRITE", "engineInfo": ENGINE, "version": number}
     }
     lines = [json.dumps(action, ensure_ascii=False, separators=(",", ":")) for action in [info, *actions]]
-    put_if_absent(_commit_path(folder / LOG, number), "\n".join(lines).encode() + b"\n", 0o444)
+    data = "\n".join(lines).encode() + b"\n"
+    put_if_absent(_commit_path(folder / LOG, number), data, 0o444, durable=False)  # what is lost is made again
     log.last = number
 
 

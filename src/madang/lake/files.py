@@ -34,7 +34,7 @@ def explain(error: OSError, what: str) -> MadangError:
 
 
 def make_folder(path: Path, mode: int) -> None:
-    """Make `path` and its parents; folders made now get `mode`, those that exist are left alone."""
+    """Make `path` and its parents; folders made now get `mode`, those that exist are left alone. Nothing is synced."""
     missing = []
     folder = path
     while not folder.is_dir():
@@ -43,7 +43,6 @@ def make_folder(path: Path, mode: int) -> None:
     for folder in reversed(missing):
         with contextlib.suppress(FileExistsError):  # another writer was faster
             folder.mkdir(mode)
-        sync_folder(folder.parent)
 
 
 def sync_file(path: Path) -> None:
@@ -58,15 +57,16 @@ def sync_file(path: Path) -> None:
 sync_folder = sync_file  # a folder is synced the same way: its entries are then on the disk
 
 
-def write_partial(folder: Path, data: bytes, mode: int) -> Path:
-    """A new synced file in `folder` that nobody looks at, to be put in place by the caller."""
+def write_partial(folder: Path, data: bytes, mode: int, durable: bool = True) -> Path:
+    """A new file in `folder` that nobody looks at, to be put in place by the caller; synced if it must be durable."""
     path = folder / f"{uuid.uuid4().hex}{PARTIAL}"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.chmod(path, mode)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -74,16 +74,20 @@ def write_partial(folder: Path, data: bytes, mode: int) -> Path:
     return path
 
 
-def put_if_absent(path: Path, data: bytes, mode: int) -> bool:
-    """Make `path` with `data`, whole and synced; False (and nothing changed) if there is such a file already."""
-    partial = write_partial(path.parent, data, mode)
+def put_if_absent(path: Path, data: bytes, mode: int, durable: bool = True) -> bool:
+    """Make `path` with `data`, whole; False (and nothing changed) if there is such a file already.
+
+    Unless `durable` is false, the file outlives a power failure once this returns.
+    """
+    partial = write_partial(path.parent, data, mode, durable)
     try:
         os.link(partial, path)
     except FileExistsError:
         return False
     finally:
         partial.unlink()
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
     return True
 
 

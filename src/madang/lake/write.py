@@ -181,8 +181,9 @@ class Writer:
         """
         with sentences(f"write dataset {self.dataset.name!r}"):
             mine = self._gather()
-            for folder in {path.parent for path in self._written}:
-                sync_folder(folder)
+            tables = {path.parent for path in self._written}
+            for folder in {parent for table in tables for parent in (table, *table.parents[:2])}:
+                sync_folder(folder)  # the names of new files, of new tables and of a new dataset
             base = self.parent.number if self.parent else self._opened_at
             while True:
                 newest = self.dataset.newest()
@@ -201,6 +202,7 @@ class Writer:
     def _put(self, state: _State, parent: Version | None, kind: str, info: dict[str, Any]) -> Version | None:
         """Put the manifest in place; None if another version took its number."""
         number = max(self.dataset.numbers(), default=0) + 1
+        companion, is_new = self._put_companion(state)
         document = {
             "format": FORMAT,
             "dataset": self.dataset.name,
@@ -210,23 +212,25 @@ class Writer:
             "parent": {"number": parent.number, "manifest": parent.digest} if parent else None,
             "info": info,
             "tables": tables_to_json(state.tables(OPEN, self.dataset.folder)),
-            "restricted": self._put_companion(state),
+            "restricted": companion.stem if companion else None,
         }
-        data = canonical_json(document)
-        if not put_if_absent(self.dataset.manifest_path(number), data, 0o444):
-            return None
-        return self.dataset.version(number)
+        if put_if_absent(self.dataset.manifest_path(number), canonical_json(document), 0o444):
+            return self.dataset.version(number)
+        if companion is not None and is_new:
+            companion.unlink()
+        return None
 
-    def _put_companion(self, state: _State) -> str | None:
-        """Write the companion's manifest, named by its hash, and return the hash; None if there is no companion."""
+    def _put_companion(self, state: _State) -> tuple[Path | None, bool]:
+        """Write the companion's manifest, named by its hash: where it is, None if there is no companion, and whether
+        it is new. One that names new files is, and no other version can have it."""
         if not any(restricted and files for (restricted, _), files in state.files.items()):
-            return None
+            return None, False
         folder = self.dataset.restricted_folder
         tables = tables_to_json(state.tables(RESTRICTED, folder))
         data = canonical_json({"format": FORMAT, "dataset": self.dataset.name, "tables": tables})
         make_folder(folder / VERSIONS, 0o700)
-        put_if_absent(folder / VERSIONS / f"{digest(data)}.json", data, 0o400)
-        return digest(data)
+        path = folder / VERSIONS / f"{digest(data)}.json"
+        return path, put_if_absent(path, data, 0o400)
 
     def _gather(self) -> _State:
         """What this version holds, when all its files are hashed and on the disk."""
