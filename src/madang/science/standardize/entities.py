@@ -138,14 +138,32 @@ def table_sql(table: str, given: Mapping[str, str], relation: str) -> str:
     return f"SELECT {', '.join(fields)} FROM {relation}"
 
 
+def coded_fields(select: Select) -> list[str]:
+    """Prefixes X of which the SELECT gives X_vocabulary_id and X_code, to be mapped into X_concept_id of its table."""
+    given = {name for name, _ in select.columns}
+    fields = TABLES[str(select.table)].names
+    found = [name.removesuffix("_code") for name in given if name.endswith("_code")]
+    return sorted(x for x in found if f"{x}_vocabulary_id" in given and f"{x}_concept_id" in fields)
+
+
 def entity_sql(select: Select, type_concept_id: int | None) -> str:
-    """SELECT of the CDM rows of an entity."""
+    """SELECT of the CDM rows of an entity; codes of `coded_fields` are looked up in `_sides`."""
     table = str(select.table)
     names = {name for name, _ in select.columns} | {identifier_of(table) or ""}
-    given = {f.name: quote_name(f.name) for f in TABLES[table].fields if f.name in names}
+    given = {f.name: f"r.{quote_name(f.name)}" for f in TABLES[table].fields if f.name in names}
+    relation = f"{quote_name(select.name)} r"
+    for coded in coded_fields(select):
+        side = quote_name(f"side_{coded}")
+        given[f"{coded}_concept_id"] = f"coalesce({side}.target_concept_id, 0)"
+        if f"{coded}_source_concept_id" in TABLES[table]:
+            given[f"{coded}_source_concept_id"] = f"coalesce({side}.source_concept_id, 0)"
+        relation += (
+            f" LEFT JOIN _sides {side} ON {side}.vocabulary_id = r.{quote_name(coded + '_vocabulary_id')} "
+            f"AND {side}.code = r.{quote_name(coded + '_code')}"
+        )
     for field in TABLES[table].fields:
         if type_concept_id is not None and field.name.endswith("_type_concept_id") and field.required:
             given.setdefault(field.name, str(type_concept_id))
         if field.width and field.name in given:
             given[field.name] = f"left({given[field.name]}, {field.width})"
-    return table_sql(table, given, quote_name(select.name))
+    return table_sql(table, given, relation)

@@ -4,7 +4,7 @@ Codes are mapped once: `_codes` holds every (vocabulary, code) seen so far with 
 it goes to. One pass over the events per target table then is a hash join and a write.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +84,12 @@ class Mapper:
             if column in columns:
                 wanted.append(f"SELECT DISTINCT {vocabulary}, {code} FROM {events} e WHERE {code} IS NOT NULL")
         self._map(" UNION ALL ".join(wanted))
+
+    def learn_sides(self, relation: str, prefixes: Sequence[str]) -> None:
+        """Map the codes that an entity gives beside its rows (columns X_vocabulary_id, X_code)."""
+        for x in prefixes:
+            vocabulary, code = quote_name(f"{x}_vocabulary_id"), quote_name(f"{x}_code")
+            self._map(f"SELECT DISTINCT {vocabulary}, {code} FROM {relation}")
 
     def _map(self, wanted: str) -> None:
         """Map the codes of a SELECT (vocabulary, code) that are not in `_codes` yet."""

@@ -19,7 +19,7 @@ ENCODINGS = ("utf-8", "cp949", "utf-16", "latin-1")
 DOMAINS = ("Condition", "Drug", "Procedure", "Measurement", "Observation", "Device", "Specimen")
 ENTITY_TABLES = (
     "person", "observation_period", "death", "visit_occurrence", "visit_detail", "location", "care_site", "provider",
-    "payer_plan_period", "note", "episode",
+    "payer_plan_period", "cost", "note", "episode",
 )  # fmt: skip
 """The tables that entities fill. Events fill the tables of the domains and COST; eras and CDM_SOURCE are computed."""
 

@@ -195,10 +195,10 @@ class _Run:
         staged = [i for i in found.new if i.registered.source in program.staged]
         with self._timed("read", sum(i.file.size for i in staged), "bytes"):
             spanning = self._stage(writer, before, found)
+        mapper = events.Mapper(engine, self.vocabulary, self._maps())
         for select in program.entities:
             with self._timed(f"entity {select.name}"):
-                self._entity(writer, select, found.files)
-        mapper = events.Mapper(engine, self.vocabulary, self._maps())
+                self._entity(select, found.files, mapper)
         with self._timed("map", sum(i.file.size for i in found.new) - sum(i.file.size for i in staged), "bytes"):
             lasting = self._passing(found, mapper)
             mapper.close_lasting(self.made)
@@ -243,12 +243,13 @@ class _Run:
                 unseen += [(row, "rejected", reason) for row, reason in show_snapshot(self.engine, source, paths)]
         return unseen
 
-    def _entity(self, writer: Writer, select: Select, files: Sequence[Registered]) -> None:
+    def _entity(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
         given = self.engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
         entity = self.pack.entities[select.name]
         entities.build(self.engine, select, entity.key, files)
         answered = quote_name(f"_members_{select.name}" if select.grouped else f"_made_{select.name}")
         accounting.check_rows(self.engine, select, given, answered)
+        mapper.learn_sides(quote_name(select.name), entities.coded_fields(select))
         self.made.put(str(select.table), entities.entity_sql(select, entity.type_concept_id), select.name)
         if select.grouped:
             members = quote_name(f"{select.name}_members")
