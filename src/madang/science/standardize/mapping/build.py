@@ -123,7 +123,7 @@ def _write_postings(names: pa.Array, findable: np.ndarray, folder: Path, progres
         for start in range(0, len(names), _PIECE):
             piece = pc.utf8_slice_codeunits(names.slice(start, _PIECE), 0, LONGEST_NAME)
             piece = pc.if_else(pa.array(findable[start : start + _PIECE]), piece, "")
-            rows, found = trigrams(normalize(piece), alphabet, learn=True)
+            rows, found = trigrams(normalize(piece), alphabet)
             packed = (found << _PIECE_BITS) | rows.astype(np.uint64)
             packed.sort()
             packed = packed[np.concatenate([[True], packed[1:] != packed[:-1]])] if len(packed) else packed

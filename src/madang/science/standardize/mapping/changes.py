@@ -3,12 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from madang.science.omop.vocabulary import CURRENT, Vocabulary
 from madang.science.standardize.mapping.model import Mapping, Status
-
-_IDS = "mapping_targets"
 
 
 @dataclass(frozen=True)
@@ -30,28 +26,27 @@ def changed_targets(mappings: Iterable[Mapping], vocabulary: Vocabulary) -> list
     if not approved:
         return []
     engine, table = vocabulary.engine, vocabulary.table
-    ids = pa.table({"concept_id": pa.array(sorted({m.target_concept_id for m in approved}), pa.int64())})
-    engine.register(_IDS, ids)
-    try:
-        concepts = {
-            row[0]: row[1:]
-            for row in engine.rows(
-                "SELECT concept_id, concept_name, domain_id, standard_concept, invalid_reason, valid_end_date "
-                f"FROM {table('concept')} JOIN {_IDS} USING (concept_id)"
-            )
-        }
-        replaced: dict[int, list[int]] = {}
-        for old, new in engine.rows(
-            "SELECT DISTINCT concept_id_1, concept_id_2 FROM "
-            f"(SELECT * FROM {table('concept_relationship')} WHERE {CURRENT}) r "
-            f"JOIN {_IDS} ids ON concept_id_1 = ids.concept_id "
-            f"JOIN (SELECT * FROM {table('concept')} WHERE {CURRENT}) c ON c.concept_id = concept_id_2 "
-            "WHERE relationship_id IN ('Maps to', 'Concept replaced by') AND concept_id_1 <> concept_id_2 "
-            "AND c.standard_concept = 'S' ORDER BY ALL"
-        ):
-            replaced.setdefault(old, []).append(new)
-    finally:
-        engine.unregister(_IDS)
+    ids = "(SELECT unnest(?::BIGINT[]) AS concept_id)"
+    wanted: list[object] = [sorted({m.target_concept_id for m in approved})]
+    concepts = {
+        row[0]: row[1:]
+        for row in engine.rows(
+            "SELECT concept_id, concept_name, domain_id, standard_concept, invalid_reason, valid_end_date "
+            f"FROM {table('concept')} JOIN {ids} USING (concept_id)",
+            wanted,
+        )
+    }
+    replaced: dict[int, list[int]] = {}
+    for old, new in engine.rows(
+        "SELECT DISTINCT concept_id_1, concept_id_2 "
+        f"FROM (SELECT * FROM {table('concept_relationship')} WHERE {CURRENT}) r "
+        f"JOIN {ids} ids ON concept_id_1 = ids.concept_id "
+        f"JOIN (SELECT * FROM {table('concept')} WHERE {CURRENT}) c ON c.concept_id = concept_id_2 "
+        "WHERE relationship_id IN ('Maps to', 'Concept replaced by') AND concept_id_1 <> concept_id_2 "
+        "AND c.standard_concept = 'S' ORDER BY ALL",
+        wanted,
+    ):
+        replaced.setdefault(old, []).append(new)
     changes = []
     for mapping in approved:
         change = _change(mapping, concepts.get(mapping.target_concept_id), replaced.get(mapping.target_concept_id, []))

@@ -46,29 +46,25 @@ class Alphabet:
             if len(self.letters) < _OTHER:
                 self.letters += chr(point)
 
-    def numbers(self, points: np.ndarray, learn: bool) -> np.ndarray:
-        """The numbers of code points; -1 for a letter not seen before unless told to `learn` it."""
+    def numbers(self, points: np.ndarray) -> np.ndarray:
+        """The numbers of code points; a letter not seen before gets the next one."""
         numbers = self._number[points]
-        if learn and (numbers < 0).any():
+        if (numbers < 0).any():
             self._add(np.unique(points[numbers < 0]))
             numbers = self._number[points]
-        if len(self.letters) == _OTHER:
-            numbers = np.where(numbers < 0, _OTHER, numbers)
         return numbers
 
 
-def trigrams(normalized: pa.Array, alphabet: Alphabet, learn: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """All trigrams of all names: (row number, trigram) with repeats. Trigrams of unknown letters are left out."""
+def trigrams(normalized: pa.Array, alphabet: Alphabet) -> tuple[np.ndarray, np.ndarray]:
+    """All trigrams of all names: (row number, trigram) with repeats."""
     space = pa.scalar(" ", pa.large_string())
     padded = pc.binary_join_element_wise(space, normalized, space, pa.scalar("", pa.large_string()))
     points = np.frombuffer("".join(padded.to_pylist()).encode("utf-32-le"), dtype=np.uint32)
     if len(points) < 3:
         return np.empty(0, np.int64), np.empty(0, np.uint64)
-    numbers = alphabet.numbers(points, learn)
+    numbers = alphabet.numbers(points)
     # A window with a space in the middle reaches over two words.
-    kept = numbers[1:-1] != _SPACE
-    kept &= (numbers[:-2] >= 0) & (numbers[1:-1] >= 0) & (numbers[2:] >= 0)
-    at = np.flatnonzero(kept)
+    at = np.flatnonzero(numbers[1:-1] != _SPACE)
     codes = numbers.astype(np.uint64)
     found = (codes[at] << (2 * LETTER_BITS)) | (codes[at + 1] << LETTER_BITS) | codes[at + 2]
     lengths = pc.utf8_length(padded).to_numpy(zero_copy_only=False)

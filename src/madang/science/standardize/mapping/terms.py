@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from madang.base.errors import MadangError
+from madang.lake.files import sentences
 from madang.science.omop.vocabulary import CURRENT, Vocabulary
 
 _SAMPLE = 1 << 16  # bytes from both ends of a file that stand for it
-_FILES = ("CONCEPT.csv", "CONCEPT_SYNONYM.csv", "CONCEPT_RELATIONSHIP.csv", "VOCABULARY.csv")
+_FILES = ("CONCEPT.CSV", "CONCEPT_SYNONYM.CSV", "CONCEPT_RELATIONSHIP.CSV", "VOCABULARY.CSV")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Terms:
 def read_terms(vocabulary: Vocabulary) -> Terms:
     """The terms of an attached vocabulary; a row without identifier is left out."""
     query, table = vocabulary.engine.query, vocabulary.table
+    vocabulary.engine.rows("SELECT 1")  # `Engine.value` leaves its result open, on which `Engine.query` fails
     return Terms(
         release=vocabulary.release,
         concepts=query(
@@ -55,16 +56,11 @@ def folder_key(folder: Path) -> str:
     Reading gigabytes only to find that nothing changed would take longer than the search.
     """
     digest = hashlib.sha256()
-    for name in _FILES:
-        path = folder / name
-        if not path.is_file():
-            continue
-        try:
+    with sentences(f"read {folder}"):
+        for path in sorted(path for path in folder.iterdir() if path.name.upper() in _FILES and path.is_file()):
             with path.open("rb") as file:
                 size, written = path.stat().st_size, path.stat().st_mtime_ns
                 head = file.read(_SAMPLE)
                 file.seek(max(size - _SAMPLE, 0))
-                digest.update(f"{name} {size} {written} ".encode() + head + file.read())
-        except OSError as error:
-            raise MadangError("mapping.file", f"{path} cannot be read: {error.strerror}.") from None
+                digest.update(f"{path.name.upper()} {size} {written} ".encode() + head + file.read())
     return digest.hexdigest()[:32]
