@@ -186,6 +186,8 @@ class Writer:
                 sync_folder(folder)  # the names of new files, of new tables and of a new dataset
             base = self.parent.number if self.parent else self._opened_at
             while True:
+                # Taken before the newest version is looked at: a version that comes in between has this number.
+                number = max(self.dataset.numbers(), default=0) + 1
                 newest = self.dataset.newest()
                 if newest == base:
                     state, parent = mine, self.parent
@@ -194,14 +196,15 @@ class Writer:
                     state = self._rebase(mine, _State.of(parent))
                 else:
                     raise self._conflict(newest)
-                version = self._put(state, parent, kind, dict(info or {}))
+                version = self._put(number, state, parent, kind, dict(info or {}))
                 if version is not None:
                     self.dataset.project()
                     return version
 
-    def _put(self, state: _State, parent: Version | None, kind: str, info: dict[str, Any]) -> Version | None:
+    def _put(
+        self, number: int, state: _State, parent: Version | None, kind: str, info: dict[str, Any]
+    ) -> Version | None:
         """Put the manifest in place; None if another version took its number."""
-        number = max(self.dataset.numbers(), default=0) + 1
         companion, is_new = self._put_companion(state)
         document = {
             "format": FORMAT,
