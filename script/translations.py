@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parent.parent / "src/madang"
 KOREAN = SOURCE / "locale/ko/LC_MESSAGES/madang.po"
 
 # What Typer shows on its own; it looks these up in our catalog (madang.base.translate.translate_libraries).
-TYPER_TEXTS = ["Arguments", "Options", "Commands", "Usage:", "Show this message and exit."]
+TYPER_TEXTS = ["Arguments", "Options", "Commands", "[default: {}]", "[required]"]
 
 
 def template() -> Catalog:
@@ -31,7 +31,9 @@ def template() -> Catalog:
     for entry in commands():
         command = build(entry)
         for each in (command, *getattr(command, "commands", {}).values()):
-            catalog.add(each.help, locations=[(f"madang {entry.name}", 0)], auto_comments=["help of a command"])
+            texts = [each.help, *(parameter.help for parameter in each.params)]
+            for text in filter(None, texts):
+                catalog.add(text, auto_comments=[f"help of madang {entry.name}"])
     for text in TYPER_TEXTS:
         catalog.add(text, auto_comments=["shown by Typer"])
     return catalog

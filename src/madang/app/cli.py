@@ -69,12 +69,14 @@ def load(entry: Entry) -> "typer.Typer":
 
 
 def build(entry: Entry) -> Any:
-    """The command as Typer runs it, its docstrings translated like every other text."""
+    """The command as Typer runs it, the help of it and of its parameters in the reader's language."""
     import typer
 
     command: Any = typer.main.get_command(load(entry))
     for each in (command, *getattr(command, "commands", {}).values()):
         each.help = _(each.help or entry.help)
+        for parameter in each.params:
+            parameter.help = _(parameter.help) if parameter.help else None
     return command
 
 
@@ -104,7 +106,7 @@ def _invoke(entry: Entry, arguments: list[str]) -> int:
     except typer.Abort as abort:
         raise Cancelled() from abort
     except typer.TyperException as error:
-        message = error.format_message()
+        message = _usage_mistake(error)
         if not message:  # a group without a command: Typer has printed its help
             return BAD_INPUT
         hint = _("`{command} --help` says how.").format(command=prog_name)
@@ -113,6 +115,18 @@ def _invoke(entry: Entry, arguments: list[str]) -> int:
     if status == INTERRUPTED:  # what Typer makes of Ctrl-C
         raise Cancelled()
     return status
+
+
+def _usage_mistake(error: "typer.TyperException") -> str:
+    """What is wrong with the options; the two most frequent mistakes in the reader's language, others as Typer says."""
+    unknown: str | None = getattr(error, "option_name", None)
+    if unknown and type(error).__name__ == "NoSuchOption":
+        near = getattr(error, "possibilities", None) or []
+        return _("There is no option {name}.").format(name=unknown) + "".join(f" {name}?" for name in sorted(near)[:1])
+    parameter: Any = getattr(error, "param", None)
+    if parameter and type(error).__name__ == "MissingParameter":
+        return _("{name} is missing.").format(name=parameter.get_error_hint().strip("'"))
+    return error.format_message()
 
 
 def _overview() -> str:

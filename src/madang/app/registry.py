@@ -20,6 +20,7 @@ class Entry:
 def commands() -> list[Entry]:
     """The commands in the order in which a newcomer meets them."""
     return [
+        Entry("scan", _("Look at unknown files: encodings, columns, types, keys, identifiers."), "scan:command"),
         Entry("standardize", _("Turn raw files into a version of an OMOP CDM dataset."), "standardize:command"),
         Entry("trace", _("Follow a record to its source file and line, and back."), "trace:command"),
         Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
