@@ -126,7 +126,8 @@ def _usage_mistake(error: "typer.TyperException") -> str:
     parameter: Any = getattr(error, "param", None)
     if parameter and type(error).__name__ == "MissingParameter":
         return _("{name} is missing.").format(name=parameter.get_error_hint().strip("'"))
-    return error.format_message()
+    message = error.format_message()
+    return message if not message or message.endswith((".", "?")) else message + "."
 
 
 def _overview() -> str:

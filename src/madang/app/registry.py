@@ -23,5 +23,6 @@ def commands() -> list[Entry]:
         Entry("scan", _("Look at unknown files: encodings, columns, types, keys, identifiers."), "scan:command"),
         Entry("standardize", _("Turn raw files into a version of an OMOP CDM dataset."), "standardize:command"),
         Entry("trace", _("Follow a record to its source file and line, and back."), "trace:command"),
+        Entry("synthesize", _("Make raw data of people who never lived."), "synthesize:command"),
         Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
     ]
