@@ -29,6 +29,7 @@ _SIDES = {
     "value_code": ("valued", "e.value_vocabulary_id", "e.value_code"),
     "route": ("routed", quote_text(ROUTE), "e.route"),
 }
+DECLARED = "_declared"
 _LINE = f"(e._row & {(1 << LINE_BITS) - 1})"
 
 
@@ -69,11 +70,12 @@ class Mapper:
 
     def learn(self, events: str, columns: frozenset[str], domain: str) -> None:
         """Count the codes of the event table and map those that were not seen before."""
-        name = "any_value(code_name)" if "code_name" in columns else "NULL"
+        name = "min(code_name)" if "code_name" in columns else "NULL"
+        declared = "min(domain)" if "domain" in columns else quote_text(domain)
         self.engine.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE _counted AS
-            SELECT vocabulary_id, code, {name}::VARCHAR AS code_name, {quote_text(domain)} AS domain,
+            SELECT vocabulary_id, code, {name}::VARCHAR AS code_name, {declared} AS domain,
                    count(*) AS records, min(start_date) AS first_date, max(start_date) AS last_date
             FROM {events} WHERE _rule IS NULL AND code IS NOT NULL GROUP BY vocabulary_id, code;
             INSERT INTO _counts FROM _counted
@@ -175,20 +177,14 @@ def write(
     else:
         note_skipped(engine, select, "_events")
     mapper.learn("_events", columns, event.domain)
-    declared = TABLE_OF_DOMAIN.get(event.domain, "observation")
     _check_fan_out(engine, select, event)
-    found = engine.rows("SELECT DISTINCT target_table FROM _codes SEMI JOIN _counted USING (vocabulary_id, code)")
-    targets = {table or declared for (table,) in found}
-    if engine.value("SELECT count(*) FROM _events WHERE _rule IS NULL AND code IS NULL"):
-        targets.add(declared)
     for table in EVENT_TABLES:
-        if table in targets:
+        if sql := _event_sql(engine, event, table, columns, bases):
             path = new_file(table)
-            rows = engine.copy_to_parquet(_event_sql(select, event, table, declared, columns, bases), path)
-            yield Written(table, path, rows)
+            yield Written(table, path, engine.copy_to_parquet(sql, path))
     if columns & COST.keys():
         path = new_file("cost")
-        yield Written("cost", path, engine.copy_to_parquet(_cost_sql(event, declared, columns, bases), path))
+        yield Written("cost", path, engine.copy_to_parquet(_cost_sql(event, columns, bases), path))
 
 
 def _materialize(engine: Engine, select: Select, event: Event, columns: frozenset[str]) -> None:
@@ -203,6 +199,8 @@ def _materialize(engine: Engine, select: Select, event: Event, columns: frozense
         given.append(f"{'code' if 'code' in columns else 'NULL'}::VARCHAR AS source_value")
     if "item" not in columns:
         given.append("0::BIGINT AS item")
+    if "domain" in columns:
+        given.append(f"{_table_case('domain')} AS {DECLARED}")
     rows = with_implied(select, select.rows_sql)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE _events AS SELECT {', '.join(given)}, _row, _rule FROM ({rows})")
 
@@ -246,31 +244,43 @@ def _sides(columns: frozenset[str]) -> str:
     return " ".join(joins)
 
 
-def _event_sql(select: Select, event: Event, table: str, declared: str, columns: frozenset[str], bases: str) -> str:
+def _declared(event: Event, columns: frozenset[str]) -> str:
+    """The table of an event whose code has no target: said per row, or for the whole SELECT."""
+    return f"e.{DECLARED}" if "domain" in columns else quote_text(TABLE_OF_DOMAIN.get(event.domain, "observation"))
+
+
+def _event_sql(engine: Engine, event: Event, table: str, columns: frozenset[str], bases: str) -> str | None:
+    """SELECT of the events that go to `table`; None if there can be none."""
     width = event.items * event.fan_out
     identifier = f"b.{quote_name(table)} + {_LINE} * {width} + e.item * {event.fan_out} + coalesce(t.k, 0)"
     match = "t.vocabulary_id = e.vocabulary_id AND t.code = e.code AND e.start_date BETWEEN t.valid_from AND t.valid_to"
-    if table == declared:  # what has no target stays where the SELECT says it belongs
-        join, where = f"LEFT JOIN _codes t ON {match}", f"WHERE coalesce(t.target_table, '{declared}') = '{table}'"
+    here, declared = quote_text(table), _declared(event, columns)
+    unmapped = f"SELECT 1 FROM _events e WHERE _rule IS NULL AND {declared} = {here} LIMIT 1"
+    mapped = f"SELECT 1 FROM _codes SEMI JOIN _counted USING (vocabulary_id, code) WHERE target_table = {here} LIMIT 1"
+    if engine.value(unmapped):  # what has no target stays where the SELECT says it belongs
+        join, where = f"LEFT JOIN _codes t ON {match}", f"WHERE coalesce(t.target_table, {declared}) = {here}"
+    elif engine.value(mapped):
+        join, where = f"JOIN (SELECT * FROM _codes WHERE target_table = {here}) t ON {match}", ""
     else:
-        join, where = f"JOIN (SELECT * FROM _codes WHERE target_table = '{table}') t ON {match}", ""
+        return None
     relation = (
         f"{_padded(columns, '')} LEFT JOIN {bases} b ON b.file = e._row >> {LINE_BITS} {join} {_sides(columns)} {where}"
     )
     return table_sql(table, {str(identifier_of(table)): identifier, **FIELDS[table]}, relation)
 
 
-def _cost_sql(event: Event, declared: str, columns: frozenset[str], bases: str) -> str:
+def _cost_sql(event: Event, columns: frozenset[str], bases: str) -> str:
     """A cost belongs to the event, so it points at the first target's row: lowest table in order, k = 0."""
     order = " ".join(f"WHEN '{table}' THEN {i}" for i, table in enumerate(EVENT_TABLES))
     width = event.items * event.fan_out
     starts = " ".join(f"WHEN '{table}' THEN b.{quote_name(table)}" for table in EVENT_TABLES)
     domains = " ".join(f"WHEN '{table}' THEN {quote_text(domain)}" for domain, table in TABLE_OF_DOMAIN.items())
-    home = f"coalesce(t.target_table, '{declared}')"
+    home = f"coalesce(t.target_table, {_declared(event, columns)})"
     first = (
-        f"(SELECT vocabulary_id, code, valid_from, valid_to, first(coalesce(target_table, '{declared}') "
-        f"ORDER BY CASE coalesce(target_table, '{declared}') {order} END) AS target_table FROM _codes GROUP BY ALL)"
-    ).replace("GROUP BY ALL", "GROUP BY vocabulary_id, code, valid_from, valid_to")
+        "(SELECT vocabulary_id, code, valid_from, valid_to, "
+        f"first(target_table ORDER BY CASE target_table {order} END) AS target_table "
+        "FROM _codes GROUP BY vocabulary_id, code, valid_from, valid_to)"
+    )
     some = " OR ".join(f"{quote_name(name)} IS NOT NULL" for name in COST if name in columns)
     relation = (
         f"{_padded(columns, f' AND ({some})')} LEFT JOIN {bases} b ON b.file = e._row >> {LINE_BITS} "

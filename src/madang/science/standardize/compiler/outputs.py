@@ -17,6 +17,7 @@ EVENT_COLUMNS: Mapping[str, str] = MappingProxyType(
         "code": "VARCHAR",
         "source_value": "VARCHAR",
         "code_name": "VARCHAR",
+        "domain": "VARCHAR",
         "type_concept_id": "BIGINT",
         "status": "VARCHAR",
         "value": "VARCHAR",

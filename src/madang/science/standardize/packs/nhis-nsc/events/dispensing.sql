@@ -6,6 +6,7 @@ select
     coalesce(gy30_t3.RECU_FR_DT, gy20_t3.RECU_FR_DT) as start_date,
     case when DIV_TYPE_CD = '3' then 'KDC' else 'EDI' end as vocabulary_id,
     DIV_CD as code,
+    case DIV_TYPE_CD when '3' then 'Drug' else 'Procedure' end as domain,
     coalesce(DD_MQTY_FREQ, 1) * coalesce(DD_MQTY_EXEC_FREQ, 1) * coalesce(MDCN_EXEC_FREQ, 1) as quantity,
     case when DIV_TYPE_CD = '3' then MDCN_EXEC_FREQ::integer end as days_supply
 from gy30_t3
