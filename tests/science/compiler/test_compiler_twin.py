@@ -9,11 +9,11 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pack_kit import write_pack
 
 from madang.lake.engine import Engine
 from madang.science.standardize.compile import Select, compile_pack
 from madang.science.standardize.pack import load_pack
-from pack_kit import write_pack
 
 TOML = """\
 name = "clinic"
@@ -102,7 +102,7 @@ LINES = st.lists(
 REFS = st.lists(
     st.fixed_dictionaries({"R": TEXTS, "M": NUMBERS, "X": NUMBERS}),
     max_size=6,
-    unique_by=lambda row: (row["R"], row["M"]) if None not in row.values() else object(),
+    unique_by=lambda row: (row["R"], row["M"]) if None not in (row["R"], row["M"]) else object(),
 )
 
 
