@@ -10,40 +10,17 @@ import slow_mapping
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slow_mapping import Concept, Edge, OwnMap, World
+from vocabularies import FOREVER, attach
 
 from madang.lake.engine import Engine
-from madang.science.omop.cdm import arrow_schema
 from madang.science.omop.mapping import LEVELS, fallbacks, map_codes
-from madang.science.omop.vocabulary import Vocabulary
 
 DAY = datetime.timedelta(days=1)
-FOREVER = (datetime.date(1970, 1, 1), datetime.date(2099, 12, 31))
 DATES = [datetime.date(year, 1, 1) for year in (1970, 2003, 2008, 2011, 2016, 2021)] + [datetime.date(2099, 12, 31)]
 SOURCES = ["KCD7", "KCD8", "ICD10", "ICD10CM", "EDI", "KDC", "Local"]
 CODES = ["E11", "E119", "E11.9", "E1190", "E11.90", "AA154", "AA154010", "641600130", ".", "É9"]
 DOMAINS = ["Condition", "Drug", "Measurement", "Observation", "Gender"]
 KINDS = ["Maps to", "Maps to", "Maps to", "Maps to value", "Concept replaced by"]
-
-
-def attach(engine: Engine, world: World) -> Vocabulary:
-    """The world as a vocabulary, with its own maps as the table `maps`."""
-    concept = [
-        [c.concept_id, "name", c.domain_id, c.vocabulary_id, "class", c.standard, c.code, c.starts, c.ends, c.invalid]
-        for c in world.concepts
-    ]
-    edge = [[e.one, e.two, e.relationship, *FOREVER, e.invalid] for e in world.edges]
-    maps = [
-        [m.code, m.source, m.vocabulary_id, None, m.target, "None", m.starts, m.ends, m.invalid] for m in world.maps
-    ]
-    engine.execute("CREATE SCHEMA IF NOT EXISTS vocab")
-    rows = {"concept": concept, "concept_relationship": edge, "source_to_concept_map": maps}
-    for name, data in rows.items():
-        schema = arrow_schema(name)
-        columns = list(zip(*data, strict=True)) or [[] for _ in schema]
-        engine.register("given", pa.table([list(column) for column in columns], schema=schema))
-        engine.execute(f"CREATE OR REPLACE TABLE vocab.{name} AS FROM given")
-        engine.unregister("given")
-    return Vocabulary(engine, "vocab", "generated")
 
 
 def run(engine: Engine, world: World, codes: list[tuple[str, str]]) -> dict[tuple[str, str], list[dict]]:

@@ -30,6 +30,9 @@ LEVELS = ("own map", "exact", "other date", "undotted", "parent code", "other vo
 VALUE_DOMAINS = ("Measurement", "Observation")
 """Domains whose tables have value_as_concept_id."""
 
+FIRST_LOCAL_CONCEPT = 2_000_000_000
+"""Concept identifiers from here on are never given out by OHDSI: a holder may use them for concepts of its own."""
+
 LONGEST = 20
 """Codes with more characters, dots aside, are looked up as they are only."""
 
@@ -163,7 +166,7 @@ def _find_targets(engine: Engine, vocabulary: Vocabulary) -> None:
     domains = ", ".join(quote_text(domain) for domain in VALUE_DOMAINS)
     engine.execute(f"""
         CREATE OR REPLACE TEMP TABLE _map_replaced AS
-        SELECT DISTINCT concept_id_1 AS concept_id, concept_id_2 AS replacement FROM {edges}
+        SELECT concept_id_1 AS concept_id, concept_id_2 AS replacement FROM {edges}
         WHERE relationship_id = 'Concept replaced by' AND {CURRENT} AND concept_id_1 <> concept_id_2;
 
         -- every concept found, and what replaced it, in hops

@@ -6,6 +6,7 @@ are in `mapping`.
 """
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -57,7 +58,8 @@ def load_vocabulary(source: Path, dataset: Dataset, engine: Engine, progress: Pr
     """
     progress = progress or Silent()
     parent = dataset.version() if dataset.exists else None
-    with opened(source, progress) as files, dataset.write(parent=parent) as writer:
+    stoppable = progress.interruptible(engine.cancel)
+    with opened(source, progress) as files, dataset.write(parent=parent) as writer, stoppable:
         release = UNKNOWN_RELEASE
         for table in VOCABULARY_TABLES:
             with progress.step(table):
@@ -152,6 +154,10 @@ class Vocabulary:
         found = self._concepts("concept_id = ?", [concept_id])
         return found[0] if found else None
 
+    def concepts(self, concept_ids: Sequence[int]) -> list[Concept]:
+        """The concepts of these identifiers that there are, by identifier."""
+        return self._concepts("concept_id IN (SELECT unnest(?::BIGINT[])) ORDER BY concept_id", [list(concept_ids)])
+
     def find(self, vocabulary_id: str, code: str, date: datetime.date | None = None) -> Concept | None:
         """The concept of a code: the one valid at `date` (default: today), else the nearest earlier, else the first."""
         day = date or datetime.date.today()
@@ -173,6 +179,10 @@ class Vocabulary:
     def maps_to_value(self, concept_id: int) -> list[Concept]:
         """Concepts that this one 'Maps to value'."""
         return self._related(concept_id, "Maps to value")
+
+    def replaced_by(self, concept_id: int) -> list[Concept]:
+        """Concepts that this one is 'Concept replaced by'."""
+        return self._related(concept_id, "Concept replaced by")
 
     def ancestors(self, concept_id: int) -> list[Concept]:
         """All concepts above this one, itself included where the download says so."""
