@@ -154,20 +154,14 @@ def set_code(
     from madang.science.standardize.mapping import Equivalence, MappingType, Status, decide, set_mapping
 
     default = "UNREVIEWED" if to or status != "approved" else "UNMATCHED"
+    wanted, how = one_of(Status, status), one_of(Equivalence, equivalence or default)
+    kind = one_of(MappingType, mapping_type)
     desk = open_desk(name)
     item = desk.item(source_vocabulary, code)
     concept = desk.index(vocabulary).concept(to) if to else None
     if to and concept is None:
         raise MadangError("mapping.no_concept", _("Concept {id} is not in the vocabulary.").format(id=to))
-    mapping = decide(
-        item.code,
-        concept,
-        one_of(Status, status),
-        one_of(Equivalence, equivalence or default),
-        by,
-        one_of(MappingType, mapping_type),
-        comment,
-    )
+    mapping = decide(item.code, concept, wanted, how, by, kind, comment)
     desk.book.update(set_mapping(mapping, alone=only), by)
     target = f"{to} {concept.name}" if concept else _("no target")
     console().print(f"{source_vocabulary} {code} -> {target}: {mapping.status} {mapping.equivalence}", markup=False)
