@@ -54,9 +54,14 @@ class Progress:
             self._to_stop.remove(interrupt)
 
     # What a subclass shows.
-    def begin(self, name: str, total: int | None, unit: str) -> None: ...
-    def moved(self, amount: int) -> None: ...
-    def end(self, name: str) -> None: ...
+    def begin(self, name: str, total: int | None, unit: str) -> None:
+        """A step was opened."""
+
+    def moved(self, amount: int) -> None:
+        """The innermost open step went on by `amount` units."""
+
+    def end(self, name: str) -> None:
+        """A step was closed."""
 
 
 class Silent(Progress):

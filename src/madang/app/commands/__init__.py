@@ -1,0 +1,1 @@
+"""One module per command group. What is heavy is imported inside the functions: help must be instant."""
