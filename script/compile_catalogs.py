@@ -21,4 +21,5 @@ class CustomBuildHook(BuildHookInterface[Any]):
     """What hatchling calls before it builds a wheel or an editable install."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile the catalogs before files are collected."""
         compile_catalogs(Path(self.root) / "src/madang/locale")

@@ -21,6 +21,8 @@ def commands() -> list[Entry]:
     """The commands in the order in which a newcomer meets them."""
     return [
         Entry("scan", _("Look at unknown files: encodings, columns, types, keys, identifiers."), "scan:command"),
+        Entry("packs", _("List the mapping packs: how a holder's files become CDM tables."), "packs:packs"),
+        Entry("pack", _("Start a mapping pack from files, or check one."), "packs:app"),
         Entry("standardize", _("Turn raw files into a version of an OMOP CDM dataset."), "standardize:command"),
         Entry("trace", _("Follow a record to its source file and line, and back."), "trace:command"),
         Entry("synthesize", _("Make raw data of people who never lived."), "synthesize:command"),
