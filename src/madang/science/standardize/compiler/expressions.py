@@ -109,7 +109,8 @@ class Scope:
     """Columns named earlier in the same select list, by name in small letters."""
     locals: frozenset[str] = frozenset()
     """Parameters of lambdas around the expression."""
-    in_rule: bool = False
+    hidden: frozenset[str] = frozenset()
+    """Names (small letters) that a rule might mean and cannot see: those given in the select list."""
 
     def column(self, node: Node) -> tuple[Relation, Output] | None:
         """The relation and column that a column reference means; None where it is a lambda's parameter or an alias."""
@@ -145,7 +146,7 @@ class Scope:
         where = f"{relations[0].name} has" if len(relations) == 1 else "no table in FROM has"
         message = f'{where} {"no" if len(relations) == 1 else "a"} column "{name}".'
         hint = did_you_mean(name, candidates)
-        if self.in_rule and not hint:
+        if name.lower() in self.hidden:
             hint = "Names given in the select list cannot be used in a rule; use the expression, or a CTE."
         return self.file.error("pack.unknown_column", node, message, hint)
 
@@ -211,7 +212,7 @@ def _lambda(node: Node, scope: Scope, found: Facts) -> None:
         return
     inner = Scope(
         scope.file, scope.functions, scope.parameters, scope.relations, scope.aliases,
-        scope.locals | names, scope.in_rule,
+        scope.locals | names, scope.hidden,
     )  # fmt: skip
     _collect(node["expr"], inner, found)
 

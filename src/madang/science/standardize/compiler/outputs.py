@@ -96,6 +96,8 @@ def final_type(given: str, wanted: str) -> str:
 
 def how_to_fit(given: str, wanted: str, expression: str) -> str:
     """A hint for a column of the wrong type."""
+    if wanted == "VARCHAR":
+        return f"Declare the source column as text, or say CAST({expression} AS VARCHAR) if that is meant."
     if (given, wanted) == ("VARCHAR", "DATE"):
         return f"Declare the source column as a date, or say try_strptime({expression}, '%Y%m%d')::DATE."
     if given == "VARCHAR":

@@ -346,10 +346,10 @@ class Reader:
         message = f"the join to {right.name} may find several rows for one."
         if keys:
             hint = f"Compare with = all columns of a key of {right.name}: {', or '.join(keys)}."
+        elif right.is_source:
+            hint = f"Give {right.base} a key in pack.toml, if its rows have one."
         else:
-            hint = f"{right.name} has no key: give one in pack.toml" + (
-                "." if right.name == right.base else f", and let all its columns through to {right.name}."
-            )
+            hint = f"Compare {right.name}._row with the _row of another table."
         return self.file.error("pack.sql_join", join, message, hint)
 
 

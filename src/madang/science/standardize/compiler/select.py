@@ -53,7 +53,10 @@ class SelectCompiler:
             self.binder.check(comparison)
         if frozenset({"_row"}) not in query.first.keys:
             message = f"{query.driver} hides the column _row, by which rows are counted."
-            raise self.file.error("pack.sql_no_row", node["from_table"], message, "Let it through: select *, ....")
+            first = node["from_table"]
+            while first["type"] == "JOIN":
+                first = first["left"]
+            raise self.file.error("pack.sql_no_row", first, message, "Let it through: select *, ....")
         rules, conditions, ruled = self._rules(node, query.scope)
         items = self._items(node, query.scope)
         groups = self._groups(node, query.scope, items)
@@ -89,6 +92,7 @@ class SelectCompiler:
         rules: list[Rule] = []
         conditions: list[Node] = []
         used: list[Facts] = []
+        hidden = frozenset(str(item["alias"]).lower() for item in node["select_list"])
         for item in node["select_list"]:
             name = str(item.get("function_name", "")).lower()
             if item["class"] != "FUNCTION" or name not in RULES:
@@ -98,7 +102,7 @@ class SelectCompiler:
             if not reason or reason.get("kind") != "STRING" or not reason["text"].strip():
                 message = f"{name} needs a condition and a reason in quotes."
                 raise self.file.error("pack.sql_rule", item, message, f"As in {name}(code is null, 'no code').")
-            found = facts(arguments[0], replace(scope, in_rule=True))
+            found = facts(arguments[0], replace(scope, hidden=hidden))
             if found.aggregates or found.unnests:
                 at = (found.aggregates + found.unnests)[0]
                 message = f"the condition of {name} is about one row: no aggregate, no UNNEST."

@@ -39,7 +39,9 @@ class SqlFile:
     engine: Engine
 
     def place(self, node: Node) -> tuple[int, int]:
-        """Line and column (both from 1, in characters) of the first word of `node`."""
+        """Line and column (both from 1, in characters) of the first word of `node`; of a join, the word JOIN."""
+        if node.get("type") == "JOIN" and not node["is_implicit"]:
+            return self.place_of_byte(node["query_location"])
         places = [place for part in walk(node) if (place := part.get("query_location", NOWHERE)) not in (None, NOWHERE)]
         return self.place_of_byte(min(places, default=0))
 
