@@ -73,7 +73,7 @@ class _Draft:
         day = start.astype(np.int32)
         return _Draft(person.astype(np.int32), day, day.copy(), np.full(len(day), kind, dtype=np.int8), diagnoses)
 
-    def where(self, mask: NDArray[np.bool_]) -> "_Draft":
+    def where(self, mask: NDArray[np.bool_] | NDArray[np.integer]) -> "_Draft":
         return _Draft(self.person[mask], self.start[mask], self.end[mask], self.kind[mask], self.diagnoses[mask])
 
     @staticmethod
@@ -248,13 +248,11 @@ def _settle(
     stays.end = np.minimum(stays.end, health.death[stays.person]).astype(np.int32)
     stays = stays.where(_apart(stays))
     stays = stays.where(np.lexsort((stays.start, stays.person)))
-    by_chance = np.zeros(len(stays.person))
     emergency = dict(zip(keys("acute"), floats("acute", "emergency"), strict=True))
     of_condition = np.array([min(3 * emergency.get(key, 0.08) + 0.08, 0.85) for key in keys("conditions")])
     of_condition[[position("conditions", key) for key in ("delivery", "cesarean_delivery")]] = 0.02
     of_condition[position("conditions", "myocardial_infarction")] = 0.9
-    by_chance = rng.random(len(stays.person))
-    through = by_chance < of_condition[stays.diagnoses[:, 0]]
+    through = rng.random(len(stays.person)) < of_condition[stays.diagnoses[:, 0]]
     visits = visits.where(~_during(visits, stays))
     billed_alone = through & (rng.random(len(through)) < 0.5)
     day_before = (rng.random(len(through)) < 0.3) & (stays.start - 1 >= first_of(people.first_year))

@@ -196,9 +196,9 @@ def _add_drug_codes(starter: _Starter) -> None:
         code, concept, ingredient = drug["atc"], int(drug["concept_id"]), int(drug["ingredient_concept_id"])
         if code not in atc:
             atc[code] = starter.metadata(code, "ATC")
-            row = starter.tables["CONCEPT"].pop()
+            made = starter.tables["CONCEPT"].pop()
             starter.tables["CONCEPT"].append(
-                (row[0], drug["ingredient"], "Drug", "ATC", "ATC 5th", "C", code, *row[7:])
+                (made[0], drug["ingredient"], "Drug", "ATC", "ATC 5th", "C", code, *made[7:])
             )
         starter.tables["CONCEPT_ANCESTOR"].append((atc[code], concept, 1, 1))
         if concept == ingredient:
@@ -240,12 +240,11 @@ def _add_metadata(starter: _Starter) -> None:
     concepts = starter.tables["CONCEPT"]
     for name, long_name in VOCABULARIES.items():
         version = RELEASE if name == "None" else "subset"
-        row = (name, long_name, "Madang", version, starter.metadata(long_name, "Vocabulary"))
-        starter.tables["VOCABULARY"].append(row)
+        concept = starter.metadata(long_name, "Vocabulary")
+        starter.tables["VOCABULARY"].append((name, long_name, "Madang", version, concept))
     for relationship, name, reverse, hierarchical, ancestry in RELATIONSHIPS:
         concept = starter.metadata(name, "Relationship")
-        row = (relationship, name, hierarchical, ancestry, reverse, concept)
-        starter.tables["RELATIONSHIP"].append(row)
+        starter.tables["RELATIONSHIP"].append((relationship, name, hierarchical, ancestry, reverse, concept))
     for domain in sorted({str(row[2]) for row in concepts} | {"Metadata"}):
         starter.tables["DOMAIN"].append((domain, domain, starter.metadata(domain, "Domain")))
     classes = {str(row[4]) for row in concepts} | {"Concept Class"}

@@ -4,7 +4,7 @@ Claims are ordered by year, type (1 medical, 2 dental and Korean medicine, 3 pha
 a slice; lines are ordered by claim. A stay is one claim per calendar month.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -14,7 +14,7 @@ from madang.science.synthesis.calendar import NEVER, years_of
 from madang.science.synthesis.care import IN_HOUSE, INJECTED, OUTSIDE, drug_codes, service_codes
 from madang.science.synthesis.catalog import DatedCodes, floats, position, rows
 from madang.science.synthesis.chance import scatter
-from madang.science.synthesis.encounters import DENTAL, EMERGENCY, INPATIENT, KOREAN
+from madang.science.synthesis.encounters import DENTAL, EMERGENCY, INPATIENT, KOREAN, OUTPATIENT
 from madang.science.synthesis.lives import Lives
 from madang.science.synthesis.places import KINDS
 
@@ -160,6 +160,20 @@ def claims_of(lives: Lives) -> Book:
     return Book(claims, fees, diagnoses, prescriptions)
 
 
+def delayed(lives: Lives, book: Book, share: float) -> Book:
+    """The book with some claims dated after death: the last outpatient claim of that `share` of the dead."""
+    claims, death = book.claims, lives.health.death[book.claims.person]
+    days = (scatter(claims.person, 21) % np.uint64(20)).astype(np.int32) + 1
+    plain = (claims.type == 1) & (lives.encounters.kind[claims.encounter] == OUTPATIENT)
+    fits = plain & (death < NEVER) & (scatter(claims.person, 22) % np.uint64(1000) < share * 1000)
+    fits &= years_of(np.where(fits, death + days, 0)) == claims.year
+    found = np.flatnonzero(fits)
+    last = found[np.flatnonzero(np.diff(claims.person[found], append=-1))]
+    start = claims.start.copy()
+    start[last] = death[last] + days[last]
+    return replace(book, claims=replace(claims, start=start))
+
+
 def _amount_of(fees: Lines, service: str, claims: int) -> NDArray[np.int64]:
     """What each claim asks for one service."""
     mine = np.array([row["service"] == service for row in rows("service_codes")])
@@ -203,7 +217,7 @@ def _lines(
     claim: Ints,
     code: NDArray[np.integer],
     drug: NDArray[np.bool_],
-    per_time: NDArray[np.floating],
+    per_time: NDArray[np.floating] | NDArray[np.integer],
     times: NDArray[np.integer],
     days: NDArray[np.integer],
     price: NDArray[np.integer],
@@ -322,6 +336,6 @@ def _diagnoses(
     coded = code >= 0
     count = int(coded.sum())
     nothing = np.zeros(count, dtype=bool)
-    one = np.ones(count)
+    one = np.ones(count, dtype=np.int32)
     none = np.full(count, -1)
-    return _lines(rank[claim[coded]], code[coded], nothing, one, one, one, np.zeros(count), nothing, none)
+    return _lines(rank[claim[coded]], code[coded], nothing, one, one, one, 0 * one, nothing, none)

@@ -15,6 +15,9 @@ from madang.science.synthesis.chance import stream
 LEVELS = {0: 0.0, 1: 0.004, 2: 0.04}
 """Share of rows to which something happens, by dirt level: none, usual, heavy."""
 
+AFTER_DEATH = {1: 0.2, 2: 0.6}
+"""Share of the dead with a claim after death, by dirt level."""
+
 USED, UNUSED, REJECTED = "used", "unused", "rejected"
 
 FATES = (
@@ -103,8 +106,6 @@ OTHER_CONTENT = {
 """The field in which a row with the same key differs."""
 
 UNKNOWN_CODES = {"GY30": "ZZ999", "GY40": "ZZZ99", "GY60": "999999999"}
-UNKNOWN_PERSON = "99999999"
-UNKNOWN_KEY = "19990000000001"
 
 
 @dataclass(frozen=True)
@@ -185,11 +186,11 @@ def _spoiled(line: bytes, table: str, columns: list[str], kind: str, line_end: b
         case "missing person":
             return put("PERSON_ID", b"")
         case "unknown person":
-            return put("PERSON_ID", UNKNOWN_PERSON.encode())
+            return put("PERSON_ID", b"9" + cells[columns.index("PERSON_ID")][1:])
         case "impossible date":
             return put("RECU_FR_DT", cells[columns.index("RECU_FR_DT")][:4] + b"0231")
         case "no header":
-            return put("KEY_SEQ", UNKNOWN_KEY.encode())
+            return put("KEY_SEQ", b"1999" + cells[columns.index("KEY_SEQ")][4:])
         case "exact duplicate":
             return (line + line_end) * 2
         case "duplicate key":

@@ -173,9 +173,9 @@ def member_people(lives: Lives) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Person (position) and year of each row of JK, ordered by year and person."""
     people, health = lives.people, lives.health
     found = []
-    for year in lives.population.years:
-        here = (people.birth < first_of(year + 1)) & (health.death >= first_of(year))
-        found.append((np.flatnonzero(here), year))
+    for number in lives.population.years:
+        here = (people.birth < first_of(number + 1)) & (health.death >= first_of(number))
+        found.append((np.flatnonzero(here), number))
     person = np.concatenate([item[0] for item in found])
     year = np.repeat([item[1] for item in found], [len(item[0]) for item in found])
     return person, year.astype(np.int32)
@@ -213,7 +213,7 @@ def member_rows(lives: Lives) -> Rows:
         "CTRB_PT_TYPE_CD": pa.array(people.income_by_year[person, column]),
         "DFAB_GRD_CD": pa.array(np.where(habit == 0, 1 + (people.number[person] % 2), 0)),
     }
-    names = [f"NHID_JK_{year}" for year in lives.population.years]
+    names = [f"NHID_JK_{number}" for number in lives.population.years]
     return Rows("JK", columns, _slices(names, column))
 
 
@@ -241,10 +241,11 @@ CHECKUP_VALUES = {
 def checkup_values(lives: Lives) -> dict[str, NDArray[np.float64]]:
     """The measured columns of GJ as numbers at the precision of the file, NaN where empty."""
     checkups = lives.checkups
-    answer = {"HEIGHT": checkups.height, "WEIGHT": checkups.weight, "WAIST": checkups.waist}
+    body = {"HEIGHT": checkups.height, "WEIGHT": checkups.weight, "WAIST": checkups.waist}
+    answer = {name: values.astype(np.float64) for name, values in body.items()}
     for column, (lab, decimals) in CHECKUP_VALUES.items():
-        answer[column] = np.round(checkups.values[lab].astype(np.float64), decimals)
-    return {name: values.astype(np.float64) for name, values in answer.items()}
+        answer[column] = np.asarray(np.round(checkups.values[lab], decimals), dtype=np.float64).round(decimals)
+    return answer
 
 
 def checkup_rows(lives: Lives) -> Rows:
@@ -264,7 +265,7 @@ def checkup_rows(lives: Lives) -> Rows:
             columns[name] = pa.array(np.nan_to_num(values).astype(np.int32), mask=np.isnan(values))
     columns["OLIG_PROTE_CD"] = pa.array(checkups.urine_protein)
     columns["SMK_STAT_TYPE_RSPS_CD"] = pa.array(checkups.smoking)
-    names = [f"NHID_GJ_{year}" for year in lives.population.years]
+    names = [f"NHID_GJ_{number}" for number in lives.population.years]
     return Rows("GJ", columns, _slices(names, year - lives.population.start_year))
 
 
@@ -282,5 +283,5 @@ def institution_rows(population: Population, places: Institutions) -> Rows:
         "SICKBED_CNT": pa.array(places.beds[number]),
         "DR_CNT": pa.array(places.doctors[number]),
     }
-    names = [f"NHID_YK_{year}" for year in population.years]
+    names = [f"NHID_YK_{number}" for number in population.years]
     return Rows("YK", columns, _slices(names, year - population.start_year))

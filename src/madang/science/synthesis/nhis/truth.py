@@ -99,7 +99,7 @@ def fates_of(lives: Lives, book: Book, damages: Damages) -> Fates:
     below[2][outside] = fate("prescription, its dispensing is taken")
     checkups = damages.checkups.fates()
     checkups[(checkups == 0) & ~known[lives.checkups.person]] = fate("unknown person")
-    return Fates(members, headers, *below, checkups)
+    return Fates(members, headers, below[0], below[1], below[2], checkups)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,18 @@ import pyarrow.parquet as pq
 from madang.base.progress import Progress
 from madang.science.synthesis.chance import stream
 from madang.science.synthesis.lives import CHUNK, Population, simulate_chunk
-from madang.science.synthesis.nhis.claims import claims_of
-from madang.science.synthesis.nhis.damage import FATES, Damage, lines_of, plan, spoil
+from madang.science.synthesis.nhis.claims import claims_of, delayed
+from madang.science.synthesis.nhis.damage import (
+    AFTER_DEATH,
+    FATES,
+    REJECTED,
+    UNUSED,
+    USED,
+    Damage,
+    lines_of,
+    plan,
+    spoil,
+)
 from madang.science.synthesis.nhis.layout import layout
 from madang.science.synthesis.nhis.rows import (
     Rows,
@@ -102,6 +112,8 @@ def write_chunk(export: Export, chunk: int, parts: Path) -> int:
     population = export.population
     lives = simulate_chunk(population, chunk)
     book = claims_of(lives)
+    if export.dirt:
+        book = delayed(lives, book, AFTER_DEATH[export.dirt])
     made = {
         "members": member_rows(lives),
         "headers": header_rows(lives, book),
@@ -177,18 +189,19 @@ def _join_truth(parts: Path, stems: list[str], folder: Path) -> None:
                 writer.write_table(pq.read_table(part))
                 part.unlink()
     files = pa.array([f"{stem}.CSV" for stem in stems])
-    fates, reasons = pa.array([text for text, _ in FATES]), pa.array([reason for _, reason in FATES])
+    words = (USED, UNUSED, REJECTED)
+    word_of = np.array([words.index(word) for word, _ in FATES], dtype=np.int8)
+    fates, reasons = pa.array(words), pa.array([reason for _, reason in FATES])
     with pq.ParquetWriter(folder / "fates.parquet", FATE_ROWS, compression="zstd") as writer:
         for number, stem in enumerate(stems):
             line = 2
             for part in sorted((parts / stem).glob("*.npy")):
                 codes = np.load(part)
-                indices = pa.array(codes, pa.int8())
                 columns = [
                     pa.DictionaryArray.from_arrays(pa.array(np.full(len(codes), number, dtype=np.int16)), files),
                     pa.array(np.arange(line, line + len(codes), dtype=np.int32)),
-                    pa.DictionaryArray.from_arrays(indices, fates),
-                    pa.DictionaryArray.from_arrays(indices, reasons),
+                    pa.DictionaryArray.from_arrays(pa.array(word_of[codes]), fates),
+                    pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8()), reasons),
                 ]
                 writer.write_table(pa.Table.from_arrays(columns, schema=FATE_ROWS))
                 line += len(codes)
