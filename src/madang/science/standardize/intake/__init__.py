@@ -7,6 +7,9 @@
 from madang.science.standardize.intake.fields import reason_code
 from madang.science.standardize.intake.files import SourceFile, find_files, read_lines, register
 from madang.science.standardize.intake.pseudonym import pseudonymizer
-from madang.science.standardize.intake.read import Block, read_blocks
+from madang.science.standardize.intake.read import Block, check_files, read_blocks
 
-__all__ = ["Block", "SourceFile", "find_files", "pseudonymizer", "read_blocks", "read_lines", "reason_code", "register"]
+__all__ = [
+    "Block", "SourceFile", "check_files", "find_files", "pseudonymizer", "read_blocks", "read_lines", "reason_code",
+    "register",
+]  # fmt: skip

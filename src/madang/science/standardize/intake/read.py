@@ -21,6 +21,7 @@ from madang.science.standardize.intake.files import (
     SourceFile,
     changed,
     contents,
+    find_files,
     is_big_endian,
     is_compressed,
     is_wide,
@@ -93,9 +94,8 @@ def read_blocks(
         raise MadangError(
             "source.key", f"Source {source.name} has pseudonyms, but there is no key.", "Give the pseudonym key."
         )
-    encoding = "utf-8" if is_wide(source.encoding) or source.encoding == "ascii" else source.encoding
     captured = {n: v for n, v in file.captures.items() if columns is None or n in columns}
-    reader = _Reader(file.name, source, fields, captured, pseudonym, encoding)
+    reader = _Reader(file.name, source, fields, captured, pseudonym, _text_encoding(source))
     with reading(path), path.open("rb") as raw:
         before = os.fstat(raw.fileno())
         if (before.st_size, before.st_mtime_ns) != (file.size, file.mtime_ns):
@@ -127,7 +127,7 @@ def read_blocks(
             pass
         seen = last[0] - 1 + newlines(last[1]) + bool(last[1] and not last[1].endswith(b"\n"))
         if seen == 0 and source.format != "ndjson":
-            raise MadangError("source.empty", f"{file.name} is empty (0 bytes).", "Export it again, or take it away.")
+            raise _empty(file.name)
         after = os.stat(path)
         same = (after.st_size, after.st_mtime_ns, after.st_ino) == (file.size, file.mtime_ns, before.st_ino)
         if not same or seen != file.lines or hashing.digest.hexdigest() != file.sha256:
@@ -294,3 +294,36 @@ def _typed(first: int, rows: Rows, fields: list[Field], reader: _Reader) -> Bloc
 
 def _same(value: str, total: int) -> pa.Array:
     return pa.repeat(pa.scalar(value, pa.string()), total)
+
+
+def check_files(folder: Path, sources: Sequence[Source]) -> list[MadangError]:
+    """What keeps the files of a folder from being read by these sources: names and headers; their rows are not read."""
+    try:
+        found = find_files(folder, sources)
+    except MadangError as error:
+        return [error]
+    problems = []
+    for source, path, _captures in found:
+        try:
+            reader = _Reader(path.name, source, plan(source), {}, None, _text_encoding(source))
+            with reading(path), path.open("rb") as raw:
+                stream = contents(raw, is_compressed(path))
+                first = next(physical_lines(stream, source.encoding, 1 << 20), None)
+            if first is None and source.format != "ndjson":
+                raise _empty(path.name)
+            if first is not None and source.format != "ndjson":
+                data = _without_mark(first[1], reader)
+                data = _narrow(data, reader.big_endian) if is_wide(source.encoding) else data
+                _shape(_head(data)[0], reader)
+        except MadangError as error:
+            problems.append(error)
+    return problems
+
+
+def _text_encoding(source: Source) -> str:
+    """The encoding of the text once UTF-16 has become UTF-8."""
+    return "utf-8" if is_wide(source.encoding) or source.encoding == "ascii" else source.encoding
+
+
+def _empty(name: str) -> MadangError:
+    return MadangError("source.empty", f"{name} is empty (0 bytes).", "Export it again, or take it away.")

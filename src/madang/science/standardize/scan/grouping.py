@@ -7,6 +7,20 @@ from pathlib import Path
 
 from madang.science.standardize.scan.sniff import Layout
 
+# Tables have ASCII names everywhere; of Korean file names the usual words are translated (the longest
+# first) and the others left out.
+_WORDS = {
+    "예방접종": "immunization", "알레르기": "allergy", "수진자": "patient", "의료진": "provider",
+    "진료과": "department", "환자": "patient", "인적": "person", "진단": "diagnosis",
+    "상병": "diagnosis", "검사": "lab", "결과": "result", "처방": "prescription",
+    "투약": "administration", "조제": "dispensing", "약품": "drug", "입원": "admission",
+    "퇴원": "discharge", "외래": "outpatient", "응급": "emergency", "내원": "visit",
+    "접수": "visit", "진료": "visit", "수술": "surgery", "처치": "procedure", "활력": "vital",
+    "간호": "nursing", "영상": "imaging", "병리": "pathology", "검진": "checkup", "수납": "payment",
+    "청구": "claim", "명세": "claim", "자격": "eligibility", "사망": "death", "의사": "doctor",
+    "부서": "department", "병동": "ward", "코드": "code", "기록": "record", "서식": "form",
+    "약": "drug",
+}  # fmt: skip
 _NUMBER = re.compile(r"\d+")
 
 
@@ -84,7 +98,9 @@ def _word(numbers: Sequence[str]) -> str:
 def _source_name(pattern: str, taken: set[str]) -> str:
     """A word for SQL from a pattern, not taken yet."""
     stem = re.sub(r"\{[^}]*\}", "", pattern.rpartition("/")[2].partition(".")[0])
-    name = re.sub(r"\W+|_+", "_", stem).strip("_").lower() or "source"
+    for korean, english in _WORDS.items():
+        stem = stem.replace(korean, f"_{english}_")
+    name = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_").lower() or "source"
     name = f"t_{name}" if name[0].isdigit() else name
     number, unique = 2, name
     while unique in taken:

@@ -8,6 +8,7 @@ import re
 from calendar import monthrange
 from collections.abc import Sequence
 
+from madang.science.standardize.identifiers import looks_like_identifier
 from madang.science.standardize.scan.model import Flag
 
 _WORDS: tuple[tuple[str, str], ...] = (
@@ -18,11 +19,23 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("address", r"주소|우편번호|\baddr|address|street|\bzip\b|post.?code|\blat\b|\blon\b|latitude|longitude"),
     ("name", r"성명|이름|환자명|보호자|수진자명|의사명|간호사명|작성자명|담당자명|"
      r"(patient|pt|person|subject|first|last|middle|maiden|given|family|full|mother|father|guardian|doctor|nurse).?(name|nm)\b|"
-     r"^(name|first|last|middle|maiden|surname|firstname|lastname)$"),
+     r"^(name|first|last|middle|maiden|surname|firstname|lastname)$|\bname\W.*(family|given|text)"),
     ("person identifier", r"환자.?(번호|id)|등록번호|병록번호|차트번호|개인.?(식별|id|번호)|^patient$|"
      r"(patient|\bpt|person|subject|member|bene|beneficiary|indi).?(id|no|num|number|key)\b|\bmrn\b|chart.?no|rn_indi|patientid"),
 )  # fmt: skip
 _HEADERS = tuple((kind, re.compile(words, re.IGNORECASE)) for kind, words in _WORDS)
+
+_KINDS = {
+    "a resident registration number": "resident number",
+    "a passport or driving license number": "identity document",
+    "the name of a person": "name",
+    "a telephone number": "phone",
+    "an address": "address",
+    "an e-mail address": "e-mail",
+    "a patient number": "person identifier",
+}
+LOOKED_AT = 300
+"""Characters of a value that are searched for personal patterns."""
 
 _RRN = re.compile(r"(\d{2})(\d{2})(\d{2})[- ]?(\d)\d{6}")
 _RRN_INSIDE = re.compile(r"(?<!\d)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])-[0-9]\d{6}(?!\d)")
@@ -68,17 +81,28 @@ def has_check_digit(text: str) -> bool:
 def flags_of(header: str, values: Sequence[str]) -> tuple[Flag, ...]:
     """The flags of a column by its header and a sample of its distinct values."""
     found: dict[str, Flag] = {}
+    values = [value[:LOOKED_AT] for value in values]  # long texts are notes, and patterns are slow on them
     for kind, why in _by_content(values):
         found.setdefault(kind, Flag(kind, "likely", why))
     words = re.sub(r"([a-z])([A-Z])", r"\1 \2", header).replace("_", " ").strip()
     for kind, pattern in _HEADERS:
         if match := pattern.search(words) or pattern.search(header):
             found.setdefault(kind, Flag(kind, "possible", f"the header says “{match.group(0).strip()}”"))
+    for kind in _look_alikes(header):
+        found.setdefault(kind, Flag(kind, "possible", "the header looks like it"))
     for kind, count in _inside(values):
         found.setdefault(kind, Flag(kind, "possible", f"found inside the text of {_at_least(count)} values"))
-    if "resident number" in found and found["resident number"].certainty == "likely":
-        found.pop("phone", None)
+    if "resident number" in found:
+        found.pop("person identifier", None)
+        if found["resident number"].certainty == "likely":
+            found.pop("phone", None)
     return tuple(found.values())
+
+
+def _look_alikes(header: str) -> set[str]:
+    """What `madang pack check` will ask about, so that a draft pack never lacks an answer."""
+    found = {looks_like_identifier(part) for part in (header, header.rpartition(".")[2])}
+    return {_KINDS[what] for what in found if what}
 
 
 def _at_least(count: int) -> str:
@@ -106,7 +130,8 @@ def _by_content(values: Sequence[str]) -> list[tuple[str, str]]:
         ("e-mail", _EMAIL, "are e-mail addresses"),
         ("address", _ADDRESS, "look like addresses"),
     ):
-        share = sum(1 for value in values if pattern.fullmatch(value)) / total
+        short = [value for value in values if len(value) <= 100]
+        share = sum(1 for value in short if pattern.fullmatch(value)) / total
         # A column of bare digits is a phone number only if nearly all of it is.
         needed = 0.5 if kind != "phone" or any("-" in value for value in values[:50]) else 0.95
         if share >= needed and not (kind == "phone" and all(len(value) < 9 for value in values)):
@@ -125,6 +150,6 @@ def _inside(values: Sequence[str]) -> list[tuple[str, int]]:
     counts = {
         "resident number": sum(1 for value in values if _RRN_INSIDE.search(value)),
         "phone": sum(1 for value in values if _PHONE_INSIDE.search(value)),
-        "e-mail": sum(1 for value in values if _EMAIL.search(value)),
+        "e-mail": sum(1 for value in values if "@" in value and _EMAIL.search(value)),
     }
     return [(kind, count) for kind, count in counts.items() if count]

@@ -1,0 +1,91 @@
+"""`madang packs` and `madang pack`: list, start and check mapping packs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from madang.base.translate import _
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=_("Start a mapping pack, or check one."))
+
+
+def _folders() -> list[Path]:
+    """Where packs that do not ship may lie."""
+    from madang.node.home import Home
+
+    return [Home.find().path / "packs", Path.cwd()]
+
+
+def packs() -> None:
+    """List the mapping packs that can be named."""
+    from madang.base.console import show_table
+    from madang.base.errors import MadangError
+    from madang.base.translate import language
+    from madang.science.standardize.pack import SHIPPED, load_pack, pack_folders
+
+    rows: list[list[object]] = []
+    for name, folder in pack_folders(_folders()).items():
+        place = _("ships with Madang") if folder.parent == SHIPPED else str(folder)
+        try:
+            pack = load_pack(folder)
+        except MadangError as error:
+            rows.append([name, "", _("cannot be read: {error}").format(error=error), place])
+            continue
+        title = pack.title.get(language()) or pack.title.get("en", "")
+        rows.append([name, pack.version, title, place])
+    show_table(_("Packs"), [_("name"), _("version"), _("title"), _("where")], rows)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help=_("Name of the new pack, as my-hospital."))],
+    source: Annotated[Path, typer.Option("--from", help=_("Folder with the holder's files."), metavar="DIR")],
+    to: Annotated[Path | None, typer.Option(help=_("Where to put it; the current folder if not given."))] = None,
+    rows: Annotated[int | None, typer.Option(help=_("Read at most so many rows of each file."), min=1)] = None,
+) -> None:
+    """Write a first draft of a pack from a scan of the files."""
+    from madang.base.console import ProgressBars, console
+    from madang.science.standardize.new_pack import new_pack
+    from madang.science.standardize.scan import scan
+
+    with ProgressBars() as progress:
+        found = scan(source, rows=rows, progress=progress)
+    folder = new_pack(name, found, to or Path())
+    written = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in written:
+        console().print(str(path), markup=False)
+    for skipped, why in found.skipped:
+        console(stderr=True).print(_("Not read: {name}. {why}").format(name=skipped, why=_(why)), markup=False)
+    decisions = sum(path.read_text(encoding="utf-8").count("DECIDE") for path in written)
+    text = _("{count} places are marked DECIDE. Start with {readme}, then: madang pack check {folder}")
+    console().print(text.format(count=decisions, readme=folder / "README.md", folder=folder), markup=False)
+
+
+@app.command()
+def check(
+    pack: Annotated[str, typer.Argument(help=_("Name of a pack, or its folder."))],
+    source: Annotated[
+        Path | None, typer.Option(help=_("Also compare with these files: patterns and headers."), metavar="DIR")
+    ] = None,
+) -> None:
+    """Compile a pack, run its cases, and say what does not fit."""
+    from madang.base.console import ProgressBars, console
+    from madang.base.errors import MadangError
+    from madang.science.standardize.check import check_pack
+    from madang.science.standardize.intake import check_files
+    from madang.science.standardize.pack import load_pack
+
+    loaded = load_pack(pack, _folders())
+    with ProgressBars() as progress:
+        problems = [str(problem) for problem in check_pack(loaded, progress=progress)]
+    if source:
+        problems += [str(error) for error in check_files(source, list(loaded.sources.values()))]
+    for problem in problems:
+        console().print(problem, markup=False)
+    if problems:
+        raise MadangError(
+            "pack.problems", _("{count} problems in {pack}.").format(count=len(problems), pack=loaded.name)
+        )
+    text = _("{pack} {version} compiles; {cases} cases are as expected.")
+    console().print(text.format(pack=loaded.name, version=loaded.version, cases=len(loaded.cases)), markup=False)

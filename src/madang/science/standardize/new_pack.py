@@ -1,0 +1,237 @@
+"""A first pack from a scan: what can be known is written, what has to be decided is marked `DECIDE`.
+
+The draft loads as it is, and compiles where the scan found persons; its comments say why each guess was made.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from madang.base.errors import MadangError
+from madang.science.standardize.new_pack_roles import Roles, find_roles
+from madang.science.standardize.new_pack_sql import event_sql, person_sql, visit_sql
+from madang.science.standardize.scan.model import ColumnScan, Scan, SourceScan
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_DIRECT = ("name", "resident number", "phone", "e-mail", "address", "identity document")
+
+
+def new_pack(name: str, scan: Scan, to: Path) -> Path:
+    """Write the folder `to`/`name` from a scan and return it.
+
+    Raises `MadangError` where the name is none for a pack, where the folder exists already, where the scan found no
+    source, or where the folder cannot be written.
+    """
+    if not _NAME.fullmatch(name):
+        raise MadangError(
+            "pack.bad_name", f"{name} is no name of a pack.", "Use lower-case letters, digits and hyphens: my-hospital."
+        )
+    if not scan.sources:
+        raise MadangError("pack.no_sources", f"No file in {scan.folder} could be read.", "Look at madang scan first.")
+    folder = to / name
+    roles = find_roles(scan)
+    files = {
+        "pack.toml": _pack_toml(name, scan, roles),
+        "README.md": _readme(name, scan, roles),
+    }
+    if roles.person:
+        files["entities/person.sql"] = person_sql(roles)
+        files["cases/one-person.toml"] = _case(roles)
+    if roles.visit:
+        files["entities/visit_occurrence.sql"] = visit_sql(roles)
+    for event in roles.events:
+        files[f"events/{event.source.name}.sql"] = event_sql(event, roles, name)
+    try:
+        folder.mkdir(parents=True)
+        for path, text in files.items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+    except FileExistsError:
+        raise MadangError("pack.exists", f"{folder} exists already.", "Choose another name, or take it away.") from None
+    except OSError as error:
+        raise MadangError(
+            "pack.write", f"{folder} cannot be written: {error.strerror}.", "Give another --to."
+        ) from error
+    return folder
+
+
+# pack.toml
+
+
+def _pack_toml(name: str, scan: Scan, roles: Roles) -> str:
+    parts = [
+        f"# Draft made from a scan of {scan.folder}. Look for DECIDE: these places need your knowledge of the data.\n"
+        f"name = {_quoted(name)}\n"
+        'version = "0.1.0"\n'
+        'license = "CC0-1.0"  # DECIDE: under which terms others may use this pack\n'
+        f"title = {{ en = {_quoted(name + ' to OMOP CDM 5.4')} }}\n",
+        "[cdm_source]\n"
+        f"cdm_source_name = {_quoted(name)}  # DECIDE: the full name of the data\n"
+        f"cdm_source_abbreviation = {_quoted(name[:25])}\n"
+        f"cdm_holder = {_quoted(name)}  # DECIDE: the institution that holds the data\n",
+    ]
+    parts += [_source_toml(source, roles) for source in scan.sources]
+    if roles.person:
+        parts.append(f"[entities.person]\nkey = [{_quoted(roles.person_key)}]\ntype_concept_id = 32817\n")
+    if roles.visit:
+        parts.append(f"[entities.visit_occurrence]\nkey = [{_quoted(roles.visit_key)}]\ntype_concept_id = 32817\n")
+    parts += [
+        f"[events.{_key(event.source.name)}]\n"
+        f"domain = {_quoted(event.domain)}  # DECIDE: {event.why}; codes without a standard concept go there\n"
+        "type_concept_id = 32817  # EHR\n"
+        for event in roles.events
+    ]
+    return "\n".join(parts)
+
+
+def _source_toml(source: SourceScan, roles: Roles) -> str:
+    lines = [f"# {source.rows:,} rows in {len(source.files)} files."]
+    if not source.header:
+        lines.append("# DECIDE: the first line of these files names no columns; put a header line before them.")
+    lines += [f"[sources.{_key(source.name)}]", f"files = [{', '.join(map(_quoted, source.patterns))}]"]
+    if source.format != "csv":
+        lines.append(f"format = {_quoted(source.format)}")
+    if source.encoding != "utf-8":
+        lines.append(f"encoding = {_quoted(source.encoding)}")
+    if source.format == "csv" and source.delimiter != ",":
+        lines.append(f"delimiter = {_quoted(source.delimiter)}")
+    if source.quoted_newlines:
+        lines.append("quoted_newlines = true")
+    key = _usable_key(source)
+    if key:
+        others = [" + ".join(other) for other in source.keys if other != key]
+        also = f"; also without repetition: {', '.join(others[:3])}" if others else ""
+        lines.append(f"key = [{', '.join(map(_quoted, key))}]  # never repeats in these files{also}")
+    captures = re.findall(r"\{(\w+)\}", source.patterns[0])
+    if captures:
+        lines.append(f"period = {_quoted(captures[-1])}  # DECIDE: does it order the deliveries?")
+        lines.append('# kind = "delta"  # DECIDE: do later files correct rows of earlier ones? Then by which key?')
+    lines += ["", f"[sources.{_key(source.name)}.columns]"]
+    lines += [_column_toml(column, source, key or (), roles) for column in source.columns]
+    return "\n".join(lines) + "\n"
+
+
+def _usable_key(source: SourceScan) -> tuple[str, ...] | None:
+    direct = {column.name for column in source.columns if is_direct(column)}
+    return next((key for key in source.keys if not direct & set(key)), None)
+
+
+def is_direct(column: ColumnScan) -> bool:
+    """Whether a column is taken for a direct identifier, which never leaves the source."""
+    return any(flag.kind in _DIRECT for flag in column.flags)
+
+
+def _column_toml(column: ColumnScan, source: SourceScan, key: tuple[str, ...], roles: Roles) -> str:
+    person = any(flag.kind == "person identifier" for flag in column.flags) and not is_direct(column)
+    entries = [f'type = "{"text" if person or is_direct(column) else column.type}"']
+    comments = []
+    if (column.name in key or column.name == roles.persons.get(source.name)) and column.empty == 0:
+        entries.append("required = true")
+    if is_direct(column):
+        entries.append('identifier = "direct"')
+    elif person:
+        entries.append('identifier = "pseudonym"')
+    elif column.format:
+        entries.append(f"format = {_quoted(column.format)}")
+    if column.thousands and not person and not is_direct(column):
+        entries.append(f"thousands = {_quoted(column.thousands)}")
+    if source.format == "ndjson":
+        entries.append(f"path = {_quoted(column.path or column.header)}")
+    elif column.header != column.name:
+        entries.append(f"header = {_quoted(column.header)}")
+    comments += [f"DECIDE: {flag.kind}? {flag.why}" for flag in column.flags]
+    if not column.flags and column.shape not in ("text", column.type):
+        comments.append(column.shape + (f" in {column.fits:.1%} of rows" if column.fits < 1 else ""))
+    if column.empty:
+        share = column.filled / (column.filled + column.empty)
+        comments.append("always empty" if not column.filled else f"filled in {share:.1%} of rows")
+    comment = f"  # {'; '.join(comments)}" if comments else ""
+    return f"{_key(column.name)} = {{ {', '.join(entries)} }}{comment}"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
+
+
+# The first case
+
+
+def _case(roles: Roles) -> str:
+    """One made-up person; no value is from the files but the code of a sex that many rows have."""
+    source = roles.person
+    assert source is not None
+    row = {roles.person_key: "A1"}
+    for column in source.columns:
+        if column.name in (_usable_key(source) or ()) and column.name not in row:
+            row[column.name] = "1"
+    expected = {}
+    if roles.birth:
+        row[roles.birth.name] = _date_text(roles.birth)
+        expected["year_of_birth"] = "1980"
+    if roles.sex:
+        value, concept = roles.sexes[0]
+        row[roles.sex.name] = value
+        expected["gender_concept_id"] = str(concept)
+    given = "\n".join(f"{_key(name)} = {_quoted(value)}" for name, value in row.items())
+    wanted = "\n".join(f"{name} = {value}" for name, value in expected.items())
+    fate = "used" if roles.birth else "rejected: year of birth is unknown"
+    expect = f"[[expect.person]]\n{wanted}\n" if roles.birth else "[expect]\nperson = []\n"
+    return (
+        "# A case gives source rows, all made up, and the rows that must come out. `madang pack check` runs it.\n"
+        'title = "One person"\n\n'
+        f"[[given.{_key(source.name)}]]\n{given}\n\n{expect}\n[fates]\n{_key(source.name)} = [{_quoted(fate)}]\n"
+    )
+
+
+def _date_text(column: ColumnScan) -> str:
+    from datetime import datetime
+
+    default = "%Y-%m-%dT%H:%M:%S" if column.type == "datetime" else "%Y-%m-%d"
+    return datetime(1980, 1, 2, 3, 4, 5).strftime(column.format or default)
+
+
+# README.md
+
+
+def _readme(name: str, scan: Scan, roles: Roles) -> str:
+    flagged = [
+        f"| {source.name} | {column.name} | {', '.join(f'{flag.kind} ({flag.certainty})' for flag in column.flags)} | "
+        f"{'direct, never leaves the source' if is_direct(column) else 'pseudonym'} |"
+        for source in scan.sources
+        for column in source.columns
+        if column.flags
+    ]
+    open_sources = [s.name for s in scan.sources if s.name not in roles.read]
+    lines = [
+        f"# {name}",
+        "",
+        f"A draft made from a scan of `{scan.folder}`: {len(scan.sources)} sources, "
+        f"{sum(source.rows for source in scan.sources):,} rows.",
+        "",
+        "## What to do",
+        "",
+        "1. Search for `DECIDE` in all files here, and decide.",
+        "2. Check the table of identifiers below with whoever is responsible for privacy.",
+        f"3. `madang pack check {name}` says what does not fit; `cases/` holds examples that it runs. Add some.",
+        f"4. `madang standardize --pack {name} --source DIR --vocabulary DIR --into NAME`.",
+        "",
+        "## Identifiers found",
+        "",
+        *(["| source | column | why | treated as |", "|---|---|---|---|", *flagged] if flagged else ["None."]),
+        "",
+        "## Sources that no SELECT reads yet",
+        "",
+        *(_listed(open_sources)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    if not names:
+        return ["None."]
+    return [*(f"* `{name}`" for name in names), "", "Write an entity or event SELECT for each, or take it out."]

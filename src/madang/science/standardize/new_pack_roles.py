@@ -1,0 +1,209 @@
+"""What the sources of a scan may be about: persons, visits, events; by references and by words of headers."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from madang.science.standardize.scan.model import ColumnScan, Scan, SourceScan
+
+_BIRTH = re.compile(r"birth|생년|출생|\bdob\b", re.IGNORECASE)
+_SEX = re.compile(r"sex|gender|성별", re.IGNORECASE)
+_PERSONS = re.compile(r"patient|person|환자|수진자|demog|인적", re.IGNORECASE)
+_VISITS = re.compile(r"encounter|visit|admission|입원|외래|내원|수진|접수|진료", re.IGNORECASE)
+_DATE = re.compile(r"date|일자|일시|start|_dt|dt$|일$", re.IGNORECASE)
+_END = re.compile(r"end|stop|퇴원|종료|discharge|dsch", re.IGNORECASE)
+_CODE = re.compile(r"code|_?cd$|코드|상병|sick|concept", re.IGNORECASE)
+_TITLE = re.compile(r"name|_?nm$|명$|명칭|description|display", re.IGNORECASE)
+_RESULT = re.compile(r"result|value|결과|수치|측정", re.IGNORECASE)
+_UNIT = re.compile(r"unit|단위", re.IGNORECASE)
+_DOMAINS = (
+    ("Condition", r"diag|dx|sick|condition|상병|진단|allerg"),
+    ("Drug", r"drug|med|presc|rx|immuni|vaccin|약|처방|투약|조제"),
+    ("Measurement", r"lab|obs|test|measure|vital|검사|검진|활력"),
+    ("Procedure", r"proc|surg|oper|수술|처치|시술|imaging|영상"),
+    ("Device", r"device|suppl|재료"),
+)
+SEXES = {"m": 8507, "male": 8507, "남": 8507, "남자": 8507, "남성": 8507, "1": 8507} | {
+    "f": 8532, "female": 8532, "여": 8532, "여자": 8532, "여성": 8532, "2": 8532
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EventRoles:
+    """The columns of a source whose rows are events: those with a person, a date and a code."""
+
+    source: SourceScan
+    domain: str
+    why: str
+    person: str
+    date: ColumnScan
+    end: ColumnScan | None
+    code: str
+    title: str | None
+    result: ColumnScan | None
+    unit: str | None
+    visit: str | None
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Who is who among the sources."""
+
+    person: SourceScan | None = None
+    person_key: str = ""
+    persons: dict[str, str] = field(default_factory=dict)
+    """Per source the column that says whose row it is."""
+    birth: ColumnScan | None = None
+    sex: ColumnScan | None = None
+    sexes: tuple[tuple[str, int], ...] = ()
+    """Values of the sex column and their concepts, the most frequent first."""
+    visit: SourceScan | None = None
+    visit_key: str = ""
+    visit_date: ColumnScan | None = None
+    visit_end: ColumnScan | None = None
+    events: tuple[EventRoles, ...] = ()
+
+    @property
+    def read(self) -> set[str]:
+        """The sources that some SELECT reads."""
+        named = {event.source.name for event in self.events}
+        return named | {source.name for source in (self.person, self.visit) if source}
+
+
+def find_roles(scan: Scan) -> Roles:
+    """The likeliest roles of the sources of a scan."""
+    referred = {(r.source, r.column): (r.to_source, r.to_column) for r in scan.references}
+    person, person_key = _person(scan, referred)
+    if person is None:
+        return Roles()
+    persons = {
+        source.name: column
+        for source in scan.sources
+        if (column := _whose(source, person, person_key, referred)) is not None
+    }
+    birth = next((c for c in person.columns if _BIRTH.search(c.header) and c.type in ("date", "datetime")), None)
+    sex, sexes = _sex(person)
+    visit, visit_key, visit_date, visit_end = _visit(scan, persons, referred, person)
+    events = tuple(
+        event
+        for source in scan.sources
+        if source not in (person, visit) and source.name in persons
+        if (event := _event(source, persons[source.name], visit, visit_key, referred))
+    )
+    return Roles(
+        person, person_key, persons, birth, sex, sexes, visit, visit_key, visit_date, visit_end, events
+    )  # fmt: skip
+
+
+Referred = dict[tuple[str, str], tuple[str, str]]
+
+
+def _identifies(column: ColumnScan) -> bool:
+    kinds = {flag.kind for flag in column.flags}
+    return kinds == {"person identifier"}
+
+
+def _person(scan: Scan, referred: Referred) -> tuple[SourceScan | None, str]:
+    """The source of which one row is one person: by its key that others refer to, its name, and a birth date."""
+    votes = Counter(referred.values())
+    ranked = []
+    for source in scan.sources:
+        for column in source.columns:
+            if not _identifies(column) or (column.name,) not in source.keys:
+                continue
+            score = votes[source.name, column.name] + 5 * bool(_PERSONS.search(source.name))
+            score += 5 * any(_BIRTH.search(other.header) for other in source.columns)
+            ranked.append((score, source, column.name))
+    if not ranked:
+        return None, ""
+    _, person, key = max(ranked, key=lambda one: one[0])
+    return person, key
+
+
+def _whose(source: SourceScan, person: SourceScan, key: str, referred: Referred) -> str | None:
+    if source is person:
+        return key
+    for column in source.columns:
+        if referred.get((source.name, column.name)) == (person.name, key):
+            return column.name
+    same = [column.name for column in source.columns if column.name.lower() == key.lower() and _identifies(column)]
+    return same[0] if same else None
+
+
+def _sex(person: SourceScan) -> tuple[ColumnScan | None, tuple[tuple[str, int], ...]]:
+    for column in person.columns:
+        known = tuple((value, SEXES[value.lower()]) for value, _ in column.values if value.lower() in SEXES)
+        if known and _SEX.search(column.header):
+            return column, known
+    return None, ()
+
+
+def _dates(source: SourceScan) -> list[ColumnScan]:
+    usable = [c for c in source.columns if c.type in ("date", "datetime") and c.filled and not _BIRTH.search(c.header)]
+    return sorted(usable, key=lambda c: (bool(_END.search(c.header)), not _DATE.search(c.header), -c.filled))
+
+
+def _end(source: SourceScan, start: ColumnScan) -> ColumnScan | None:
+    return next((c for c in _dates(source) if _END.search(c.header) and c is not start), None)
+
+
+def _visit(
+    scan: Scan, persons: dict[str, str], referred: Referred, person: SourceScan
+) -> tuple[SourceScan | None, str, ColumnScan | None, ColumnScan | None]:
+    votes = Counter(referred.values())
+    ranked = []
+    for source in scan.sources:
+        if source is person or source.name not in persons or not _dates(source):
+            continue
+        for key in source.keys:
+            score = votes[source.name, key[0]] + 3 * bool(_VISITS.search(source.name))
+            if len(key) == 1 and key[0] != persons[source.name] and _VISITS.search(source.name) and score >= 3:
+                ranked.append((score, source, key[0]))
+    if not ranked:
+        return None, "", None, None
+    _, visit, key_column = max(ranked, key=lambda one: one[0])
+    start = _dates(visit)[0]
+    return visit, key_column, start, _end(visit, start)
+
+
+def _event(
+    source: SourceScan, person: str, visit: SourceScan | None, visit_key: str, referred: Referred
+) -> EventRoles | None:
+    dates = _dates(source)
+    if not dates:
+        return None
+
+    def first(pattern: re.Pattern[str], *, most: bool = False) -> ColumnScan | None:
+        found = [c for c in source.columns if pattern.search(c.header) and not c.flags and c.filled and c not in dates]
+        return max(found, key=lambda c: c.distinct, default=None) if most else next(iter(found), None)
+
+    named = source.name + " " + " ".join(column.header for column in source.columns)
+    words = [(domain, m.group(0)) for domain, p in _DOMAINS if (m := re.search(p, source.name, re.IGNORECASE))]
+    words = words or [(domain, m.group(0)) for domain, p in _DOMAINS if (m := re.search(p, named, re.IGNORECASE))]
+    domain, why = (words[0][0], f"the names say “{words[0][1]}”") if words else ("Observation", "nothing tells")
+    code = first(_CODE, most=True)
+    if code is None:
+        return None
+    title = next(
+        (c for c in source.columns if _TITLE.search(c.header) and not c.flags and c.filled and c is not code), None
+    )
+    result = first(_RESULT)
+    unit = first(_UNIT)
+    visits = [
+        column.name
+        for column in source.columns
+        if visit and referred.get((source.name, column.name)) == (visit.name, visit_key)
+    ]
+    return EventRoles(
+        source=source,
+        domain=domain,
+        why=why,
+        person=person,
+        date=dates[0],
+        end=_end(source, dates[0]),
+        code=code.name,
+        title=title.name if title else None,
+        result=result if result is not code else None,
+        unit=unit.name if unit else None,
+        visit=visits[0] if visits else None,
+    )
