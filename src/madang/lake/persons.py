@@ -3,9 +3,10 @@
 The lake knows nothing of the common data model: the caller says how tables hang on persons.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -25,7 +26,7 @@ class Link:
     """Rows of `table` go with the rows of `target` that go: those where `column` = `target_column`.
 
     `condition` is SQL over the columns of `table` and limits the link to the rows where it is true. Tables that a
-    version does not have, or has without the column, are passed over.
+    version does not have, or has without the column, are passed over. Columns of two types are compared as text.
     """
 
     table: str
@@ -59,7 +60,9 @@ def remove_persons(
 
     Rows go from every table, open or restricted, that has `column`, and from tables that `links` ties to such rows.
     Only files that hold such rows are written anew. May be run again after it was stopped: it then finishes the
-    purge. Manifests and tombstones say how many persons were removed, never which. Others cannot write meanwhile.
+    purge. The new version is of the same kind as the one before and carries its info on, with the names of files that
+    were written anew put right and `removed_persons` counted up. Manifests and tombstones say how many persons were
+    removed, never which. Others cannot write meanwhile.
     """
     progress = progress or Silent()
     if not person_ids:
@@ -95,7 +98,7 @@ class _Ties:
         columns = {name for name, _ in table.schema}
         parts = []
         if self.column in columns:
-            parts.append(f"{quote_name(self.column)} IN (SELECT id FROM {GONE})")
+            parts.append(f"TRY_CAST({quote_name(self.column)} AS BIGINT) IN (SELECT id FROM {GONE})")
         for link in self.links:
             if link.table != table.name or link.column not in columns:
                 continue
@@ -104,9 +107,12 @@ class _Ties:
                     continue
                 of_target = self.condition(target_restricted, target, (*above, table.name))
                 if of_target:
-                    values = f"SELECT {quote_name(link.target_column)} FROM {_read(target.paths)} WHERE {of_target}"
+                    column, target_column = quote_name(link.column), quote_name(link.target_column)
+                    if dict(table.schema)[link.column] != dict(target.schema)[link.target_column]:
+                        column, target_column = f"{column}::VARCHAR", f"{target_column}::VARCHAR"
+                    values = f"SELECT {target_column} FROM {_read(target.paths)} WHERE {of_target}"
                     limit = f"({link.condition}) AND " if link.condition else ""
-                    parts.append(f"({limit}{quote_name(link.column)} IN ({values}))")
+                    parts.append(f"({limit}{column} IN ({values}))")
         return f"coalesce({' OR '.join(parts)}, false)" if parts else None
 
     def untouched(self) -> list[str]:
@@ -119,6 +125,7 @@ def _write(
 ) -> tuple[Version | None, dict[str, int]]:
     """The new version and the rows that went by table; no version if no row did."""
     rows: dict[str, int] = {}
+    renamed: dict[str, str] = {}
     with Writer(dataset, parent, alone=True) as writer, progress.step("Remove persons", len(ties.tables), "tables"):
         for (restricted, name), table in ties.tables.items():
             writer.keep(name, restricted=restricted)
@@ -130,12 +137,23 @@ def _write(
                 engine.copy_to_parquet(f"SELECT * FROM {_read([path])} WHERE NOT {condition}", fresh)
                 writer.drop_file(name, path.name, restricted)
                 writer.add(name, fresh)
+                renamed[path.name] = fresh.name
                 rows[_label(restricted, name)] = rows.get(_label(restricted, name), 0) + count
             progress.advance()
         if not rows:
             return None, {}
-        info = {**parent.info, "removed_persons": int(parent.info.get("removed_persons", 0)) + persons}
-        return writer.commit("remove-persons", info, rebase=False), rows
+        info = _renamed(parent.info, renamed)
+        info["removed_persons"] = int(parent.info.get("removed_persons", 0)) + persons
+        return writer.commit(parent.kind, info, rebase=False), rows
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """`value` (JSON) with the new names of files, so that who wrote the info still finds them."""
+    if isinstance(value, Mapping):
+        return {key: _renamed(member, names) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_renamed(member, names) for member in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _files_with(engine: Engine, table: Table, condition: str) -> dict[Path, int]:

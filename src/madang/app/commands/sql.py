@@ -1,0 +1,85 @@
+"""`madang sql`: one SELECT over one version, read only."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from madang.base.translate import _
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from madang.lake import Version
+
+SHOWN = 100  # rows of a table on the terminal unless --limit says otherwise
+
+
+def command(
+    reference: Annotated[str, typer.Argument(help=_("NAME, or NAME@VERSION."))],
+    query: Annotated[str, typer.Argument(help=_("One SELECT over the tables of that version."))],
+    format_: Annotated[str, typer.Option("--format", help=_("table, json, csv or parquet."))] = "table",
+    output: Annotated[Path | None, typer.Option(help=_("Write to this file, which must not exist yet."))] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help=_("Most rows; a table shows 100 if not given."))] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help=_("Stop after this many seconds."))] = None,
+    memory: Annotated[str, typer.Option(help=_("Most memory of the engine."))] = "4GB",
+    threads: Annotated[int | None, typer.Option(min=1, help=_("Threads; all cores if not given."))] = None,
+) -> None:
+    """Ask one version of a dataset by SQL. Text comes out in UTF-8. Nothing can be changed, and no other file read."""
+    from madang.app.commands import sql_output
+    from madang.base.errors import MadangError
+    from madang.node.home import Home
+
+    if format_ not in ("table", *sql_output.FORMATS):
+        raise MadangError("sql.format", f"Unknown format {format_!r}.", "Use table, json, csv or parquet.")
+    if format_ == "parquet" and output is None:
+        raise MadangError("sql.output", "Parquet goes to a file.", "Give --output FILE.")
+    if format_ == "table" and output is not None:
+        raise MadangError("sql.output", "A table goes to the terminal.", "Choose --format json, csv or parquet.")
+    version = Home.find().lake().find(reference)
+    if format_ == "table":
+        rows = SHOWN if limit is None else limit
+        sql_output.show(answer(version, query, rows + 1, seconds, memory, threads), rows)
+    else:
+        sql_output.write(answer(version, query, limit, seconds, memory, threads), format_, output)
+
+
+def answer(
+    version: "Version", query: str, limit: int | None, seconds: float | None, memory: str, threads: int | None
+) -> "Iterator[pa.RecordBatch]":
+    """The rows of one SELECT over `version`, at least one batch; at most `limit` rows, for at most `seconds`."""
+    from madang.base.errors import Cancelled, MadangError
+    from madang.lake import Engine
+
+    with Engine(memory, threads, preserve_insertion_order=True) as engine:
+        tree = engine.parse(query)
+        if len(tree["statements"]) != 1:
+            raise MadangError("sql.one_select", "Exactly one SELECT is accepted.")
+        version.attach(engine)
+        engine.confine(path for table in version.tables.values() for path in table.paths)
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            engine.cancel()
+
+        timer = threading.Timer(seconds or 0, stop)
+        timer.daemon = True
+        if seconds is not None:
+            timer.start()
+        try:
+            left = limit
+            for batch in engine.batches(query):
+                yield batch if left is None else batch.slice(0, left)
+                if left is not None:
+                    left -= min(left, batch.num_rows)
+                    if left == 0:
+                        return
+        except Cancelled:
+            if late.is_set():
+                raise MadangError("sql.time", f"Stopped after {seconds:g} seconds.", "Give more --seconds.") from None
+            raise
+        finally:
+            timer.cancel()
