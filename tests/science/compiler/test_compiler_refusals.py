@@ -39,7 +39,7 @@ EVENTS = [
     (FROM, "from dx\npositional join stay", "sql_join", "6:1: a positional join depends on the order of rows.", JOIN),
     (FROM, "from dx, stay", "sql_join", "5:1: a comma in FROM is a cross join, which multiplies rows.", JOIN),
     (FROM, "from dx left join (visit left join patient using (PT)) on visit.VISIT = dx.VISIT", "sql_join",
-     "5:20: joins in brackets are not allowed.", "Join one by one."),
+     "5:26: joins in brackets are not allowed.", "Join one by one."),
     ("stay.VISIT = dx.VISIT", "stay.VISIT = dx.VISIT or stay.VISIT is null", "sql_join",
      "6:1: the join to stay may find several rows for one.",
      "Compare with = all columns of a key of stay: VISIT, or visit_occurrence_id."),
@@ -55,8 +55,8 @@ EVENTS = [
      "6:45: a join condition compares columns; no aggregate, window or UNNEST.", ""),
     (FROM, f"{FROM}\nleft join stay on stay.VISIT = dx.VISIT", "sql_join", "7:11: stay stands in FROM twice.",
      "Give one of them another name with AS."),
-    ("from dx", "from read_csv('x.csv') dx", "sql_from", "5:15: a function in FROM reads what the pack does not declare.",
-     TABLES),
+    ("from dx", "from read_csv('x.csv') dx", "sql_from",
+     "5:15: a function in FROM reads what the pack does not declare.", TABLES),
     ("from dx", "from (values (1)) dx", "sql_from", "5:15: VALUES in FROM are rows of no source.", TABLES),
     (DX, "select 1 as code", "sql_from", "1:1: a SELECT needs a FROM.", TABLES),
     ("from dx", "from dxx dx", "unknown_table", '5:6: there is no table "dxx" here.', 'Did you mean "dx"?'),
@@ -83,7 +83,8 @@ EVENTS = [
      "Declare the type of the source column, or say TRY_CAST(dx.VISIT AS DOUBLE)."),
     (CODE, "CODES as code, dx.VISIT as end_date", "column_type", "4:20: end_date has to be DATE, and this is VARCHAR.",
      "Declare the source column as a date, or say try_strptime(dx.VISIT, '%Y%m%d')::DATE."),
-    (CODE, "CODES as code, '2020' as end_date", "column_type", "4:20: '2020' is no DATE, which end_date has to be.", ""),
+    (CODE, "CODES as code, '2020' as end_date", "column_type",
+     "4:20: '2020' is no DATE, which end_date has to be.", ""),
     (CODE, "CODES as cod", "column_unknown", "4:5: an event has no column cod.", 'Did you mean "code"?'),
     (CODE, "CODES as code, 1 as Code", "column_twice", "4:20: the column Code is given twice.", ""),
     (CODE, "CODES as code, 1 as _x", "column_name",
@@ -162,15 +163,15 @@ ENTITIES = [
      "clinic/entities/person.sql:3:5: person_id is given by the engine.",
      "Leave it out, or give it another name and make it the key of the entity."),
     ("person", PERSON.replace("0 as race_concept_id,", ""), "column_missing",
-     "clinic/entities/person.sql:2:17: a row of PERSON needs race_concept_id.",
+     "clinic/entities/person.sql:2:5: a row of PERSON needs race_concept_id.",
      "A concept that is not known is 0, as in 0 AS race_concept_id."),
     ("person", PERSON.replace("    PT,", "    trim(PT) as p,"), "column_missing",
-     "clinic/pack.toml:36: entities.person.key: PT is no column of person.sql.", ""),
+     "clinic/pack.toml:38: entities.person.key: PT is no column of person.sql.", 'Did you mean "p"?'),
     ("person", PERSON.replace("    PT,", "    PT, PT_NAME,"), "direct_identifier",
      'clinic/entities/person.sql:3:9: the column "PT_NAME" is marked as a direct identifier, '
      "which never leaves the source.", "Leave it out, or mark it as a pseudonym."),
     ("person", f"select PT, {PERSON_FIELDS} from patient left join stay on stay.VISIT = patient.PT", "unknown_table",
-     "clinic/entities/person.sql:1:127: stay is not made yet: an entity may read sources and the entities before it "
+     "clinic/entities/person.sql:1:130: stay is not made yet: an entity may read sources and the entities before it "
      "in pack.toml.", ""),
     ("person", f"select PT, unnest([1]) as x, {PERSON_FIELDS} from patient", "sql_unnest",
      "clinic/entities/person.sql:1:12: UNNEST stands only in the outermost select list of an event.", ""),
@@ -192,8 +193,8 @@ ENTITIES = [
      "You might need to add explicit type casts.", ""),
     ("stay", "select count(*) as n from visit group by all", "sql_group",
      "clinic/entities/stay.sql:1:8: GROUP BY ALL finds no column to group by.", "Add the column to the select list."),
-    ("stay", "selec 1", "sql_syntax", 'clinic/entities/stay.sql:1: the SQL cannot be read: syntax error at or near "selec".',
-     ""),
+    ("stay", "selec 1", "sql_syntax",
+     'clinic/entities/stay.sql:1: the SQL cannot be read: syntax error at or near "selec".', ""),
     ("stay", f"{STAY};\n{STAY}", "sql_not_select",
      "clinic/entities/stay.sql: the file has to hold one SELECT, and it holds 2 statements.", ""),
     ("stay", "-- nothing", "sql_not_select",
@@ -216,7 +217,7 @@ def test_an_event_needs_its_vocabulary_and_record_type_somewhere(tmp_path: Path)
     bare = TOML.replace('vocabulary = "KCD7"\n', "").replace('Condition"\ntype_concept_id = 32817', 'Condition"')
     error = refusal(tmp_path, bare)
     assert error.message == "clinic/events/dx.sql:2:5: an event needs vocabulary_id and type_concept_id."
-    assert error.hint == "vocabulary and type_concept_id can also stand in clinic/pack.toml:41."
+    assert error.hint == "vocabulary and type_concept_id can also stand in clinic/pack.toml:44."
     compiled(
         tmp_path, bare, dx=DX.replace("CODES as code", "CODES as code, 'KCD7' as vocabulary_id, 1 as type_concept_id")
     )
@@ -227,7 +228,7 @@ def test_a_list_needs_room_for_its_items(tmp_path: Path) -> None:
     compiled(tmp_path, dx=dx)
     error = refusal(tmp_path, TOML.replace("items = 5", ""), dx=dx)
     assert error.message == (
-        "clinic/events/dx.sql:4:5: this SELECT makes several events of one row, but clinic/pack.toml:41 allows one."
+        "clinic/events/dx.sql:4:5: this SELECT makes several events of one row, but clinic/pack.toml:44 allows one."
     )
 
 
