@@ -24,7 +24,11 @@ def commands() -> list[Entry]:
         Entry("packs", _("List the mapping packs: how a holder's files become CDM tables."), "packs:packs"),
         Entry("pack", _("Start a mapping pack from files, or check one."), "packs:app"),
         Entry("standardize", _("Turn raw files into a version of an OMOP CDM dataset."), "standardize:command"),
+        Entry("datasets", _("List datasets and versions; describe, compare, verify, remove."), "datasets:app"),
+        Entry("sql", _("Ask a version with one SELECT; table, JSON, CSV or Parquet."), "sql:command"),
+        Entry("export", _("Take a version away: DuckDB, Parquet, CSV, PostgreSQL scripts."), "export:command"),
         Entry("trace", _("Follow a record to its source file and line, and back."), "trace:command"),
-        Entry("synthesize", _("Make raw data of people who never lived."), "synthesize:command"),
         Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
+        Entry("vocabulary", _("Load OMOP vocabularies, look concepts up, compare releases."), "vocabulary:app"),
+        Entry("synthesize", _("Make raw data of people who never lived."), "synthesize:command"),
     ]
