@@ -68,7 +68,7 @@ def test_every_line_is_used_rejected_or_unused_and_says_why(tmp_path: Path) -> N
     assert reasons(done) == {
         ("patients", "rejected", "sex is unknown"): 1,
         ("patients", "rejected", "BORN is no date"): 1,
-        ("patients", "rejected", "exact duplicate of an earlier row"): 1,
+        ("patients", "rejected", "same as an earlier row in all that is read"): 1,
         ("patients", "rejected", "key of an earlier row with other content"): 1,
         ("visits", "rejected", "patient is unknown"): 2,
         ("diagnoses", "rejected", "no visit"): 2,

@@ -21,7 +21,7 @@ from madang.science.standardize.identify import LINE_BITS, Registered, row_numbe
 from madang.science.standardize.intake import Block, SourceFile, read_blocks
 from madang.science.standardize.pack import Source
 
-EXACT_DUPLICATE = "exact duplicate of an earlier row"
+EXACT_DUPLICATE = "same as an earlier row in all that is read"
 DUPLICATE_KEY = "key of an earlier row with other content"
 CORRECTED = "corrected by a later delivery"
 WITHDRAWN = "withdrawn by a later delivery"

@@ -194,7 +194,9 @@ def _visits(lives: Lives, book: Book, fates: Fates) -> tuple[dict[str, pa.Table]
     concept = np.where(inpatient, np.where(emergency, 262, 9201), np.where(emergency, 9203, 9202))
     last = claims.start[mine] + claims.days[mine] - 1
     person = lives.people.number[claims.person[mine[begin]]] + PERSON_BASE
-    start = np.minimum.reduceat(claims.start[mine], begin) if len(begin) else last
+    # A claim of a stay tells its first day, even where the claim of that month was lost.
+    known = np.minimum(claims.start[mine], claims.first_day[mine])
+    start = np.minimum.reduceat(known, begin) if len(begin) else last
     end = np.maximum.reduceat(last, begin) if len(begin) else last
     visits = pa.table(
         {

@@ -30,6 +30,7 @@ select
     'NHIS-GJ' as vocabulary_id,
     unnest(found).item as item,
     unnest(found).code as code,
+    split_part(unnest(found).code, '=', 1) as source_value,
     unnest(found).number as value_number,
     coalesce(unnest(found).answer, unnest(found).number::varchar) as value,
     'NHIS-GJ' as value_vocabulary_id,

@@ -7,7 +7,7 @@ select
     case when DIV_TYPE_CD = '3' then 'KDC' else 'EDI' end as vocabulary_id,
     DIV_CD as code,
     case DIV_TYPE_CD when '3' then 'Drug' else 'Procedure' end as domain,
-    coalesce(DD_MQTY_FREQ, 1) * coalesce(DD_MQTY_EXEC_FREQ, 1) * coalesce(MDCN_EXEC_FREQ, 1) as quantity,
+    DD_MQTY_FREQ * DD_MQTY_EXEC_FREQ * MDCN_EXEC_FREQ as quantity,
     case when DIV_TYPE_CD = '3' then MDCN_EXEC_FREQ::integer end as days_supply
 from gy30_t3
 left join gy20_t3 on gy20_t3.KEY_SEQ = gy30_t3.KEY_SEQ

@@ -6,7 +6,7 @@ select
     visit_detail.person_id,
     coalesce(gy60.RECU_FR_DT, visit_detail.visit_detail_start_date) as start_date,
     DIV_CD as code,
-    coalesce(DD_MQTY_FREQ, 1) * coalesce(DD_EXEC_FREQ, 1) * coalesce(MDCN_EXEC_FREQ, 1) as quantity,
+    DD_MQTY_FREQ * DD_EXEC_FREQ * MDCN_EXEC_FREQ as quantity,
     MDCN_EXEC_FREQ::integer as days_supply,
     visit_detail.visit_occurrence_id,
     visit_detail.visit_detail_id

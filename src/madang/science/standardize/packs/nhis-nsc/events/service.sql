@@ -6,7 +6,7 @@ select
     case when DIV_TYPE_CD = '3' then 'KDC' else 'EDI' end as vocabulary_id,
     DIV_CD as code,
     case DIV_TYPE_CD when '3' then 'Drug' when '8' then 'Device' else 'Procedure' end as domain,
-    coalesce(DD_MQTY_FREQ, 1) * coalesce(DD_MQTY_EXEC_FREQ, 1) * coalesce(MDCN_EXEC_FREQ, 1) as quantity,
+    DD_MQTY_FREQ * DD_MQTY_EXEC_FREQ * MDCN_EXEC_FREQ as quantity,
     case when DIV_TYPE_CD = '3' then MDCN_EXEC_FREQ::integer end as days_supply,
     visit_detail.visit_occurrence_id,
     visit_detail.visit_detail_id
