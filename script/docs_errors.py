@@ -60,18 +60,26 @@ def _raised(tree: ast.Module) -> Iterator[str]:
 
 def _codes(tree: ast.Module, areas: set[str]) -> Iterator[tuple[str, str]]:
     """Every text of the form of a code, of an area in which errors are raised, with the sentence beside it."""
-    assigned: dict[str, list[ast.expr]] = defaultdict(list)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            assigned[node.targets[0].id].append(node.value)
-    for node in ast.walk(tree):
-        group = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
-        for place, element in enumerate(group):
-            if _is_code(element, areas):
-                yield element.value, _first_sentence(group[place + 1 :], assigned)  # type: ignore[attr-defined]  # a constant
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        assigned: dict[str, list[ast.expr]] = defaultdict(list)
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                assigned[node.targets[0].id].append(node.value)
+        yield from _beside(function, areas, assigned)
+    yield from _beside(tree, areas, {})
     for node in ast.walk(tree):
         if _is_code(node, areas):
             yield node.value, ""  # type: ignore[attr-defined]  # a constant
+
+
+def _beside(inside: ast.AST, areas: set[str], assigned: dict[str, list[ast.expr]]) -> Iterator[tuple[str, str]]:
+    """The codes among arguments and tuples, with the first sentence after each."""
+    for node in ast.walk(inside):
+        group = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple) else []
+        for place, element in enumerate(group):
+            if _is_code(element, areas):
+                sentence = _first_sentence(group[place + 1 :], assigned)
+                yield element.value, sentence  # type: ignore[attr-defined]  # a constant
 
 
 def _is_code(node: ast.AST, areas: set[str]) -> bool:
@@ -83,7 +91,7 @@ def _is_code(node: ast.AST, areas: set[str]) -> bool:
 def _first_sentence(nodes: list[ast.expr], assigned: dict[str, list[ast.expr]]) -> str:
     for node in nodes:
         if isinstance(node, ast.Name):
-            before = [value for value in assigned[node.id] if value.lineno <= node.lineno]
+            before = [value for value in assigned.get(node.id, []) if value.lineno <= node.lineno]
             node = before[-1] if before else node
         text = _sentence(node)
         if len(re.findall(r"[A-Za-z]{2,}", text)) >= 3:
