@@ -49,6 +49,8 @@ def _walker(steps: tuple[str | int | None, ...]) -> Getter:
 
     def walk(value: Any) -> Any:
         for step in steps:
+            if isinstance(value, str):  # whose [0] would be a letter
+                return None
             try:
                 value = value[step]
             except (KeyError, IndexError, TypeError):
