@@ -18,6 +18,6 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
 
 
 def instead_of(word: str, candidates: Iterable[str]) -> str:
-    """A hint for an unknown `word`: the nearest candidate, otherwise all of them."""
+    """A hint for an unknown `word`: the nearest candidate, otherwise all of them where they are few."""
     names = list(candidates)
-    return did_you_mean(word, names) or (f"Known here: {listed(names)}." if names else "")
+    return did_you_mean(word, names) or (f"Known here: {listed(names)}." if 0 < len(names) <= 16 else "")
