@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from conftest import Example
+from examples import Example
 from madang.base.errors import MadangError
 from madang.lake import Dataset, Engine, Lake, Version, Writer
 
