@@ -137,7 +137,8 @@ GOOD = [
     "K1",
 ]
 
-cell = st.one_of(st.sampled_from(DIRT), st.text(alphabet='0123456789-.,"eE:TZ \r가\0', max_size=10))
+UNREADABLE = st.sampled_from(["\udcff", "a\0b"])
+cell = st.one_of(st.sampled_from(DIRT), st.text(alphabet='0123456789-.,"eE:TZ \r가\0', max_size=10), UNREADABLE)
 
 
 @st.composite

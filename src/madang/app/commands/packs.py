@@ -48,6 +48,7 @@ def new(
     from madang.base.console import ProgressBars, console
     from madang.science.standardize.new_pack import new_pack
     from madang.science.standardize.scan import scan
+    from madang.science.standardize.scan.words import word
 
     with ProgressBars() as progress:
         found = scan(source, rows=rows, progress=progress)
@@ -56,7 +57,7 @@ def new(
     for path in written:
         console().print(str(path), markup=False)
     for skipped, why in found.skipped:
-        console(stderr=True).print(_("Not read: {name}. {why}").format(name=skipped, why=_(why)), markup=False)
+        console(stderr=True).print(_("Not read: {name}. {why}").format(name=skipped, why=word(why)), markup=False)
     decisions = sum(path.read_text(encoding="utf-8").count("DECIDE") for path in written)
     text = _("{count} places are marked DECIDE. Start with {readme}, then: madang pack check {folder}")
     console().print(text.format(count=decisions, readme=folder / "README.md", folder=folder), markup=False)

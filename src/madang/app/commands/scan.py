@@ -53,6 +53,7 @@ def _write(path: Path, text: str) -> None:
 
 def _show(found: "Scan") -> None:
     from madang.base.console import console, show_table
+    from madang.science.standardize.scan.words import word
 
     files = [
         [f.name, f.rows, f.encoding, f.delimiter.replace("\t", "tab"), f.line_ends, f.ragged + f.open_quotes + f.blank]
@@ -68,7 +69,7 @@ def _show(found: "Scan") -> None:
             [
                 column.name,
                 column.type + (f" {column.format}" if column.format else ""),
-                _(column.shape),
+                word(column.shape),
                 f"{column.filled / max(1, column.filled + column.empty):.0%}",
                 ("" if column.distinct_exact else "≈ ") + f"{column.distinct:,}",
                 _values(column),
@@ -87,12 +88,14 @@ def _show(found: "Scan") -> None:
             [[f"{r.source}.{r.column}", f"{r.to_source}.{r.to_column}", f"{r.share:.1%}"] for r in found.references],
         )
     for name, why in found.skipped:
-        console(stderr=True).print(_("Not read: {name}. {why}").format(name=name, why=_(why)), markup=False)
+        console(stderr=True).print(_("Not read: {name}. {why}").format(name=name, why=word(why)), markup=False)
 
 
 def _values(column: "ColumnScan") -> str:
+    from madang.science.standardize.scan.words import word
+
     if column.flags:
-        kinds = ", ".join(_(flag.kind) + ("" if flag.certainty == "likely" else "?") for flag in column.flags)
+        kinds = ", ".join(word(flag.kind) + ("" if flag.certainty == "likely" else "?") for flag in column.flags)
         return "⚠ " + _("{kinds}: not shown").format(kinds=kinds)
     if column.low and column.high:
         return f"{column.low} – {column.high}"

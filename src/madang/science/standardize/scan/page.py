@@ -4,6 +4,7 @@ from html import escape
 
 from madang.base.translate import _, language
 from madang.science.standardize.scan.model import ColumnScan, FileScan, Scan, SourceScan
+from madang.science.standardize.scan.words import word
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #dfe4ea; --paper: #fff; --back: #f5f7f9;
@@ -109,7 +110,7 @@ def _skipped(scan: Scan) -> str:
     if not scan.skipped:
         return ""
     items = "".join(
-        f"<tr><td class=name>{escape(name)}</td><td>{escape(_(why))}</td></tr>" for name, why in scan.skipped
+        f"<tr><td class=name>{escape(name)}</td><td>{escape(word(why))}</td></tr>" for name, why in scan.skipped
     )
     return (
         f"<section><h2>{escape(_('Files that were not read'))}</h2>"
@@ -143,7 +144,7 @@ def _files(files: list[FileScan]) -> str:
     rows = []
     for file in files:
         texts = [f"{file.encoding}{' (BOM)' if file.byte_order_mark else ''}", file.delimiter.replace("\t", "tab")]
-        texts += [_(file.quoting), file.line_ends]
+        texts += [word(file.quoting), word(file.line_ends)]
         rows.append(
             f"<tr><td class=name>{escape(file.name)}</td>"
             + "".join(f"<td class=number>{number:,}</td>" for number in (file.rows, file.lines, file.size))
@@ -163,14 +164,14 @@ def _column(column: ColumnScan, source: SourceScan, labels: list[str]) -> str:
     total = column.filled + column.empty
     share = column.filled / total if total else 0
     flags = "".join(
-        f'<br><span class=flag title="{escape(flag.why)}">⚠ {escape(_(flag.kind))}'
+        f'<br><span class=flag title="{escape(flag.why)}">⚠ {escape(word(flag.kind))}'
         f"{'' if flag.certainty == 'likely' else ' ?'}</span>"
         for flag in column.flags
     )
     original = f"<br><span class=soft>{escape(column.header)}</span>" if column.header != column.name else ""
     cells = [
         f"<span>{escape(column.name)}{original}{flags}</span>",
-        f"<span><span class=type>{escape(column.type)}</span><br><span class=soft>{_look(column)}</span></span>",
+        f"<span><span class=type>{escape(word(column.type))}</span><br><span class=soft>{_look(column)}</span></span>",
         f'<span><span class=fill><i style="width:{share:.1%}"></i></span>{share:.1%}</span>',
         f"{'' if column.distinct_exact else '≈ '}{column.distinct:,}",
         f"{column.shortest}–{column.longest}" if column.filled else "",
@@ -184,7 +185,7 @@ def _column(column: ColumnScan, source: SourceScan, labels: list[str]) -> str:
 
 
 def _look(column: ColumnScan) -> str:
-    words = "" if column.shape == column.type else escape(_(column.shape))
+    words = "" if column.shape == column.type else escape(word(column.shape))
     return words + (f" · {column.fits:.1%}" if column.fits < 1 else "")
 
 
