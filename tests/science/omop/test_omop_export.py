@@ -117,7 +117,7 @@ def test_postgresql_loads_the_scripts_with_constraints_indices_and_vocabulary(
     done = export(people, tmp_path / "out", Format.POSTGRESQL, engine, vocabulary=vocabulary)
     assert done.notes == (
         "measurement.unit_concept_id: 1 rows refer to nothing, so its foreign key is NOT VALID.",
-        "note.note_source_value has texts longer than the model allows: made text.",
+        "note.note_source_value has texts longer than the model allows, so its type is text.",
     )
     database = postgres.database("exported")
     postgres.psql("-v", "schema=cdm", "-f", str(done.folder / "load.sql"), database=database)

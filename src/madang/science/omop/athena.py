@@ -152,8 +152,8 @@ def _unpack(source: Path, folder: Path, progress: Progress) -> dict[str, Path]:
                 for table, name in named.items():
                     _unpack_one(archive, name, paths[table], progress)
                 return paths
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError) as error:
-        # The last two: a way of packing or encryption that Python does not know, or a password.
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as error:
+        # The last one: a password, or a way of packing that Python does not know.
         raise MadangError(
             "vocabulary.broken_zip", f"{source} is not a whole zip file: {error}.", "Download it again."
         ) from None

@@ -156,7 +156,7 @@ def _check_keys(engine: Engine, rows: Mapping[str, int]) -> None:
 
 
 def _duckdb(engine: Engine, folder: Path, rows: Mapping[str, int], version: Version, progress: Progress) -> list[str]:
-    """One file with primary keys and indices."""
+    """One file with primary keys; indices besides would only make it larger, since DuckDB reads whole columns."""
     _check_required(engine, rows)
     _check_keys(engine, rows)
     path = folder / f"{version.dataset.name}.duckdb"
@@ -169,7 +169,6 @@ def _duckdb(engine: Engine, folder: Path, rows: Mapping[str, int], version: Vers
                 if rows[table.name]:
                     engine.execute(f"INSERT INTO {place}.{quote_name(table.name)} FROM {_view(table.name)}")
                 engine.execute(primary_key(table, Dialect.DUCKDB, schema=place))
-                engine.execute("".join(indices(table, Dialect.DUCKDB, schema=place)))
     finally:
         engine.execute(f"DETACH {_FILE}")
     return []
@@ -224,7 +223,9 @@ def _postgresql(
         statements: dict[str, list[str]] = {"1_tables": [], "3_primary_keys": [], "4_indices": [], "5_foreign_keys": []}
         for table in TABLES.values():
             wide, broken = _too_long(engine, table), _broken_keys(engine, table) if rows[table.name] else {}
-            notes += [f"{table.name}.{name} has texts longer than the model allows: made text." for name in wide]
+            notes += [
+                f"{table.name}.{name} has texts longer than the model allows, so its type is text." for name in wide
+            ]
             notes += [
                 f"{table.name}.{name}: {count:,} rows refer to nothing, so its foreign key is NOT VALID."
                 for name, count in broken.items()
