@@ -171,7 +171,7 @@ def _column(column: ColumnScan, source: SourceScan, labels: list[str]) -> str:
     original = f"<br><span class=soft>{escape(column.header)}</span>" if column.header != column.name else ""
     cells = [
         f"<span>{escape(column.name)}{original}{flags}</span>",
-        f"<span><span class=type>{escape(word(column.type))}</span><br><span class=soft>{_look(column)}</span></span>",
+        f"<span><span class=type>{escape(column.type)}</span><br><span class=soft>{_look(column)}</span></span>",
         f'<span><span class=fill><i style="width:{share:.1%}"></i></span>{share:.1%}</span>',
         f"{'' if column.distinct_exact else '≈ '}{column.distinct:,}",
         f"{column.shortest}–{column.longest}" if column.filled else "",

@@ -31,12 +31,6 @@ def _words() -> dict[str, str]:
         "numbers, some as <0.5": _("numbers, some as <0.5"),
         "numbers and text mixed": _("numbers and text mixed"),
         "digits as codes": _("digits as codes"),
-        # types
-        "integer": _("integer"),
-        "number": _("number"),
-        "date": _("date"),
-        "time": _("time"),
-        "datetime": _("date and time"),
         # quotes and line ends
         "none": _("none"),
         "some fields": _("some fields"),
