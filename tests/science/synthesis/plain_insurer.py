@@ -222,7 +222,8 @@ class PlainInsurer:
             concept = (262 if urgent else 9201) if stay else (9203 if urgent else 9202)
             starts = [to_date(row["RECU_FR_DT"]) or date.min for row in members]
             ends = [start + timedelta(int(row["VSCN"]) - 1) for start, row in zip(starts, members, strict=True)]
-            visits[key, int(group[0]), concept, min(starts), max(ends), int(group[1])] += 1
+            told = [day for row in members if (day := to_date(row["FST_IN_PAT_DT"]))]
+            visits[key, int(group[0]), concept, min(starts + told), max(ends), int(group[1])] += 1
         return visit_of, visits
 
     def _line(self, table: str, file: str, row: dict[str, str], header: dict[str, str]) -> None:

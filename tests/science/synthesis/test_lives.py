@@ -99,7 +99,7 @@ def test_drugs_move_values_by_what_the_table_says(lives: Lives, disease: str, va
 
 
 def rate_ratio(lives: Lives, disease: str, outcome: str) -> tuple[float, float]:
-    """Rate ratio of the outcome, treated against untreated, from the onset on; and the standard error of its logarithm."""
+    """Rate ratio of the outcome, treated against untreated, from the onset on; and its standard error (log)."""
     health = lives.health
     onset, after = health.onset[:, position("chronic", disease)], health.onset[:, position("chronic", outcome)]
     end = np.minimum(np.minimum(health.death, first_of(2014)), after)
