@@ -27,7 +27,7 @@ th, td { padding: .4rem .7rem .4rem 0; border-bottom: 1px solid var(--line); ver
 tbody tr:last-child td { border-bottom: 0; } .number { text-align: right; font-variant-numeric: tabular-nums; }
 td.name { font-weight: 600; overflow-wrap: anywhere; min-width: 8rem; } code { font-size: .92em;
   overflow-wrap: anywhere; }
-.type { color: var(--accent); } .most { min-width: 12rem; }
+.type { color: var(--accent); } .most { min-width: 12rem; } .part { white-space: nowrap; }
 .fill { display: inline-block; width: 4.5rem; height: .55rem; border-radius: 3px;
   background: var(--line); overflow: hidden; margin-right: .4rem; } .fill i { display: block; height: 100%;
   background: var(--bar); }
@@ -172,9 +172,9 @@ def _column(column: ColumnScan, source: SourceScan, labels: list[str]) -> str:
     cells = [
         f"<span>{escape(column.name)}{original}{flags}</span>",
         f"<span><span class=type>{escape(column.type)}</span><br><span class=soft>{_look(column)}</span></span>",
-        f'<span><span class=fill><i style="width:{share:.1%}"></i></span>{share:.1%}</span>',
+        f'<span class=part><span class=fill><i style="width:{share:.1%}"></i></span>{share:.1%}</span>',
         f"{'' if column.distinct_exact else '≈ '}{column.distinct:,}",
-        f"{column.shortest}–{column.longest}" if column.filled else "",
+        _lengths(column),
         f"{escape(column.low)} – {escape(column.high)}" if column.low and column.high else "",
         _values(column),
     ]
@@ -182,6 +182,12 @@ def _column(column: ColumnScan, source: SourceScan, labels: list[str]) -> str:
         f'<td{" class=name" if index == 0 else ""} data-label="{escape(label)}">{cell}</td>'
         for index, (label, cell) in enumerate(zip(labels, cells, strict=True))
     ) + "</tr>"  # fmt: skip
+
+
+def _lengths(column: ColumnScan) -> str:
+    if column.shortest == column.longest:
+        return f"{column.longest}" if column.filled else ""
+    return f"{column.shortest}–{column.longest}"
 
 
 def _look(column: ColumnScan) -> str:
