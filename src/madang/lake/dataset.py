@@ -12,14 +12,22 @@ from madang.base.errors import MadangError
 from madang.lake import delta
 from madang.lake.engine import Engine, quote_name, quote_paths
 from madang.lake.files import explain, locked, sentences
-from madang.lake.manifest import Table, check_dataset_name, damaged, digest, read_document, tables_from_json
+from madang.lake.manifest import (
+    TOMBSTONE,
+    Table,
+    check_dataset_name,
+    check_version_document,
+    damaged,
+    digest,
+    read_document,
+    tables_from_json,
+)
 
 if TYPE_CHECKING:
     from madang.lake.write import Writer
 
 VERSIONS = "_versions"
 LOCK = "_lock"
-TOMBSTONE = "tombstone"
 _NUMBERED = re.compile(r"([1-9][0-9]{0,8})\.json")
 
 
@@ -34,12 +42,12 @@ class Lake:
         self.restricted = restricted.absolute() if restricted else None
 
     def datasets(self) -> list["Dataset"]:
-        """The datasets that have at least one version, by name."""
+        """The datasets that have at least one version, by name; damaged ones too."""
         try:
             names = sorted(folder.parent.name for folder in self.root.glob(f"*/{VERSIONS}"))
         except OSError as error:
             raise explain(error, "list the datasets") from None
-        return [dataset for dataset in map(self.dataset, names) if dataset.exists]
+        return [dataset for dataset in (Dataset(self, name) for name in names) if dataset.exists]
 
     def dataset(self, name: str) -> "Dataset":
         """The dataset of that name, which may not exist yet. Repairs its Delta logs where they are behind."""
@@ -90,8 +98,11 @@ class Dataset:
 
     @property
     def exists(self) -> bool:
-        """Whether it has a version."""
-        return self.newest() is not None
+        """Whether it has a version; one whose newest manifest cannot be read has."""
+        try:
+            return self.newest() is not None
+        except MadangError:
+            return True
 
     def newest(self) -> int | None:
         """The number of the newest version that was not removed; None if there is none."""
@@ -139,18 +150,15 @@ class Dataset:
         numbers = self.numbers()
         if not numbers:
             return
-        _, tables = self._tables_for_delta(numbers[-1])
-        if delta.is_current(self.folder, numbers[-1], tables or ()):
-            return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, MadangError):  # a damaged manifest is told to whoever opens that version
+            _, tables = self._tables_for_delta(numbers[-1])
+            if delta.is_current(self.folder, numbers[-1], tables or ()):
+                return
             delta.project(self.folder, numbers[-1], self._tables_for_delta)
 
     def _tables_for_delta(self, number: int) -> tuple[str, Mapping[str, Table] | None]:
         """When version `number` was made and its open tables, None for a removed one."""
-        try:
-            document, _ = self.load(number)
-        except MadangError:
-            return "1970-01-01T00:00:00Z", None
+        document, _ = self.load(number)
         if document["kind"] == TOMBSTONE:
             return document["removed"], None
         return document["created"], Version(self, number, document, "").tables
@@ -169,8 +177,7 @@ class Dataset:
         with sentences(f"read dataset {self.name!r}"):
             data = path.read_bytes()
         document = read_document(data, path)
-        if document.get("dataset") != self.name or document.get("number") != number:
-            raise damaged(path, "it belongs elsewhere")
+        check_version_document(document, self.name, number, path)
         return document, digest(data)
 
 

@@ -13,6 +13,12 @@ from madang.lake.content import Content
 from madang.lake.schema import Column
 
 FORMAT = 1
+TOMBSTONE = "tombstone"
+_TEXT: tuple[type, ...] = (str,)
+_SHAPES: dict[bool, dict[str, tuple[type, ...]]] = {  # members of a version's document, and of a tombstone
+    False: {"kind": _TEXT, "created": _TEXT, "info": (dict,), "tables": (dict,), "parent": (dict, type(None))},
+    True: {"was": _TEXT, "created": _TEXT, "removed": _TEXT, "reason": _TEXT, "parent": (dict, type(None))},
+}
 _HEX = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"[0-9a-f]{32}\.parquet")
 _TABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
@@ -119,8 +125,28 @@ def read_document(data: bytes, path: Path) -> dict[str, Any]:
                 "lake.format", f"{path} was written by a later program.", "Use at least the version that wrote it."
             )
         return dict(document)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise damaged(path) from None
+
+
+def check_version_document(document: Mapping[str, Any], dataset: str, number: int, path: Path) -> None:
+    """Refuse a version or tombstone that belongs elsewhere or lacks something, so that readers can rely on it."""
+    if document.get("dataset") != dataset or document.get("number") != number:
+        raise damaged(path, "it belongs elsewhere")
+    removed = document.get("kind") == TOMBSTONE
+    for member, types in _SHAPES[removed].items():
+        if not isinstance(document.get(member, ...), types):
+            raise damaged(path, f"wrong {member}")
+    parent = document["parent"]
+    hashes = [document.get("manifest") if removed else document.get("restricted", ...)]
+    if parent is not None:
+        hashes.append(parent.get("manifest"))
+        if not isinstance(parent.get("number"), int) or not 0 < parent["number"] < number:
+            raise damaged(path, "wrong parent")
+    if hashes[0] is None and not removed:
+        hashes.pop(0)  # there is no companion
+    if not all(isinstance(text, str) and _HEX.fullmatch(text) for text in hashes):
+        raise damaged(path, "wrong hash")
 
 
 def damaged(path: Path, why: str = "it is not a manifest") -> MadangError:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from madang.base.canonical import canonical_json
 from madang.base.errors import MadangError
-from madang.lake.dataset import TOMBSTONE, VERSIONS, Dataset
+from madang.lake.dataset import VERSIONS, Dataset
 from madang.lake.delta import LOG
 from madang.lake.files import PARTIAL, put_instead, sentences
-from madang.lake.manifest import FORMAT
+from madang.lake.manifest import FORMAT, TOMBSTONE
 
 
 def referenced(dataset: Dataset) -> set[Path]:

@@ -10,8 +10,8 @@ from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.lake import delta
 from madang.lake.content import content_of_file
-from madang.lake.dataset import TOMBSTONE, Dataset, Version
-from madang.lake.manifest import DataFile, Table, digest
+from madang.lake.dataset import VERSIONS, Dataset, Version
+from madang.lake.manifest import TOMBSTONE, DataFile, Table, digest
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def _companion(version: Version, findings: list[Finding]) -> list[Table]:
     try:
         return list(version.companion.values())
     except MadangError as error:
-        findings.append(Finding(version.number, version.dataset.restricted_folder, error.message))
+        path = version.dataset.restricted_folder / VERSIONS / f"{version.manifest['restricted']}.json"
+        findings.append(Finding(version.number, path, error.message))
         return []
 
 
@@ -131,10 +132,11 @@ def _file(file: DataFile, path: Path, content: bool) -> str:
 def _delta(dataset: Dataset) -> list[Finding]:
     try:
         version = dataset.version()
+        tables = list(version.tables.values())
     except MadangError:
-        return []
+        return []  # found already
     return [
         Finding(version.number, table.folder / delta.LOG, "the Delta log says something else than the manifest")
-        for table in version.tables.values()
+        for table in tables
         if not delta.matches(table, dataset.numbers()[-1])
     ]
