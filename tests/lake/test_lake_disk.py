@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from madang.base.progress import Silent
 from madang.lake import Engine, Lake
 from madang.lake.persons import remove_persons
 from madang.lake.verify import verify
+
+NOBODY = 65534
 
 children = multiprocessing.get_context("forkserver")
 children.set_forkserver_preload(["pytest", "madang.lake.persons", "madang.lake.verify"])
@@ -122,18 +125,34 @@ def test_a_file_that_cannot_grow_changes_nothing(lake: Lake, tmp_path: Path, lim
     assert verify(dataset) == []
 
 
-def test_without_permission_it_is_one_sentence(lake: Lake) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("missing: a user who is not root, to be refused by the file system")
-    dataset = lake.dataset("d")
-    commit(dataset, {"person": persons(1)})
-    os.chmod(dataset.folder, 0o500)
+@contextlib.contextmanager
+def ordinary_user(folder: Path) -> Iterator[None]:
+    """Be a user whom the file system can refuse, and who owns `folder`; root is not one."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.chown(folder, NOBODY, NOBODY)
+    os.seteuid(NOBODY)
     try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_without_permission_it_is_one_sentence() -> None:
+    with tempfile.TemporaryDirectory() as name, ordinary_user(Path(name)):
+        lake = new_lake(Path(name))
+        dataset = lake.dataset("d")
+        commit(dataset, {"person": persons(1)})
+        os.chmod(dataset.folder, 0o500)
         assert identifiers(lake.find("d")) == [1]
         with pytest.raises(MadangError) as refused:
             commit(dataset, {"visit": persons(1)})
         assert refused.value.code == "lake.permission"
-    finally:
+        os.chmod(dataset.folder, 0o000)
+        with pytest.raises(MadangError) as refused:
+            lake.find("d")
+        assert refused.value.code == "lake.permission"
         os.chmod(dataset.folder, 0o700)
 
 

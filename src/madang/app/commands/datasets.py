@@ -9,7 +9,7 @@ import typer
 from madang.base.translate import _
 
 if TYPE_CHECKING:
-    from madang.lake import Lake, Version
+    from madang.lake import Dataset, Lake, Version
 
 app = typer.Typer(no_args_is_help=False, add_completion=False)
 
@@ -23,7 +23,7 @@ Yes = Annotated[bool, typer.Option("--yes", help=_("Do not ask."))]
 def datasets(context: typer.Context, as_json: AsJson = False) -> None:
     """List the datasets, or work with one of them."""
     if context.invoked_subcommand is None:
-        rows = [_summary(dataset.version(), len(dataset.versions())) for dataset in _lake().datasets()]
+        rows = [_line(dataset) for dataset in _lake().datasets()]
         _show(_("Datasets"), rows, as_json, _("There is no dataset yet; `madang standardize` makes one."))
 
 
@@ -198,6 +198,17 @@ def _lake() -> "Lake":
     from madang.node.home import Home
 
     return Home.find().lake()
+
+
+def _line(dataset: "Dataset") -> dict[str, Any]:
+    """A dataset in the list; one that is damaged must not hide the others."""
+    from madang.base.errors import MadangError
+
+    try:
+        return _summary(dataset.version(), len(dataset.versions()))
+    except MadangError:
+        empty = dict.fromkeys(("newest", "versions", "tables", "rows", "MB"))
+        return {"name": dataset.name, **empty, "kind": _("damaged"), "made": None}
 
 
 def _summary(version: "Version", versions: int | None) -> dict[str, Any]:
