@@ -263,3 +263,20 @@ def test_a_column_that_looks_like_an_identifier_has_to_be_marked(tmp_path: Path,
 @pytest.mark.parametrize("column", ["DRUG_NAME", "약품명", "검사명", "nationality", "CITY", "line", "Id"])
 def test_a_column_with_an_ordinary_name_needs_no_mark(tmp_path: Path, column: str) -> None:
     compiled(tmp_path, TOML.replace('SEX = { type = "text" }', f'SEX = {{ type = "text", header = "{column}" }}'))
+
+
+def test_a_source_that_nothing_reads_is_refused(tmp_path: Path) -> None:
+    more = '[sources.lost]\nfiles = ["lost.csv"]\n[sources.lost.columns]\nA = { type = "text" }\n\n[entities.person]'
+    error = refusal(tmp_path, TOML.replace("[entities.person]", more))
+    assert error.code == "pack.source_unread"
+    assert error.message == (
+        "clinic/pack.toml:37: no SELECT reads the source lost, so its rows would be lost in silence."
+    )
+
+
+def test_an_expression_without_end_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    error = refusal(tmp_path, dx=DX.replace("CODES as code", "||".join(["CODES"] * 900) + " as code"))
+    assert (error.code, error.message) == (
+        "pack.sql_too_deep",
+        "clinic/events/dx.sql: the SELECT is nested too deeply.",
+    )

@@ -6,6 +6,7 @@ No data are read. Every error is a `MadangError` that names file, line and colum
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from madang.base.errors import MadangError
 from madang.lake.engine import Engine
 from madang.science.standardize.compiler.expressions import Functions, Output, Relation
 from madang.science.standardize.compiler.outputs import EVENT_COLUMNS, identifier_of
@@ -41,7 +42,21 @@ def compile_pack(pack: Pack, engine: Engine) -> Program:
         later |= {f"{entity.name}_members".lower(): members} if members else {}
     catalog = Catalog(functions, pack.parameters, relations, later)
     events = [SelectCompiler(pack, event, engine, catalog).compile() for event in pack.events.values()]
+    _check_all_read(pack, [*entities, *events])
     return Program(pack, tuple(entities), tuple(events), _staged(pack, entities, events))
+
+
+def _check_all_read(pack: Pack, selects: Sequence[Select]) -> None:
+    """A source that nobody reads would be lost in silence."""
+    read = {name for select in selects for name in (select.source, *select.reads)}
+    for name in pack.sources:
+        if name not in read:
+            raise MadangError(
+                "pack.source_unread",
+                f"{pack.folder.name}/pack.toml:{pack.line('sources', name)}: no SELECT reads the source {name}, "
+                "so its rows would be lost in silence.",
+                "Write a SELECT that begins with it, or take it out of pack.toml.",
+            )
 
 
 def _staged(pack: Pack, entities: Sequence[Select], events: Sequence[Select]) -> frozenset[str]:
@@ -72,7 +87,7 @@ def _made(entity: Entity, select: Select) -> list[Relation]:
     """The tables that later SELECTs see of an entity."""
     identifier = identifier_of(entity.table)
     types = ({identifier: "BIGINT"} if identifier else {}) | dict(select.columns)
-    keys = [entity.key, (identifier,) if identifier else ()]
+    keys = [entity.key, entity.alternate_key, (identifier,) if identifier else ()]
     made = [_relation(entity.name, types, keys, False)]
     if select.grouped:
         made.append(_relation(f"{entity.name}_members", {"id": "BIGINT"}, [], False))

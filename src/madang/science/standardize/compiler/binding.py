@@ -106,7 +106,8 @@ class Binder:
                 return {**null, "alias": part["alias"]}
             return {key: change(value) for key, value in part.items()}
 
-        changed: Node = change(query)
+        called = any(str(part.get("function_name", "")).lower() == "getvariable" for part in walk(query))
+        changed: Node = change(query) if called else query
         return changed
 
 

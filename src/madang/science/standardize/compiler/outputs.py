@@ -44,6 +44,7 @@ EVENT_COLUMNS: Mapping[str, str] = MappingProxyType(
         "total_paid": "DOUBLE",
         "paid_by_payer": "DOUBLE",
         "paid_by_patient": "DOUBLE",
+        "currency_concept_id": "BIGINT",
         "item": "BIGINT",
     }
 )

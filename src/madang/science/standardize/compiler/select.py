@@ -46,6 +46,14 @@ class SelectCompiler:
 
     def compile(self) -> Select:
         """The compiled SELECT."""
+        try:
+            return self._compile()
+        except RecursionError:
+            message = "the SELECT is nested too deeply."
+            hint = "Split it into common table expressions."
+            raise self.file.error("pack.sql_too_deep", None, message, hint) from None
+
+    def _compile(self) -> Select:
         node = self.file.select()
         reader = Reader(self.file, self.catalog)
         query = reader.top(node)
@@ -246,12 +254,12 @@ class SelectCompiler:
 
     def _check_key(self, entity: Entity, names: set[str]) -> None:
         lower = {name.lower() for name in names}
-        for column in entity.key:
+        for word, column in [*(("key", c) for c in entity.key), *(("alternate_key", c) for c in entity.alternate_key)]:
             if column.lower() not in lower:
-                line = self.pack.line("entities", entity.name, "key")
+                line = self.pack.line("entities", entity.name, word)
                 raise MadangError(
                     "pack.column_missing",
-                    f"{self.pack.folder.name}/pack.toml:{line}: entities.{entity.name}.key: "
+                    f"{self.pack.folder.name}/pack.toml:{line}: entities.{entity.name}.{word}: "
                     f"{column} is no column of {entity.sql_path.name}.",
                     did_you_mean(column, names),
                 )

@@ -25,9 +25,11 @@ def children(node: Node | list[Any]) -> Iterator[Node]:
 
 def walk(node: Node) -> Iterator[Node]:
     """`node` and all nodes below it, parents first."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(list(children(node)))
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class SqlFile:
             if error.code == "engine.select_only":
                 raise self.error("pack.sql_not_select", None, "the file has to hold one SELECT.") from None
             found = re.match(r"The SQL cannot be read in line (\d+): (.*)", error.message, re.DOTALL)
-            where, what = (f"{self.label}:{found[1]}", found[2]) if found else (self.label, error.message)
+            where = f"{self.label}:{found[1]}" if found else self.label
+            what = found[2] if found else error.message.partition(": ")[2]
             raise MadangError("pack.sql_syntax", f"{where}: the SQL cannot be read: {what}", error.hint) from None
         if len(statements) != 1:
             message = f"the file has to hold one SELECT, and it holds {len(statements)} statements."
