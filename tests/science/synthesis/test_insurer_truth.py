@@ -8,7 +8,7 @@ import pytest
 from plain_insurer import PlainInsurer
 
 from madang.science.synthesis import synthesize
-from madang.science.synthesis.nhis.truth import EVENT_TABLES
+from madang.science.synthesis.nhis.events import EVENT_TABLES
 
 EVENT_COLUMNS = (
     "person_source_value",
@@ -31,7 +31,7 @@ EVENT_COLUMNS = (
 @pytest.mark.parametrize("dirt", [0, 1, 2])
 def test_a_plain_reading_of_the_files_comes_to_the_truth(tmp_path: Path, dirt: int) -> None:
     folder = tmp_path / "nhis"
-    synthesize("nhis", folder, persons=250, seed=dirt + 5, start_year=2009, end_year=2012, dirt=dirt)
+    synthesize("nhis", folder, persons=200, seed=dirt + 5, start_year=2010, end_year=2012, dirt=dirt)
     plain = PlainInsurer(folder)
 
     told = pq.read_table(folder / "truth" / "fates.parquet").to_pylist()

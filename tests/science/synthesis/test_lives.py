@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from madang.base.errors import MadangError
 from madang.science.synthesis import Lives, Population, simulate, simulate_chunk
 from madang.science.synthesis.calendar import NEVER, first_of, months_of, years_of
-from madang.science.synthesis.catalog import floats, position
+from madang.science.synthesis.catalog import floats, keys, position, rows
 from madang.science.synthesis.chance import stream
 from madang.science.synthesis.encounters import EMERGENCY, INPATIENT
 from madang.science.synthesis.health import effect
@@ -142,3 +142,38 @@ def test_impossible_populations_are_refused_in_a_sentence(persons: int, start: i
 
 def test_one_person_has_a_life() -> None:
     assert len(next(simulate(1, 1, 2005, 2005)).people) == 1
+
+
+def test_every_effect_in_the_table_is_one_that_the_simulation_applies() -> None:
+    habits = {"smoking", "drinking", "exercise", "low_income", "body_mass_index"}
+    chronic = set(keys("chronic"))
+    causes = chronic | {f"treated_{key}" for key in chronic}
+    applied = {
+        "shift": (causes | habits - {"low_income"}, set(keys("labs"))),
+        "hazard": (causes | habits, chronic),
+    }
+    for row in rows("effects"):
+        pair = (row["cause"], row["target"])
+        if row["target"] == "death":
+            assert row["cause"] in ("smoking", "low_income"), pair
+        elif row["target"] in keys("acute"):
+            assert row["cause"] in causes, pair
+        else:
+            of, on = applied[row["kind"]]
+            assert row["cause"] in of, pair
+            assert row["target"] in on, pair
+
+
+def test_osteoporosis_drugs_prevent_hip_fractures(lives: Lives) -> None:
+    encounters, column = lives.encounters, position("chronic", "osteoporosis")
+    fracture = encounters.diagnoses[:, 0] == position("conditions", "hip_fracture")
+    onset = lives.health.onset[:, column]
+    ill = onset[encounters.person] <= encounters.start
+    treated = lives.health.treated[:, column] < NEVER
+    end = np.minimum(lives.health.death, first_of(2014))
+    time = np.maximum(end - np.maximum(onset, first_of(2002)), 0)
+    counts = [(fracture & ill & (treated[encounters.person] == group)).sum() for group in (True, False)]
+    ratio = counts[0] / time[treated].sum() / (counts[1] / time[~treated].sum())
+    assert abs(np.log(ratio / effect("treated_osteoporosis", "hip_fracture"))) < 3 * np.sqrt(
+        (1 / np.array(counts)).sum()
+    )

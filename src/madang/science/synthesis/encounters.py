@@ -168,6 +168,8 @@ def _acute_visits(
     band = np.where(age < 15, 0, np.where(age < 60, 1, 2))
     cumulative, conditions = _acute_tables()
     picked = choose(rng, cumulative, (band * 2 + people.sex - 1)[person])
+    stands = rng.random(len(person)) < _relative_risk(health, person, day, picked)
+    person, day, picked = person[stands], day[stands], picked[stands]
     department = np.array([row["department"] for row in rows("conditions")], dtype=object)[conditions[picked]]
     kind = np.where(department == "dental", DENTAL, np.where(department == "korean", KOREAN, OUTPATIENT))
     u = rng.random(len(person))
@@ -183,6 +185,22 @@ def _acute_visits(
     stay.kind[:] = INPATIENT
     stay.end[:] = stay.start + length.astype(np.int32)
     return draft.where(~admitted), stay
+
+
+def _relative_risk(
+    health: Health, person: NDArray[np.integer], day: NDArray[np.int32], picked: NDArray[np.int16]
+) -> NDArray[np.float64]:
+    """The risk of the acute condition picked, against those at the highest risk: what diseases and drugs do to it."""
+    risk = np.ones(len(person))
+    for row in rows("effects"):
+        if row["kind"] != "hazard" or row["target"] not in keys("acute"):
+            continue
+        here = np.flatnonzero(picked == position("acute", row["target"]))
+        since = health.treated if row["cause"].startswith("treated_") else health.onset
+        column = position("chronic", row["cause"].removeprefix("treated_"))
+        ratio = np.where(since[person[here], column] <= day[here], float(row["value"]), 1.0)
+        risk[here] *= ratio / max(float(row["value"]), 1.0)
+    return risk
 
 
 def _medical() -> NDArray[np.bool_]:

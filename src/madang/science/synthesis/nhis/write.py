@@ -28,6 +28,7 @@ from madang.science.synthesis.nhis.damage import (
     plan,
     spoil,
 )
+from madang.science.synthesis.nhis.fates import Damages, fates_of
 from madang.science.synthesis.nhis.layout import layout
 from madang.science.synthesis.nhis.rows import (
     Rows,
@@ -39,7 +40,7 @@ from madang.science.synthesis.nhis.rows import (
     member_rows,
     prescription_rows,
 )
-from madang.science.synthesis.nhis.truth import Damages, fates_of, truth_of
+from madang.science.synthesis.nhis.truth import truth_of
 from madang.science.synthesis.places import institutions
 
 FATE_ROWS = pa.schema(
