@@ -248,6 +248,38 @@ def _show(title: str, rows: list[dict[str, Any]], as_json: bool, empty: str) -> 
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
     elif rows:
-        show_table(title, [_(name) for name in rows[0]], [list(row.values()) for row in rows])
+        labels = _labels()
+        show_table(title, [labels.get(name, name) for name in rows[0]], [list(row.values()) for row in rows])
     elif empty:
         console().print(empty, markup=False)
+
+
+def _labels() -> dict[str, str]:
+    """What a person reads above the columns; JSON has the keys."""
+    return {
+        "name": _("name"),
+        "newest": _("newest"),
+        "version": _("version"),
+        "versions": _("versions"),
+        "tables": _("tables"),
+        "table": _("table"),
+        "rows": _("rows"),
+        "kind": _("kind"),
+        "made": _("made"),
+        "columns": _("columns"),
+        "files": _("files"),
+        "content": _("content"),
+        "manifest": _("manifest"),
+        "removed": _("removed"),
+        "parent": _("parent"),
+        "change": _("change"),
+        "rows before": _("rows before"),
+        "rows after": _("rows after"),
+        "files +": _("files +"),
+        "files -": _("files -"),
+        "columns +": _("columns +"),
+        "columns -": _("columns -"),
+        "file": _("file"),
+        "problem": _("problem"),
+        "rows removed": _("rows removed"),
+    }
