@@ -3,7 +3,9 @@
 import csv
 import datetime
 from pathlib import Path
+from random import Random
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from postgres import Postgres
@@ -138,6 +140,29 @@ def test_postgresql_loads_the_scripts_with_constraints_indices_and_vocabulary(
     )
     again = postgres.psql("-v", "schema=cdm", "-f", str(done.folder / "load.sql"), database=database, fails=True)
     assert "already exists" in again
+
+
+def test_texts_of_every_kind_arrive_in_postgresql(
+    lake: Lake, engine: Engine, tmp_path: Path, postgres: Postgres
+) -> None:
+    random = Random(20260101)
+    pieces = ["\\", "\\.", "\\N", "\t", "\n", "\r", '"', "'", ",", ";", "a", " ", "마당", "😀", "\u200b", "\x7f", "--"]
+    texts = ["", *("".join(random.choices(pieces, k=random.randint(1, 6))) for _ in range(400))]
+    engine.register("texts", pa.table({"note_id": range(len(texts)), "note_text": texts}))
+    note = """
+        SELECT note_id, 0::BIGINT AS person_id, DATE '0001-01-01' + note_id::INTEGER AS note_date,
+            0::BIGINT AS note_type_concept_id, 0::BIGINT AS note_class_concept_id, note_text,
+            0::BIGINT AS encoding_concept_id, 0::BIGINT AS language_concept_id FROM texts
+    """
+    version = commit(lake, engine, "texts", {"note": note})
+    engine.unregister("texts")
+    done = export(version, tmp_path / "out", Format.POSTGRESQL, engine)
+    database = postgres.database("texts")
+    postgres.psql("-f", str(done.folder / "load.sql"), database=database)
+    arrived = postgres.psql(
+        "-c", "SELECT 'x' || encode(convert_to(note_text, 'UTF8'), 'hex') FROM note ORDER BY note_id", database=database
+    )
+    assert [bytes.fromhex(line[1:]).decode() for line in arrived.splitlines()] == texts
 
 
 @pytest.mark.parametrize("format", Format)

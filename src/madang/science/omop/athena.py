@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,6 +21,7 @@ from pathlib import Path
 from madang.base.errors import MadangError
 from madang.base.progress import Progress
 from madang.lake.engine import quote_name, quote_text
+from madang.lake.files import sentences
 from madang.science.omop.cdm import TABLES, duckdb_type
 
 VOCABULARY_TABLES = (
@@ -100,15 +101,18 @@ def opened(source: Path, progress: Progress) -> Iterator[Mapping[str, Source]]:
 
     Raises MadangError `vocabulary.*` with one sentence about the first thing that is wrong.
     """
-    if source.is_dir():
-        named = _by_table([path.name for path in source.iterdir() if path.is_file()], source)
-        yield {table: _look_at(table, source / name) for table, name in named.items()}
-    elif source.is_file():
-        with tempfile.TemporaryDirectory(prefix="madang-vocabulary-") as folder:
-            paths = _unpack(source, Path(folder), progress)
-            yield {table: _look_at(table, path) for table, path in paths.items()}
-    else:
-        raise MadangError("vocabulary.not_found", f"There is no vocabulary at {source}.")
+    with ExitStack() as stack:
+        with sentences(f"read the vocabulary {source}"):
+            if source.is_dir():
+                named = _by_table([path.name for path in source.iterdir() if path.is_file()], source)
+                paths = {table: source / name for table, name in named.items()}
+            elif source.is_file():
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="madang-vocabulary-"))
+                paths = _unpack(source, Path(folder), progress)
+            else:
+                raise MadangError("vocabulary.not_found", f"There is no vocabulary at {source}.")
+            files = {table: _look_at(table, path) for table, path in paths.items()}
+        yield files
 
 
 def _by_table(names: Iterable[str], source: Path) -> dict[str, str]:

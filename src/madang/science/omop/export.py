@@ -17,6 +17,7 @@ from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.lake import Version
 from madang.lake.engine import Engine, quote_name, quote_text
+from madang.lake.files import explain
 from madang.science.omop.athena import empty_select
 from madang.science.omop.cdm import TABLES, VERSION, Table, duckdb_type
 from madang.science.omop.ddl import Dialect, create_table, foreign_keys, indices, name_of, primary_key
@@ -90,7 +91,7 @@ def _staged(target: Path, force: bool) -> Iterator[Path]:
                 shutil.rmtree(target / path.name)
             os.replace(path, target / path.name)
     except OSError as error:
-        raise MadangError("export.files", f"Cannot write to {target}: {error.strerror}.") from None
+        raise explain(error, f"write to {target}") from None
     finally:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)

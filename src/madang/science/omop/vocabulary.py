@@ -6,10 +6,10 @@ are in `mapping`.
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
@@ -17,6 +17,9 @@ from madang.lake import Dataset, Version
 from madang.lake.engine import Engine, quote_name, quote_text
 from madang.science.omop.athena import UNKNOWN_RELEASE, VOCABULARY_TABLES, empty_select, explained, opened
 from madang.science.omop.cdm import TABLES
+
+KIND = "vocabulary"
+"""What a version that `load_vocabulary` made is called in its manifest."""
 
 SORTED_BY = {
     "concept": "vocabulary_id, concept_code, concept_id",
@@ -50,10 +53,17 @@ class Concept:
     invalid_reason: str | None
 
 
-def load_vocabulary(source: Path, dataset: Dataset, engine: Engine, progress: Progress | None = None) -> Version:
+def load_vocabulary(
+    source: Path,
+    dataset: Dataset,
+    engine: Engine,
+    progress: Progress | None = None,
+    info: Mapping[str, Any] | None = None,
+) -> Version:
     """Make an Athena download, a folder or a zip, the next version of `dataset`, and return that version.
 
-    Rows are sorted as `SORTED_BY` says; the release goes into the manifest as `info["release"]`. Raises MadangError
+    Rows are sorted as `SORTED_BY` says. The manifest's info has the `release`, the name of the `source`, the tables
+    that were `missing` in it, and what the caller gives as `info`. Raises MadangError
     `vocabulary.*` where a file is missing, cut off, wrongly encoded or has a key twice; nothing is committed then.
     """
     progress = progress or Silent()
@@ -74,8 +84,9 @@ def load_vocabulary(source: Path, dataset: Dataset, engine: Engine, progress: Pr
                 else:
                     engine.copy_to_parquet(empty_select(table), path)
                 writer.add(table, path)
-        info = {"release": release, "source": source.name, "missing": sorted(set(VOCABULARY_TABLES) - set(files))}
-        return writer.commit(kind="vocabulary", info=info)
+        missing = sorted(set(VOCABULARY_TABLES) - set(files))
+        known = {"release": release, "source": source.name, "missing": missing}
+        return writer.commit(kind=KIND, info={**(info or {}), **known})
 
 
 def _check_key(engine: Engine, table: str, relation: str) -> None:
@@ -138,11 +149,11 @@ class Vocabulary:
                 name = vocabulary.table(table)
                 if table in files:
                     with explained(files[table]):
-                        engine.execute(f"CREATE {kind} {name} AS {files[table].select()}")
+                        engine.execute(f"CREATE OR REPLACE {kind} {name} AS {files[table].select()}")
                     if kind == "TABLE":
                         _check_key(engine, table, name)
                 else:
-                    engine.execute(f"CREATE TABLE {name} AS {empty_select(table)}")
+                    engine.execute(f"CREATE OR REPLACE {kind} {name} AS {empty_select(table)}")
         return cls(engine, schema, _release(engine, vocabulary.table("vocabulary")))
 
     def table(self, name: str) -> str:
