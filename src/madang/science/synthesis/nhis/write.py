@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from madang.base.errors import MadangError
 from madang.base.progress import Progress
 from madang.science.synthesis.chance import stream
 from madang.science.synthesis.lives import CHUNK, Population, simulate_chunk
@@ -103,6 +105,10 @@ def _run(export: Export, parts: Path, chunks: int, workers: int, progress: Progr
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
+        except BrokenProcessPool as error:
+            message = "A process that makes synthetic people ended at once; it may have run out of memory."
+            hint = "Use one worker; a script of your own needs `if __name__ == '__main__':` for more than one."
+            raise MadangError("synthesis.worker", message, hint) from error
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
