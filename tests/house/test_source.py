@@ -77,3 +77,13 @@ def test_scripts_are_ones_that_any_posix_shell_runs() -> None:
         assert text_of(path).startswith("#!/bin/sh\n"), path.name
         assert subprocess.run(["sh", "-n", path]).returncode == 0
         assert path.stat().st_mode & 0o111, path.name
+
+
+def test_every_requirement_has_a_hash_and_no_address() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        text = text_of(ROOT / name)
+        packages = [part for part in re.split(r"\n(?=\S)", text.strip()) if not part.startswith("#")]
+        assert len(packages) > 20
+        assert all(re.match(r"[\w.\[\]-]+==", part) and "--hash=sha256:" in part for part in packages), name
+        assert "://" not in text
+    assert "--require-hashes" in text_of(ROOT / "script/bootstrap")
