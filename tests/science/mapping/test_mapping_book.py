@@ -166,7 +166,7 @@ def test_killed_at_any_step_it_has_all_of_a_decision_or_none(tmp_path: Path) -> 
     for step in range(1, 6):
         book = book_of(tmp_path / str(step), mapping("D1"))
         changes = [Change(None, mapping("D2")), Change(None, mapping("D3"))]
-        code_ = killed_at(step, lambda book=book, changes=changes: book.write(changes, "Lee"))  # type: ignore[misc]
+        code_ = killed_at(step, lambda book=book, changes=changes: book.write(changes, "Lee"))
         codes = [row.source_code for row in book.mappings()]
         assert codes in (["D1"], ["D1", "D2", "D3"])
         fates.add((code_ == 0, len(codes)))

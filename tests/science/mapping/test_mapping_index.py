@@ -146,7 +146,7 @@ def test_it_is_built_once_for_all_and_opened_by_name(tmp_path: Path) -> None:
         return make_terms()
 
     for __ in range(2):
-        assert open_index(tmp_path, "key", terms).search("metformin")[0].concept_id == 6  # type: ignore[arg-type]
+        assert open_index(tmp_path, "key", terms).search("metformin")[0].concept_id == 6
     assert built == [1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["key", "key.lock"]
 
