@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any
 
 from madang.base.errors import MadangError
 from madang.science.standardize.hints import did_you_mean, instead_of, listed
 from madang.science.standardize.pack_model import CAPTURE, SQL_TYPES, Column, Entity, Event, Pack, Scalar, Source
-from madang.science.standardize.toml_lines import KeyPath, TomlFile, read_toml
+from madang.science.standardize.toml_lines import KeyPath, read_toml
+from madang.science.standardize.toml_table import TomlTable, dotted
 
 SHIPPED = Path(__file__).parent / "packs"
 
@@ -22,77 +22,6 @@ ENTITY_TABLES = (
     "payer_plan_period", "cost", "note", "episode",
 )  # fmt: skip
 """The tables that entities fill. Events fill the tables of the domains and COST; eras and CDM_SOURCE are computed."""
-
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "text": (str,),
-    "a whole number": (int,),
-    "true or false": (bool,),
-    "a table": (dict,),
-    "a list of texts": (list,),
-}
-
-
-class _Table:
-    """One table of pack.toml, read key by key; what is left at the end is an unknown key."""
-
-    def __init__(self, file: TomlFile, path: KeyPath) -> None:
-        value: Any = file.data
-        for part in path:
-            value = value.get(part, {})
-        self.file, self.path = file, path
-        if not isinstance(value, dict):
-            raise self.error("pack.wrong_type", f"{_name(path)} has to be a table.")
-        self.values: dict[str, Any] = value
-        self.known: list[str] = []
-
-    def error(self, code: str, message: str, hint: str = "", key: str | None = None) -> MadangError:
-        """An error at a key of this table."""
-        return self.file.error(code, self.path if key is None else (*self.path, key), message, hint)
-
-    def take(self, key: str, kind: str, default: Any = None, among: Sequence[str] = (), required: bool = False) -> Any:
-        """The value of `key`, of a kind of `_KINDS`, and one of `among` if any are given."""
-        self.known.append(key)
-        if key not in self.values:
-            if required:
-                raise self.error("pack.missing_key", f"{_name(self.path)} lacks the key {key} ({kind}).")
-            return default
-        value = self.values[key]
-        right = isinstance(value, _KINDS[kind]) and not (kind == "a whole number" and isinstance(value, bool))
-        if kind == "a list of texts":
-            right = right and all(isinstance(item, str) for item in value)
-        if not right:
-            raise self.error("pack.wrong_type", f"{_name((*self.path, key))} has to be {kind}.", key=key)
-        if among and value not in among:
-            hint = instead_of(value, among)
-            raise self.error("pack.unknown_value", f'{_name((*self.path, key))} cannot be "{value}".', hint, key)
-        return tuple(value) if kind == "a list of texts" else value
-
-    def finish(self) -> None:
-        """Refuse keys that nobody took."""
-        for key in self.values:
-            if key not in self.known:
-                hint = instead_of(key, self.known)
-                raise self.error("pack.unknown_key", f"{_name(self.path)} has no key {key}.", hint, key)
-
-    def children(self, key: str, required: bool = False) -> dict[str, "_Table"]:
-        """The tables within the table `key`."""
-        return {
-            name: _Table(self.file, (*self.path, key, name))
-            for name in self.take(key, "a table", {}, required=required)
-        }
-
-    def whole_number(self, key: str, default: int | None, least: int, most: int) -> int | None:
-        """A whole number between two bounds."""
-        value: int | None = self.take(key, "a whole number", default)
-        if value is not None and not least <= value <= most:
-            message = f"{_name((*self.path, key))} is {value}, but has to be from {least} to {most}."
-            raise self.error("pack.out_of_range", message, key=key)
-        return value
-
-
-def _name(path: KeyPath) -> str:
-    """How a table or key is called in messages."""
-    return ".".join(str(part) for part in path) or "pack.toml"
 
 
 def pack_folders(folders: Sequence[Path] = ()) -> dict[str, Path]:
@@ -135,7 +64,7 @@ def pack_hash(folder: Path) -> str:
 
 def _read(folder: Path) -> Pack:
     file = read_toml(folder / "pack.toml", f"{folder.name}/pack.toml")
-    top = _Table(file, ())
+    top = TomlTable(file, ())
     name = top.take("name", "text", required=True)
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
         message = f'The name "{name}" has to be small letters and digits, with hyphens between.'
@@ -167,29 +96,29 @@ def _read(folder: Path) -> Pack:
     )
 
 
-def _texts(top: _Table, key: str) -> dict[str, str]:
+def _texts(top: TomlTable, key: str) -> dict[str, str]:
     """A text by language, as `{ en = "...", ko = "..." }`."""
     top.known.append(key)
     if key not in top.values:
         return {}
-    table = _Table(top.file, (*top.path, key))
+    table = TomlTable(top.file, (*top.path, key))
     texts = {language: table.take(language, "text", "") for language in ("en", "ko")}
     table.finish()
     return {language: text for language, text in texts.items() if text}
 
 
-def _scalars(top: _Table, key: str, required: bool = False) -> dict[str, Scalar]:
+def _scalars(top: TomlTable, key: str, required: bool = False) -> dict[str, Scalar]:
     """A table of single values."""
     values = top.take(key, "a table", {}, required=required)
-    table = _Table(top.file, (*top.path, key))
+    table = TomlTable(top.file, (*top.path, key))
     for name, value in values.items():
         if not isinstance(value, str | int | float | bool | date):
-            message = f"{_name((*table.path, name))} has to be a single value: text, number, true or false, or date."
+            message = f"{dotted((*table.path, name))} has to be a single value: text, number, true or false, or date."
             raise table.error("pack.wrong_type", message, key=name)
     return dict(values)
 
 
-def _source(table: _Table) -> Source:
+def _source(table: TomlTable) -> Source:
     name = str(table.path[-1])
     format_ = table.take("format", "text", "csv", among=("csv", "tsv", "ndjson"))
     columns = {key: _column(child, format_) for key, child in table.children("columns", required=True).items()}
@@ -215,11 +144,11 @@ def _source(table: _Table) -> Source:
     return source
 
 
-def _check_source(table: _Table, source: Source) -> None:
+def _check_source(table: TomlTable, source: Source) -> None:
     """What has to hold between the keys of one source."""
 
     def refuse(key: str, message: str, hint: str = "") -> MadangError:
-        return table.error("pack.contradiction", f"{_name((*table.path, key))}: {message}", hint, key)
+        return table.error("pack.contradiction", f"{dotted((*table.path, key))}: {message}", hint, key)
 
     if not source.files:
         raise refuse("files", "at least one file has to be named.")
@@ -259,11 +188,11 @@ def _check_source(table: _Table, source: Source) -> None:
         raise refuse("within", "it needs a period.")
 
 
-def _check_columns(table: _Table, source: Source) -> None:
+def _check_columns(table: TomlTable, source: Source) -> None:
     seen: dict[str, str] = {}
     headers: dict[str, str] = {}
     for column in source.columns.values():
-        at = _name((*table.path, "columns", column.name))
+        at = dotted((*table.path, "columns", column.name))
         path = (*table.path, "columns", column.name)
         if column.name.lower() == "_row":
             raise table.file.error("pack.bad_name", path, f"{at}: the name _row is kept for the engine.")
@@ -278,7 +207,7 @@ def _check_columns(table: _Table, source: Source) -> None:
         headers[label] = column.name
 
 
-def _column(table: _Table, format_: str) -> Column:
+def _column(table: TomlTable, format_: str) -> Column:
     column = Column(
         name=str(table.path[-1]),
         type=table.take("type", "text", required=True, among=tuple(SQL_TYPES)),
@@ -288,9 +217,10 @@ def _column(table: _Table, format_: str) -> Column:
         thousands=table.take("thousands", "text"),
         header=table.take("header", "text"),
         path=table.take("path", "text"),
+        extract=table.take("extract", "text"),
     )
     table.finish()
-    at = _name(table.path)
+    at = dotted(table.path)
     if column.format is not None and column.type not in ("date", "time", "datetime"):
         message = f"{at}.format: only a date, time or datetime has a format, and this column is {column.type}."
         raise table.error("pack.contradiction", message, key="format")
@@ -305,18 +235,35 @@ def _column(table: _Table, format_: str) -> Column:
     if column.header is not None and format_ == "ndjson":
         message = f"{at}.header: an ndjson source has no header."
         raise table.error("pack.contradiction", message, "Use path.", "header")
+    if column.extract is not None:
+        _check_extract(table, column)
     if column.identifier == "pseudonym" and column.type != "text":
         message = f"{at}: a pseudonym is text, and this column is {column.type}."
         raise table.error("pack.contradiction", message, 'Say type = "text".', "type")
     return column
 
 
-def _entity(table: _Table, folder: Path) -> Entity:
+def _check_extract(table: TomlTable, column: Column) -> None:
+    """A regular expression with one group, for text."""
+    at = f"{dotted(table.path)}.extract"
+    if column.type != "text":
+        message = f"{at}: only text has it, and this column is {column.type}."
+        raise table.error("pack.contradiction", message, key="extract")
+    try:
+        groups = re.compile(column.extract or "").groups
+    except re.error as error:
+        raise table.error("pack.contradiction", f"{at} is no regular expression: {error}.", key="extract") from None
+    if groups != 1:
+        hint = "Write (?:...) around what is not the value."
+        raise table.error("pack.contradiction", f"{at} needs exactly one group, the value.", hint, "extract")
+
+
+def _entity(table: TomlTable, folder: Path) -> Entity:
     name = str(table.path[-1])
     cdm_table = table.take("table", "text", name)
     if cdm_table not in ENTITY_TABLES:
         key = "table" if "table" in table.values else None
-        message = f'{_name(table.path)}: entities do not fill a table "{cdm_table}".'
+        message = f'{dotted(table.path)}: entities do not fill a table "{cdm_table}".'
         hint = did_you_mean(cdm_table, ENTITY_TABLES) or f"They fill {listed(ENTITY_TABLES)}; say which as table = ...."
         raise table.error("pack.unknown_table", message, hint, key)
     path = folder / "entities" / f"{name}.sql"
@@ -324,6 +271,7 @@ def _entity(table: _Table, folder: Path) -> Entity:
         name=name,
         table=cdm_table,
         key=table.take("key", "a list of texts", ()),
+        alternate_key=table.take("alternate_key", "a list of texts", ()),
         sql_path=path,
         sql=_sql(table, path, folder),
         type_concept_id=table.whole_number("type_concept_id", None, 0, 2**31 - 1),
@@ -332,7 +280,7 @@ def _entity(table: _Table, folder: Path) -> Entity:
     return entity
 
 
-def _event(table: _Table, folder: Path) -> Event:
+def _event(table: TomlTable, folder: Path) -> Event:
     name = str(table.path[-1])
     path = folder / "events" / f"{name}.sql"
     event = Event(
@@ -349,14 +297,14 @@ def _event(table: _Table, folder: Path) -> Event:
     return event
 
 
-def _sql(table: _Table, path: Path, folder: Path) -> str:
+def _sql(table: TomlTable, path: Path, folder: Path) -> str:
     """The text of the SELECT of an entity or event."""
     label = path.relative_to(folder).as_posix()
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         near = did_you_mean(path.name, (other.name for other in path.parent.glob("*.sql")))
-        message = f"{_name(table.path)} needs the file {label}, which is missing."
+        message = f"{dotted(table.path)} needs the file {label}, which is missing."
         raise table.error("pack.missing_file", message, near) from None
     except UnicodeDecodeError as error:
         message = f"{label} is not UTF-8 text (byte {error.start})."
@@ -365,7 +313,7 @@ def _sql(table: _Table, path: Path, folder: Path) -> str:
         raise table.error("pack.unreadable", f"{label} cannot be read: {error.strerror}.") from None
 
 
-def _check_names(top: _Table, sources: Mapping[str, Source], entities: Mapping[str, Entity]) -> None:
+def _check_names(top: TomlTable, sources: Mapping[str, Source], entities: Mapping[str, Entity]) -> None:
     """Sources, entities and their members share the names that SELECTs may use."""
     taken: dict[str, str] = {}
     for group, names in (("sources", sources), ("entities", entities)):
@@ -375,9 +323,9 @@ def _check_names(top: _Table, sources: Mapping[str, Source], entities: Mapping[s
                 message = f'"{name}" cannot be a name: a word is needed, not beginning with _ nor ending in _members.'
                 raise top.file.error("pack.bad_name", path, message)
             if name.lower() in taken:
-                message = f"{_name(path)}: the name is taken by {taken[name.lower()]}."
+                message = f"{dotted(path)}: the name is taken by {taken[name.lower()]}."
                 raise top.file.error("pack.contradiction", path, message)
-            taken[name.lower()] = _name(path)
+            taken[name.lower()] = dotted(path)
 
 
 def _check_files(folder: Path, entities: Mapping[str, Entity], events: Mapping[str, Event]) -> None:
