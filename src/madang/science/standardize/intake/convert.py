@@ -29,9 +29,12 @@ _PLAIN_INTEGER = "^-?[0-9]{1,18}$"
 _PLAIN_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
-def column(field: Field, raw: pa.Array, encoding: str, pseudonym: Callable[[str], str] | None) -> tuple[pa.Array, Mask]:
-    """The typed column of a field from its `raw` bytes (null where empty)."""
-    text, unreadable = texts(raw, encoding)
+def column(
+    field: Field, raw: pa.Array, encoding: str, pseudonym: Callable[[str], str] | None, plain: bool = False
+) -> tuple[pa.Array, Mask]:
+    """The typed column of a field from its `raw` bytes (null where empty); `plain` if these are ASCII, no blank among
+    them, so that nothing has to be decoded or trimmed."""
+    text, unreadable = (raw.view(pa.string()), None) if plain else texts(raw, encoding)
     typed, bad = typed_column(field, text)
     if field.pseudonym:
         typed = replaced(typed, pseudonym)
@@ -41,12 +44,25 @@ def column(field: Field, raw: pa.Array, encoding: str, pseudonym: Callable[[str]
 def typed_column(field: Field, text: pa.Array) -> tuple[pa.Array, Mask]:
     """The typed column of trimmed texts."""
     if field.kind == "text":
-        return text, None
+        return _extracted(field, text) if field.extract else (text, None)
     if field.kind == "integer":
         return _numbers(field, text, _PLAIN_INTEGER, pa.int64())
     if field.kind == "number":
         return _numbers(field, text, _PLAIN_NUMBER, pa.float64())
     return _moments(field, text)
+
+
+def _extracted(field: Field, text: pa.Array) -> tuple[pa.Array, Mask]:
+    """What the pattern of a field finds in each text; each distinct text is searched once."""
+    coded = text.dictionary_encode()
+    values: list[str | None] = []
+    for value in coded.dictionary.to_pylist():
+        try:
+            values.append(str(exact.value_of(field, value)))
+        except exact.Bad:
+            values.append(None)
+    found = pa.array(values, pa.string()).take(coded.indices)
+    return found, (_missing(found) & ~_missing(text)) if None in values else None
 
 
 def replaced(typed: pa.Array, pseudonym: Callable[[str], str] | None) -> pa.Array:
@@ -206,6 +222,7 @@ def layout(format: str) -> Layout | None:
     return Layout(at, tuple(digits), tuple(literals))
 
 
+_COMPACT = layout("%Y%m%d")
 _ISO = {
     "date": ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"),
     "datetime": ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"),
@@ -223,16 +240,20 @@ def _moments(field: Field, text: pa.Array) -> tuple[pa.Array, Mask]:
         shape = layout(format)
         if shape and open_rows.any():
             good, values = _fixed(text, shape, field.kind, open_rows)
+            if len(good) == len(text):
+                return _moment_array(values, None, field.kind), None
             stored[good] = values
             done[good] = True
             open_rows[good] = False
-    if field.kind == "time":
-        array = _clock().take(pa.array(stored, mask=~done))
-    elif field.kind == "date":
-        array = pa.array(stored.astype(np.int32), pa.int32(), mask=~done).cast(pa.date32())
-    else:
-        array = pa.array(stored, pa.int64(), mask=~done).cast(pa.timestamp("us"))
-    return _patched(field, text, done, array)
+    return _patched(field, text, done, _moment_array(stored, ~done, field.kind))
+
+
+def _moment_array(stored: np.ndarray, missing: Mask, kind: str) -> pa.Array:
+    if kind == "time":
+        return _clock().take(pa.array(stored, mask=missing))
+    if kind == "date":
+        return pa.array(stored.astype(np.int32, copy=False), pa.int32(), mask=missing).view(pa.date32())
+    return pa.array(stored, pa.int64(), mask=missing).view(pa.timestamp("us"))
 
 
 def _fixed(text: pa.Array, shape: Layout, kind: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -243,6 +264,9 @@ def _fixed(text: pa.Array, shape: Layout, kind: str, rows: np.ndarray) -> tuple[
         cells = data[offsets[0] : offsets[-1]].reshape(len(fit), shape.width)
     else:
         cells = data[offsets[fit][:, None] + np.arange(shape.width)]
+    if shape == _COMPACT and kind == "date":
+        good, days = _compact(cells)
+        return fit[good], days[good]
     good = np.ones(len(fit), bool)
     for at, byte in shape.literals:
         good &= cells[:, at] == byte
@@ -262,8 +286,29 @@ def _fixed(text: pa.Array, shape: Layout, kind: str, rows: np.ndarray) -> tuple[
     if kind == "time" or "Y" not in part:
         return fit[good], seconds[good] % 86400 if kind == "time" else _days(1900, part, good)[good]
     days = _days(part["Y"], part, good)
-    values = days if kind == "date" else (days * 86400 + seconds) * 1_000_000
+    values = days if kind == "date" else (days.astype(np.int64) * 86400 + seconds) * 1_000_000
     return fit[good], values[good]
+
+
+def _compact(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Days since 1970 of rows of eight digits, YYYYMMDD, and which rows are such and name a day.
+
+    Two digits are looked up at a time, which is much faster than one by one for the commonest format of all.
+    """
+    pairs = np.ascontiguousarray(cells).view("<u2")  # two characters as one number
+    part = {name: _pairs()[pairs[:, at]] for name, at in (("c", 0), ("y", 1), ("m", 2), ("d", 3))}
+    good = (part["c"] >= 0) & (part["y"] >= 0) & (part["m"] >= 0) & (part["d"] >= 0)
+    return good, _days(part["c"] * 100 + part["y"], part, good)
+
+
+@cache
+def _pairs() -> np.ndarray:
+    """The value of two digits by their two characters as a little-endian number; -1 for what are no digits."""
+    values = np.full(1 << 16, -1, np.int32)
+    for tens in range(10):
+        for ones in range(10):
+            values[(48 + ones) << 8 | (48 + tens)] = tens * 10 + ones
+    return values
 
 
 def _days(year: np.ndarray | int, part: dict[str, np.ndarray], good: np.ndarray) -> np.ndarray:
@@ -272,7 +317,9 @@ def _days(year: np.ndarray | int, part: dict[str, np.ndarray], good: np.ndarray)
     one = np.int32(1)
     month, day = part.get("m", one), part.get("d", one)
     good &= (year > 0) & (month >= 1) & (month <= 12)
-    index = np.where(good, year * 12 + month, 12)
+    index = year * 12 + month
+    if not good.all():
+        index = np.where(good, index, 12)
     good &= (day >= 1) & (day <= length[index])
     days: np.ndarray = first[index] + day - 1
     return days
@@ -282,8 +329,8 @@ def _days(year: np.ndarray | int, part: dict[str, np.ndarray], good: np.ndarray)
 def _months() -> tuple[np.ndarray, np.ndarray]:
     """First day (since 1970) and length of each month of the years 0 to 9999, by year * 12 + month."""
     months = np.arange("0000-01", "10000-02", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
-    first = np.concatenate([[0], months[:-1]])
-    length = np.concatenate([[0], np.diff(months)])
+    first = np.concatenate([[0], months[:-1]]).astype(np.int32)
+    length = np.concatenate([[0], np.diff(months)]).astype(np.int32)
     return first, length
 
 

@@ -168,7 +168,12 @@ def _time(field: Field, text: str) -> str:
 
 
 def _text(field: Field, text: str) -> str:
-    return text
+    if field.extract is None:
+        return text
+    match = re.search(field.extract, text)
+    if not match or not match[1]:
+        raise Bad
+    return match[1]
 
 
 _READERS: dict[str, Callable[[Field, str], Value]] = {

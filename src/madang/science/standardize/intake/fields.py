@@ -58,6 +58,7 @@ class Field:
     format: str | None = None
     thousands: str | None = None
     path: str | None = None
+    extract: str | None = None
 
     @property
     def empty(self) -> str:
@@ -137,6 +138,7 @@ def plan(source: Source, columns: Sequence[str] | None = None) -> list[Field]:
                 format=column.format,
                 thousands=column.thousands,
                 path=column.path,
+                extract=column.extract,
             )
         )
     return fields

@@ -18,6 +18,7 @@ from madang.base.errors import MadangError
 from madang.science.standardize.pack import Source
 
 CHUNK = 1 << 20
+LONGEST_LINE = 1 << 29
 _PIECES = re.compile(r"\{(\w+)\}|\*|\?|[^{*?]+|.")
 _DIGITS = re.compile(r"(\d+)")
 
@@ -286,25 +287,27 @@ def physical_lines(stream: BinaryIO, encoding: str, block_bytes: int) -> Iterato
     wide, big, rest, first = is_wide(encoding), None, b"", 1
     while True:
         chunk = stream.read(block_bytes)
-        data = rest + chunk
         if not chunk:
-            if data:
-                yield first, data
+            if rest:
+                yield first, rest
             return
-        if len(data) > 1 << 29:
-            raise MadangError("source.line", f"Line {first} is longer than 512 MiB.", "Is the file of another format?")
         if wide:
+            chunk, rest = rest + chunk, b""
             if big is None:
-                big = is_big_endian(data, encoding)
-            ends = wide_newlines(data, big)
+                big = is_big_endian(chunk, encoding)
+            ends = wide_newlines(chunk, big)
             cut, count = (int(ends[-1]), len(ends)) if len(ends) else (0, 0)
         else:
-            cut = data.rfind(b"\n") + 1
-            count = newlines(memoryview(data)[:cut])
-        rest = data[cut:]
-        if cut:
-            yield first, data[:cut]
-            first += count
+            cut = chunk.rfind(b"\n") + 1
+            count = newlines(memoryview(chunk)[:cut])
+        if not cut:
+            rest += chunk
+            if len(rest) > LONGEST_LINE:
+                raise MadangError("source.line", f"Line {first} is longer than 512 MiB.", "Is it another format?")
+            continue
+        yield first, b"".join((rest, memoryview(chunk)[:cut]))
+        rest = chunk[cut:]
+        first += count
 
 
 def line_ends(data: bytes, encoding: str = "utf-8") -> np.ndarray:

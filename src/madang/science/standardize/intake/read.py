@@ -32,7 +32,8 @@ from madang.science.standardize.intake.files import (
 )
 from madang.science.standardize.pack import Source
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
+_BLANKS = tuple(blank.encode() for blank in exact.BLANKS if blank.isascii() and blank not in "\r\n")
 
 
 @dataclass(frozen=True)
@@ -247,10 +248,17 @@ def _block(first: int, data: bytes, reader: _Reader) -> Block:
     fields = [one for i, one in enumerate(reader.fields) if i not in reader.absent]
     shape = reader.shape
     rows = delimited.parse(data, shape) if shape else ndjson.parse(data, fields, reader.encoding)
-    return _typed(first, rows, fields, reader)
+    return _typed(
+        first, rows, fields, reader, plain=shape is not None and not shape.quoted_newlines and _is_plain(data)
+    )
 
 
-def _typed(first: int, rows: Rows, fields: list[Field], reader: _Reader) -> Block:
+def _is_plain(data: bytes) -> bool:
+    """Whether a block is ASCII and holds nothing that is trimmed or refused: most blocks of claims are so."""
+    return data.isascii() and not any(blank in data for blank in _BLANKS) and data.count(b"\r") == data.count(b"\r\n")
+
+
+def _typed(first: int, rows: Rows, fields: list[Field], reader: _Reader, plain: bool = False) -> Block:
     total = rows.count - len(rows.refused) if rows.lines is None else len(rows.lines)
     line = (np.arange(total) if rows.lines is None else rows.lines).astype(np.int64) + first
     reject = np.full(total, -1, np.int32)
@@ -270,7 +278,7 @@ def _typed(first: int, rows: Rows, fields: list[Field], reader: _Reader) -> Bloc
         if raw is None:
             array = pa.nulls(total, pa.string() if one.pseudonym else convert.TYPES[one.kind])
         else:
-            array, bad = convert.column(one, raw, reader.encoding, reader.pseudonym)
+            array, bad = convert.column(one, raw, reader.encoding, reader.pseudonym, plain)
         if bad is not None and one.strict:
             refuse(bad, one.bad)
         if one.required and array.null_count:
