@@ -49,6 +49,8 @@ class Column:
     """The name in the file, where it differs from `name`."""
     path: str | None = None
     """Where the value lies in an NDJSON object, as `a.b[0].c`; None: the key `name`."""
+    extract: str | None = None
+    """Regular expression whose only group is the value within the text, as the identifier within a reference."""
 
     @property
     def sql_type(self) -> str:
@@ -102,6 +104,8 @@ class Entity:
     sql: str = field(repr=False)
     type_concept_id: int | None = None
     """Record type of all rows, unless the SELECT gives it."""
+    alternate_key: tuple[str, ...] = ()
+    """Other columns by which later SELECTs may join; rows where one of them is null have no alternate key."""
 
 
 @dataclass(frozen=True)
