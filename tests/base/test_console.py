@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+import madang.base.console
 from madang.base.console import ProgressBars, show_table
 from madang.base.errors import Cancelled
 
@@ -33,9 +34,13 @@ def test_values_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> Non
     assert "x" * 300 in row
 
 
-def test_progress_off_a_terminal_is_one_line_per_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_off_a_terminal_is_one_line_per_longer_step(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
+    with ProgressBars() as progress, progress.step("short"):
+        pass
+    assert stream.getvalue() == ""
+    monkeypatch.setattr(madang.base.console, "WORTH_A_LINE", 0.0)
     with ProgressBars() as progress, progress.step("reading", 1000, "rows"):
         for _ in range(10):
             progress.advance(100)

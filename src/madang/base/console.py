@@ -22,6 +22,7 @@ from rich.text import Text
 from madang.base.progress import Progress
 
 PLAIN_WIDTH = 10_000  # off a terminal nothing is wrapped or cut
+WORTH_A_LINE = 1.0  # seconds that a step takes to leave a line behind
 
 
 def console(stderr: bool = False) -> Console:
@@ -71,13 +72,16 @@ class _Step:
     started: float = field(default_factory=time.monotonic)
     bar: TaskID | None = None
 
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
     def summary(self) -> str:
         amount = f"{self.done:,} {self.unit}".strip() + ", " if self.done else ""
-        return f"{amount}{time.monotonic() - self.started:.1f} s"
+        return f"{amount}{self.seconds():.1f} s"
 
 
 class ProgressBars(Progress):
-    """Progress for a person: bars on a terminal, elsewhere one line per finished step; used as a context manager.
+    """Progress for a person: bars on a terminal, and a line for each longer step; used as a context manager.
 
     The first Ctrl-C asks the work to stop at its next check, so that it leaves nothing half done;
     the second one interrupts at once.
@@ -137,7 +141,7 @@ class ProgressBars(Progress):
                 self._bars.advance(step.bar, amount)
 
     def end(self, name: str) -> None:
-        """Replace the step's bar by one line that stays."""
+        """Remove the step's bar; a step that took a while leaves a line."""
         with self._lock:
             place = max((i for i, step in enumerate(self._steps) if step.name == name), default=-1)
             if place < 0:
@@ -145,5 +149,6 @@ class ProgressBars(Progress):
             step = self._steps.pop(place)
             if self._bars and step.bar is not None:
                 self._bars.remove_task(step.bar)
-            line = Text("  " * place + f"{step.name}: ")
-            self._console.print(line.append(step.summary(), style="dim"))
+            if step.seconds() >= WORTH_A_LINE:
+                line = Text("  " * place + f"{step.name}: ")
+                self._console.print(line.append(step.summary(), style="dim"))
