@@ -171,7 +171,7 @@ def test_without_a_dataset_the_result_is_arrow(tmp_path: Path) -> None:
 
 def test_an_entity_key_that_comes_twice_stops_the_run(tmp_path: Path) -> None:
     sql = {
-        "entities/person.sql": "select 'same' as PT, 0 as gender_concept_id, 1980 as year_of_birth, "
+        "entities/person.sql": "select 'p1' as PT, 0 as gender_concept_id, 1980 as year_of_birth, "
         "0 as race_concept_id, 0 as ethnicity_concept_id from patients"
     }
     with pytest.raises(MadangError, match="person has two rows with one key"):

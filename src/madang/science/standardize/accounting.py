@@ -8,11 +8,9 @@ import pyarrow as pa
 from madang.base.errors import MadangError
 from madang.lake.engine import Engine, quote_name, quote_text
 from madang.science.standardize.compiler.program import Select
-from madang.science.standardize.identify import LINE_BITS, Registered, file_and_line
-from madang.science.standardize.sources import Findings
+from madang.science.standardize.identify import LINE_BITS, Registered
 
-FATES = pa.schema([("file", pa.int64()), ("line", pa.int64()), ("fate", pa.string()), ("reason", pa.string())])
-REPAIRS = pa.schema([("file", pa.int64()), ("line", pa.int64()), ("field", pa.string())])
+REJECTED, UNUSED = "rejected", "unused"
 
 
 @dataclass(frozen=True)
@@ -28,68 +26,122 @@ class FileAccount:
     unused: int
 
 
-def check_rows(engine: Engine, select: Select, given: int, answered: str) -> None:
-    """Every row of the driving source comes out of a SELECT exactly once."""
-    came = engine.value(f"SELECT count(*) FROM {answered}")
-    if came != given:
-        raise MadangError(
-            "standardize.rows_changed",
-            f"The SELECT {select.name} was given {given} rows of {select.source} and answered with {came}.",
-            "A join of it multiplies or loses rows; this is a fault of the pack or of Madang, nothing was committed.",
-        )
+class Ledger:
+    """Notes in the engine which lines are not used and why, as numbers: there may be tens of millions.
 
-
-def settle(engine: Engine, selects: Mapping[str, Sequence[str]], sources: Sequence[str]) -> None:
-    """Make `_settled(_row, fate, reason)` of the rows that no SELECT of their source uses.
-
-    `selects` are the names of the SELECTs driven by each source; rejected outweighs unused, the first SELECT of the
-    pack gives the reason.
+    `lasting` notes come from files that later runs do not read again; the others are found anew in every run.
     """
-    engine.execute("CREATE OR REPLACE TEMP TABLE _settled (_row BIGINT, fate VARCHAR, reason VARCHAR)")
-    for source in sources:
-        names = list(selects.get(source, ()))
-        if not names:
-            continue
-        order = " ".join(f"WHEN {quote_text(name)} THEN {i}" for i, name in enumerate(names))
-        within = ", ".join(quote_text(name) for name in names)
-        rank = f"CASE selected {order} END + CASE fate WHEN 'unused' THEN {len(names)} ELSE 0 END"
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._reasons: dict[tuple[str, str], int] = {}
+        self._selects: dict[str, int] = {}
         engine.execute(
-            f"""
-            INSERT INTO _settled
-            SELECT _row, arg_min(fate, {rank}), arg_min(reason, {rank}) FROM _skipped
-            WHERE selected IN ({within}) GROUP BY _row HAVING count(DISTINCT selected) = {len(names)}
+            """
+            CREATE OR REPLACE TEMP TABLE _skipped (selected SMALLINT, _row BIGINT, reason INTEGER);
+            CREATE OR REPLACE TEMP TABLE _fates (_row BIGINT, reason INTEGER, lasting BOOLEAN);
+            CREATE OR REPLACE TEMP TABLE _repairs (file BIGINT, line BIGINT, field VARCHAR)
             """
         )
 
+    def note(self, found: Sequence[tuple[int, str, str]], *, lasting: bool) -> None:
+        """Note lines (row number, fate, reason) that no SELECT will see."""
+        if found:
+            numbers = [self._reason(fate, reason) for _, fate, reason in found]
+            table = pa.table({"_row": pa.array([row for row, _, _ in found], pa.int64()), "reason": numbers})
+            self._insert("_fates", table, f"SELECT _row, reason, {lasting} FROM _noted")
 
-def deliver(engine: Engine, delta_sources: Sequence[str]) -> None:
-    """Move the fate of a corrected row to the line that was delivered last: that is the line it is about."""
-    for source in delta_sources:
-        engine.execute(
-            f"""
-            UPDATE _settled SET _row = d.delivered FROM {quote_name(f"_deliveries_{source}")} d
-            WHERE d._row = _settled._row AND d.age = 1 AND NOT d.again AND d.delivered <> d._row
-            """
+    def note_repairs(self, found: Sequence[tuple[int, int, str]]) -> None:
+        """Note optional fields (file, line, field) that were emptied because they could not be read."""
+        if found:
+            file, line, name = (list(column) for column in zip(*found, strict=True))
+            self._insert("_repairs", pa.table({"file": file, "line": line, "field": name}), "FROM _noted")
+
+    def note_skipped(self, select: Select, rules: Sequence[tuple[str, str]], rows: str) -> None:
+        """Note the rows of the relation `rows` (`_row`, `_rule`) that one of the rules (fate, reason) takes out."""
+        if rules:
+            values = ", ".join(f"({i}, {self._reason(fate, reason)})" for i, (fate, reason) in enumerate(rules))
+            self.engine.execute(
+                f"INSERT INTO _skipped SELECT {self._select(select.name)}, r._row, v.reason "
+                f"FROM {rows} r JOIN (VALUES {values}) AS v(rule, reason) ON v.rule = r._rule"
+            )
+
+    def settle(self, selects: Sequence[str], *, lasting: bool, deliveries: str | None = None) -> None:
+        """Note the fate of the rows that no SELECT of one source uses; `selects` are all SELECTs driven by it.
+
+        Rejected outweighs unused, then the first SELECT gives the reason. `deliveries` maps rows of a delta source to
+        the lines whose content they show: the fate is about those.
+        """
+        if not selects:
+            return
+        numbers = [self._select(name) for name in selects]
+        unused = [number for (fate, _), number in self._reasons.items() if fate == UNUSED]
+        rank = f"selected + CASE WHEN list_contains({unused}, reason) THEN {len(self._selects)} ELSE 0 END"
+        within = ", ".join(map(str, numbers))
+        rows = f"SELECT _row, reason FROM _skipped WHERE selected IN ({within})"
+        if len(numbers) > 1:
+            rows = (
+                f"SELECT _row, arg_min(reason, {rank}) AS reason FROM _skipped WHERE selected IN ({within}) "
+                f"GROUP BY _row HAVING count(*) = {len(numbers)}"
+            )
+        if deliveries:
+            rows = (
+                f"SELECT coalesce(d.delivered, r._row), r.reason FROM ({rows}) r LEFT JOIN {deliveries} d "
+                "ON d._row = r._row AND d.age = 1 AND NOT d.again"
+            )
+        self.engine.execute(f"INSERT INTO _fates SELECT *, {lasting} FROM ({rows})")
+
+    def sql(self, lasting: bool) -> str:
+        """SELECT of (file, line, fate, reason) of the lasting or the other notes."""
+        values = ", ".join(
+            f"({number}, {quote_text(fate)}, {quote_text(reason)})" for (fate, reason), number in self._reasons.items()
+        )
+        reasons = f"(VALUES {values or '(-1, NULL, NULL)'}) AS v(number, fate, reason)"
+        return (
+            f"SELECT (f._row >> {LINE_BITS})::BIGINT AS file, (f._row & {(1 << LINE_BITS) - 1})::BIGINT AS line, "
+            f"v.fate::VARCHAR AS fate, v.reason::VARCHAR AS reason FROM _fates f JOIN {reasons} ON v.number = f.reason "
+            f"WHERE f.lasting = {lasting}"
         )
 
+    def _reason(self, fate: str, reason: str) -> int:
+        return self._reasons.setdefault((fate, reason), len(self._reasons))
 
-def fates_table(findings: Findings, others: Sequence[tuple[int, str, str]], engine: Engine | None = None) -> pa.Table:
-    """All lines that are not used: rejects of reading, `others` (row, fate, reason), and `_settled`."""
-    number = [file for file, _, _ in findings.rejects] + [file_and_line(row)[0] for row, _, _ in others]
-    line = [line for _, line, _ in findings.rejects] + [file_and_line(row)[1] for row, _, _ in others]
-    fate = ["rejected"] * len(findings.rejects) + [fate for _, fate, _ in others]
-    reason = [reason for _, _, reason in findings.rejects] + [reason for _, _, reason in others]
-    table = pa.table([number, line, fate, reason], schema=FATES)
-    if engine is None:
-        return table
-    mask = (1 << LINE_BITS) - 1
-    settled = engine.query(f"SELECT _row >> {LINE_BITS} AS file, _row & {mask} AS line, fate, reason FROM _settled")
-    return pa.concat_tables([table, settled.cast(FATES)])
+    def _select(self, name: str) -> int:
+        return self._selects.setdefault(name, len(self._selects))
+
+    def _insert(self, table: str, rows: pa.Table, sql: str) -> None:
+        self.engine.register("_noted", rows)
+        self.engine.execute(f"INSERT INTO {table} {sql}")
+        self.engine.unregister("_noted")
 
 
-def repairs_table(findings: Findings) -> pa.Table:
-    """Optional fields that were nulled because they could not be read."""
-    return pa.table([list(column) for column in zip(*findings.repairs, strict=True)] or [[], [], []], schema=REPAIRS)
+def check_rows(
+    engine: Engine, select: Select, given: int, answered: str, keys: Mapping[str, Sequence[Sequence[str]]]
+) -> None:
+    """Every row of the driving source comes out of a SELECT exactly once; else say which entity has a key twice.
+
+    `keys` are the keys by which each entity may be joined. Looking at them only here makes no difference: a key that
+    comes twice shows as soon as it is joined.
+    """
+    came = engine.value(f"SELECT count(*) FROM {answered}")
+    if came == given:
+        return
+    for entity, key in ((entity, key) for entity, found in keys.items() for key in found if key):
+        columns = ", ".join(quote_name(column) for column in key)
+        known = " AND ".join(f"{quote_name(column)} IS NOT NULL" for column in key)
+        if entity in select.reads and engine.rows(
+            f"SELECT 1 FROM {quote_name(entity)} WHERE {known} GROUP BY {columns} HAVING count(*) > 1 LIMIT 1"
+        ):
+            raise MadangError(
+                "standardize.entity_key",
+                f"The entity {entity} has two rows with one key ({', '.join(key)}).",
+                "Group by the key in its SELECT, or declare the key of its source so that duplicates are rejected.",
+            )
+    raise MadangError(
+        "standardize.rows_changed",
+        f"The SELECT {select.name} was given {given} rows of {select.source} and answered with {came}.",
+        "A join of it multiplies or loses rows; this is a fault of the pack or of Madang, nothing was committed.",
+    )
 
 
 def accounts(engine: Engine, files: Sequence[Registered], headers: Mapping[str, int], fates: str) -> list[FileAccount]:

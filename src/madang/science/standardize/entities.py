@@ -1,26 +1,19 @@
 """Entities: the persons, visits, providers and other rows of which one SELECT makes a CDM row each.
 
 Every entity becomes a temporary table of its name, with its identifier, its CDM columns, what else its SELECT gives,
-and `_row`; grouped ones also a table `<name>_members(_row, id)`. Skipped rows go to `_skipped`.
+and `_row`; grouped ones also a table `<name>_members(_row, id)`. Skipped rows go to the ledger.
 """
 
 from collections.abc import Mapping, Sequence
 
-from madang.base.errors import MadangError
-from madang.lake.engine import Engine, quote_name, quote_text
+from madang.lake.engine import Engine, quote_name
 from madang.science.omop.cdm import TABLES, duckdb_type
+from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compiler.outputs import identifier_of
 from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.identify import LINE_BITS, Registered
 
 NOTHING_RECORDED = "the row records nothing"
-
-
-def prepare(engine: Engine) -> None:
-    """Make the tables in which all SELECTs of a run note their skipped rows."""
-    engine.execute(
-        "CREATE OR REPLACE TEMP TABLE _skipped (selected VARCHAR, _row BIGINT, fate VARCHAR, reason VARCHAR)"
-    )
 
 
 def make_bases(engine: Engine, select: Select, table: str, files: Sequence[Registered]) -> None:
@@ -55,22 +48,13 @@ def with_implied(select: Select, sql: str) -> str:
     return f"SELECT * REPLACE (coalesce(_rule, CASE {whens} END) AS _rule) FROM ({sql})" if whens else sql
 
 
-def note_skipped(engine: Engine, select: Select, rows: str) -> int:
-    """Note the rows of relation `rows` (`_row`, `_rule`) that a rule takes out; returns how many."""
-    rules = [("rejected" if r.kind == "reject" else "unused", r.reason) for r in select.rules]
-    rules += [(fate, reason) for _, fate, reason in implied_rules(select)]
-    if not rules:
-        return 0
-    values = ", ".join(f"({i}, '{fate}', {quote_text(reason)})" for i, (fate, reason) in enumerate(rules))
-    before = engine.value("SELECT count(*) FROM _skipped")
-    engine.execute(
-        f"INSERT INTO _skipped SELECT {quote_text(select.name)}, r._row, v.fate, v.reason "
-        f"FROM {rows} r JOIN (VALUES {values}) AS v(rule, fate, reason) ON v.rule = r._rule"
-    )
-    return int(engine.value("SELECT count(*) FROM _skipped")) - int(before)
+def rules_of(select: Select) -> list[tuple[str, str]]:
+    """All rules of a SELECT, the implied ones last, as (fate, reason) in the order of their numbers."""
+    stated = [("rejected" if rule.kind == "reject" else "unused", rule.reason) for rule in select.rules]
+    return stated + [(fate, reason) for _, fate, reason in implied_rules(select)]
 
 
-def build(engine: Engine, select: Select, key: Sequence[str], files: Sequence[Registered]) -> None:
+def build(engine: Engine, ledger: Ledger, select: Select, files: Sequence[Registered]) -> None:
     """Make the table of one entity (and of its members)."""
     table = str(select.table)
     identifier = identifier_of(table)
@@ -84,14 +68,13 @@ def build(engine: Engine, select: Select, key: Sequence[str], files: Sequence[Re
     )
     if not select.grouped:
         engine.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {with_id % with_implied(select, select.rows_sql)}")
-        note_skipped(engine, select, made)
+        ledger.note_skipped(select, rules_of(select), made)
         show(engine, select.name)
     else:
         groups = with_implied(select, f"SELECT *, NULL::INTEGER AS _rule FROM ({select.groups_sql})")
         engine.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {with_id % groups}")
         show(engine, select.name)
-        _build_members(engine, select, made, identifier)
-    _check_key(engine, select, key)
+        _build_members(engine, ledger, select, made, identifier)
 
 
 def show(engine: Engine, name: str, condition: str = "TRUE") -> None:
@@ -102,7 +85,7 @@ def show(engine: Engine, name: str, condition: str = "TRUE") -> None:
     )
 
 
-def _build_members(engine: Engine, select: Select, made: str, identifier: str | None) -> None:
+def _build_members(engine: Engine, ledger: Ledger, select: Select, made: str, identifier: str | None) -> None:
     members, all_members = quote_name(f"{select.name}_members"), quote_name(f"_members_{select.name}")
     same = " AND ".join(
         f"m._g{i} IS NOT DISTINCT FROM g.{quote_name(column)}" for i, column in enumerate(select.group_columns)
@@ -113,21 +96,8 @@ def _build_members(engine: Engine, select: Select, made: str, identifier: str | 
         f"SELECT m._row, coalesce(m._rule, g._rule) AS _rule, {identified} AS id "
         f"FROM ({select.members_sql}) m LEFT JOIN {made} g ON m._rule IS NULL AND {same}"
     )
-    note_skipped(engine, select, all_members)
+    ledger.note_skipped(select, rules_of(select), all_members)
     engine.execute(f"CREATE OR REPLACE TEMP VIEW {members} AS SELECT _row, id FROM {all_members} WHERE _rule IS NULL")
-
-
-def _check_key(engine: Engine, select: Select, key: Sequence[str]) -> None:
-    if not key:
-        return
-    keys = ", ".join(quote_name(column) for column in key)
-    twice = engine.rows(f"SELECT {keys} FROM {quote_name(select.name)} GROUP BY ALL HAVING count(*) > 1 LIMIT 1")
-    if twice:
-        raise MadangError(
-            "standardize.entity_key",
-            f"The entity {select.name} has two rows with one key ({', '.join(key)}).",
-            "Group by the key in its SELECT, or declare the key of its source so that duplicates are rejected.",
-        )
 
 
 def table_sql(table: str, given: Mapping[str, str], relation: str) -> str:

@@ -12,9 +12,10 @@ from madang.base.errors import MadangError
 from madang.lake.engine import Engine, quote_name, quote_text
 from madang.science.omop.mapping import map_codes
 from madang.science.omop.vocabulary import Vocabulary
+from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compiler.outputs import EVENT_COLUMNS, identifier_of
 from madang.science.standardize.compiler.program import Select
-from madang.science.standardize.entities import note_skipped, table_sql, with_implied
+from madang.science.standardize.entities import rules_of, table_sql, with_implied
 from madang.science.standardize.identify import LINE_BITS
 from madang.science.standardize.made import Made
 from madang.science.standardize.pack import Event
@@ -159,6 +160,7 @@ class Mapper:
 
 def write(
     engine: Engine,
+    ledger: Ledger,
     mapper: Mapper,
     select: Select,
     event: Event,
@@ -173,9 +175,9 @@ def write(
     _materialize(engine, select, event, columns)
     if select.unnests:  # a line is used if any of its events is
         line = "SELECT _row, min(_rule) AS _rule FROM _events GROUP BY _row HAVING count(*) = count(_rule)"
-        note_skipped(engine, select, f"({line})")
+        ledger.note_skipped(select, rules_of(select), f"({line})")
     else:
-        note_skipped(engine, select, "_events")
+        ledger.note_skipped(select, rules_of(select), "_events")
     mapper.learn("_events", columns, event.domain)
     _check_fan_out(engine, select, event)
     for table in EVENT_TABLES:
@@ -292,7 +294,7 @@ def _cost_sql(event: Event, columns: frozenset[str], bases: str) -> str:
         "cost_event_id": f"CASE {home} {starts} END + {_LINE} * {width} + e.item * {event.fan_out}",
         "cost_domain_id": f"CASE {home} {domains} END",
         "cost_type_concept_id": "e.type_concept_id",
-        "currency_concept_id": str(KRW),
+        "currency_concept_id": f"coalesce(e.currency_concept_id, {KRW})",
         **COST,
     }
     return table_sql("cost", given, relation)

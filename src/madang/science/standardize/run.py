@@ -22,6 +22,7 @@ from madang.lake.engine import Engine, quote_name, quote_text
 from madang.lake.write import Writer
 from madang.science.omop.vocabulary import Vocabulary
 from madang.science.standardize import accounting, delivery, derived, entities, events
+from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compile import compile_pack
 from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.delivery import Delivery
@@ -32,7 +33,16 @@ from madang.science.standardize.maps import load_maps
 from madang.science.standardize.pack import Pack, Source, load_pack
 from madang.science.standardize.records import EVENT_TABLES
 from madang.science.standardize.report import Report
-from madang.science.standardize.sources import Findings, Reader, deliveries_sql, show_delta, show_snapshot
+from madang.science.standardize.sources import (
+    Reader,
+    Span,
+    columns_needed,
+    deliveries_sql,
+    disjoint,
+    show,
+    show_delta,
+    show_snapshot,
+)
 from madang.science.standardize.summary import summarize
 
 KIND = "standardize"
@@ -134,7 +144,10 @@ class _Run:
                 "Give `key`: at least 16 secret bytes that are kept outside the lake.",
             )
         pseudonym = pseudonymizer(key) if key is not None and marked else None
-        self.reader = Reader(engine, pseudonym, threads, progress)
+        self.ledger = Ledger(engine)
+        self.needed = columns_needed(self.program)
+        self.reader = Reader(engine, self.ledger, self.needed, pseudonym, threads, progress)
+        self.keys = {name: (entity.key, entity.alternate_key) for name, entity in pack.entities.items()}
         self.seconds: dict[str, float] = {}
         self.selects: dict[str, list[str]] = {}
         for select in (*self.program.entities, *self.program.events):
@@ -191,22 +204,21 @@ class _Run:
         self.made = Made(engine, writer)
         if before is not None:
             self.made.carry_on(before, [s.name for s in program.events if s.source not in program.staged])
-        entities.prepare(engine)
         staged = [i for i in found.new if i.registered.source in program.staged]
         with self._timed("read", sum(i.file.size for i in staged), "bytes"):
-            spanning = self._stage(writer, before, found)
+            self._stage(writer, before, found)
         mapper = events.Mapper(engine, self.vocabulary, self._maps())
         for select in program.entities:
             with self._timed(f"entity {select.name}"):
                 self._entity(select, found.files, mapper)
         with self._timed("map", sum(i.file.size for i in found.new) - sum(i.file.size for i in staged), "bytes"):
-            lasting = self._passing(found, mapper)
+            self._passing(found, mapper)
             mapper.close_lasting(self.made)
             for select in program.events:
                 if select.source in program.staged:
                     self._event(select, found.files, mapper)
         with self._timed("account"):
-            fates = self._fates(lasting, spanning)
+            fates = self._fates()
             accounts = accounting.accounts(engine, found.files, self._headers(), fates)
         for name in (*program.staged, *(s.name for s in program.entities)):
             engine.execute(f"DROP VIEW IF EXISTS {quote_name(name)}")
@@ -222,33 +234,33 @@ class _Run:
             mapper.write_source_codes(self.made)
             return summarize(engine, self.made, accounts, fates, parent, self.seconds)
 
-    def _stage(self, writer: Writer, before: Version | None, found: Delivery) -> list[tuple[int, str, str]]:
-        """Read the new files of staged sources and show all; returns lines that are not seen (row, fate, reason)."""
-        unseen: list[tuple[int, str, str]] = []
+    def _stage(self, writer: Writer, before: Version | None, found: Delivery) -> None:
+        """Read the new files of staged sources, and show all of them with every key once and corrections applied."""
         for name in sorted(self.program.staged):
-            source, table = self.pack.sources[name], f"src_{name}"
+            source, table, columns = self.pack.sources[name], f"src_{name}", self.needed[name]
             paths: list[Path] = []
             if before is not None and table in before.companion:
                 writer.keep(table, restricted=True)
                 paths += before.companion[table].paths
+            spans: list[Span | None] = [None] if paths else []
             for incoming in found.of(name):
                 path = writer.new_file(table, restricted=True)
-                self.reader.stage(incoming, source, path)
+                spans.append(self.reader.stage(incoming, source, path))
                 writer.add(table, path)
                 paths.append(path)
             if source.kind == "delta":
-                unseen += show_delta(self.engine, source, paths)
+                unseen = show_delta(self.engine, source, columns, paths)
                 self.made.put("deliveries", deliveries_sql(source), name, restricted=True)
             else:
-                unseen += [(row, "rejected", reason) for row, reason in show_snapshot(self.engine, source, paths)]
-        return unseen
+                unseen = show_snapshot(self.engine, source, columns, paths, unique=disjoint(spans))
+            self.ledger.note(unseen, lasting=False)
 
     def _entity(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
         given = self.engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
         entity = self.pack.entities[select.name]
-        entities.build(self.engine, select, entity.key, files)
+        entities.build(self.engine, self.ledger, select, files)
         answered = quote_name(f"_members_{select.name}" if select.grouped else f"_made_{select.name}")
-        accounting.check_rows(self.engine, select, given, answered)
+        accounting.check_rows(self.engine, select, given, answered, self.keys)
         mapper.learn_sides(quote_name(select.name), entities.coded_fields(select))
         self.made.put(str(select.table), entities.entity_sql(select, entity.type_concept_id), select.name)
         if select.grouped:
@@ -256,22 +268,18 @@ class _Run:
             sql = f"SELECT {quote_text(select.name)} AS entity, id, _row FROM {members}"
             self.made.put("members", sql, select.name, restricted=True)
 
-    def _passing(self, found: Delivery, mapper: events.Mapper) -> list[tuple[int, str, str]]:
-        """Write the events of the sources that pass file by file; returns their duplicates (row, fate, reason)."""
-        unseen: list[tuple[int, str, str]] = []
+    def _passing(self, found: Delivery, mapper: events.Mapper) -> None:
+        """Write the events of the sources that pass file by file."""
         for incoming in found.new:
             source = self.pack.sources[incoming.registered.source]
             selects = [select for select in self.program.events if select.source == source.name]
             if source.name in self.program.staged or not selects:
                 continue
-            columns = frozenset[str]().union(*(select.source_columns for select in selects))
-            duplicates = self.reader.pass_through(incoming, source, columns)
-            unseen += [(row, "rejected", reason) for row, reason in duplicates]
+            self.reader.pass_through(incoming, source)
             with self._narrowed(source, incoming.registered, found.files):
                 for select in selects:
                     self._event(select, [incoming.registered], mapper)
             self.engine.execute(f"DROP TABLE {quote_name(source.name)}")
-        return unseen
 
     def _event(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
         tables = (*EVENT_TABLES, "cost")
@@ -285,26 +293,30 @@ class _Run:
         )
         given = self.engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
         event = self.pack.events[select.name]
-        for written in events.write(self.engine, mapper, select, event, "_event_bases", self.made.new_file):
+        for written in events.write(
+            self.engine, self.ledger, mapper, select, event, "_event_bases", self.made.new_file
+        ):
             self.made.add(written.table, written.path, select.name)
         answered = "(SELECT DISTINCT _row FROM _events)" if select.unnests else "_events"
-        accounting.check_rows(self.engine, select, given, answered)
+        accounting.check_rows(self.engine, select, given, answered, self.keys)
 
     @contextmanager
     def _narrowed(self, source: Source, file: Registered, files: Sequence[Registered]) -> Iterator[None]:
-        """While lines of one period pass, entities of the same kind show only rows of that period: joins stay small."""
+        """While lines of one period pass, show only that period of what else keeps to periods: joins stay small."""
         same = [f.number for f in files if f.period == file.period]
-        low, high = min(same) << LINE_BITS, (max(same) + 1) << LINE_BITS
-        narrowed = [
-            select.name
-            for select in self.program.entities
-            if source.within and not select.grouped and self.pack.sources[select.source].within
-        ]
-        for name in narrowed:
-            entities.show(self.engine, name, f"_row >= {low} AND _row < {high}")
+        period = f"_row >= {min(same) << LINE_BITS} AND _row < {(max(same) + 1) << LINE_BITS}"
+        inside = {name for name, other in self.pack.sources.items() if source.within and other.within}
+        entity = [s.name for s in self.program.entities if not s.grouped and s.source in inside]
+        staged = [name for name in inside & self.program.staged if self.pack.sources[name].kind == "snapshot"]
+        for name in entity:
+            entities.show(self.engine, name, period)
+        for name in staged:
+            show(self.engine, self.pack.sources[name], period)
         yield
-        for name in narrowed:
+        for name in entity:
             entities.show(self.engine, name)
+        for name in staged:
+            show(self.engine, self.pack.sources[name], "TRUE")
 
     def _maps(self) -> str | None:
         """The relation of the holder's own maps; None if the pack has none."""
@@ -316,21 +328,17 @@ class _Run:
     def _headers(self) -> dict[str, int]:
         return {name: 0 if source.format == "ndjson" else 1 for name, source in self.pack.sources.items()}
 
-    def _fates(self, lasting: list[tuple[int, str, str]], spanning: list[tuple[int, str, str]]) -> str:
+    def _fates(self) -> str:
         """Write the fates of this run, those that last and those that the next run finds anew; all as a relation."""
-        engine, program = self.engine, self.program
-        passing = [name for name in self.pack.sources if name not in program.staged]
-        for part, sources, findings, others in (
-            ("lasting", passing, self.reader.findings, lasting),
-            ("spanning", sorted(program.staged), Findings(), spanning),
-        ):
-            accounting.settle(engine, self.selects, sources)
-            accounting.deliver(engine, [name for name in sources if self.pack.sources[name].kind == "delta"])
-            table = accounting.fates_table(findings, others, engine)
-            self.made.put_arrow("fates", table, f"fates {part}")
-        self.made.put_arrow("repairs", accounting.repairs_table(self.reader.findings), "repairs lasting")
-        engine.execute(f"CREATE OR REPLACE TEMP VIEW _fates AS {self.made.sql('fates', restricted=True)}")
-        return "_fates"
+        for name, source in self.pack.sources.items():
+            deliveries = quote_name(f"_deliveries_{name}") if source.kind == "delta" else None
+            lasting = name not in self.program.staged
+            self.ledger.settle(self.selects.get(name, ()), lasting=lasting, deliveries=deliveries)
+        for lasting, part in ((True, "fates lasting"), (False, "fates spanning")):
+            self.made.put("fates", self.ledger.sql(lasting), part, restricted=True)
+        self.made.put("repairs", "SELECT * FROM _repairs", "repairs lasting", restricted=True)
+        self.engine.execute(f"CREATE OR REPLACE TEMP VIEW _written_fates AS {self.made.sql('fates', restricted=True)}")
+        return "_written_fates"
 
     def _derived(self) -> dict[str, str]:
         """The SELECT of each table that is computed from the others."""

@@ -7,8 +7,9 @@ Two ways to hold a source:
 * *passing*: one file at a time in a temporary table, for the large line tables that only events read.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pyarrow.compute as pc
 
 from madang.base.progress import Progress
 from madang.lake.engine import Engine, quote_name, quote_paths, quote_text
+from madang.science.standardize.accounting import REJECTED, UNUSED, Ledger
+from madang.science.standardize.compiler.program import Program
 from madang.science.standardize.identify import LINE_BITS, Registered, row_number
 from madang.science.standardize.intake import Block, SourceFile, read_blocks
 from madang.science.standardize.pack import Source
@@ -38,24 +41,18 @@ class Incoming:
 
 
 @dataclass
-class Findings:
-    """What reading found: (file, line, reason) of rejects and (file, line, column) of nulled fields."""
-
-    rejects: list[tuple[int, int, str]] = field(default_factory=list)
-    repairs: list[tuple[int, int, str]] = field(default_factory=list)
-
-
-@dataclass
 class _Stream:
     """Blocks of one file as an Arrow stream with row numbers; notes whether the key only ever grows."""
 
     incoming: Incoming
     source: Source
-    findings: Findings
     blocks: Iterator[Block]
+    rejects: list[tuple[int, str, str]] = field(default_factory=list)
+    repairs: list[tuple[int, int, str]] = field(default_factory=list)
     grows: bool = True
+    first: tuple[Any, ...] | None = None
+    last: tuple[Any, ...] | None = None
     failure: BaseException | None = None
-    _last: tuple[Any, ...] | None = None
 
     def reader(self, schema: pa.Schema) -> pa.RecordBatchReader:
         return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
@@ -64,8 +61,8 @@ class _Stream:
         number = self.incoming.registered.number
         try:
             for block in self.blocks:
-                self.findings.rejects += [(number, line, reason) for line, reason in block.rejects]
-                self.findings.repairs += [(number, line, column) for line, column in block.repairs]
+                self.rejects += [(row_number(number, line), REJECTED, reason) for line, reason in block.rejects]
+                self.repairs += [(number, line, column) for line, column in block.repairs]
                 if self.grows and self.source.key:
                     self.grows = self._grows(block.table)
                 rows = pc.add(block.table["_line"], row_number(number, 0))
@@ -83,7 +80,8 @@ class _Stream:
         if any(key.null_count for key in keys):
             return False
         first, last = (tuple(key[place].as_py() for key in keys) for place in (0, -1))
-        before, self._last = self._last, last
+        before, self.last = self.last, last
+        self.first = self.first or first
         if before is not None and not first > before:
             return False
         greater = pa.array([False] * (table.num_rows - 1), pa.bool_())
@@ -93,8 +91,8 @@ class _Stream:
         return bool(pc.all(greater, min_count=0).as_py())
 
 
-def arrow_schema(source: Source) -> pa.Schema:
-    """The source as SELECTs see it, in Arrow types, with `_row`."""
+def arrow_schema(source: Source, columns: Sequence[str]) -> pa.Schema:
+    """Columns of a source as SELECTs see them, in Arrow types, with `_row`."""
     types = {
         "VARCHAR": pa.string(),
         "BIGINT": pa.int64(),
@@ -102,22 +100,47 @@ def arrow_schema(source: Source) -> pa.Schema:
         "DATE": pa.date32(),
         "TIMESTAMP": pa.timestamp("us"),
     }
-    return pa.schema([(name, types[kind]) for name, kind in source.schema.items()] + [("_row", pa.int64())])
+    return pa.schema([*((name, types[source.schema[name]]) for name in columns), ("_row", pa.int64())])
+
+
+def columns_needed(program: Program) -> dict[str, list[str]]:
+    """The columns of each source that any SELECT reads, with its key; the others are not even read."""
+    needed: dict[str, set[str]] = {}
+    for select in (*program.entities, *program.events):
+        for relation, columns in select.columns_read.items():
+            needed.setdefault(relation, set()).update(columns)
+    found = {}
+    for name, source in program.pack.sources.items():
+        wanted = needed.get(name, set()) | set(source.key) | {source.operation}
+        found[name] = [column for column in source.schema if column in wanted]
+    return found
+
+
+Span = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 
 class Reader:
-    """Reads files of one run into an engine and remembers what it found."""
+    """Reads files of one run into an engine and notes what it could not read in the ledger."""
 
     def __init__(
-        self, engine: Engine, pseudonym: Callable[[str], str] | None, threads: int, progress: Progress
+        self,
+        engine: Engine,
+        ledger: Ledger,
+        needed: Mapping[str, Sequence[str]],
+        pseudonym: Callable[[str], str] | None,
+        threads: int,
+        progress: Progress,
     ) -> None:
         self.engine = engine
+        self.ledger = ledger
+        self.needed = needed
         self.pseudonym = pseudonym
         self.threads = threads
         self.progress = progress
-        self.findings = Findings()
 
-    def _stream(self, incoming: Incoming, source: Source, columns: Sequence[str] | None) -> _Stream:
+    def _read(self, incoming: Incoming, source: Source, work: Callable[[str], object]) -> _Stream:
+        """Let `work` run SQL over the rows of one file, once."""
+        columns = self.needed[source.name]
         blocks = read_blocks(
             incoming.path,
             incoming.file,
@@ -127,10 +150,8 @@ class Reader:
             threads=self.threads,
             progress=self.progress,
         )
-        return _Stream(incoming, source, self.findings, blocks)
-
-    def _run(self, stream: _Stream, schema: pa.Schema, work: Callable[[str], object]) -> None:
-        self.engine.register("_incoming", stream.reader(schema))
+        stream = _Stream(incoming, source, blocks)
+        self.engine.register("_incoming", stream.reader(arrow_schema(source, columns)))
         try:
             work("_incoming")
         except BaseException:
@@ -139,35 +160,39 @@ class Reader:
             raise
         finally:
             self.engine.unregister("_incoming")
+        self.ledger.note(stream.rejects, lasting=True)
+        self.ledger.note_repairs(stream.repairs)
+        return stream
 
-    def stage(self, incoming: Incoming, source: Source, path: Path) -> None:
-        """Write one file of a staged source to Parquet, typed, without direct identifiers."""
-        schema = arrow_schema(source)
-        stream = self._stream(incoming, source, None)
-        self._run(stream, schema, lambda name: self.engine.copy_to_parquet(f"SELECT * FROM {name}", path))
+    def stage(self, incoming: Incoming, source: Source, path: Path) -> Span | None:
+        """Write one file of a staged source to Parquet; returns its first and last key if its keys only grow."""
+        stream = self._read(incoming, source, lambda rows: self.engine.copy_to_parquet(f"SELECT * FROM {rows}", path))
+        return (stream.first, stream.last) if stream.grows and stream.first and stream.last else None
 
-    def pass_through(self, incoming: Incoming, source: Source, columns: frozenset[str]) -> list[tuple[int, str]]:
-        """Make the temporary table of a passing source from one file; returns its duplicates (row, reason)."""
-        wanted = [name for name in source.schema if name in columns or name in source.key]
-        full = arrow_schema(source)
-        schema = pa.schema([full.field(name) for name in [*wanted, "_row"]])
-        stream = self._stream(incoming, source, wanted)
+    def pass_through(self, incoming: Incoming, source: Source) -> None:
+        """Make the temporary table of a passing source from one file, every key once."""
         table = quote_name(source.name)
-        self._run(
-            stream, schema, lambda name: self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM {name}")
+        stream = self._read(
+            incoming, source, lambda rows: self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM {rows}")
         )
         if not source.key or stream.grows:
-            return []
-        found = duplicates(self.engine, table, source.key, wanted)
+            return
+        found = duplicates(self.engine, table, source.key, self.needed[source.name])
         if found:
-            self.engine.register("_found", pa.table({"_row": [row for row, _ in found]}))
+            self.engine.register("_found", pa.table({"_row": [row for row, _, _ in found]}))
             self.engine.execute(f"DELETE FROM {table} WHERE _row IN (SELECT _row FROM _found)")
             self.engine.unregister("_found")
-        return found
+        self.ledger.note(found, lasting=True)
 
 
-def duplicates(engine: Engine, table: str, key: Sequence[str], columns: Sequence[str]) -> list[tuple[int, str]]:
-    """Rows whose key came before (in the order of row numbers), with the reason; rows without a key are left alone."""
+def disjoint(spans: Sequence[Span | None]) -> bool:
+    """Whether files whose keys only grow cover ranges that do not touch: then no key comes twice."""
+    known = sorted(span for span in spans if span is not None)
+    return len(known) == len(spans) and all(a[1] < b[0] for a, b in pairwise(known))
+
+
+def duplicates(engine: Engine, table: str, key: Sequence[str], columns: Sequence[str]) -> list[tuple[int, str, str]]:
+    """Rows whose key came before, in the order of row numbers, as (row, fate, reason); those without a key stay."""
     keys = ", ".join(quote_name(name) for name in key)
     known = " AND ".join(f"{quote_name(name)} IS NOT NULL" for name in key)
     content = ", ".join(quote_name(name) for name in columns)
@@ -180,35 +205,51 @@ def duplicates(engine: Engine, table: str, key: Sequence[str], columns: Sequence
                    row_number() OVER (PARTITION BY {keys} ORDER BY _row) AS place,
                    row_number() OVER (PARTITION BY {content} ORDER BY _row) AS same
             FROM rows)
-        SELECT _row, CASE WHEN same > 1 THEN {quote_text(EXACT_DUPLICATE)} ELSE {quote_text(DUPLICATE_KEY)} END
+        SELECT _row, {quote_text(REJECTED)},
+               CASE WHEN same > 1 THEN {quote_text(EXACT_DUPLICATE)} ELSE {quote_text(DUPLICATE_KEY)} END
         FROM ranked WHERE place > 1 ORDER BY _row
         """
     )
 
 
-def show_snapshot(engine: Engine, source: Source, paths: Sequence[Path]) -> list[tuple[int, str]]:
-    """Make the view of a staged snapshot over its Parquet files; returns its duplicates (row, reason)."""
-    raw, name = quote_name(f"_raw_{source.name}"), quote_name(source.name)
-    _view(engine, raw, source, paths)
-    found: list[tuple[int, str]] = []
-    if source.key:
-        found = duplicates(engine, raw, source.key, list(source.schema))
-    _keep(engine, f"_duplicates_{source.name}", found)
-    without = f"ANTI JOIN {quote_name(f'_duplicates_{source.name}')} USING (_row)" if found else ""
-    engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {raw} {without}")
+def show_snapshot(
+    engine: Engine, source: Source, columns: Sequence[str], paths: Sequence[Path], *, unique: bool
+) -> list[tuple[int, str, str]]:
+    """Make the view of a staged snapshot over its Parquet files; returns its duplicates (row, fate, reason).
+
+    `unique` says that it is known already that no key comes twice.
+    """
+    raw = quote_name(f"_raw_{source.name}")
+    _view(engine, raw, source, columns, paths)
+    found = [] if unique or not source.key else duplicates(engine, raw, source.key, columns)
+    engine.register("_found", pa.table({"_row": pa.array([row for row, _, _ in found], pa.int64())}))
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE {quote_name(f'_duplicates_{source.name}')} AS FROM _found")
+    engine.unregister("_found")
+    show(engine, source, "TRUE", doubled=bool(found))
     return found
 
 
-def show_delta(engine: Engine, source: Source, paths: Sequence[Path]) -> list[tuple[int, str, str]]:
+def show(engine: Engine, source: Source, condition: str, *, doubled: bool = True) -> None:
+    """Let SELECTs see the rows of a staged snapshot that are no duplicates and meet `condition`."""
+    without = f"ANTI JOIN {quote_name(f'_duplicates_{source.name}')} USING (_row)" if doubled else ""
+    engine.execute(
+        f"CREATE OR REPLACE TEMP VIEW {quote_name(source.name)} AS "
+        f"SELECT * FROM {quote_name(f'_raw_{source.name}')} {without} WHERE {condition}"
+    )
+
+
+def show_delta(
+    engine: Engine, source: Source, columns: Sequence[str], paths: Sequence[Path]
+) -> list[tuple[int, str, str]]:
     """Make the view of a delta source: the last delivered row of each key under the number of its first one.
 
     So identifiers stay when rows are corrected. Returns the lines that are not the row now seen, as
     (row, fate, reason); `_deliveries_<source>` keeps which line (`delivered`) each row (`_row`) now shows.
     """
     raw, name = quote_name(f"_raw_{source.name}"), quote_name(source.name)
-    _view(engine, raw, source, paths)
+    _view(engine, raw, source, columns, paths)
     keys = ", ".join(quote_name(key) for key in source.key)
-    content = ", ".join(quote_name(column) for column in source.schema)
+    content = ", ".join(quote_name(column) for column in columns)
     withdraws = "FALSE"
     if source.operation:
         values = ", ".join(quote_text(value) for value in source.withdraw)
@@ -239,7 +280,7 @@ def show_delta(engine: Engine, source: Source, paths: Sequence[Path]) -> list[tu
     return engine.rows(
         f"""
         SELECT delivered,
-               CASE WHEN again THEN 'rejected' ELSE 'unused' END,
+               CASE WHEN again THEN {quote_text(REJECTED)} ELSE {quote_text(UNUSED)} END,
                CASE WHEN again THEN {quote_text(EXACT_DUPLICATE)} WHEN withdraws THEN {quote_text(WITHDRAWAL)}
                     WHEN gone THEN {quote_text(WITHDRAWN)} ELSE {quote_text(CORRECTED)} END
         FROM {deliveries} WHERE again OR gone OR age > 1 ORDER BY delivered
@@ -255,16 +296,10 @@ def deliveries_sql(source: Source) -> str:
     )
 
 
-def _view(engine: Engine, name: str, source: Source, paths: Sequence[Path]) -> None:
+def _view(engine: Engine, name: str, source: Source, columns: Sequence[str], paths: Sequence[Path]) -> None:
     if paths:
         engine.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet({quote_paths(paths)})")
     else:
-        engine.register("_empty", arrow_schema(source).empty_table())
+        engine.register("_empty", arrow_schema(source, columns).empty_table())
         engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM _empty")
         engine.unregister("_empty")
-
-
-def _keep(engine: Engine, name: str, found: Sequence[tuple[int, str]]) -> None:
-    engine.register("_found", pa.table({"_row": pa.array([row for row, _ in found], pa.int64())}))
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE {quote_name(name)} AS FROM _found")
-    engine.unregister("_found")
