@@ -105,7 +105,7 @@ def map_codes(engine: Engine, codes: str, vocabulary: Vocabulary, *, maps: str |
 
 
 _WORK = (
-    *("_map_code", "_map_rule", "_map_found", "_map_replaced", "_map_chain", "_map_edge", "_map_status"),
+    *("_map_code", "_map_rule", "_map_near", "_map_found", "_map_replaced", "_map_chain", "_map_edge", "_map_status"),
     *("_map_target", "_map_own", "_map_window", "_map_answer"),
 )
 
@@ -117,6 +117,10 @@ def _find_concepts(engine: Engine, codes: str, vocabulary: Vocabulary) -> None:
         f"{quote_text(r.how)}, {r.identity}, {r.shortest}, {r.dot_after or 'NULL'}, {quote_text(r.pattern)})"
         for r in fallbacks()
     )
+    columns = (
+        "(SELECT vocabulary_id, concept_code, concept_id, invalid_reason, valid_start_date, valid_end_date "
+        f"FROM {vocabulary.table('concept')})"
+    )
     engine.execute(f"""
         CREATE OR REPLACE TEMP TABLE _map_code AS
         SELECT row_number() OVER (ORDER BY vocabulary_id, code) AS n, vocabulary_id, code
@@ -124,6 +128,12 @@ def _find_concepts(engine: Engine, codes: str, vocabulary: Vocabulary) -> None:
 
         CREATE OR REPLACE TEMP TABLE _map_rule AS
         FROM (VALUES {rules}) r(vocabulary_id, step, level, in_vocabulary, how, identity, shortest, dot_after, pattern);
+
+        -- the vocabularies that fall-backs of these codes lead to; few concepts beside the whole
+        CREATE OR REPLACE TEMP TABLE _map_near AS
+        FROM {columns} WHERE vocabulary_id IN (
+            SELECT in_vocabulary FROM _map_rule WHERE vocabulary_id IN (SELECT vocabulary_id FROM _map_code)
+        );
 
         CREATE OR REPLACE TEMP TABLE _map_found AS
         WITH bare AS (
@@ -143,19 +153,18 @@ def _find_concepts(engine: Engine, codes: str, vocabulary: Vocabulary) -> None:
             UNION ALL
             SELECT n, step * 1000 + (len(plain) - length) * 2 + 1, level, identity, in_vocabulary, plain[:length]
             FROM cut WHERE how <> 'same'
-        ), tried AS (  -- a spelling that several steps try belongs to the first
-            SELECT n, 0 AS step, 'exact' AS level, true AS identity, vocabulary_id, code FROM _map_code
+        ), found AS (
+            SELECT n, 0 AS step, 'exact' AS level, true AS identity, c.* EXCLUDE (vocabulary_id, concept_code)
+            FROM _map_code m JOIN {columns} c ON c.vocabulary_id = m.vocabulary_id AND c.concept_code = m.code
             UNION ALL
-            SELECT n, min(step), arg_min(level, step), arg_min(identity, step), in_vocabulary, code
-            FROM spelled s
-            WHERE NOT EXISTS (FROM _map_code c WHERE (c.n, c.vocabulary_id, c.code) = (s.n, s.in_vocabulary, s.code))
-            GROUP BY n, in_vocabulary, code
+            SELECT n, step, level, identity, c.* EXCLUDE (vocabulary_id, concept_code)
+            FROM spelled s JOIN _map_near c ON c.vocabulary_id = s.in_vocabulary AND c.concept_code = s.code
         )
         SELECT n, step, level, identity, concept_id, coalesce(invalid_reason, '') <> '' AS invalid,
             CASE WHEN valid_start_date > DATE '1970-01-01' THEN valid_start_date ELSE {FIRST_DAY} END AS starts,
             CASE WHEN valid_end_date < DATE '2099-12-31' THEN valid_end_date ELSE {LAST_DAY} END AS ends
-        FROM tried JOIN {vocabulary.table("concept")} c
-            ON c.vocabulary_id = tried.vocabulary_id AND c.concept_code = tried.code;
+        FROM found
+        QUALIFY row_number() OVER (PARTITION BY n, concept_id ORDER BY step) = 1;  -- the first to find it has it
     """)
 
 
