@@ -24,8 +24,9 @@ def engine() -> Iterator[Engine]:
 
 
 @given(TEXT)
-def test_any_text_is_a_name_and_a_literal(engine: Engine, text: str) -> None:
-    table = engine.query(f"SELECT {quote_text(text)} AS {quote_name(text)}")
+def test_any_text_is_a_name_and_a_literal(text: str) -> None:
+    with Engine(threads=1) as engine:
+        table = engine.query(f"SELECT {quote_text(text)} AS {quote_name(text)}")
     assert table.to_pydict() == {text: [text]}
 
 
