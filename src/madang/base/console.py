@@ -36,15 +36,14 @@ def console(stderr: bool = False) -> Console:
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], to: Console | None = None) -> None:
     """Print rows under a title. Numbers are set to the right with thousands separators, None is left empty."""
     kept = [list(row) for row in rows]
-    table = Table(
-        title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for place, name in enumerate(columns):
         numeric = any(_is_number(row[place]) for row in kept)
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in kept:
         table.add_row(*(Text(_shown(value)) for value in row))
     out = to or console()
+    out.print(Text(title, style="bold"))
     out.print(table)
     out.print()
 

@@ -182,7 +182,9 @@ def _as_type_of(default: Scalar, value: Scalar, name: str) -> Scalar:
     try:
         if kind is bool:
             return {"true": True, "false": False}[str(value).lower()]
-        return kind.fromisoformat(str(value)) if isinstance(default, date) else kind(str(value))  # type: ignore[attr-defined, return-value, call-arg]  # kind is one of Scalar
+        if isinstance(default, date):
+            return date.fromisoformat(str(value))
+        return int(str(value)) if kind is int else float(str(value)) if kind is float else str(value)
     except (ValueError, KeyError, AttributeError):
         wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a date like 2023-12-31")
         raise MadangError(

@@ -241,7 +241,7 @@ class Reader:
             message = f"{name} stands in FROM twice."
             raise self.file.error("pack.sql_join", table["right"], message, "Give one of them another name with AS.")
         relation = replace(relation, name=name)
-        scope = replace(query.scope, relations=query.scope.relations | {name.lower(): relation})
+        scope = replace(query.scope, relations={**query.scope.relations, name.lower(): relation})
         reads = self._condition(table, relation, replace(query, scope=scope), query.scope)
         return replace(
             query,
