@@ -145,6 +145,27 @@ def test_removing_persons_takes_all_that_hangs_on_them(home: Home, tmp_path: Pat
     assert {name: table.rows for name, table in version.companion.items()} == {"src_visits": 1, "src_wards": 1}
 
 
+def test_pseudonyms_lead_to_the_rows_of_kept_source_tables(home: Home) -> None:
+    """The column is found by what stands in it; tables without pseudonyms hold nothing about persons."""
+    pseudonyms = [f"{person:032x}" for person in (1, 2, 3)]
+    tables = {"person": pa.table({"person_id": [1, 2, 3], "person_source_value": pseudonyms})}
+    companion = {
+        "src_visits": pa.table({"PT": [*pseudonyms, None], "other": ["1"] * 4, "_row": [1, 2, 3, 4]}),
+        "src_wards": pa.table({"ward": ["1"], "_row": [5]}),
+    }
+    with home.lake().dataset("synthetic").write() as writer:
+        for restricted, group in ((False, tables), (True, companion)):
+            for table, data in group.items():
+                pq.write_table(data, path := writer.new_file(table, restricted))
+                writer.add(table, path)
+        writer.commit("standardize")
+    done = run("datasets", "remove-persons", "synthetic", "--ids", "1,3", "--yes")
+    assert done.exit_code == 0
+    assert "restricted.src_wards" in done.stdout
+    version = home.lake().find("synthetic")
+    assert {name: table.rows for name, table in version.companion.items()} == {"src_visits": 2, "src_wards": 1}
+
+
 @pytest.mark.parametrize("text", ["", ",", "1,x", "-1", "1.5", str(1 << 63)])
 def test_lists_of_persons_that_are_none(text: str) -> None:
     with pytest.raises(MadangError) as refused:

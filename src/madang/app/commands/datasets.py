@@ -168,7 +168,8 @@ def remove_persons(
 
     persons = read_identifiers(ids, file)
     dataset = _lake().dataset(name)
-    links = links_of(dataset.version(), person_column or [], without_persons or [])
+    with Engine() as engine:
+        links = links_of(dataset.version(), person_column or [], without_persons or [], engine)
     if not yes:
         question = _("Remove {count} person(s) from {name} and all its earlier versions for good?")
         typer.confirm(question.format(count=len(persons), name=name), abort=True)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from madang.base.errors import MadangError
 
 if TYPE_CHECKING:
-    from madang.lake import Version
+    from madang.lake import Engine, Version
     from madang.lake.persons import Link
 
+PSEUDONYM = "[0-9a-f]{32}"
 SOURCE = "src_"  # how the companion's copies of source tables begin
 # Concept identifiers of domains, as FACT_RELATIONSHIP uses them.
 FACT_DOMAINS = {
@@ -25,11 +26,14 @@ FACT_DOMAINS = {
 }
 
 
-def links_of(version: "Version", person_columns: list[str], without_persons: list[str]) -> "list[Link]":
+def links_of(
+    version: "Version", person_columns: list[str], without_persons: list[str], engine: "Engine"
+) -> "list[Link]":
     """The ties between tables of `version`: those of the CDM, and those of the companion.
 
-    `person_columns` are the columns of kept source tables that name the person. A kept source table that has none of
-    them and is not among `without_persons` is an error: it must not stay in silence.
+    Columns of kept source tables that name the person by pseudonym are found by themselves, others are
+    `person_columns`. Without pseudonyms, a kept source table that has no such column and is not among
+    `without_persons` is an error: it must not stay in silence.
     """
     from madang.lake.persons import Link
     from madang.science.omop.cdm import DOMAIN_TABLES, TABLES
@@ -51,11 +55,14 @@ def links_of(version: "Version", person_columns: list[str], without_persons: lis
             if table in keys:
                 entity = writer["select"].replace("'", "''")
                 links.append(Link("members", "id", table, keys[table], f"entity = '{entity}'"))
+    found = person_columns_of(version, engine)
     for name, kept in version.companion.items():
         if not name.startswith(SOURCE):
             continue
         columns = [column for column, _ in kept.schema if column in person_columns]
-        if not columns and name not in without_persons and name.removeprefix(SOURCE) not in without_persons:
+        if found is not None:
+            columns += [column for column in found.get(name, ()) if column not in columns]
+        elif not columns and name not in without_persons and name.removeprefix(SOURCE) not in without_persons:
             raise MadangError(
                 "datasets.unlinked",
                 f"It is not known which column of the kept source table {name} names the person.",
@@ -63,6 +70,33 @@ def links_of(version: "Version", person_columns: list[str], without_persons: lis
             )
         links += [Link(name, column, "person", "person_source_value") for column in columns]
     return links
+
+
+def person_columns_of(version: "Version", engine: "Engine") -> dict[str, list[str]] | None:
+    """The columns of kept source tables in which pseudonyms of persons stand; None if persons have no pseudonyms.
+
+    A pseudonym is a keyed hash, so a column that holds one of them cannot do so by chance. Where a holder's own
+    identifiers are kept as they are, a number may mean anything, and the caller has to say which column it is.
+    """
+    from madang.lake import quote_name
+
+    version.attach(engine, "_open")
+    version.attach(engine, "_closed", restricted=True)
+    person = version.tables.get("person")
+    if person is None or "person_source_value" not in dict(person.schema):
+        return None
+    hashed = f"regexp_full_match(coalesce(person_source_value::VARCHAR, ''), '{PSEUDONYM}')"
+    if not engine.value(f"SELECT bool_and({hashed}) FROM _open.person"):
+        return None
+    columns: dict[str, list[str]] = {}
+    for name, kept in version.companion.items():
+        texts = [column for column, kind in kept.schema if kind == "VARCHAR" and name.startswith(SOURCE)]
+        for column in texts:
+            table = f"_closed.{quote_name(name)}"
+            within = f"{quote_name(column)} IN (SELECT person_source_value FROM _open.person)"
+            if engine.value(f"SELECT EXISTS (FROM {table} WHERE {within})"):
+                columns.setdefault(name, []).append(column)
+    return columns
 
 
 def read_identifiers(text: str, file: Path | None) -> list[int]:
