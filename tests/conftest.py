@@ -1,5 +1,7 @@
 """How the tests run: how many generated examples, which tests are left out, what was missing."""
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -35,3 +37,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     )
     for thing in lacking:
         terminalreporter.write_line(f"TESTS WERE SKIPPED: {thing} is missing on this machine", yellow=True, bold=True)
+
+
+def pytest_unconfigure() -> None:
+    # Hypothesis leaves a callback here that outlives DuckDB's types; they would fill the screen with warnings of a leak
+    # after pytest's closing line.
+    gc.callbacks.clear()
