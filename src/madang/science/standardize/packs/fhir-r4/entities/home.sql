@@ -1,0 +1,11 @@
+-- Districts where patients live, nothing finer.
+with known as (select *, nullif(concat_ws(', ', country, state, district), '') as residence from patient)
+select
+    residence,
+    unused_when(residence is null, 'no residence is told'),
+    min(known.state) as state,
+    min(known.district) as county,
+    residence as location_source_value,
+    min(known.country) as country_source_value
+from known
+group by residence

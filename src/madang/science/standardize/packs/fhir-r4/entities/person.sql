@@ -1,0 +1,34 @@
+-- Race and ethnicity by the categories of US Core; more than one race, or none of the categories, is 0.
+with dated as (
+    select *,
+        nullif(concat_ws(', ', country, state, district), '') as residence,
+        try_cast(case length(birthDate) when 4 then birthDate || '-01-01' when 7 then birthDate || '-01' else left(birthDate, 10) end as date) as born,
+        list_filter(['2106-3', '2054-5', '2028-9', '1002-5', '2076-8'], lambda c: contains(extended, '"' || c || '"')) as races
+    from patient
+)
+select
+    dated.id,
+    case when count(*) over (partition by identifier) = 1 then identifier end as identifier,
+    reject_when(born is null, 'year of birth is missing'),
+    case gender when 'male' then 8507 when 'female' then 8532 else 0 end as gender_concept_id,
+    year(born) as year_of_birth,
+    case when length(birthDate) >= 7 then month(born) end as month_of_birth,
+    case when length(birthDate) >= 10 then day(born) end as day_of_birth,
+    case when length(races) = 0 or extended is null then getvariable('race_concept_id')::bigint
+         when length(races) > 1 then 0
+         else case races[1]
+            when '2106-3' then 8527  -- white
+            when '2054-5' then 8516  -- black
+            when '2028-9' then 8515  -- Asian
+            when '1002-5' then 8657  -- American Indian or Alaska Native
+            when '2076-8' then 8557  -- Native Hawaiian or other Pacific Islander
+         end end as race_concept_id,
+    case when contains(extended, '"2135-2"') then 38003563
+         when contains(extended, '"2186-5"') then 38003564 else 0 end as ethnicity_concept_id,
+    home.location_id,
+    dated.id as person_source_value,
+    gender as gender_source_value,
+    nullif(array_to_string(races, ','), '') as race_source_value,
+    case when contains(extended, '"2135-2"') then '2135-2' when contains(extended, '"2186-5"') then '2186-5' end as ethnicity_source_value
+from dated
+left join home on home.residence = dated.residence

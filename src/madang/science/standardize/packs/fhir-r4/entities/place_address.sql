@@ -1,0 +1,12 @@
+-- Addresses of places without the street.
+select
+    id,
+    unused_when(city is null and state is null and postalCode is null, 'no address is told'),
+    city,
+    state,
+    postalCode as zip,
+    latitude,
+    longitude,
+    id as location_source_value,
+    country as country_source_value
+from place

@@ -1,0 +1,46 @@
+-- Encounters that took place. An open one ends, as far as is known, on the day it began. Its provider is the first
+-- participant, its care site the institution, or else the ward.
+with dated as (
+    select *,
+        try_cast(case length(starts) when 4 then starts || '-01-01' when 7 then starts || '-01' else left(starts, 10) end as date) as began,
+        case when length(starts) > 10 then try_cast(left(starts, 19) as timestamp) end as began_at,
+        try_cast(case length(ends) when 4 then ends || '-01-01' when 7 then ends || '-01' else left(ends, 10) end as date) as ended,
+        case when length(ends) > 10 then try_cast(left(ends, 19) as timestamp) end as ended_at
+    from encounter
+)
+select
+    dated.id,
+    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    unused_when(status in ('planned', 'cancelled', 'entered-in-error'), 'did not take place'),
+    coalesce(person.person_id, named.person_id) as person_id,
+    case class
+        when 'IMP' then 9201
+        when 'ACUTE' then 9201
+        when 'NONAC' then 9201
+        when 'SS' then 9201       -- short stay
+        when 'AMB' then 9202
+        when 'EMER' then 9203
+        when 'OBSENC' then 581385 -- observation
+        when 'HH' then 581476     -- at home
+        when 'VR' then 5083       -- telehealth
+        else 0
+    end as visit_concept_id,
+    began as visit_start_date,
+    began_at as visit_start_datetime,
+    greatest(began, coalesce(ended, began)) as visit_end_date,
+    case when ended >= began then ended_at else began_at end as visit_end_datetime,
+    coalesce(role.provider_id, unassigned.provider_id) as provider_id,
+    coalesce(institution.care_site_id, known.care_site_id, ward.care_site_id, known_ward.care_site_id) as care_site_id,
+    class as visit_source_value,
+    admit_source as admitted_from_source_value,
+    discharged_to as discharged_to_source_value
+from dated
+left join person on person.id = dated.patient
+left join person as named on named.identifier = dated.patient
+left join practitioner on practitioner.id = dated.practitioner
+left join role on role.who = coalesce(practitioner.identifier, dated.practitioner)
+left join unassigned on unassigned.who = coalesce(practitioner.identifier, dated.practitioner)
+left join institution on institution.id = dated.organization
+left join institution as known on known.identifier = dated.organization
+left join ward on ward.id = dated.place
+left join ward as known_ward on known_ward.identifier = dated.place

@@ -1,0 +1,37 @@
+-- Diagnoses, problems and complaints. What was refuted is no condition.
+with listed as (
+    select *,
+        from_json(try_cast(codings as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]') as listed_codings,
+        coalesce(onset, onset_start, recorded) as told,
+        coalesce(abatement, abatement_end) as ended,
+        getvariable('code_systems')::json::map(varchar, varchar) as systems
+    from condition
+),
+coded as (
+    select *,
+        list_sort(list_transform(list_filter(listed_codings, lambda c: c.code is not null), lambda c: {
+            'rank': coalesce(list_position(map_keys(systems), c.system), 1000),
+            'system': c.system, 'code': c.code, 'display': c.display}))[1] as coding
+    from listed
+)
+select
+    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    unused_when(verification in ('refuted', 'entered-in-error'), 'refuted or an error'),
+    coalesce(person.person_id, named.person_id) as person_id,
+    try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
+    case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
+    try_cast(case length(ended) when 4 then ended || '-01-01' when 7 then ended || '-01' else left(ended, 10) end as date) as end_date,
+    case when length(ended) > 10 then try_cast(left(ended, 19) as timestamp) end as end_datetime,
+    coalesce(systems[coding.system], coding.system) as vocabulary_id,
+    coding.code as code,
+    coalesce(coding.code, said) as source_value,
+    coalesce(coding.display, said) as code_name,
+    case category when 'problem-list-item' then 32840 else 32817 end as type_concept_id,  -- problem list, EHR
+    case verification when 'confirmed' then 'confirmed' when 'unconfirmed' then 'preliminary'
+        when 'provisional' then 'preliminary' when 'differential' then 'preliminary' end as status,
+    visit.visit_occurrence_id,
+    visit.provider_id
+from coded
+left join person on person.id = coded.patient
+left join person as named on named.identifier = coded.patient
+left join visit on visit.id = coded.encounter

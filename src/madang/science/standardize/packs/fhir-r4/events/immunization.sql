@@ -1,0 +1,37 @@
+-- Vaccines given.
+with listed as (
+    select *,
+        from_json(try_cast(codings as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]') as listed_codings,
+        getvariable('code_systems')::json::map(varchar, varchar) as systems
+    from immunization
+),
+coded as (
+    select *,
+        list_sort(list_transform(list_filter(listed_codings, lambda c: c.code is not null), lambda c: {
+            'rank': coalesce(list_position(map_keys(systems), c.system), 1000),
+            'system': c.system, 'code': c.code, 'display': c.display}))[1] as coding
+    from listed
+)
+select
+    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    unused_when(status in ('not-done', 'entered-in-error'), 'was not given'),
+    coalesce(person.person_id, named.person_id) as person_id,
+    try_cast(case length(occurred) when 4 then occurred || '-01-01' when 7 then occurred || '-01' else left(occurred, 10) end as date) as start_date,
+    case when length(occurred) > 10 then try_cast(left(occurred, 19) as timestamp) end as start_datetime,
+    try_cast(case length(occurred) when 4 then occurred || '-01-01' when 7 then occurred || '-01' else left(occurred, 10) end as date) as end_date,
+    coalesce(systems[coding.system], coding.system) as vocabulary_id,
+    coding.code as code,
+    coalesce(coding.code, said) as source_value,
+    coalesce(coding.display, said) as code_name,
+    coalesce(quantity, 1) as quantity,
+    route,
+    lot as lot_number,
+    visit.visit_occurrence_id,
+    coalesce(role.provider_id, unassigned.provider_id, visit.provider_id) as provider_id
+from coded
+left join person on person.id = coded.patient
+left join person as named on named.identifier = coded.patient
+left join visit on visit.id = coded.encounter
+left join practitioner on practitioner.id = coded.practitioner
+left join role on role.who = coalesce(practitioner.identifier, coded.practitioner)
+left join unassigned on unassigned.who = coalesce(practitioner.identifier, coded.practitioner)

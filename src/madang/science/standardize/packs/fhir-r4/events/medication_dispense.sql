@@ -1,0 +1,42 @@
+-- Drugs handed over. An order and what follows from it are one exposure: this one counts if its order is not in the export,
+-- or if the parameter drugs says that only what was dispensed or given does.
+with listed as (
+    select medication_dispense.*,
+        from_json(try_cast(coalesce(medication_dispense.codings, medication.codings) as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]') as listed_codings,
+        coalesce(medication_dispense.said, medication.said) as named_drug,
+        coalesce(handed_over, prepared) as told,
+        getvariable('code_systems')::json::map(varchar, varchar) as systems
+    from medication_dispense left join medication on medication.id = medication_dispense.medication
+),
+coded as (
+    select *,
+        list_sort(list_transform(list_filter(listed_codings, lambda c: c.code is not null), lambda c: {
+            'rank': coalesce(list_position(map_keys(systems), c.system), 1000),
+            'system': c.system, 'code': c.code, 'display': c.display}))[1] as coding
+    from listed
+)
+select
+    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    unused_when(coded.status in ('preparation', 'cancelled', 'stopped', 'declined', 'on-hold', 'entered-in-error'), 'was not dispensed'),
+    unused_when(getvariable('drugs') <> 'executed' and medication_request.id is not null, 'its order is taken'),
+    coalesce(person.person_id, named.person_id) as person_id,
+    try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
+    case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
+    coalesce(systems[coding.system], coding.system) as vocabulary_id,
+    coding.code as code,
+    coalesce(coding.code, named_drug) as source_value,
+    coalesce(coding.display, named_drug) as code_name,
+    coded.quantity,
+    case when coded.supply between 1 and 3660 then coded.supply::integer end as days_supply,
+    coded.sig,
+    coded.route,
+    visit.visit_occurrence_id,
+    coalesce(role.provider_id, unassigned.provider_id, visit.provider_id) as provider_id
+from coded
+left join person on person.id = coded.patient
+left join person as named on named.identifier = coded.patient
+left join visit on visit.id = coded.encounter
+left join medication_request on medication_request.id = coded.request
+left join practitioner on practitioner.id = coded.practitioner
+left join role on role.who = coalesce(practitioner.identifier, coded.practitioner)
+left join unassigned on unassigned.who = coalesce(practitioner.identifier, coded.practitioner)

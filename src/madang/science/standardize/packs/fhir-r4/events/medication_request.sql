@@ -1,0 +1,43 @@
+-- Orders of drugs. Proposals and plans are no orders. Where nothing tells how long the supply lasts, the exposure is the
+-- day of the order.
+with listed as (
+    select medication_request.*,
+        from_json(try_cast(coalesce(medication_request.codings, medication.codings) as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]') as listed_codings,
+        coalesce(medication_request.said, medication.said) as named_drug,
+        getvariable('code_systems')::json::map(varchar, varchar) as systems
+    from medication_request left join medication on medication.id = medication_request.medication
+),
+coded as (
+    select *,
+        list_sort(list_transform(list_filter(listed_codings, lambda c: c.code is not null), lambda c: {
+            'rank': coalesce(list_position(map_keys(systems), c.system), 1000),
+            'system': c.system, 'code': c.code, 'display': c.display}))[1] as coding
+    from listed
+)
+select
+    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    unused_when(status in ('cancelled', 'draft', 'entered-in-error'), 'was cancelled or never ordered'),
+    unused_when(intent in ('proposal', 'plan', 'option') or prohibits = 'true', 'is no order'),
+    unused_when(getvariable('drugs') = 'executed', 'what was dispensed or given is taken'),
+    coalesce(person.person_id, named.person_id) as person_id,
+    try_cast(case length(authored) when 4 then authored || '-01-01' when 7 then authored || '-01' else left(authored, 10) end as date) as start_date,
+    case when length(authored) > 10 then try_cast(left(authored, 19) as timestamp) end as start_datetime,
+    try_cast(case length(until) when 4 then until || '-01-01' when 7 then until || '-01' else left(until, 10) end as date) as end_date,
+    coalesce(systems[coding.system], coding.system) as vocabulary_id,
+    coding.code as code,
+    coalesce(coding.code, named_drug) as source_value,
+    coalesce(coding.display, named_drug) as code_name,
+    quantity,
+    case when coalesce(supply_unit, 'd') = 'd' and supply between 1 and 3660 then supply::integer end as days_supply,
+    case when repeats between 0 and 1000 then repeats::integer end as refills,
+    sig,
+    route,
+    visit.visit_occurrence_id,
+    coalesce(role.provider_id, unassigned.provider_id, visit.provider_id) as provider_id
+from coded
+left join person on person.id = coded.patient
+left join person as named on named.identifier = coded.patient
+left join visit on visit.id = coded.encounter
+left join practitioner on practitioner.id = coded.practitioner
+left join role on role.who = coalesce(practitioner.identifier, coded.practitioner)
+left join unassigned on unassigned.who = coalesce(practitioner.identifier, coded.practitioner)

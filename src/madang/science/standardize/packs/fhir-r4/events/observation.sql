@@ -1,0 +1,84 @@
+-- An observation is item 0 if it has a value of its own (or nothing else to tell), and each of its components an item:
+-- a blood pressure without a value of its own gives systolic and diastolic. A panel that only names its members gives
+-- nothing. Quantities keep their unit by its UCUM code, concepts are coded values, all else is text. The answer to
+-- LOINC 56799-0 is a street: it never leaves the source, only that it was asked does.
+with parsed as (
+    select *,
+        coalesce(effective, effective_start, instant, issued) as told,
+        getvariable('code_systems')::json::map(varchar, varchar) as systems,
+        list_concat(
+            [{
+                'code': from_json(try_cast(observation.code as json), '{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}'),
+                'valueQuantity': from_json(try_cast(quantity as json), '{"value": "DOUBLE", "comparator": "VARCHAR", "unit": "VARCHAR", "code": "VARCHAR"}'),
+                'valueCodeableConcept': from_json(try_cast(concept as json), '{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}'),
+                'valueString': coalesce(string, moment),
+                'valueInteger': integer,
+                'valueBoolean': boolean
+            }],
+            from_json(try_cast(component as json), '[{
+                "code": {"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"},
+                "valueQuantity": {"value": "DOUBLE", "comparator": "VARCHAR", "unit": "VARCHAR", "code": "VARCHAR"},
+                "valueCodeableConcept": {"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"},
+                "valueString": "VARCHAR",
+                "valueInteger": "VARCHAR",
+                "valueBoolean": "VARCHAR"
+            }]')
+        ) as told_items
+    from observation
+),
+numbered as (
+    select *,
+        list_transform(told_items, lambda x, i: {
+            'item': i - 1,
+            'main': i = 1,
+            'coding': list_sort(list_transform(list_filter(x.code.coding, lambda c: c.code is not null), lambda c: {
+                'rank': coalesce(list_position(map_keys(systems), c.system), 1000),
+                'system': c.system, 'code': c.code, 'display': c.display}))[1],
+            'said': x.code.text,
+            'quantity': x.valueQuantity,
+            'answer': list_sort(list_transform(list_filter(x.valueCodeableConcept.coding, lambda c: c.code is not null), lambda c: {
+                'rank': coalesce(list_position(map_keys(systems), c.system), 1000),
+                'system': c.system, 'code': c.code, 'display': c.display}))[1],
+            'text': coalesce(x.valueCodeableConcept.text, x.valueString, x.valueInteger, x.valueBoolean),
+            'number': coalesce(x.valueQuantity.value, try_cast(x.valueInteger as double))
+        }) as every
+    from parsed
+),
+found as (
+    select *,
+        case when length(every) = 1 then every
+             else list_filter(every, lambda x: not x.main or x.number is not null or x.text is not null or x.answer is not null)
+        end as found
+    from numbered
+)
+select
+    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    unused_when(status in ('registered', 'cancelled', 'entered-in-error'), 'has no result'),
+    unused_when(member is not null and length(every) = 1 and every[1].number is null and every[1].text is null and every[1].answer is null,
+                'only names its members'),
+    coalesce(person.person_id, named.person_id) as person_id,
+    try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
+    case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
+    unnest(found).item as item,
+    coalesce(systems[unnest(found).coding.system], unnest(found).coding.system) as vocabulary_id,
+    unnest(found).coding.code as code,
+    coalesce(unnest(found).coding.code, unnest(found).said) as source_value,
+    coalesce(unnest(found).coding.display, unnest(found).said) as code_name,
+    -- 32856 laboratory, 32883 survey, 32817 EHR
+    case category when 'laboratory' then 32856 when 'survey' then 32883 else 32817 end as type_concept_id,
+    case when category in ('laboratory', 'vital-signs') then 'Measurement' else 'Observation' end as domain,
+    case when unnest(found).coding.code = '56799-0' then null else unnest(found).number end as value_number,
+    case when unnest(found).coding.code = '56799-0' then null
+         else coalesce(unnest(found).answer.display, unnest(found).text, unnest(found).number::varchar) end as value,
+    unnest(found).quantity.comparator as value_operator,
+    case when unnest(found).coding.code is distinct from '56799-0' then coalesce(systems[unnest(found).answer.system], unnest(found).answer.system) end as value_vocabulary_id,
+    case when unnest(found).coding.code is distinct from '56799-0' then unnest(found).answer.code end as value_code,
+    coalesce(unnest(found).quantity.code, unnest(found).quantity.unit) as unit,
+    case when unnest(found).main then low end as range_low,
+    case when unnest(found).main then high end as range_high,
+    visit.visit_occurrence_id,
+    visit.provider_id
+from found
+left join person on person.id = found.patient
+left join person as named on named.identifier = found.patient
+left join visit on visit.id = found.encounter

@@ -1,0 +1,36 @@
+-- What was done, in the table of its concept's domain.
+with listed as (
+    select *,
+        from_json(try_cast(codings as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]') as listed_codings,
+        coalesce(performed, performed_start) as told,
+        getvariable('code_systems')::json::map(varchar, varchar) as systems
+    from procedure
+),
+coded as (
+    select *,
+        list_sort(list_transform(list_filter(listed_codings, lambda c: c.code is not null), lambda c: {
+            'rank': coalesce(list_position(map_keys(systems), c.system), 1000),
+            'system': c.system, 'code': c.code, 'display': c.display}))[1] as coding
+    from listed
+)
+select
+    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    unused_when(status in ('preparation', 'not-done', 'entered-in-error'), 'was not done'),
+    coalesce(person.person_id, named.person_id) as person_id,
+    try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
+    case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
+    try_cast(case length(performed_end) when 4 then performed_end || '-01-01' when 7 then performed_end || '-01' else left(performed_end, 10) end as date) as end_date,
+    case when length(performed_end) > 10 then try_cast(left(performed_end, 19) as timestamp) end as end_datetime,
+    coalesce(systems[coding.system], coding.system) as vocabulary_id,
+    coding.code as code,
+    coalesce(coding.code, said) as source_value,
+    coalesce(coding.display, said) as code_name,
+    visit.visit_occurrence_id,
+    coalesce(role.provider_id, unassigned.provider_id, visit.provider_id) as provider_id
+from coded
+left join person on person.id = coded.patient
+left join person as named on named.identifier = coded.patient
+left join visit on visit.id = coded.encounter
+left join practitioner on practitioner.id = coded.practitioner
+left join role on role.who = coalesce(practitioner.identifier, coded.practitioner)
+left join unassigned on unassigned.who = coalesce(practitioner.identifier, coded.practitioner)
