@@ -30,5 +30,6 @@ def commands() -> list[Entry]:
         Entry("trace", _("Follow a record to its source file and line, and back."), "trace:command"),
         Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
         Entry("vocabulary", _("Load OMOP vocabularies, look concepts up, compare releases."), "vocabulary:app"),
+        Entry("demo", _("Make the synthetic insurer and hospital and standardize both."), "demo:command"),
         Entry("synthesize", _("Make raw data of people who never lived."), "synthesize:command"),
     ]

@@ -69,9 +69,9 @@ def vocabulary_version(home: "Home", named: str, progress: "Progress") -> "Versi
     path = Path(starter_path()) if named == STARTER else Path(named)
     if not path.exists():
         return lake.find(named)
-    name = f"vocabulary-{STARTER if named == STARTER else fingerprint(path)[:12]}"
-    dataset = lake.dataset(name)
-    if dataset.exists and dataset.version().info.get("fingerprint") == fingerprint(path):
+    known = fingerprint(path)
+    dataset = lake.dataset(f"vocabulary-{STARTER if named == STARTER else known[:12]}")
+    if dataset.exists and dataset.version().info.get("fingerprint") == known:
         return dataset.version()
     with Engine(memory_limit="4GB") as engine, progress.step(_("load vocabulary")):
-        return load_vocabulary(path, dataset, engine, progress)
+        return load_vocabulary(path, dataset, engine, progress, info={"fingerprint": known})

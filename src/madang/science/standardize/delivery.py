@@ -78,14 +78,17 @@ def register(program: Program, folder: Path, before: Version | None, progress: P
 
 
 def fingerprint(vocabulary: Version | Path | str) -> str:
-    """SHA-256 of what a vocabulary holds: of its tables' content hashes, or of the files of a folder."""
+    """SHA-256 of what a vocabulary holds: of its tables' content hashes, or of the files of a download."""
     total = hashlib.sha256()
     if isinstance(vocabulary, Version):
         for name, table in sorted(vocabulary.tables.items()):
             total.update(f"{name} {table.content}\n".encode())
         return total.hexdigest()
-    for path in sorted(Path(vocabulary).iterdir()) if Path(vocabulary).is_dir() else []:
-        if path.suffix.lower() in (".csv", ".tsv", ".txt"):
-            with path.open("rb") as file:
-                total.update(f"{path.name.upper()} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    path = Path(vocabulary)
+    parts = (
+        [p for p in sorted(path.iterdir()) if p.suffix.lower() in (".csv", ".tsv", ".txt")] if path.is_dir() else [path]
+    )
+    for part in parts:
+        with part.open("rb") as file:
+            total.update(f"{part.name.upper()} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest()

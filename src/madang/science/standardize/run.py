@@ -107,6 +107,7 @@ def standardize(
     with (
         tempfile.TemporaryDirectory(prefix="madang-", dir=scratch) as folder,
         Engine(memory_limit, threads, spill=Path(folder)) as engine,
+        progress.interruptible(engine.cancel),
     ):
         known = (
             Vocabulary.from_version(engine, vocabulary)
