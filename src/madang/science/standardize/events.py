@@ -16,6 +16,7 @@ from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compiler.outputs import EVENT_COLUMNS, identifier_of
 from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.entities import rules_of, table_sql, with_implied
+from madang.science.standardize.focus import Focus
 from madang.science.standardize.identify import LINE_BITS
 from madang.science.standardize.made import Made
 from madang.science.standardize.pack import Event
@@ -53,7 +54,7 @@ class Mapper:
 
     def __init__(self, engine: Engine, vocabulary: Vocabulary, maps: str | None) -> None:
         self.engine = engine
-        self.vocabulary = vocabulary
+        self.focus = Focus(engine, vocabulary, maps)
         self.maps = maps
         engine.execute(
             """
@@ -106,7 +107,8 @@ class Mapper:
         )
         if not self.engine.value("SELECT count(*) FROM codes"):
             return
-        map_codes(self.engine, "codes", self.vocabulary, maps=self.maps)
+        self.focus.widen({name for (name,) in self.engine.rows("SELECT DISTINCT vocabulary_id FROM codes")})
+        map_codes(self.engine, "codes", self.focus.vocabulary, maps=self.maps)
         # Two domains may share a table (what has none of its own goes to OBSERVATION), so k is counted per table.
         self.engine.execute(
             f"""
