@@ -229,3 +229,12 @@ def test_beyond_what_is_counted_exactly_numbers_are_estimates_and_counts_of_valu
 def test_equal_texts_and_only_those_have_equal_hashes(texts: list[str]) -> None:
     found = profiles.hashes(pa.array(texts, pa.string()))
     assert len(np.unique(found)) == len(set(texts))
+
+
+def test_blank_files_and_endless_lines_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "blank.csv").write_text("\n\n\n")
+    (tmp_path / "endless.csv").write_text("a,b," * 100_000)
+    result = scan(tmp_path)
+    assert [file.name for file in result.files] == ["good.csv"]
+    assert {name for name, _ in result.skipped} == {"blank.csv", "endless.csv"}

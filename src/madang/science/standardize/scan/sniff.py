@@ -10,11 +10,14 @@ from typing import BinaryIO
 import numpy as np
 import orjson
 
+from madang.base.errors import MadangError
 from madang.science.standardize.intake.delimited import quoted_spans
 from madang.science.standardize.intake.exact import BLANKS, split_row
 from madang.science.standardize.intake.files import contents, is_compressed, line_ends, reading
 
 SAMPLE = 1 << 20
+MOST_COLUMNS = 10_000
+"""A file with more of them is no table, or has another delimiter."""
 LOOK_FOR_LETTERS = 256 << 20
 """How far a file that begins as plain ASCII is searched for its first other characters."""
 DELIMITERS = ",\t|;^~"
@@ -54,6 +57,8 @@ def sniff(path: Path) -> Layout | None:
     if first.lstrip().startswith(b"{") and _is_object(first):
         return Layout("ndjson", "utf-8", evidence, mark, ",", "none", False, False, ())
     delimiter, rows, quoting, newlines = _rows(text)
+    if rows and len(rows[0]) > MOST_COLUMNS:
+        raise MadangError("scan.columns", f"It has more than {MOST_COLUMNS:,} columns.", "Is it a table at all?")
     names = [cell.decode(codec, "replace").strip(BLANKS) for cell in rows[0]] if rows else []
     body = [[cell.decode(codec, "replace").strip(BLANKS) for cell in row] for row in rows[1:]]
     header = _is_header(names, body)
@@ -129,6 +134,8 @@ def _rows(text: bytes) -> tuple[str, list[list[bytes]], str, bool]:
     ends = line_ends(text)[:1000]
     text = text[: ends[-1]]
     lines = [line.removesuffix(b"\r") for line in text.split(b"\n") if line.strip(b"\r")]
+    if not lines:
+        return ",", [], "none", False
     delimiter = max(DELIMITERS, key=lambda one: _evenness(lines, one.encode()))
     mark = delimiter.encode()
     split = [split_row(line, mark, True) for line in lines]
