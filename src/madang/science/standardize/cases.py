@@ -70,10 +70,11 @@ def load_case(pack: Pack, path: Path) -> Case:
         declared = pack.sources[source]
         for index, row in enumerate(_rows(file, ("given", source), rows)):
             _known(file, ("given", source, index), row, (*declared.columns, *declared.captures, "_file"))
-    _known(file, ("expect",), expect, TABLES)
+    extra = {f"{entity.name}_extra": ("person_id", *entity.extra) for entity in pack.entities.values() if entity.extra}
+    _known(file, ("expect",), expect, {*TABLES, *extra})
     for table, rows in expect.items():
         for index, row in enumerate(_rows(file, ("expect", table), rows)):
-            _known(file, ("expect", table, index), row, TABLES[table].names)
+            _known(file, ("expect", table, index), row, extra.get(table) or TABLES[table].names)
     _known(file, ("fates",), fates, given)
     for source, words in fates.items():
         if not isinstance(words, list) or len(words) != len(given[source]):
@@ -116,19 +117,20 @@ def _known(file: TomlFile, path: tuple[str | int, ...], given: Mapping[str, Any]
 
 
 def write_sources(pack: Pack, case: Case, folder: Path) -> Written:
-    """Write the given rows as files as the holder would deliver them; a source without rows gets a file with none."""
+    """Write the given rows as files as the holder would deliver them; every pattern of a source gets a file."""
     places: dict[str, list[tuple[str, int]]] = {}
     for source in pack.sources.values():
         rows = case.given.get(source.name, ())
         files: dict[str, list[Row]] = {}
         places[source.name] = []
-        if not rows and not source.optional:
-            files[_file_name(source, {})] = []
         for row in rows:
-            name = str(row.get("_file") or _file_name(source, row))
+            name = str(row.get("_file") or _file_name(source.files[0], row))
             files.setdefault(name, []).append(row)
             first_line = 1 if source.format == "ndjson" else 2
             places[source.name].append((name, first_line + len(files[name]) - 1))
+        for pattern in () if source.optional else source.files:
+            if not any(_matches(pattern, name) for name in files):
+                files[_file_name(pattern, {})] = []
         for name, lines in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,9 +139,15 @@ def write_sources(pack: Pack, case: Case, folder: Path) -> Written:
     return Written(places)
 
 
-def _file_name(source: Source, row: Row) -> str:
-    """The first file pattern of a source, with the captures that the row gives (1 where it gives none)."""
-    return CAPTURE.sub(lambda found: str(row.get(found[1], "1")), source.files[0])
+def _file_name(pattern: str, row: Row) -> str:
+    """A file pattern with the captures that the row gives (1 where it gives none)."""
+    return CAPTURE.sub(lambda found: str(row.get(found[1], "1")), pattern)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Whether a file of this name is one of the pattern."""
+    fixed = CAPTURE.sub("\0", pattern).split("\0")
+    return re.fullmatch(".+".join(re.escape(part) for part in fixed), name) is not None
 
 
 def _write_delimited(path: Path, source: Source, rows: Sequence[Row]) -> None:
@@ -161,10 +169,11 @@ def _write_ndjson(path: Path, source: Source, rows: Sequence[Row]) -> None:
 
 
 def _place(document: dict[str, Any], path: str, value: Any) -> None:
-    """Put a value where `path`, as `a.b[0].c`, leads."""
+    """Put a value where `path`, as `a.b[0].c`, leads; `[*]` is the first element of a list."""
     here: Any = document
     steps: list[str | int] = [
-        int(step[1:-1]) if step.startswith("[") else step for step in re.findall(r"\[\d+\]|[^.\[\]]+", path)
+        int(step[1:-1].replace("*", "0")) if step.startswith("[") else step
+        for step in re.findall(r"\[(?:\d+|\*)\]|[^.\[\]]+", path)
     ]
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         if isinstance(step, int):

@@ -1,9 +1,9 @@
 -- Addresses of places without the street.
 select
     id,
-    unused_when(city is null and state is null and postalCode is null, 'no address is told'),
+    unused_when(city is null and place.state is null and postalCode is null, 'no address is told'),
     city,
-    state,
+    case when length(place.state) = 2 then place.state end as state,
     postalCode as zip,
     latitude,
     longitude,

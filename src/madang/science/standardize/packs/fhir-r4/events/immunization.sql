@@ -18,7 +18,6 @@ select
     coalesce(person.person_id, named.person_id) as person_id,
     try_cast(case length(occurred) when 4 then occurred || '-01-01' when 7 then occurred || '-01' else left(occurred, 10) end as date) as start_date,
     case when length(occurred) > 10 then try_cast(left(occurred, 19) as timestamp) end as start_datetime,
-    try_cast(case length(occurred) when 4 then occurred || '-01-01' when 7 then occurred || '-01' else left(occurred, 10) end as date) as end_date,
     coalesce(systems[coding.system], coding.system) as vocabulary_id,
     coding.code as code,
     coalesce(coding.code, said) as source_value,

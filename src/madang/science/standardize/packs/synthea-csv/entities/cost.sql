@@ -7,7 +7,6 @@ select
     'Visit' as cost_domain_id,
     44818668 as currency_concept_id,
     TOTAL_CLAIM_COST as total_charge,
-    TOTAL_CLAIM_COST as total_cost,
     PAYER_COVERAGE as paid_by_payer,
     TOTAL_CLAIM_COST - PAYER_COVERAGE as paid_by_patient
 from encounters left join visit on visit.Id = encounters.Id

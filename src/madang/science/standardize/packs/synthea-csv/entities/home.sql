@@ -1,9 +1,11 @@
--- Districts where people live: state and county, nothing finer.
+-- Districts where people live: state and county, nothing finer. The field `state` has two letters; Synthea writes names.
+with known as (select *, nullif(concat_ws(', ', STATE, COUNTY), '') as residence from patients)
 select
-    unused_when(patients.STATE is null and patients.COUNTY is null, 'no residence is told'),
-    STATE as state,
-    COUNTY as county,
-    concat_ws(', ', STATE, COUNTY) as location_source_value,
+    residence,
+    unused_when(residence is null, 'no residence is told'),
+    min(case when length(known.STATE) = 2 then known.STATE end) as state,
+    min(known.COUNTY) as county,
+    residence as location_source_value,
     'US' as country_source_value
-from patients
-group by STATE, COUNTY
+from known
+group by residence

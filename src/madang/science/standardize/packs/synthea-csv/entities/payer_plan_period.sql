@@ -1,5 +1,6 @@
 -- Insurance. Synthea renews it every year; years with the same payers that follow each other are one period. The day
--- of a change belongs to the new payer. To be uninsured (payer NO_INSURANCE) is no enrollment.
+-- of a change belongs to the new payer. To be uninsured (payer NO_INSURANCE) is no enrollment, and neither
+-- is what lies beyond the extract: Synthea writes the current year to its end.
 with dated as (
     select *,
         case when length(START_YEAR) = 4 then make_date(START_YEAR::integer, 1, 1) else try_cast(START_YEAR[:10] as date) end as begins,
@@ -21,9 +22,10 @@ select
     island,
     reject_when(person.person_id is null, 'patient is unknown'),
     reject_when(begins is null or next is null, 'dates are no dates'),
+    unused_when(begins > getvariable('extract_date')::date, 'begins after the extract'),
     unused_when(payers.NAME = 'NO_INSURANCE', 'no insurance'),
     min(begins) as payer_plan_period_start_date,
-    greatest(min(begins), least(max(next) - 1, min(person.died))) as payer_plan_period_end_date,
+    greatest(min(begins), least(max(next) - 1, min(person.died), getvariable('extract_date')::date)) as payer_plan_period_end_date,
     -- Source of Payment Typology
     'SOPT' as payer_vocabulary_id,
     case min(payers.NAME) when 'Medicare' then '1' when 'Medicaid' then '2' when 'Dual Eligible' then '14' else '5' end as payer_code,

@@ -22,4 +22,4 @@ select
     ETHNICITY as ethnicity_source_value,
     BIRTHDATE as born,
     DEATHDATE as died
-from patients left join home on home.state = patients.STATE and home.county = patients.COUNTY
+from patients left join home on home.residence = concat_ws(', ', patients.STATE, patients.COUNTY)

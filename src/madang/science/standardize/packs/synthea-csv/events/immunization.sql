@@ -4,7 +4,6 @@ select
     person.person_id,
     DATE::date as start_date,
     DATE as start_datetime,
-    DATE::date as end_date,
     CODE as code,
     DESCRIPTION as code_name,
     1 as quantity,

@@ -16,7 +16,6 @@ select
          - START::date + 1)::integer end as days_supply,
     (times - 1)::integer as refills,
     BASE_COST as total_charge,
-    BASE_COST as total_cost,
     PAYER_COVERAGE as paid_by_payer,
     BASE_COST - PAYER_COVERAGE as paid_by_patient,
     44818668 as currency_concept_id,
