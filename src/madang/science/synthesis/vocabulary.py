@@ -29,6 +29,7 @@ VOCABULARIES = {
     "Ethnicity": "Ethnicity",
     "Visit": "Visit",
     "CMS Place of Service": "Place of service",
+    "Medicare Specialty": "Specialties of physicians",
     "Type Concept": "Provenance of records",
     "Condition Status": "Condition status",
     "Currency": "Currency",
