@@ -146,7 +146,7 @@ def _file_name(pattern: str, row: Row) -> str:
 
 def _matches(pattern: str, name: str) -> bool:
     """Whether a file of this name is one of the pattern."""
-    fixed = CAPTURE.sub("\0", pattern).split("\0")
+    fixed = CAPTURE.split(pattern)[::2]
     return re.fullmatch(".+".join(re.escape(part) for part in fixed), name) is not None
 
 

@@ -13,6 +13,7 @@ from madang.science.standardize.compiler.outputs import EVENT_COLUMNS, identifie
 from madang.science.standardize.compiler.program import Program, Rule, Select
 from madang.science.standardize.compiler.relations import Catalog
 from madang.science.standardize.compiler.select import SelectCompiler
+from madang.science.standardize.hints import did_you_mean
 from madang.science.standardize.identifiers import check_identifiers
 from madang.science.standardize.pack_model import Entity, Pack
 
@@ -43,6 +44,7 @@ def compile_pack(pack: Pack, engine: Engine) -> Program:
     catalog = Catalog(functions, pack.parameters, relations, later)
     events = [SelectCompiler(pack, event, engine, catalog).compile() for event in pack.events.values()]
     _check_all_read(pack, [*entities, *events])
+    _check_imputed(pack, [*entities, *events])
     return Program(pack, tuple(entities), tuple(events), _staged(pack, entities, events))
 
 
@@ -56,6 +58,19 @@ def _check_all_read(pack: Pack, selects: Sequence[Select]) -> None:
                 f"{pack.folder.name}/pack.toml:{pack.line('sources', name)}: no SELECT reads the source {name}, "
                 "so its rows would be lost in silence.",
                 "Write a SELECT that begins with it, or take it out of pack.toml.",
+            )
+
+
+def _check_imputed(pack: Pack, selects: Sequence[Select]) -> None:
+    """What is said of a column that does not exist would be said of nothing."""
+    given = {select.name: [name for name, _ in select.columns] for select in selects}
+    for index, imputed in enumerate(pack.imputed):
+        if imputed.column not in given[imputed.of]:
+            raise MadangError(
+                "pack.column_missing",
+                f"{pack.folder.name}/pack.toml:{pack.line('imputed', index, 'column')}: "
+                f"{imputed.column} is no column of the SELECT {imputed.of}.",
+                did_you_mean(imputed.column, given[imputed.of]),
             )
 
 

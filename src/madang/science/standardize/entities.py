@@ -108,6 +108,14 @@ def table_sql(table: str, given: Mapping[str, str], relation: str) -> str:
     return f"SELECT {', '.join(fields)} FROM {relation}"
 
 
+def extra_sql(select: Select, extra: Sequence[str]) -> str:
+    """SELECT of the extra columns of an entity, with what its rows are known by."""
+    table = str(select.table)
+    known = [identifier_of(table), "person_id" if "person_id" in TABLES[table] else None]
+    names = dict.fromkeys(name for name in (*known, *extra) if name)
+    return f"SELECT {', '.join(quote_name(name) for name in names)} FROM {quote_name(select.name)}"
+
+
 def coded_fields(select: Select) -> list[str]:
     """Prefixes X of which the SELECT gives X_vocabulary_id and X_code, to be mapped into X_concept_id of its table."""
     given = {name for name, _ in select.columns}
@@ -132,7 +140,7 @@ def entity_sql(select: Select, type_concept_id: int | None) -> str:
             f"AND {side}.code = r.{quote_name(coded + '_code')}"
         )
     for field in TABLES[table].fields:
-        if type_concept_id is not None and field.name.endswith("_type_concept_id") and field.required:
+        if type_concept_id is not None and field.name.endswith("_type_concept_id"):
             given.setdefault(field.name, str(type_concept_id))
         if field.width and field.name in given:
             given[field.name] = f"left({given[field.name]}, {field.width})"

@@ -58,11 +58,11 @@ class Made:
         self.engine.copy_to_parquet(sql, path)
         self.add(table, path, part, restricted)
 
-    def put_arrow(self, table: str, rows: pa.Table, part: str) -> None:
-        """Write an Arrow table as one more file of a companion table."""
+    def put_arrow(self, table: str, rows: pa.Table, part: str, restricted: bool = True) -> None:
+        """Write an Arrow table as one more file of a table."""
         self.engine.register("_rows", rows)
         try:
-            self.put(table, "SELECT * FROM _rows", part, restricted=True)
+            self.put(table, "SELECT * FROM _rows", part, restricted)
         finally:
             self.engine.unregister("_rows")
 

@@ -2,14 +2,27 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+from typing import get_args
 
 from madang.base.errors import MadangError
+from madang.science.omop.cdm import TABLES
 from madang.science.standardize.hints import did_you_mean, instead_of, listed
-from madang.science.standardize.pack_model import CAPTURE, SQL_TYPES, Column, Entity, Event, Pack, Scalar, Source
+from madang.science.standardize.pack_model import (
+    CAPTURE,
+    SQL_TYPES,
+    Column,
+    Entity,
+    Event,
+    Imputed,
+    Pack,
+    Precision,
+    Scalar,
+    Source,
+)
 from madang.science.standardize.toml_lines import KeyPath, read_toml
 from madang.science.standardize.toml_table import TomlTable, dotted
 
@@ -22,6 +35,9 @@ ENTITY_TABLES = (
     "payer_plan_period", "cost", "note", "episode",
 )  # fmt: skip
 """The tables that entities fill. Events fill the tables of the domains and COST; eras and CDM_SOURCE are computed."""
+
+CDM_SOURCE_OWN = ("cdm_version", "cdm_version_concept_id", "vocabulary_version")
+"""Fields of CDM_SOURCE that follow from the run."""
 
 
 def pack_folders(folders: Sequence[Path] = ()) -> dict[str, Path]:
@@ -77,8 +93,10 @@ def _read(folder: Path) -> Pack:
     sources = {key: _source(table) for key, table in top.children("sources", required=True).items()}
     entities = {key: _entity(table, folder) for key, table in top.children("entities").items()}
     events = {key: _event(table, folder) for key, table in top.children("events").items()}
+    imputed = tuple(_imputed(table, {**entities, **events}) for table in top.list_of_tables("imputed"))
     top.finish()
     _check_names(top, sources, entities)
+    _check_cdm_source(top, cdm_source)
     _check_files(folder, entities, events)
     return Pack(
         name=name,
@@ -92,6 +110,7 @@ def _read(folder: Path) -> Pack:
         entities=MappingProxyType(entities),
         events=MappingProxyType(events),
         sha256=pack_hash(folder),
+        imputed=imputed,
         lines=MappingProxyType(file.lines),
     )
 
@@ -272,6 +291,7 @@ def _entity(table: TomlTable, folder: Path) -> Entity:
         table=cdm_table,
         key=table.take("key", "a list of texts", ()),
         alternate_key=table.take("alternate_key", "a list of texts", ()),
+        extra=table.take("extra", "a list of texts", ()),
         sql_path=path,
         sql=_sql(table, path, folder),
         type_concept_id=table.whole_number("type_concept_id", None, 0, 2**31 - 1),
@@ -295,6 +315,32 @@ def _event(table: TomlTable, folder: Path) -> Event:
     )
     table.finish()
     return event
+
+
+def _imputed(table: TomlTable, selects: Collection[str]) -> Imputed:
+    imputed = Imputed(
+        of=table.take("of", "text", required=True),
+        column=table.take("column", "text", required=True),
+        precision=table.take("precision", "text", required=True, among=get_args(Precision)),
+        rule=table.take("rule", "text", required=True),
+    )
+    table.finish()
+    if imputed.of not in selects:
+        message = f'{dotted(table.path)}.of: there is no entity or event "{imputed.of}".'
+        raise table.error("pack.unknown_value", message, instead_of(imputed.of, selects), "of")
+    return imputed
+
+
+def _check_cdm_source(top: TomlTable, given: Mapping[str, Scalar]) -> None:
+    """CDM_SOURCE has one row, and its versions are for Madang to say."""
+    path = (*top.path, "cdm_source")
+    told = [name for name in TABLES["cdm_source"].names if name not in CDM_SOURCE_OWN]
+    for name in given:
+        if name in CDM_SOURCE_OWN:
+            raise top.file.error("pack.contradiction", (*path, name), f"cdm_source.{name} is filled in by Madang.")
+        if name not in told:
+            message = f"CDM_SOURCE has no field {name}."
+            raise top.file.error("pack.unknown_key", (*path, name), message, instead_of(name, told))
 
 
 def _sql(table: TomlTable, path: Path, folder: Path) -> str:

@@ -17,6 +17,7 @@ from madang.science.standardize.hints import instead_of
 Scalar = str | int | float | bool | date
 ColumnType = Literal["text", "integer", "number", "date", "time", "datetime"]
 Identifier = Literal["none", "direct", "pseudonym"]
+Precision = Literal["day", "month", "year", "interval"]
 
 SQL_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -106,6 +107,8 @@ class Entity:
     """Record type of all rows, unless the SELECT gives it."""
     alternate_key: tuple[str, ...] = ()
     """Other columns by which later SELECTs may join; rows where one of them is null have no alternate key."""
+    extra: tuple[str, ...] = ()
+    """Columns that the CDM has not and that are written all the same, to the table `<name>_extra`."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,19 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Imputed:
+    """A column whose values the source does not tell as exactly as the CDM wants them."""
+
+    of: str
+    """The entity or event whose SELECT gives it."""
+    column: str
+    precision: Precision
+    """What is sure: the day, the month, the year, or only an interval."""
+    rule: str
+    """How the value is found, in words."""
+
+
+@dataclass(frozen=True)
 class Pack:
     """A mapping pack as loaded; `sha256` is over the names and bytes of all its files."""
 
@@ -138,6 +154,7 @@ class Pack:
     entities: Mapping[str, Entity]
     events: Mapping[str, Event]
     sha256: str
+    imputed: tuple[Imputed, ...] = ()
     lines: Mapping[tuple[str | int, ...], int] = field(repr=False, compare=False, default_factory=dict)
     """Line in pack.toml of each key path, for errors found later."""
 
@@ -151,7 +168,7 @@ class Pack:
         """Files of given and expected rows, by name."""
         return tuple(sorted(self.folder.glob("cases/*.toml")))
 
-    def line(self, *path: str) -> int:
+    def line(self, *path: str | int) -> int:
         """The line of a key of pack.toml, or of its nearest enclosing table."""
         while path and path not in self.lines:
             path = path[:-1]

@@ -232,6 +232,7 @@ class _Run:
                 self.made.show()
         with self._timed("account"):
             self._cdm_source()
+            self._imputed()
             mapper.write_source_codes(self.made)
             return summarize(engine, self.made, accounts, fates, parent, self.seconds)
 
@@ -264,6 +265,8 @@ class _Run:
         accounting.check_rows(self.engine, select, given, answered, self.keys)
         mapper.learn_sides(quote_name(select.name), entities.coded_fields(select))
         self.made.put(str(select.table), entities.entity_sql(select, entity.type_concept_id), select.name)
+        if entity.extra:
+            self.made.put(f"{select.name}_extra", entities.extra_sql(select, entity.extra), select.name)
         if select.grouped:
             members = quote_name(f"{select.name}_members")
             sql = f"SELECT {quote_text(select.name)} AS entity, id, _row FROM {members}"
@@ -348,6 +351,20 @@ class _Run:
             extract = self.pack.parameters.get("extract_date")
             made["observation_period"] = derived.observation_period_sql(str(extract) if extract else None, EHR_PERIOD)
         return made | derived.derived_sql(self.vocabulary.schema, self.engine)
+
+    def _imputed(self) -> None:
+        """Write which columns are less exact than they look, by which rule."""
+        rows = [
+            (i.of, select.table, i.column, i.precision, i.rule)
+            for i in self.pack.imputed
+            for select in (*self.program.entities, *self.program.events)
+            if select.name == i.of
+        ]
+        if rows:
+            names = ("select", "table", "column", "precision", "rule")
+            types = pa.schema([(name, pa.string()) for name in names])
+            columns = [list(values) for values in zip(*rows, strict=True)]
+            self.made.put_arrow("imputed", pa.table(columns, schema=types), "derived", restricted=False)
 
     def _cdm_source(self) -> None:
         """Exactly one row that says what this dataset is."""

@@ -13,6 +13,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "true or false": (bool,),
     "a table": (dict,),
     "a list of texts": (list,),
+    "a list of tables": (list,),
 }
 
 
@@ -22,7 +23,7 @@ class TomlTable:
     def __init__(self, file: TomlFile, path: KeyPath) -> None:
         value: Any = file.data
         for part in path:
-            value = value.get(part, {})
+            value = value[part] if isinstance(part, int) else value.get(part, {})
         self.file, self.path = file, path
         if not isinstance(value, dict):
             raise self.error("pack.wrong_type", f"{dotted(path)} has to be a table.")
@@ -64,6 +65,11 @@ class TomlTable:
             name: TomlTable(self.file, (*self.path, key, name))
             for name in self.take(key, "a table", {}, required=required)
         }
+
+    def list_of_tables(self, key: str) -> list["TomlTable"]:
+        """The tables of an array of tables, as `[[key]]`."""
+        values = self.take(key, "a list of tables", [])
+        return [TomlTable(self.file, (*self.path, key, index)) for index in range(len(values))]
 
     def whole_number(self, key: str, default: int | None, least: int, most: int) -> int | None:
         """A whole number between two bounds."""

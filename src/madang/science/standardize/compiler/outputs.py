@@ -50,6 +50,9 @@ EVENT_COLUMNS: Mapping[str, str] = MappingProxyType(
 )
 """The columns that the SELECT of an event may give, with their engine types."""
 
+KEPT = ("VARCHAR", "BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP")
+"""Engine types of extra columns: those that other readers of Parquet know."""
+
 NO_IDENTIFIER = frozenset({"death"})
 """Tables whose rows are known by the person alone: the model gives them no identifier of their own."""
 

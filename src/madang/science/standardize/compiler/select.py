@@ -11,6 +11,7 @@ from madang.science.standardize.compiler.emit import Column, Emitter
 from madang.science.standardize.compiler.expressions import RULES, Facts, Scope, facts
 from madang.science.standardize.compiler.outputs import (
     EVENT_COLUMNS,
+    KEPT,
     entity_columns,
     final_type,
     fits,
@@ -254,7 +255,8 @@ class SelectCompiler:
 
     def _check_key(self, entity: Entity, names: set[str]) -> None:
         lower = {name.lower() for name in names}
-        for word, column in [*(("key", c) for c in entity.key), *(("alternate_key", c) for c in entity.alternate_key)]:
+        asked = {"key": entity.key, "alternate_key": entity.alternate_key, "extra": entity.extra}
+        for word, column in [(word, column) for word, columns in asked.items() for column in columns]:
             if column.lower() not in lower:
                 line = self.pack.line("entities", entity.name, word)
                 raise MadangError(
@@ -284,6 +286,9 @@ class SelectCompiler:
         columns = []
         for item, (_, given) in zip(items, found, strict=True):
             want = wanted.get(item.name, "VARCHAR" if given == '"NULL"' else given)
+            if isinstance(self.of, Entity) and item.name in self.of.extra and given not in KEPT:
+                message = f"the extra column {item.name} is {given}, which is not written."
+                raise self.file.error("pack.column_type", item.node, message, f"Cast it to one of {listed(KEPT)}.")
             columns.append(self._column(item, given, want))
         return columns
 
