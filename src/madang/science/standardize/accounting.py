@@ -9,13 +9,14 @@ from madang.base.errors import MadangError
 from madang.lake.engine import Engine, quote_name, quote_text
 from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.identify import LINE_BITS, Registered
+from madang.science.standardize.pack import Source
 
 REJECTED, UNUSED = "rejected", "unused"
 
 
 @dataclass(frozen=True)
 class FileAccount:
-    """The sum of one file: `lines` without the header = used + rejected + unused."""
+    """The sum of one file: its rows (`lines`; without the header) = used + rejected + unused."""
 
     number: int
     name: str
@@ -36,6 +37,7 @@ class Ledger:
         self.engine = engine
         self._reasons: dict[tuple[str, str], int] = {}
         self._selects: dict[str, int] = {}
+        self.rows: dict[int, int] = {}
         engine.execute(
             """
             CREATE OR REPLACE TEMP TABLE _skipped (selected SMALLINT, _row BIGINT, reason INTEGER);
@@ -43,6 +45,17 @@ class Ledger:
             CREATE OR REPLACE TEMP TABLE _repairs (file BIGINT, line BIGINT, field VARCHAR)
             """
         )
+
+    def note_rows(self, file: Registered, source: Source, rows: int) -> None:
+        """Note how many rows a file gave, typed or rejected: one per physical line, unless line breaks are quoted."""
+        header = 0 if source.format == "ndjson" else 1
+        if not source.quoted_newlines and rows != max(0, file.lines - header):
+            raise MadangError(
+                "standardize.lines_lost",
+                f"{file.name} has {file.lines - header} lines below its header, but {rows} were read.",
+                "This is a fault of Madang; nothing was committed.",
+            )
+        self.rows[file.number] = rows
 
     def note(self, found: Sequence[tuple[int, str, str]], *, lasting: bool) -> None:
         """Note lines (row number, fate, reason) that no SELECT will see."""
@@ -144,7 +157,7 @@ def check_rows(
     )
 
 
-def accounts(engine: Engine, files: Sequence[Registered], headers: Mapping[str, int], fates: str) -> list[FileAccount]:
+def accounts(engine: Engine, files: Sequence[Registered], rows: Mapping[int, int], fates: str) -> list[FileAccount]:
     """The sum per file over the relation `fates`; a line with two fates is a fault and stops the run."""
     twice = engine.value(f"SELECT count(*) - count(DISTINCT (file, line)) FROM {fates}")
     if twice:
@@ -159,7 +172,7 @@ def accounts(engine: Engine, files: Sequence[Registered], headers: Mapping[str, 
     made = []
     for file in files:
         rejected, unused = counted.get(file.number, (0, 0))
-        lines = max(0, file.lines - headers[file.source])
+        lines = rows[file.number]
         made.append(
             FileAccount(file.number, file.name, file.source, lines, lines - rejected - unused, rejected, unused)
         )

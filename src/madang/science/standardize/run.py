@@ -189,6 +189,7 @@ class _Run:
                 **identity,
                 "files": [file.as_json() for file in found.files],
                 "encodings": {name: source.encoding for name, source in self.pack.sources.items()},
+                "rows": {str(number): rows for number, rows in self.ledger.rows.items()},
                 "counters": found.counters,
                 "writers": [vars(w) | {"tables": list(w.tables)} for w in delivery.writers(self.program)],
                 "parts": self.made.parts,
@@ -204,6 +205,7 @@ class _Run:
         engine, program = self.engine, self.program
         self.made = Made(engine, writer)
         if before is not None:
+            self.ledger.rows.update({int(number): rows for number, rows in before.info["rows"].items()})
             self.made.carry_on(before, [s.name for s in program.events if s.source not in program.staged])
         staged = [i for i in found.new if i.registered.source in program.staged]
         with self._timed("read", sum(i.file.size for i in staged), "bytes"):
@@ -220,7 +222,7 @@ class _Run:
                     self._event(select, found.files, mapper)
         with self._timed("account"):
             fates = self._fates()
-            accounts = accounting.accounts(engine, found.files, self._headers(), fates)
+            accounts = accounting.accounts(engine, found.files, self.ledger.rows, fates)
         for name in (*program.staged, *(s.name for s in program.entities)):
             engine.execute(f"DROP VIEW IF EXISTS {quote_name(name)}")
         for select in program.entities:
@@ -328,9 +330,6 @@ class _Run:
             return None
         load_maps(self.engine, self.pack.maps, "_maps")
         return "_maps"
-
-    def _headers(self) -> dict[str, int]:
-        return {name: 0 if source.format == "ndjson" else 1 for name, source in self.pack.sources.items()}
 
     def _fates(self) -> str:
         """Write the fates of this run, those that last and those that the next run finds anew; all as a relation."""

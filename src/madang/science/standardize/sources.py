@@ -49,6 +49,7 @@ class _Stream:
     blocks: Iterator[Block]
     rejects: list[tuple[int, str, str]] = field(default_factory=list)
     repairs: list[tuple[int, int, str]] = field(default_factory=list)
+    rows: int = 0
     grows: bool = True
     first: tuple[Any, ...] | None = None
     last: tuple[Any, ...] | None = None
@@ -63,6 +64,7 @@ class _Stream:
             for block in self.blocks:
                 self.rejects += [(row_number(number, line), REJECTED, reason) for line, reason in block.rejects]
                 self.repairs += [(number, line, column) for line, column in block.repairs]
+                self.rows += block.table.num_rows + len(block.rejects)
                 if self.grows and self.source.key:
                     self.grows = self._grows(block.table)
                 rows = pc.add(block.table["_line"], row_number(number, 0))
@@ -160,6 +162,7 @@ class Reader:
             raise
         finally:
             self.engine.unregister("_incoming")
+        self.ledger.note_rows(incoming.registered, source, stream.rows)
         self.ledger.note(stream.rejects, lasting=True)
         self.ledger.note_repairs(stream.repairs)
         return stream
