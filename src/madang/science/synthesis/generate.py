@@ -36,6 +36,25 @@ def write_nhis(
     _into(folder, population, "nhis", dirt, lambda draft: write_files(export, draft, progress or Silent(), workers))
 
 
+def write_hospital(
+    population: Population,
+    folder: Path,
+    *,
+    dirt: int = 0,
+    line_end: str = "\r\n",
+    truth: bool = True,
+    progress: Progress | None = None,
+) -> None:
+    """Write the export of one hospital of these people with its truth into the new folder `folder`.
+
+    Either the whole folder appears, or nothing. Raises MadangError as `write_nhis` does.
+    """
+    from madang.science.synthesis.hospital.write import Export, write_files
+
+    export = Export(population, dirt, line_end, truth)
+    _into(folder, population, "hospital", dirt, lambda draft: write_files(export, draft, progress or Silent()))
+
+
 def synthesize(
     kind: str,
     folder: Path,
@@ -49,14 +68,19 @@ def synthesize(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> None:
-    """Make synthetic source data of `kind` (`nhis`) in the new folder `folder`.
+    """Make synthetic source data of `kind` (`nhis` or `hospital`) in the new folder `folder`.
 
     The same arguments give the same bytes, whatever `workers` (processes) is. Raises MadangError.
     """
     population = Population(persons, seed, start_year, end_year)
-    if kind != "nhis":
-        raise MadangError("synthesis.kind", f"There is no synthetic source {kind!r}.", "Choose nhis.")
-    write_nhis(population, folder, dirt=dirt, truth=truth, progress=progress, workers=workers)
+    match kind:
+        case "nhis":
+            write_nhis(population, folder, dirt=dirt, truth=truth, progress=progress, workers=workers)
+        case "hospital":
+            write_hospital(population, folder, dirt=dirt, truth=truth, progress=progress)
+        case _:
+            message = f"There is no synthetic source {kind!r}."
+            raise MadangError("synthesis.kind", message, "Choose nhis or hospital.")
 
 
 def _into(folder: Path, population: Population, kind: str, dirt: int, write: Callable[[Path], None]) -> None:
