@@ -47,14 +47,12 @@ def test_values_of_the_wrong_shape(tmp_path: Path) -> None:
         {"id": 12},
     ]
     result = run(tmp_path, {"Patient.ndjson": [PATIENT], "Observation.ndjson": observations})
-    # o1 and o2 tell neither what was observed nor a value; o7 to o10 and the one without a subject lack date or patient.
+    # o1 and o2 tell neither a code nor a value; o7 to o10 and the one without a subject lack date or patient.
     assert fates(result, "observation") == (12, 5, 5, 2)
     reasons = {(r.fate, r.reason): r.lines for r in result.report.reasons if r.source == "observation"}
     assert reasons["unused", "the row records nothing"] == 2
-    numbers = result.sql(
-        "SELECT value_as_number AS n FROM measurement UNION ALL SELECT value_as_number FROM observation"
-    )
-    assert [n for n in numbers["n"].to_pylist() if n is not None] == [5.0]
+    numbers = result.table("observation")["value_as_number"].to_pylist()
+    assert [n for n in numbers if n is not None] == [5.0]
 
 
 def test_lines_that_are_no_resources(tmp_path: Path) -> None:
