@@ -36,17 +36,21 @@ KIND_NAMES = {OUTPATIENT: "외래", EMERGENCY: "응급", INPATIENT: "입원"}
 LATE = 0.03
 """Share of records that come a month late."""
 
+PANEL = ("L2001", "L2006", "L1001", "L1002", "L2008", "L2009", "L1003", "L2011", "L2012", "L2014", "L2007", "L3004")
+"""Tests of the usual panel, the most usual first."""
+
 EXECUTED = {IN_HOUSE: "불출", INJECTED: "투약"}
 """How a drug given in the hospital is executed; one for a pharmacy outside is `원외`, the prescription handed out."""
 
 
 @dataclass
 class Numbers:
-    """The next number of each kind of record, over all chunks; `patients` are those beside the simulated people."""
+    """The numbers of records: each kind counts on over all chunks of people."""
 
     next: dict[str, int] = field(default_factory=dict)
 
     def take(self, kind: str) -> int:
+        """The next number of a kind."""
         self.next[kind] = self.next.get(kind, 0) + 1
         return self.next[kind]
 
@@ -85,6 +89,7 @@ class _Book:
                     continue
                 yield from self.diagnoses(visit)
                 yield from self.vitals(visit)
+                self.want_panel(visit)
                 if visit.encounter >= 0:
                     for n in range(first_script[visit.encounter], first_script[visit.encounter + 1]):
                         if scripts.day[n] <= self.last:
@@ -242,13 +247,11 @@ class _Book:
             "QTY": quantity,
         }
         yield self.record("EXEC", day, done)
-        if given == IN_HOUSE and self.happens(0.12):
+        if given == IN_HOUSE and self.happens(0.25):
             back = days if self.happens(0.25) else int(self.rng.integers(1, days + 1))
             returned: Facts = {"EXEC_NO": self.numbers.take("execution"), "FROM_NO": done["EXEC_NO"], "KIND": "반납"}
             later = min(day + int(self.rng.integers(0, 20)), self.last)
-            yield self.record(
-                "EXEC", later, done | returned | {"EXEC_DT": later, "QTY": round(dose * times * back, 4)}
-            )
+            yield self.record("EXEC", later, done | returned | {"EXEC_DT": later, "QTY": round(dose * times * back, 4)})
 
     # Tests and procedures
 
@@ -279,6 +282,13 @@ class _Book:
         }
         record = self.record("PROC", day, facts)
         yield record.withdraw() if self.happens(0.005) else record
+
+    def want_panel(self, visit: Visit) -> None:
+        """The tests that the hospital does of habit: of all emergencies and stays, and of one in four outpatients."""
+        if visit.kind != OUTPATIENT or self.happens(0.25):
+            minute = min(visit.begins + 10, 1439)
+            codes = PANEL if visit.kind != OUTPATIENT else PANEL[: int(self.rng.integers(2, 8))]
+            self.wanted += [(visit, test, visit.start, minute) for test in tests() if test.code in codes]
 
     def results(self) -> Iterator[Record]:
         """Laboratory results; some come first without a value, some are amended, a few withdrawn."""
@@ -325,4 +335,3 @@ class _Book:
         facts["WEIGHT"] = round(mass, 1) if adult else None
         record = self.record("VITAL", visit.start, facts)
         yield record.correct(0, SBP=facts["SBP"] + 10) if self.happens(0.01) else record
-

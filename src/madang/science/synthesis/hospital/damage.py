@@ -72,9 +72,11 @@ def read(table: str, line: Line) -> Facts:
             return line.facts | {OPTIONAL[table]: None}
         case "unknown code":
             unknown = {"_code": None, "_drug": None, "_test": None, "_service": None}
-            return line.facts | {name: value for name, value in unknown.items() if name in line.facts} | {
-                CODE[table]: UNKNOWN_CODES[table]
-            }
+            return (
+                line.facts
+                | {name: value for name, value in unknown.items() if name in line.facts}
+                | {CODE[table]: UNKNOWN_CODES[table]}
+            )
         case _:
             return line.facts
 

@@ -301,9 +301,6 @@ class Clinic:
                 line.fate = "no result"
                 continue
             test = facts["_test"]
-            low, high = map(float, test.reference) if test and test.reference else (None, None)
-            if not facts["REF"]:
-                low = high = None
             self._add(
                 line,
                 facts,
@@ -316,9 +313,9 @@ class Clinic:
                 operator_concept_id=facts["_operator"],
                 value_as_number=facts["_number"],
                 value_as_concept_id=facts["_value"],
-                unit_concept_id=(facts["_unit"] if facts["UNIT"] else None),
-                range_low=low,
-                range_high=high,
+                unit_concept_id=facts["_unit"],
+                range_low=facts["_low"],
+                range_high=facts["_high"],
                 value_source_value=facts["RESULT"],
             )
 

@@ -86,7 +86,7 @@ def draw_values(
 
 def written(rng: np.random.Generator, test: Test, value: float) -> Facts:
     """The columns RESULT, UNIT and REF for a value, with what they mean."""
-    facts: Facts = {"UNIT": None, "REF": None, "_operator": None, "_number": None, "_value": None, "_unit": None}
+    facts = nothing(None)
     if not test.units:
         words = STRIP if test.lab == "protein" else (NEGATIVE, POSITIVE)[int(value)]
         word = words[int(value)] if test.lab == "protein" else words[rng.integers(0, len(words))]
@@ -95,6 +95,7 @@ def written(rng: np.random.Generator, test: Test, value: float) -> Facts:
     facts["UNIT"] = test.units[rng.integers(0, len(test.units))]
     if test.reference:
         facts["REF"] = "~".join(test.reference)
+        facts["_low"], facts["_high"] = map(float, test.reference)
     number = round(value, test.decimals)
     sign = ""
     if test.floor is not None and number < test.floor:
@@ -109,4 +110,5 @@ def written(rng: np.random.Generator, test: Test, value: float) -> Facts:
 
 def nothing(word: str | None) -> Facts:
     """A result that is none: a word that says why, or nothing yet."""
-    return {"RESULT": word, "UNIT": None, "REF": None, "_operator": None, "_number": None, "_value": None, "_unit": None}
+    meant = dict.fromkeys(("_operator", "_number", "_value", "_unit", "_low", "_high"))
+    return {"RESULT": word, "UNIT": None, "REF": None, **meant}
