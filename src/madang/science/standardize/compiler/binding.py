@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from madang.base.errors import MadangError
@@ -32,6 +33,14 @@ class Binder:
         """The type of an expression over the FROM of `query`."""
         return self._at(expression, {**query, **_UNGROUPED, "select_list": [{**expression, "alias": "_x"}]})[0][1]
 
+    def types_of(self, query: Node, expressions: Sequence[Node]) -> list[str]:
+        """The types of expressions over the FROM of `query`: bound at once, and one by one only where one is wrong."""
+        listed = [{**expression, "alias": f"_x{i}"} for i, expression in enumerate(expressions)]
+        try:
+            return [kind for _, kind in self._bind({**query, **_UNGROUPED, "select_list": listed})]
+        except MadangError:
+            return [self.type_of(query, expression) for expression in expressions]
+
     def types(self, query: Node, columns: Sequence[Node], groups: Sequence[int] | None) -> Types:
         """The columns of `query` with `columns` as select list, grouped by some of them or not at all."""
         try:
@@ -40,9 +49,15 @@ class Binder:
             self._find_fault(query, columns, groups)
             raise self._fault(error, columns[0]) from None
 
-    def check(self, comparison: Comparison) -> None:
+    def check(self, comparisons: Sequence[Comparison]) -> None:
         """Refuse a key that is compared with another type: '01' and '1' are one number, but two texts."""
-        kinds = [self.type_of(comparison.query, side) for side in (comparison.key, comparison.other)]
+        for _, same in groupby(comparisons, key=lambda one: id(one.query)):
+            found = list(same)
+            sides = self.types_of(found[0].query, [side for one in found for side in (one.key, one.other)])
+            for comparison, key, other in zip(found, sides[::2], sides[1::2], strict=True):
+                self._compare(comparison, [key, other])
+
+    def _compare(self, comparison: Comparison, kinds: Sequence[str]) -> None:
         families = {"a whole number" if kind in WHOLE else kind for kind in kinds} - {'"NULL"'}
         if len(families) > 1:
             message = f"a key that is {kinds[0]} is compared with {kinds[1]}."

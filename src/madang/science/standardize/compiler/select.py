@@ -58,8 +58,7 @@ class SelectCompiler:
         node = self.file.select()
         reader = Reader(self.file, self.catalog)
         query = reader.top(node)
-        for comparison in reader.comparisons:
-            self.binder.check(comparison)
+        self.binder.check(reader.comparisons)
         if frozenset({"_row"}) not in query.first.keys:
             message = f"{query.driver} hides the column _row, by which rows are counted."
             first = node["from_table"]
@@ -270,8 +269,8 @@ class SelectCompiler:
         self, query: Query, items: Sequence[_Item], conditions: Sequence[Node], groups: Sequence[int] | None
     ) -> list[Column]:
         """The columns with their types."""
-        for condition in conditions:
-            kind = self.binder.type_of(query.node, condition)
+        kinds = self.binder.types_of(query.node, conditions) if conditions else []
+        for condition, kind in zip(conditions, kinds, strict=True):
             if kind not in ("BOOLEAN", '"NULL"'):
                 message = f"the condition of a rule is true or false, and this one is {kind}."
                 raise self.file.error("pack.column_type", condition, message)
