@@ -21,7 +21,7 @@ from madang.lake import Dataset, Lake, Version
 from madang.lake.engine import Engine, quote_name, quote_text
 from madang.lake.write import Writer
 from madang.science.omop.vocabulary import Vocabulary
-from madang.science.standardize import accounting, delivery, derived, entities, events
+from madang.science.standardize import about, accounting, delivery, derived, entities, events, lasting
 from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compile import compile_pack
 from madang.science.standardize.compiler.program import Select
@@ -47,7 +47,6 @@ from madang.science.standardize.summary import summarize
 
 KIND = "standardize"
 EHR_PERIOD = 32817
-CDM_5_4 = 756265
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,14 @@ def standardize(
             else Vocabulary.from_folder(engine, Path(vocabulary))
         )
         work = _Run(loaded, engine, known, delivery.fingerprint(vocabulary), key, threads or 2, progress)
-        version, report, new = work.make(Path(source), into, rebuild)
+        try:
+            version, report, new = work.make(Path(source), into, rebuild)
+        except lasting.Corrected:
+            engine.close()
+            return standardize(
+                pack, source, vocabulary, into, parameters=parameters, key=key, rebuild=True,
+                memory_limit=memory_limit, threads=threads, scratch=scratch, progress=progress,
+            )  # fmt: skip
     return Standardized(version, report, new, holder)
 
 
@@ -182,7 +188,11 @@ class _Run:
         if before is not None and not found.new:
             return before, Report.from_json(before.info["report"]), False
         with into.write(parent=parent) as writer:
-            report = self._write(writer, before, parent, found)
+            try:
+                report = self._write(writer, before, parent, found)
+            except lasting.Corrected as corrected:
+                self._check_all_there(folder, found, corrected)
+                raise
             run = {"run": [max(file.number for file in found.files)], "folder": [str(folder.absolute())]}
             self.made.put_arrow("folders", pa.table(run), "folders lasting")
             info = {
@@ -191,6 +201,7 @@ class _Run:
                 "encodings": {name: source.encoding for name, source in self.pack.sources.items()},
                 "rows": {str(number): rows for number, rows in self.ledger.rows.items()},
                 "counters": found.counters,
+                "foundations": self.foundations,
                 "writers": [vars(w) | {"tables": list(w.tables)} for w in delivery.writers(self.program)],
                 "parts": self.made.parts,
                 "report": report.as_json(),
@@ -198,6 +209,17 @@ class _Run:
             with self._timed("commit"):
                 version = writer.commit(kind=KIND, info=info, rebase=False)
         return version, report, True
+
+    def _check_all_there(self, folder: Path, found: Delivery, corrected: lasting.Corrected) -> None:
+        """Earlier files have to be read again: they have to be there."""
+        absent = [file.name for file in found.files if not (folder / file.name).is_file()]
+        if absent:
+            raise MadangError(
+                "standardize.files_needed",
+                f"A delivery changes rows of {corrected.relation} that earlier events rest on, so all files have to be "
+                f"read again, but {absent[0]} is not in {folder}.",
+                "Put all files of the dataset into the folder.",
+            ) from None
 
     # One version, from the staged sources to the account.
 
@@ -214,6 +236,10 @@ class _Run:
         for select in program.entities:
             with self._timed(f"entity {select.name}"):
                 self._entity(select, found.files, mapper)
+        if before is not None:
+            known = max(entry["number"] for entry in before.info["files"])
+            lasting.check(engine, program, known, before.info["foundations"])
+        self.foundations = lasting.foundations(engine, program, max(file.number for file in found.files))
         with self._timed("map", sum(i.file.size for i in found.new) - sum(i.file.size for i in staged), "bytes"):
             self._passing(found, mapper)
             mapper.close_lasting(self.made)
@@ -233,8 +259,9 @@ class _Run:
                 self.made.put(name, sql, "derived")
                 self.made.show()
         with self._timed("account"):
-            self._cdm_source()
-            self._imputed()
+            self.made.put("cdm_source", about.cdm_source_sql(self.pack, self.vocabulary.release), "derived")
+            if self.pack.imputed:
+                self.made.put_arrow("imputed", about.imputed(program), "derived", restricted=False)
             mapper.write_source_codes(self.made)
             return summarize(engine, self.made, accounts, fates, parent, self.seconds)
 
@@ -350,34 +377,3 @@ class _Run:
             extract = self.pack.parameters.get("extract_date")
             made["observation_period"] = derived.observation_period_sql(str(extract) if extract else None, EHR_PERIOD)
         return made | derived.derived_sql(self.vocabulary.schema, self.engine)
-
-    def _imputed(self) -> None:
-        """Write which columns are less exact than they look, by which rule."""
-        rows = [
-            (i.of, select.table, i.column, i.precision, i.rule)
-            for i in self.pack.imputed
-            for select in (*self.program.entities, *self.program.events)
-            if select.name == i.of
-        ]
-        if rows:
-            names = ("select", "table", "column", "precision", "rule")
-            types = pa.schema([(name, pa.string()) for name in names])
-            columns = [list(values) for values in zip(*rows, strict=True)]
-            self.made.put_arrow("imputed", pa.table(columns, schema=types), "derived", restricted=False)
-
-    def _cdm_source(self) -> None:
-        """Exactly one row that says what this dataset is."""
-        given = {name: quote_text(str(value)) for name, value in self.pack.cdm_source.items()}
-        given.setdefault("cdm_source_name", quote_text(self.pack.name))
-        given.setdefault("cdm_source_abbreviation", quote_text(self.pack.name[:25]))
-        given.setdefault("cdm_holder", quote_text("unknown"))
-        given.setdefault("cdm_etl_reference", quote_text(f"Madang pack {self.pack.name} {self.pack.version}"))
-        given |= {
-            "cdm_version": quote_text("5.4"),
-            "cdm_version_concept_id": str(CDM_5_4),
-            "vocabulary_version": f"left({quote_text(self.vocabulary.release)}, 20)",
-        }
-        extract = quote_text(str(self.pack.parameters.get("extract_date", "1970-01-01")))
-        given.setdefault("source_release_date", extract)
-        given.setdefault("cdm_release_date", given["source_release_date"])
-        self.made.put("cdm_source", entities.table_sql("cdm_source", given, "(SELECT 1)"), "derived")
