@@ -47,27 +47,41 @@ def observation_period_sql(extract_date: str | None, type_concept_id: int) -> st
 
 
 def _islands(spans: str, keys: str, gap: int = GAP_DAYS) -> str:
-    """Merge spans (`keys`, first, last, n) whose next one starts at most `gap` days after; sums n and their days."""
+    """Merge spans (`keys`, first, last) whose next one starts at most `gap` days after the last end.
+
+    Gives per island: first, last, n (its spans), gaps (the sum of days between an end and a later start inside it).
+    All spans are sorted once. Only those that begin after everything before has ended matter from then on; what an
+    island sums up to is the difference of running sums at its start and at the start of the next.
+    """
     return f"""
-        SELECT {keys}, min(first) AS first, max(last) AS last, sum(n)::INTEGER AS n,
-               sum(last - first)::INTEGER AS days
+        SELECT {keys}, first, coalesce(lead(reach) OVER s, ends) AS last,
+               (coalesce(lead(spans) OVER s, all_spans) - spans)::INTEGER AS n,
+               (coalesce(lead(sum_gaps - gap) OVER s, all_gaps) - sum_gaps)::INTEGER AS gaps
         FROM (
-            SELECT *, count(*) FILTER (first > reach + {gap}) OVER w AS island
+            SELECT *, coalesce(first - reach, 0) AS gap, sum(coalesce(first - reach, 0)) OVER so_far AS sum_gaps,
+                   sum(coalesce(first - reach, 0)) OVER whole AS all_gaps
             FROM (
-                SELECT *, max(last) OVER (PARTITION BY {keys} ORDER BY first, last
-                                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reach
-                FROM ({spans}))
-            WINDOW w AS (PARTITION BY {keys} ORDER BY first, last ROWS UNBOUNDED PRECEDING))
-        GROUP BY {keys}, island"""
+                SELECT *, max(last) OVER before AS reach, count(*) OVER before AS spans,
+                       max(last) OVER whole AS ends, count(*) OVER whole AS all_spans
+                FROM ({spans})
+                WINDOW before AS (PARTITION BY {keys} ORDER BY first, last
+                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                       whole AS (PARTITION BY {keys} ORDER BY first, last
+                                 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING))
+            WHERE reach IS NULL OR first > reach
+            WINDOW so_far AS (PARTITION BY {keys} ORDER BY first ROWS UNBOUNDED PRECEDING),
+                   whole AS (PARTITION BY {keys} ORDER BY first
+                             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING))
+        WHERE reach IS NULL OR first > reach + {gap}
+        WINDOW s AS (PARTITION BY {keys} ORDER BY first)"""
 
 
 def condition_era_sql() -> str:
     """CONDITION_ERA from CONDITION_OCCURRENCE; a condition without an end lasts one day."""
     spans = """
         SELECT person_id, condition_concept_id, condition_start_date AS first,
-               greatest(condition_start_date, coalesce(condition_end_date, condition_start_date + 1)) AS last,
-               count(*) AS n
-        FROM condition_occurrence WHERE condition_concept_id <> 0 GROUP BY ALL"""
+               greatest(condition_start_date, coalesce(condition_end_date, condition_start_date + 1)) AS last
+        FROM condition_occurrence WHERE condition_concept_id <> 0"""
     return table_sql(
         "condition_era",
         {
@@ -93,14 +107,10 @@ def _ingredients(vocabulary: str) -> str:
 
 def drug_era_sql(vocabulary: str) -> str:
     """DRUG_ERA from DRUG_EXPOSURE by ingredient; `gap_days` are the days of an era without exposure."""
-    # `last` is the day after the exposure. Exposures that overlap or touch are merged first: no day counts twice.
+    # `last` is the day after the exposure, so that gaps are the days without any.
     spans = f"""
-        SELECT person_id, ingredient, drug_exposure_start_date AS first, drug_exposure_end_date + 1 AS last,
-               count(*) AS n
-        FROM drug_exposure JOIN {_ingredients(vocabulary)} USING (drug_concept_id) GROUP BY ALL"""
-    exposed = _islands(spans, "person_id, ingredient", gap=0)
-    eras = _islands(exposed, "person_id, ingredient", gap=GAP_DAYS - 1)
-    relation = f"(SELECT *, last - first - days AS gap FROM ({eras}))"
+        SELECT person_id, ingredient, drug_exposure_start_date AS first, drug_exposure_end_date + 1 AS last
+        FROM drug_exposure JOIN {_ingredients(vocabulary)} USING (drug_concept_id)"""
     return table_sql(
         "drug_era",
         {
@@ -110,9 +120,9 @@ def drug_era_sql(vocabulary: str) -> str:
             "drug_era_start_date": "first",
             "drug_era_end_date": "last - 1",
             "drug_exposure_count": "n",
-            "gap_days": "gap",
+            "gap_days": "gaps",
         },
-        relation,
+        f"({_islands(spans, 'person_id, ingredient', gap=GAP_DAYS - 1)})",
     )
 
 
@@ -121,10 +131,9 @@ def dose_era_sql(vocabulary: str) -> str:
     spans = f"""
         SELECT person_id, s.ingredient_concept_id AS ingredient, s.amount_unit_concept_id AS unit,
                round(e.quantity * s.amount_value / greatest(e.days_supply, 1), 6) AS dose,
-               e.drug_exposure_start_date AS first, e.drug_exposure_end_date AS last, count(*) AS n
+               e.drug_exposure_start_date AS first, e.drug_exposure_end_date AS last
         FROM drug_exposure e JOIN {vocabulary}.drug_strength s USING (drug_concept_id)
-        WHERE s.amount_value > 0 AND s.amount_unit_concept_id IS NOT NULL AND e.quantity > 0 AND e.days_supply > 0
-        GROUP BY ALL"""
+        WHERE s.amount_value > 0 AND s.amount_unit_concept_id IS NOT NULL AND e.quantity > 0 AND e.days_supply > 0"""
     return table_sql(
         "dose_era",
         {
