@@ -36,7 +36,7 @@ KIND_NAMES = {OUTPATIENT: "외래", EMERGENCY: "응급", INPATIENT: "입원"}
 LATE = 0.03
 """Share of records that come a month late."""
 
-PANEL = ("L2001", "L2006", "L1001", "L1002", "L2008", "L2009", "L1003", "L2011", "L2012", "L2014", "L2007", "L3004")
+PANEL = tuple("L2001 L2006 L1001 L1002 L2008 L2009 L1003 L2011 L2012 L2014 L2007 L3004 L3001".split())
 """Tests of the usual panel, the most usual first."""
 
 EXECUTED = {IN_HOUSE: "불출", INJECTED: "투약"}
