@@ -113,6 +113,21 @@ def test_two_rows_with_one_alternate_key_stop_the_run(tmp_path: Path) -> None:
     assert (error.value.code, "mrn" in error.value.message) == ("standardize.entity_key", True)
 
 
+def test_they_stop_it_where_lines_are_lists_too(tmp_path: Path) -> None:
+    note = """
+        with listed as (select *, [{'item': 0, 'code': 'a'}, {'item': 1, 'code': 'b'}] as found from note)
+        select reject_when(named.person_id is null, 'patient is unknown'), named.person_id as person_id,
+            date '2020-01-01' as start_date, 'X' as vocabulary_id, unnest(found).code as code,
+            unnest(found).item as item
+        from listed left join person as named on named.mrn = listed.subject
+    """
+    toml = PACK.replace('domain = "Observation"', 'domain = "Observation"\nitems = 2')
+    with pytest.raises(MadangError) as error:
+        people = [{"id": "a", "mrn": "1"}, {"id": "b", "mrn": "1"}]
+        run(tmp_path, people, [{"subject": "Patient/1", "said": "x"}], toml=toml, note=note)
+    assert error.value.code == "standardize.entity_key"
+
+
 def test_costs_may_name_their_currency(tmp_path: Path) -> None:
     result = run(tmp_path, [{"id": "a"}], [{"subject": "Patient/a", "said": "x"}])
     assert result.table("cost")["currency_concept_id"].to_pylist() == [44818668]
