@@ -156,6 +156,7 @@ class _Run:
         self.reader = Reader(engine, self.ledger, self.needed, pseudonym, threads, progress)
         self.keys = {name: (entity.key, entity.alternate_key) for name, entity in pack.entities.items()}
         self.seconds: dict[str, float] = {}
+        self.built: set[str] = set()
         self.selects: dict[str, list[str]] = {}
         for select in (*self.program.entities, *self.program.events):
             self.selects.setdefault(select.source, []).append(select.name)
@@ -236,9 +237,10 @@ class _Run:
         for select in program.entities:
             with self._timed(f"entity {select.name}"):
                 self._entity(select, found.files, mapper)
+                self.built.add(select.name)
         if before is not None:
             known = max(entry["number"] for entry in before.info["files"])
-            lasting.check(engine, program, known, before.info["foundations"])
+            lasting.check(engine, program, known, before.info.get("foundations", {}))
         self.foundations = lasting.foundations(engine, program, max(file.number for file in found.files))
         with self._timed("map", sum(i.file.size for i in found.new) - sum(i.file.size for i in staged), "bytes"):
             self._passing(found, mapper)
@@ -287,19 +289,42 @@ class _Run:
             self.ledger.note(unseen, lasting=False)
 
     def _entity(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
-        given = self.engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
-        entity = self.pack.entities[select.name]
-        entities.build(self.engine, self.ledger, select, files)
-        answered = quote_name(f"_members_{select.name}" if select.grouped else f"_made_{select.name}")
-        accounting.check_rows(self.engine, select, given, answered, self.keys)
-        mapper.learn_sides(quote_name(select.name), entities.coded_fields(select))
-        self.made.put(str(select.table), entities.entity_sql(select, entity.type_concept_id), select.name)
-        if entity.extra:
-            self.made.put(f"{select.name}_extra", entities.extra_sql(select, entity.extra), select.name)
+        """Make one entity: as a whole where it groups rows, else period by period where its source keeps to periods."""
+        engine = self.engine
+        source = self.pack.sources[select.source]
         if select.grouped:
+            given = engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
+            rows = entities.build_groups(engine, self.ledger, select, files)
+            accounting.check_rows(engine, select, given, quote_name(f"_members_{select.name}"), self.keys)
+            self._put_entity(select, rows, mapper)
             members = quote_name(f"{select.name}_members")
             sql = f"SELECT {quote_text(select.name)} AS entity, id, _row FROM {members}"
             self.made.put("members", sql, select.name, restricted=True)
+            return
+        read = {
+            column
+            for other in (*self.program.entities, *self.program.events)
+            for column in other.columns_read.get(select.name, ())
+        }
+        kept = sorted(read)
+        entities.begin_rows(engine, select, kept)
+        whole = select.windowed or not source.within or source.kind == "delta"
+        periods = [None] if whole else sorted({file.period for file in files if file.source == source.name})
+        for period in periods:
+            with self._narrowed(source, period, files):
+                given = engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
+                rows = entities.build_rows(engine, self.ledger, select, files, kept)
+                accounting.check_rows(engine, select, given, "_part", self.keys)
+                self._put_entity(select, rows, mapper)
+        engine.execute("DROP TABLE IF EXISTS _part")
+
+    def _put_entity(self, select: Select, rows: str, mapper: events.Mapper) -> None:
+        """Write the CDM rows of an entity, or of a part of it."""
+        entity = self.pack.entities[select.name]
+        mapper.learn_sides(rows, entities.coded_fields(select))
+        self.made.put(str(select.table), entities.entity_sql(select, entity.type_concept_id, rows), select.name)
+        if entity.extra:
+            self.made.put(f"{select.name}_extra", entities.extra_sql(select, entity.extra, rows), select.name)
 
     def _passing(self, found: Delivery, mapper: events.Mapper) -> None:
         """Write the events of the sources that pass file by file."""
@@ -309,7 +334,7 @@ class _Run:
             if source.name in self.program.staged or not selects:
                 continue
             self.reader.pass_through(incoming, source)
-            with self._narrowed(source, incoming.registered, found.files):
+            with self._narrowed(source, incoming.registered.period, found.files):
                 for select in selects:
                     self._event(select, [incoming.registered], mapper)
             self.engine.execute(f"DROP TABLE {quote_name(source.name)}")
@@ -337,22 +362,24 @@ class _Run:
             accounting.check_rows(self.engine, select, self.engine.value(told), "_events", self.keys)
 
     @contextmanager
-    def _narrowed(self, source: Source, file: Registered, files: Sequence[Registered]) -> Iterator[None]:
-        """While lines of one period pass, show only that period of what else keeps to periods: joins stay small."""
-        same = [f.number for f in files if f.period == file.period]
-        period = f"_row >= {min(same) << LINE_BITS} AND _row < {(max(same) + 1) << LINE_BITS}"
-        inside = {name for name, other in self.pack.sources.items() if source.within and other.within}
-        entity = [s.name for s in self.program.entities if not s.grouped and s.source in inside]
-        staged = [name for name in inside & self.program.staged if self.pack.sources[name].kind == "snapshot"]
-        for name in entity:
-            entities.show(self.engine, name, period)
-        for name in staged:
-            show(self.engine, self.pack.sources[name], period)
+    def _narrowed(self, source: Source, period: str | None, files: Sequence[Registered]) -> Iterator[None]:
+        """While rows of one period are at work, show only that period of what keeps to periods: joins stay small."""
+        inside = {n for n, other in self.pack.sources.items() if period is not None and source.within and other.within}
+        same = [file.number for file in files if file.period == period] or [0]
+        self._show(inside, f"_row >= {min(same) << LINE_BITS} AND _row < {(max(same) + 1) << LINE_BITS}")
         yield
-        for name in entity:
-            entities.show(self.engine, name)
-        for name in staged:
-            show(self.engine, self.pack.sources[name], "TRUE")
+        self._show(inside, "TRUE")
+
+    def _show(self, sources: set[str], condition: str) -> None:
+        for select in self.program.entities:
+            if select.source in sources and select.name in self.built:
+                if select.grouped:
+                    entities.show_members(self.engine, select.name, condition)
+                else:
+                    entities.show(self.engine, select.name, condition)
+        for name in sources & self.program.staged:
+            if self.pack.sources[name].kind == "snapshot":
+                show(self.engine, self.pack.sources[name], condition)
 
     def _maps(self) -> str | None:
         """The relation of the holder's own maps; None if the pack has none."""
