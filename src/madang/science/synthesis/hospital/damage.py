@@ -5,10 +5,10 @@ from the decision.
 """
 
 from madang.science.synthesis.chance import stream
+from madang.science.synthesis.damage import EXTRA, LEVELS, REJECTING, WHOLE_LINE, spoil_line
 from madang.science.synthesis.hospital.records import Facts, Line
-from madang.science.synthesis.nhis.damage import EXTRA, LEVELS, REJECTING
 
-_ANY = ("cut off", "extra field", "open quote", "blank line after", "exact duplicate", "line end")
+_ANY = WHOLE_LINE
 _PERSON = ("missing person", "unknown person")
 POSSIBLE = {
     "PATIENT": (*_ANY, "missing person", "impossible date"),
@@ -89,20 +89,9 @@ def spoiled(table: str, line: Line, columns: list[str], cells: list[bytes], end:
         changed[columns.index(column)] = value
         return b",".join(changed) + end
 
-    whole = b",".join(cells)
     match line.damage:
         case "":
-            return whole + end
-        case "cut off":
-            return b",".join(cells[: max(1, len(cells) // 2)]) + end
-        case "extra field":
-            return whole + b",0" + end
-        case "open quote":
-            return b",".join([*cells[:-1], b'"' + cells[-1].strip(b'"')]) + end
-        case "blank line after":
-            return whole + end + end
-        case "exact duplicate":
-            return (whole + end) * 2
+            return b",".join(cells) + end
         case "missing person":
             return put("PT_NO", b"")
         case "unknown person":
@@ -116,4 +105,4 @@ def spoiled(table: str, line: Line, columns: list[str], cells: list[bytes], end:
         case "unknown code":
             return put(CODE[table], UNKNOWN_CODES[table].encode())
         case _:
-            return whole + (b"\n" if end != b"\n" else b"\r\n")
+            return spoil_line(cells, line.damage, end)

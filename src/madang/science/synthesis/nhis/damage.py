@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from madang.science.synthesis.chance import stream
-
-LEVELS = {0: 0.0, 1: 0.004, 2: 0.04}
-"""Share of rows to which something happens, by dirt level: none, usual, heavy."""
+from madang.science.synthesis.damage import EXTRA, LEVELS, REJECTING, WHOLE_LINE, spoil_line
 
 AFTER_DEATH = {1: 0.2, 2: 0.6}
 """Share of the dead with a claim after death, by dirt level."""
@@ -63,19 +61,7 @@ KINDS = (
 )
 """What can happen to a row."""
 
-REJECTING = {
-    "cut off": "few fields",
-    "extra field": "many fields",
-    "open quote": "open quote",
-    "missing person": "missing person",
-    "unknown person": "unknown person",
-    "impossible date": "bad required field",
-    "no header": "no claim header",
-    "undecodable": "bad required field",
-}
-EXTRA = {"blank line after": "empty line", "exact duplicate": "exact duplicate", "duplicate key": "duplicate key"}
-
-_ANY = ("cut off", "extra field", "open quote", "blank line after", "exact duplicate", "duplicate key", "line end")
+_ANY = (*WHOLE_LINE[:5], "duplicate key", "line end")
 POSSIBLE = {
     "JK": (*_ANY, "missing person"),
     "GY20": (*_ANY, "missing person", "unknown person", "impossible date", "broken optional", "number with comma"),
@@ -175,14 +161,6 @@ def _spoiled(line: bytes, table: str, columns: list[str], kind: str, line_end: b
         return b",".join(changed) + line_end
 
     match kind:
-        case "cut off":
-            return b",".join(cells[: max(1, len(cells) // 2)]) + line_end
-        case "extra field":
-            return line + b",0" + line_end
-        case "open quote":
-            return b",".join([*cells[:-1], b'"' + cells[-1]]) + line_end
-        case "blank line after":
-            return line + line_end + line_end
         case "missing person":
             return put("PERSON_ID", b"")
         case "unknown person":
@@ -191,8 +169,6 @@ def _spoiled(line: bytes, table: str, columns: list[str], kind: str, line_end: b
             return put("RECU_FR_DT", cells[columns.index("RECU_FR_DT")][:4] + b"0231")
         case "no header":
             return put("KEY_SEQ", b"1999" + cells[columns.index("KEY_SEQ")][4:])
-        case "exact duplicate":
-            return (line + line_end) * 2
         case "duplicate key":
             return line + line_end + put(OTHER_CONTENT[table], _other(cells[columns.index(OTHER_CONTENT[table])]))
         case "undecodable":
@@ -204,7 +180,7 @@ def _spoiled(line: bytes, table: str, columns: list[str], kind: str, line_end: b
         case "unknown code":
             return put(CODE[table], UNKNOWN_CODES[table].encode())
         case _:
-            return line + (b"\n" if line_end != b"\n" else b"\r\n")
+            return spoil_line(cells, kind, line_end)
 
 
 def _other(cell: bytes) -> bytes:
