@@ -120,3 +120,9 @@ def test_the_truth_has_a_fate_for_every_line(clean: Path, tmp_path: Path, dirt: 
 def test_an_unknown_kind_of_source_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(MadangError, match="no synthetic source 'clinic'"):
         synthesize("clinic", tmp_path / "x", persons=10)
+
+
+def test_more_people_than_a_hospital_has_are_one_sentence_and_leave_nothing(tmp_path: Path) -> None:
+    with pytest.raises(MadangError, match="too many for one hospital"):
+        make(tmp_path / "x", persons=60_000)
+    assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from madang.base.errors import MadangError
 from madang.base.progress import Progress
 from madang.science.synthesis.hospital.book import Numbers, records_of
 from madang.science.synthesis.hospital.codes import EPOCH, code_tables
@@ -17,6 +18,8 @@ from madang.science.synthesis.lives import Population, simulate_chunk
 from madang.science.synthesis.places import institutions
 
 ENCODING = "cp949"
+MOST_PERSON_YEARS = 100_000
+"""A hospital's records are held in memory: 50,000 person-years take 1.8 GB."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,17 @@ class Export:
 
 
 def write_files(export: Export, folder: Path, progress: Progress) -> None:
-    """Write all files, and their truth below `truth/`, into the empty folder `folder`."""
+    """Write all files, and their truth below `truth/`, into the empty folder `folder`.
+
+    Raises `synthesis.persons` for more people and years than one hospital is made for.
+    """
     population = export.population
+    if population.persons * len(population.years) > MOST_PERSON_YEARS:
+        raise MadangError(
+            "synthesis.persons",
+            f"{population.persons:,} people over {len(population.years)} years are too many for one hospital.",
+            f"Ask for at most {MOST_PERSON_YEARS // len(population.years):,} people, or for fewer years.",
+        )
     first, last = (population.start_year - 1970) * 12, (population.end_year - 1970) * 12 + 11
     records = code_tables(population, first)
     numbers = Numbers()
