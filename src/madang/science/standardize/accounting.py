@@ -142,7 +142,7 @@ def check_rows(
     for entity, key in ((entity, key) for entity, found in keys.items() for key in found if key):
         columns = ", ".join(quote_name(column) for column in key)
         known = " AND ".join(f"{quote_name(column)} IS NOT NULL" for column in key)
-        if entity in select.reads and engine.rows(
+        if set(key) <= select.columns_read.get(entity, frozenset()) and engine.rows(
             f"SELECT 1 FROM {quote_name(entity)} WHERE {known} GROUP BY {columns} HAVING count(*) > 1 LIMIT 1"
         ):
             raise MadangError(

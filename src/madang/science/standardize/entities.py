@@ -54,39 +54,67 @@ def rules_of(select: Select) -> list[tuple[str, str]]:
     return stated + [(fate, reason) for _, fate, reason in implied_rules(select)]
 
 
-def build(engine: Engine, ledger: Ledger, select: Select, files: Sequence[Registered]) -> None:
-    """Make the table of one entity (and of its members)."""
-    table = str(select.table)
-    identifier = identifier_of(table)
-    made = quote_name(f"_made_{select.name}")
-    make_bases(engine, select, table, files)
-    with_id = (
+def _identified(engine: Engine, select: Select, files: Sequence[Registered]) -> str:
+    """SQL with a place for rows (with `_row`), which gives them their identifiers."""
+    identifier = identifier_of(str(select.table))
+    if identifier is None:
+        return "SELECT r.* FROM (%s) r"
+    make_bases(engine, select, str(select.table), files)
+    return (
         f"SELECT b.base + (r._row & {(1 << LINE_BITS) - 1}) AS {quote_name(identifier)}, r.* "
         f"FROM (%s) r LEFT JOIN _bases b ON b.file = r._row >> {LINE_BITS}"
-        if identifier
-        else "SELECT r.* FROM (%s) r"
     )
-    if not select.grouped:
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {with_id % with_implied(select, select.rows_sql)}")
-        ledger.note_skipped(select, rules_of(select), made)
-        show(engine, select.name)
-    else:
-        groups = with_implied(select, f"SELECT *, NULL::INTEGER AS _rule FROM ({select.groups_sql})")
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {with_id % groups}")
-        show(engine, select.name)
-        _build_members(engine, ledger, select, made, identifier)
 
 
-def show(engine: Engine, name: str, condition: str = "TRUE") -> None:
-    """Let later SELECTs see the rows of an entity that no rule took out and that meet `condition`."""
+def build_groups(engine: Engine, ledger: Ledger, select: Select, files: Sequence[Registered]) -> str:
+    """Make the table of an entity that groups rows, and that of its members; returns the rows to be written."""
+    made = quote_name(f"_made_{select.name}")
+    groups = with_implied(select, f"SELECT *, NULL::INTEGER AS _rule FROM ({select.groups_sql})")
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE {made} AS {_identified(engine, select, files) % groups}")
+    show(engine, select.name, "_rule IS NULL", hide="_rule")
+    _build_members(engine, ledger, select, made, identifier_of(str(select.table)))
+    return quote_name(select.name)
+
+
+def begin_rows(engine: Engine, select: Select, kept: Sequence[str]) -> None:
+    """Make the empty table of an entity with a row per source row: what later SELECTs read of it (`kept`)."""
+    types = dict(select.columns)
+    identifier = identifier_of(str(select.table))
+    if identifier:
+        types[identifier] = "BIGINT"
+    columns = [*(f"{quote_name(name)} {types[name]}" for name in kept), "_row BIGINT"]
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE {quote_name(f'_made_{select.name}')} ({', '.join(columns)})")
+    show(engine, select.name)
+
+
+def build_rows(engine: Engine, ledger: Ledger, select: Select, files: Sequence[Registered], kept: Sequence[str]) -> str:
+    """Add the rows that the driving source shows now, as `_part`; returns those of them that are to be written."""
+    rows = with_implied(select, select.rows_sql)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE _part AS {_identified(engine, select, files) % rows}")
+    ledger.note_skipped(select, rules_of(select), "_part")
+    columns = ", ".join(quote_name(name) for name in (*kept, "_row"))
+    engine.execute(f"INSERT INTO {quote_name(f'_made_{select.name}')} SELECT {columns} FROM _part WHERE _rule IS NULL")
+    return "(SELECT * FROM _part WHERE _rule IS NULL)"
+
+
+def show(engine: Engine, name: str, condition: str = "TRUE", hide: str = "") -> None:
+    """Let later SELECTs see the rows of an entity that meet `condition`."""
     engine.execute(
-        f"CREATE OR REPLACE TEMP VIEW {quote_name(name)} AS SELECT * EXCLUDE (_rule) "
-        f"FROM {quote_name(f'_made_{name}')} WHERE _rule IS NULL AND {condition}"
+        f"CREATE OR REPLACE TEMP VIEW {quote_name(name)} AS SELECT * {f'EXCLUDE ({hide})' if hide else ''} "
+        f"FROM {quote_name(f'_made_{name}')} WHERE {condition}"
+    )
+
+
+def show_members(engine: Engine, name: str, condition: str = "TRUE") -> None:
+    """Let later SELECTs see the members of a grouped entity that meet `condition`."""
+    engine.execute(
+        f"CREATE OR REPLACE TEMP VIEW {quote_name(f'{name}_members')} AS "
+        f"SELECT _row, id FROM {quote_name(f'_members_{name}')} WHERE _rule IS NULL AND {condition}"
     )
 
 
 def _build_members(engine: Engine, ledger: Ledger, select: Select, made: str, identifier: str | None) -> None:
-    members, all_members = quote_name(f"{select.name}_members"), quote_name(f"_members_{select.name}")
+    all_members = quote_name(f"_members_{select.name}")
     same = " AND ".join(
         f"m._g{i} IS NOT DISTINCT FROM g.{quote_name(column)}" for i, column in enumerate(select.group_columns)
     )
@@ -97,7 +125,7 @@ def _build_members(engine: Engine, ledger: Ledger, select: Select, made: str, id
         f"FROM ({select.members_sql}) m LEFT JOIN {made} g ON m._rule IS NULL AND {same}"
     )
     ledger.note_skipped(select, rules_of(select), all_members)
-    engine.execute(f"CREATE OR REPLACE TEMP VIEW {members} AS SELECT _row, id FROM {all_members} WHERE _rule IS NULL")
+    show_members(engine, select.name)
 
 
 def table_sql(table: str, given: Mapping[str, str], relation: str) -> str:
@@ -108,12 +136,12 @@ def table_sql(table: str, given: Mapping[str, str], relation: str) -> str:
     return f"SELECT {', '.join(fields)} FROM {relation}"
 
 
-def extra_sql(select: Select, extra: Sequence[str]) -> str:
+def extra_sql(select: Select, extra: Sequence[str], rows: str) -> str:
     """SELECT of the extra columns of an entity, with what its rows are known by."""
     table = str(select.table)
     known = [identifier_of(table), "person_id" if "person_id" in TABLES[table] else None]
     names = dict.fromkeys(name for name in (*known, *extra) if name)
-    return f"SELECT {', '.join(quote_name(name) for name in names)} FROM {quote_name(select.name)}"
+    return f"SELECT {', '.join(quote_name(name) for name in names)} FROM {rows}"
 
 
 def coded_fields(select: Select) -> list[str]:
@@ -124,12 +152,12 @@ def coded_fields(select: Select) -> list[str]:
     return sorted(x for x in found if f"{x}_vocabulary_id" in given and f"{x}_concept_id" in fields)
 
 
-def entity_sql(select: Select, type_concept_id: int | None) -> str:
-    """SELECT of the CDM rows of an entity; codes of `coded_fields` are looked up in `_sides`."""
+def entity_sql(select: Select, type_concept_id: int | None, rows: str) -> str:
+    """SELECT of the CDM rows of the relation `rows` of an entity; codes of `coded_fields` are looked up in `_sides`."""
     table = str(select.table)
     names = {name for name, _ in select.columns} | {identifier_of(table) or ""}
     given = {f.name: f"r.{quote_name(f.name)}" for f in TABLES[table].fields if f.name in names}
-    relation = f"{quote_name(select.name)} r"
+    relation = f"{rows} r"
     for coded in coded_fields(select):
         side = quote_name(f"side_{coded}")
         given[f"{coded}_concept_id"] = f"coalesce({side}.target_concept_id, 0)"

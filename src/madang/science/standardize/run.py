@@ -192,7 +192,7 @@ class _Run:
             try:
                 report = self._write(writer, before, parent, found)
             except lasting.Corrected as corrected:
-                self._check_all_there(folder, found, corrected)
+                lasting.check_all_there(folder, [file.name for file in found.files], corrected)
                 raise
             run = {"run": [max(file.number for file in found.files)], "folder": [str(folder.absolute())]}
             self.made.put_arrow("folders", pa.table(run), "folders lasting")
@@ -210,17 +210,6 @@ class _Run:
             with self._timed("commit"):
                 version = writer.commit(kind=KIND, info=info, rebase=False)
         return version, report, True
-
-    def _check_all_there(self, folder: Path, found: Delivery, corrected: lasting.Corrected) -> None:
-        """Earlier files have to be read again: they have to be there."""
-        absent = [file.name for file in found.files if not (folder / file.name).is_file()]
-        if absent:
-            raise MadangError(
-                "standardize.files_needed",
-                f"A delivery changes rows of {corrected.relation} that earlier events rest on, so all files have to be "
-                f"read again, but {absent[0]} is not in {folder}.",
-                "Put all files of the dataset into the folder.",
-            ) from None
 
     # One version, from the staged sources to the account.
 
