@@ -5,6 +5,10 @@ entities and of staged sources (whose visit, which day), and a later delivery ma
 earlier files have to be read again.
 """
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from madang.base.errors import MadangError
 from madang.lake.engine import Engine, quote_name
 from madang.science.standardize.compiler.program import Program
 from madang.science.standardize.identify import LINE_BITS
@@ -36,9 +40,21 @@ def foundations(engine: Engine, program: Program, last: int) -> dict[str, str]:
     return found
 
 
-def check(engine: Engine, program: Program, last: int, known: dict[str, str]) -> None:
+def check(engine: Engine, program: Program, last: int, known: Mapping[str, str]) -> None:
     """Raise `Corrected` if what earlier events rest on is not what it was when they were written."""
     now = foundations(engine, program, last)
     for name, fingerprint in now.items():
         if known.get(name) != fingerprint:
             raise Corrected(name)
+
+
+def check_all_there(folder: Path, files: Sequence[str], corrected: Corrected) -> None:
+    """Refuse if one of the files that have to be read again is not there: `standardize.files_needed`."""
+    absent = [name for name in files if not (folder / name).is_file()]
+    if absent:
+        raise MadangError(
+            "standardize.files_needed",
+            f"A delivery changes rows of {corrected.relation} that earlier events rest on, so all files have to be "
+            f"read again, but {absent[0]} is not in {folder}.",
+            "Put all files of the dataset into the folder.",
+        ) from None

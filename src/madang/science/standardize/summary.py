@@ -45,7 +45,8 @@ def summarize(
         sources=sources,
         tables=made.rows(),
         reasons=tuple(
-            Reason(*key, lines) for key, lines in sorted(reasons.items(), key=lambda item: (item[0][:2], -item[1]))
+            Reason(*key, lines)
+            for key, lines in sorted(reasons.items(), key=lambda item: (item[0][:2], -item[1], item[0]))
         ),
         repairs=dict(sorted(repairs.items())),
         mapped_records=(all_records - unmapped[1], all_records),
