@@ -1,8 +1,9 @@
--- Results are free text: a number, perhaps with commas and a sign before it (<0.5, >1,000), or words (음성, 1+).
--- Words become value concepts by maps/result.csv. The specimen's time is the time of the measurement.
+-- Results are free text: a number, perhaps with a sign before it and commas between thousands (<0.5, >1,000), or words
+-- (음성, 1+). Words become value concepts by maps/result.csv. The time of the specimen is that of the measurement.
 with parsed as (
     select *,
-        regexp_extract(replace(RESULT, ',', ''), '^\s*(<=|>=|<|>)?\s*(-?\d+(\.\d+)?)\s*$', ['sign', 'number']) as found,
+        regexp_extract(
+            RESULT, '^(<=|>=|<|>|≤|≥)?\s*(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)$', ['sign', 'number']) as found,
         regexp_extract(REF, '^\s*(\d+(?:\.\d+)?)\s*[~-]\s*(\d+(?:\.\d+)?)\s*$', ['low', 'high']) as range
     from lab
 )
@@ -18,8 +19,8 @@ select
     parsed.LAB_CD as source_value,
     LAB_NM as code_name,
     RESULT as value,
-    try_cast(found.number as double) as value_number,
-    nullif(found.sign, '') as value_operator,
+    try_cast(replace(found.number, ',', '') as double) as value_number,
+    case found.sign when '≤' then '<=' when '≥' then '>=' when '' then null else found.sign end as value_operator,
     'HOSP-RESULT' as value_vocabulary_id,
     case when found.number = '' then lower(RESULT) end as value_code,
     parsed.UNIT as unit,
