@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from madang.base.errors import MadangError
@@ -159,7 +160,16 @@ def check_rows(
 
 def accounts(engine: Engine, files: Sequence[Registered], rows: Mapping[int, int], fates: str) -> list[FileAccount]:
     """The sum per file over the relation `fates`; a line with two fates is a fault and stops the run."""
-    twice = engine.value(f"SELECT count(*) - count(DISTINCT (file, line)) FROM {fates}")
+    seen = {file.number: np.zeros(file.lines + 1, bool) for file in files}
+    twice = 0
+    for batch in engine.batches(f"SELECT file, line FROM {fates}"):
+        numbers, lines = (batch.column(name).to_numpy() for name in ("file", "line"))
+        for number in np.unique(numbers):
+            mine = lines[numbers == number]
+            marks = seen[int(number)]
+            before = np.count_nonzero(marks[mine])
+            marks[mine] = True
+            twice += int(before) + len(mine) - len(np.unique(mine))
     if twice:
         raise MadangError("standardize.two_fates", f"{twice} source lines have two fates; nothing was committed.")
     counted = {

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def writers(program: Program) -> list[Writer]:
     return made
 
 
-def register(program: Program, folder: Path, before: Version | None, progress: Progress) -> Delivery:
+def register(program: Program, folder: Path, before: Version | None, progress: Progress, threads: int = 2) -> Delivery:
     """Find the files of the pack's sources in `folder` and register those that `before` does not know.
 
     Files are registered in the order of their period, then of the sources in the pack, then of their names: so a
@@ -53,18 +54,21 @@ def register(program: Program, folder: Path, before: Version | None, progress: P
     known = {entry["name"]: Registered.from_json(entry) for entry in before.info["files"]} if before else {}
     counters: dict[str, int] = dict(before.info["counters"]) if before else {}
     pending = []
-    for source, path, captures in find_files(folder, list(sources.values())):
-        file = register_file(path, source, folder=folder, captures=captures)
-        earlier = known.get(file.name)
-        if earlier is None:
-            period = captures.get(source.period, "") if source.period else ""
-            pending.append((period, order[source.name], file.name, path, file))
-        elif earlier.sha256 != file.sha256:
-            raise MadangError(
-                "source.changed_since",
-                f"{file.name} is in the dataset already, but with other content.",
-                "Deliver the correction under a new file name, or make the dataset anew with --rebuild.",
-            )
+    found = find_files(folder, list(sources.values()))
+    with ThreadPoolExecutor(threads) as pool:  # SHA-256 is what takes the time
+        taken_down = pool.map(lambda one: register_file(one[1], one[0], folder=folder, captures=one[2]), found)
+        for (source, path, captures), file in zip(found, taken_down, strict=True):
+            progress.advance(file.size)
+            earlier = known.get(file.name)
+            if earlier is None:
+                period = captures.get(source.period, "") if source.period else ""
+                pending.append((period, order[source.name], file.name, path, file))
+            elif earlier.sha256 != file.sha256:
+                raise MadangError(
+                    "source.changed_since",
+                    f"{file.name} is in the dataset already, but with other content.",
+                    "Deliver the correction under a new file name, or make the dataset anew with --rebuild.",
+                )
     if before is None and not pending:
         raise MadangError(
             "source.none", f"{folder} holds no file of the pack {program.pack.name}.", "Look at `files` in pack.toml."
