@@ -1,4 +1,4 @@
-"""Runs a command on a terminal of its own and draws what is left on the screen; called by script/picture."""
+"""Runs a command on a terminal of its own and draws the end of what is left on the screen; called by script/picture."""
 
 import os
 import pty
@@ -22,6 +22,7 @@ from rich.text import Text
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs/pictures"
 WIDTH = 100
+LONGEST = 20  # lines of a table that are shown
 CELL, LINE, PAD, TOP = 8.4, 18.0, 16, 30.0  # of one character; around the text
 INK, PAPER, DOTS, THEME = "#d8d8d8", "#20242b", ("#e0645c", "#e0b04c", "#5cb85c"), SVG_EXPORT_THEME
 CONTROL = re.compile(r"\x1b\[\?25[lh]|\x1b\[(?P<count>\d*)A|\x1b\[2K|\r|\n")
@@ -68,6 +69,18 @@ def screen(text: str) -> list[str]:
     return lines
 
 
+def shorten(lines: list[Text]) -> list[Text]:
+    """The last account on the screen and what follows it; longer tables are cut, and ⋮ says so."""
+    titles = [at for at, line in enumerate(lines) if "@1: " in line.plain]
+    start = titles[-1] if titles else 0
+    short: list[Text] = [Text("⋮", "dim")] if start else []
+    for is_empty, block in groupby(lines[start:], key=lambda line: not line.plain.strip()):
+        rows = list(block)
+        left_out = not is_empty and len(rows) > LONGEST
+        short += [*rows[: LONGEST - 8], Text("⋮", "dim")] if left_out else rows
+    return short
+
+
 def draw(lines: list[Text]) -> str:
     """An SVG of the lines as on a terminal.
 
@@ -97,7 +110,7 @@ def draw(lines: list[Text]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}">\n'
         "<style>text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre}"
-        ".wide{font-family:'Noto Sans Mono CJK KR',NanumGothicCoding,D2Coding,sans-serif}</style>\n"
+        ".wide{font-size:16px;font-family:'Noto Sans Mono CJK KR',NanumGothicCoding,D2Coding,sans-serif}</style>\n"
         f'<rect width="100%" height="100%" rx="8" fill="{PAPER}"/>{dots}\n' + "\n".join(drawn) + "\n</svg>\n"
     )
 
@@ -121,7 +134,7 @@ def main() -> None:
         while lines and not lines[-1].strip():
             lines.pop()
         prompt = Text.assemble(("$ ", "dim"), ("madang " + " ".join(command[1:]), "bold"))
-        (PICTURES / name).write_text(draw([prompt, *map(Text.from_ansi, lines)]))
+        (PICTURES / name).write_text(draw([prompt, *shorten([Text.from_ansi(line) for line in lines])]))
 
 
 if __name__ == "__main__":
