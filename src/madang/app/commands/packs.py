@@ -1,11 +1,16 @@
 """`madang packs` and `madang pack`: list, start and check mapping packs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from madang.base.translate import _
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from madang.base.progress import Progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=_("Start a mapping pack, or check one."))
 
@@ -69,6 +74,9 @@ def check(
     source: Annotated[
         Path | None, typer.Option(help=_("Also compare with these files: patterns and headers."), metavar="DIR")
     ] = None,
+    vocabulary: Annotated[
+        str | None, typer.Option(help=_("Also look the targets of its maps up: as in `madang standardize`."))
+    ] = None,
 ) -> None:
     """Compile a pack, run its cases, and say what does not fit."""
     from madang.base.console import ProgressBars, console
@@ -80,6 +88,8 @@ def check(
     loaded = load_pack(pack, _folders())
     with ProgressBars() as progress:
         problems = [str(problem) for problem in check_pack(loaded, progress=progress)]
+        if vocabulary and loaded.maps:
+            problems += _map_faults(loaded.maps, vocabulary, progress)
     if source:
         problems += [str(error) for error in check_files(source, list(loaded.sources.values()))]
     for problem in problems:
@@ -90,3 +100,16 @@ def check(
         )
     text = _("{pack} {version} compiles; {cases} cases are as expected.")
     console().print(text.format(pack=loaded.name, version=loaded.version, cases=len(loaded.cases)), markup=False)
+
+
+def _map_faults(maps: "Sequence[Path]", named: str, progress: "Progress") -> list[str]:
+    """What is wrong with a pack's maps, as far as a vocabulary can tell."""
+    from madang.app.commands.standardize import vocabulary_version
+    from madang.lake.engine import Engine
+    from madang.node.home import Home
+    from madang.science.omop.maps import validate_maps
+    from madang.science.omop.vocabulary import Vocabulary
+
+    version = vocabulary_version(Home.find(), named, progress)
+    with Engine() as engine:
+        return [f"maps/{fault}" for fault in validate_maps(maps, Vocabulary.from_version(engine, version))]
