@@ -125,6 +125,7 @@ def main() -> None:
                 "MADANG_HOME": f"{home}/madang",
                 "MADANG_LANG": language,
                 "TERM": "xterm-256color",
+                "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}",
             }
             environment |= {"COLORTERM": "truecolor"}
             environment.pop("COLUMNS", None)

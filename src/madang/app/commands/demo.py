@@ -1,5 +1,8 @@
 """`madang demo`: a synthetic insurer and a synthetic hospital, from raw files to two CDM datasets."""
 
+import os
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,10 +59,11 @@ def command(
     out = console()
     out.print(_("All of this is synthetic: nobody in these data exists. Go on with:"))
     insurer, hospital = (holder.dataset for holder in HOLDERS)
+    madang = "madang" if shutil.which("madang") else os.path.relpath(sys.argv[0])
     for line in (
-        f'madang sql {insurer} "select visit_concept_id, count(*) from visit_occurrence group by all"',
-        f"madang trace {insurer} drug_exposure:{_some_row(home, insurer)}",
-        f"madang mappings list {hospital} --unmapped",
+        f'{madang} sql {insurer} "select visit_concept_id, count(*) from visit_occurrence group by all"',
+        f"{madang} trace {insurer} drug_exposure:{_some_row(home, insurer)}",
+        f"{madang} mappings list {hospital} --unmapped",
     ):
         out.print(f"  {line}", markup=False)
 
