@@ -219,17 +219,8 @@ def test_a_source_file_that_goes_away_during_the_run_stops_it(tmp_path: Path) ->
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MB; skipped where nobody may mount one."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("missing: permission to mount a small file system")
-    try:
+    with small_file_system(tmp_path / "small", "2m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_below_the_lake_is_one_sentence(tmp_path: Path, small_disk: Path) -> None:

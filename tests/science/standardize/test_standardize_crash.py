@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from small_clinic import PACK, run, write_files, write_pack
+from support import die_at
 
 from madang.base.errors import MadangError
 from madang.lake import Dataset, Lake, Version
@@ -51,30 +52,9 @@ def contents(version: Version) -> dict[str, str]:
     return open_tables | {f"restricted {n}": t.content for n, t in version.companion.items() if n != "folders"}
 
 
-def die_at(step: int) -> None:
-    """Make this process kill itself before its `step`-th call that makes something last."""
-    lock = threading.Lock()
-    done = 0
-
-    def deadly(call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **options: Any) -> Any:
-            nonlocal done
-            with lock:
-                done += 1
-                if done == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-            return call(*args, **options)
-
-        return counted
-
-    os.fsync = lambda descriptor: None  # the power does not fail here, so nobody waits for the disk
-    for name in CALLS:
-        setattr(os, name, deadly(getattr(os, name)))
-
-
 def february(folder: Path, step: int = 0) -> None:
     if step:
-        die_at(step)
+        die_at(step, CALLS)
     run(folder, JANUARY | FEBRUARY)
 
 

@@ -166,7 +166,7 @@ def test_another_pack_rebuilds_and_tells_which_codes_moved(tmp_path: Path) -> No
 def test_without_a_dataset_the_result_is_arrow(tmp_path: Path) -> None:
     done = standardize(write_pack(tmp_path), write_files(tmp_path / "in", JANUARY), starter_path())
     assert done.table("person").num_rows == 2
-    assert done.table("note").num_rows == 0
+    assert done.sql("select count(*) as n from note").to_pylist() == [{"n": 0}]
 
 
 def test_an_entity_key_that_comes_twice_stops_the_run(tmp_path: Path) -> None:

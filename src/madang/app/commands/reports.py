@@ -17,7 +17,8 @@ def show_account(done: "Standardized") -> None:
     columns = [_("source"), _("files"), _("rows"), _("used"), _("rejected"), _("unused")]
     total = [sum(values) for values in zip((0,) * 5, *report.sources.values(), strict=True)]
     show_table(title, columns, [*([name, *counts] for name, counts in report.sources.items()), [_("all"), *total]])
-    show_table(_("CDM rows out"), [_("table"), _("rows")], sorted(report.tables.items()))
+    made = sorted((table, rows) for table, rows in report.tables.items() if rows)
+    show_table(_("CDM rows out"), [_("table"), _("rows")], made)
     if report.reasons:
         rows = [[r.source, _(r.fate), r.reason, r.lines] for r in report.reasons]
         show_table(_("Rows not used, and why"), [_("source"), _("fate"), _("reason"), _("rows")], rows)

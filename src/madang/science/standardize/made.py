@@ -78,6 +78,12 @@ class Made:
         for table in TABLES:
             self.engine.execute(f"CREATE OR REPLACE TEMP VIEW {quote_name(table)} AS {self.sql(table)}")
 
+    def complete(self) -> None:
+        """Give the version every table of the model but those of the vocabulary: an absent one is a trap in SQL."""
+        for name, table in TABLES.items():
+            if table.kind != "vocabulary" and (name, False) not in self.paths:
+                self.put(name, self.sql(name), "derived")
+
     def rows(self) -> dict[str, int]:
         """Rows per CDM table that was written to."""
         return {

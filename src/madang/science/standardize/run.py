@@ -254,6 +254,7 @@ class _Run:
             if self.pack.imputed:
                 self.made.put_arrow("imputed", about.imputed(program), "derived", restricted=False)
             mapper.write_source_codes(self.made)
+            self.made.complete()
             return summarize(engine, self.made, accounts, fates, parent, self.seconds)
 
     def _stage(self, writer: Writer, before: Version | None, found: Delivery) -> None:

@@ -57,7 +57,7 @@ class _Cut:
 def parse(data: bytes, shape: Shape) -> Rows:
     """The rows of a block of whole lines."""
     count = newlines(data) + (not data.endswith(b"\n"))
-    if not shape.quoted_newlines and not _has_blank_line(data) and not _has_lone_return(data):
+    if not shape.quoted_newlines and not _has_blank_line(data) and not has_lone_return(data):
         parsed = _arrow(data, shape)
         last = data[data.rfind(b"\n", 0, -1) + 1 :]
         if parsed and parsed[0] + len(parsed[2]) == count and _is_closed(last, shape):
@@ -128,8 +128,16 @@ def _has_blank_line(data: bytes) -> bool:
     return False
 
 
-def _has_lone_return(data: bytes) -> bool:
-    return b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
+def has_lone_return(data: bytes) -> bool:
+    """Whether a carriage return stands elsewhere than before a line feed."""
+    if b"\r" not in data:
+        return False
+    view = np.frombuffer(data, np.uint8)
+    for at in range(0, len(view), CHUNK):
+        part = view[at : at + CHUNK + 1]
+        if ((part[:-1] == 13) & (part[1:] != 10)).any():
+            return True
+    return data.endswith(b"\r")
 
 
 # Odd blocks

@@ -255,7 +255,7 @@ def _block(first: int, data: bytes, reader: _Reader) -> Block:
 
 def _is_plain(data: bytes) -> bool:
     """Whether a block is ASCII and holds nothing that is trimmed or refused: most blocks of claims are so."""
-    return data.isascii() and not any(blank in data for blank in _BLANKS) and data.count(b"\r") == data.count(b"\r\n")
+    return data.isascii() and not any(blank in data for blank in _BLANKS) and not delimited.has_lone_return(data)
 
 
 def _typed(first: int, rows: Rows, fields: list[Field], reader: _Reader, plain: bool = False) -> Block:
