@@ -176,3 +176,28 @@ def test_an_entity_key_that_comes_twice_stops_the_run(tmp_path: Path) -> None:
     }
     with pytest.raises(MadangError, match="person has two rows with one key"):
         run(tmp_path, JANUARY, sql)
+
+
+def test_a_column_that_mostly_cannot_be_read_is_told(tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        {
+            "patients": PATIENTS,
+            "visits_201301": VISITS,
+            "sv_201301": ["1,1,C3750,,much", "2,1,C3750,,more", "2,2,C3750,,9"],
+        },
+    )
+    assert done.report.warnings == (
+        "services.AMOUNT: 2 of 3 values could not be read; check its encoding, type and format in pack.toml.",
+    )
+
+
+def test_a_map_to_an_unknown_concept_is_told_and_not_followed(tmp_path: Path) -> None:
+    maps = tmp_path / "pack" / "maps" / "own.csv"
+    maps.parent.mkdir(parents=True)
+    maps.write_text("source_code,source_vocabulary_id,target_concept_id\nLOCAL1,KCD7,99999999\nLOCAL2,KCD7,320128\n")
+    done = run(tmp_path, {"patients": PATIENTS, "visits_201301": VISITS, "dx_201301": ["1,1,LOCAL1", "2,1,LOCAL2"]})
+    assert done.table("condition_occurrence")["condition_concept_id"].to_pylist() == [0, 320128]
+    (warning,) = done.report.warnings
+    assert warning.startswith("maps/own.csv:2: ")
+    assert "99999999" in warning

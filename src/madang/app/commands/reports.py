@@ -32,6 +32,8 @@ def show_account(done: "Standardized") -> None:
         )
     for table, n in report.after_death.items():
         out.print(_("{rows:,} rows of {table} are dated after death; they are kept.").format(rows=n, table=table))
+    for warning in report.warnings:
+        out.print(_("Look at this: {warning}").format(warning=warning), style="bold", markup=False)
     records = _share(*report.mapped_records)
     codes = _share(*report.mapped_codes)
     out.print(_("Mapped: {records} of records, {codes} of codes.").format(records=records, codes=codes))

@@ -6,8 +6,27 @@ from pathlib import Path
 from madang.base.errors import MadangError
 from madang.lake.engine import Engine, quote_name, quote_text
 from madang.science.omop.cdm import TABLES, duckdb_type
+from madang.science.omop.mapping import FIRST_LOCAL_CONCEPT
+from madang.science.omop.maps import validate_maps
+from madang.science.omop.vocabulary import Vocabulary
 
 MAP = TABLES["source_to_concept_map"]
+MOST_FAULTS = 20
+
+
+def drop_unknown(engine: Engine, name: str, paths: Sequence[Path], vocabulary: Vocabulary) -> list[str]:
+    """Take rows out of the loaded maps whose target is not in the vocabulary; returns what is wrong with the maps.
+
+    Such a row has no domain, so its records would go to a table by accident; without it they stay where the pack says.
+    """
+    engine.execute(
+        f"DELETE FROM {quote_name(name)} WHERE target_concept_id NOT IN "
+        f"(SELECT concept_id FROM {vocabulary.table('concept')}) "
+        f"AND target_concept_id <> 0 AND target_concept_id < {FIRST_LOCAL_CONCEPT}"
+    )
+    faults = [f"maps/{fault}" for fault in validate_maps(paths, vocabulary)]
+    more = [f"... and {len(faults) - MOST_FAULTS} more; `madang pack check` lists all."]
+    return faults[:MOST_FAULTS] + (more if len(faults) > MOST_FAULTS else [])
 
 
 def load_maps(engine: Engine, paths: Sequence[Path], name: str) -> None:

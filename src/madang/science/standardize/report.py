@@ -21,7 +21,8 @@ class Report:
 
     `sources`: source -> (files, lines, used, rejected, unused). `tables`: CDM table -> rows. `mapped_records` and
     `mapped_codes`: (mapped, all). `levels`: mapping level -> (codes, records). `moved`: codes whose records go to
-    another table than in the version before. `seconds`: piece of work -> seconds.
+    another table than in the version before. `warnings`: what somebody should look at before the data are used.
+    `seconds`: piece of work -> seconds.
     """
 
     sources: Mapping[str, tuple[int, int, int, int, int]]
@@ -33,6 +34,7 @@ class Report:
     levels: Mapping[str, tuple[int, int]]
     moved: tuple[tuple[str, str, str, str, int], ...] = ()
     after_death: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -55,5 +57,6 @@ class Report:
             values[name] = tuple(document[name])
         values["sources"] = {name: tuple(counts) for name, counts in document["sources"].items()}
         values["levels"] = {name: tuple(counts) for name, counts in document["levels"].items()}
+        values["warnings"] = tuple(document["warnings"])
         values["moved"] = tuple(tuple(move) for move in document["moved"])
         return cls(**values)

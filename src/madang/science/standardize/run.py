@@ -29,7 +29,7 @@ from madang.science.standardize.delivery import Delivery
 from madang.science.standardize.identify import LINE_BITS, Registered
 from madang.science.standardize.intake import pseudonymizer
 from madang.science.standardize.made import Made
-from madang.science.standardize.maps import load_maps
+from madang.science.standardize.maps import drop_unknown, load_maps
 from madang.science.standardize.pack import Pack, Source, load_pack
 from madang.science.standardize.records import EVENT_TABLES
 from madang.science.standardize.report import Report
@@ -157,6 +157,7 @@ class _Run:
         self.keys = {name: (entity.key, entity.alternate_key) for name, entity in pack.entities.items()}
         self.seconds: dict[str, float] = {}
         self.built: set[str] = set()
+        self.warnings: list[str] = []
         self.selects: dict[str, list[str]] = {}
         for select in (*self.program.entities, *self.program.events):
             self.selects.setdefault(select.source, []).append(select.name)
@@ -255,7 +256,7 @@ class _Run:
                 self.made.put_arrow("imputed", about.imputed(program), "derived", restricted=False)
             mapper.write_source_codes(self.made)
             self.made.complete()
-            return summarize(engine, self.made, accounts, fates, parent, self.seconds)
+            return summarize(engine, self.made, accounts, fates, parent, self.seconds, self.warnings)
 
     def _stage(self, writer: Writer, before: Version | None, found: Delivery) -> None:
         """Read the new files of staged sources, and show all of them with every key once and corrections applied."""
@@ -376,6 +377,7 @@ class _Run:
         if not self.pack.maps:
             return None
         load_maps(self.engine, self.pack.maps, "_maps")
+        self.warnings += drop_unknown(self.engine, "_maps", self.pack.maps, self.vocabulary)
         return "_maps"
 
     def _fates(self) -> str:

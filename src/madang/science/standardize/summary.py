@@ -19,6 +19,7 @@ def summarize(
     fates: str,
     parent: Version | None,
     seconds: Mapping[str, float],
+    warnings: Sequence[str],
 ) -> Report:
     """The account of the version in the making; `parent` is the version before it, if there is one."""
     source_of = {account.number: account.source for account in accounts}
@@ -54,7 +55,18 @@ def summarize(
         levels=dict(sorted(levels.items())),
         moved=_moved(engine, codes, parent),
         after_death=_after_death(engine),
+        warnings=(*warnings, *_unreadable(repairs, sources)),
         seconds=dict(seconds),
+    )
+
+
+def _unreadable(repairs: Mapping[str, int], sources: Mapping[str, tuple[int, int, int, int, int]]) -> tuple[str, ...]:
+    """Columns of which most values could not be read: then the pack is wrong about them, not the data."""
+    return tuple(
+        f"{column}: {n} of {sources[column.partition('.')[0]][1]} values could not be read; "
+        "check its encoding, type and format in pack.toml."
+        for column, n in sorted(repairs.items())
+        if n * 2 > sources[column.partition(".")[0]][1]
     )
 
 
