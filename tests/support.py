@@ -1,8 +1,14 @@
-"""What tests of every storey share: real data beside the repository, and tools that may be missing."""
+"""What tests of every storey share: real data beside the repository, tools that may be missing, full disks, kill -9."""
 
+import contextlib
 import os
 import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,3 +36,37 @@ def shared_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"{MISSING}shared data {name}")
     return path
+
+
+@contextlib.contextmanager
+def small_file_system(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of `size` (as 1m) in the new folder; the test is skipped where nobody may mount one."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip(f"{MISSING}permission to mount a small file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def die_at(step: int, calls: tuple[str, ...]) -> None:
+    """Make this process kill itself before its `step`-th call of one of these functions of `os`."""
+    lock = threading.Lock()
+    done = 0
+
+    def deadly(call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **options: Any) -> Any:
+            nonlocal done
+            with lock:
+                done += 1
+                if done == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return call(*args, **options)
+
+        return counted
+
+    os.fsync = lambda descriptor: None  # the power does not fail here, so nobody waits for the disk
+    for name in calls:
+        setattr(os, name, deadly(getattr(os, name)))

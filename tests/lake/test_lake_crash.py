@@ -6,9 +6,7 @@ do the operation when it is asked again.
 """
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,33 +18,13 @@ from madang.lake import Engine, Lake
 from madang.lake.persons import remove_persons
 from madang.lake.removal import remove_versions
 from madang.lake.verify import verify
+from support import die_at
 
 CALLS = ("link", "replace", "fsync", "chmod", "mkdir", "unlink", "rmdir", "open")
 MOST = 400
 
 children = multiprocessing.get_context("forkserver")  # forks from a process that has no threads
 children.set_forkserver_preload(["pytest", "madang.lake.persons", "madang.lake.verify"])
-
-
-def die_at(step: int) -> None:
-    """Make this process kill itself before its `step`-th call that changes the file system."""
-    lock = threading.Lock()
-    done = 0
-
-    def deadly(call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*args: Any, **options: Any) -> Any:
-            nonlocal done
-            with lock:
-                done += 1
-                if done == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-            return call(*args, **options)
-
-        return counted
-
-    os.fsync = lambda descriptor: None  # the power does not fail here, so nobody waits for the disk
-    for name in CALLS:
-        setattr(os, name, deadly(getattr(os, name)))
 
 
 def first_version(folder: Path) -> None:
@@ -80,7 +58,7 @@ def removal_of_a_person(folder: Path) -> None:
 
 
 def run(operation: Callable[[Path], None], folder: Path, step: int) -> None:
-    die_at(step)
+    die_at(step, CALLS)
     operation(folder)
 
 

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import resource
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from madang.base.progress import Silent
 from madang.lake import Engine, Lake
 from madang.lake.persons import remove_persons
 from madang.lake.verify import verify
+from support import small_file_system
 
 NOBODY = 65534
 
@@ -32,17 +32,8 @@ children.set_forkserver_preload(["pytest", "madang.lake.persons", "madang.lake.v
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MB; skipped where nobody may mount one."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("missing: permission to mount a small file system")
-    try:
+    with small_file_system(tmp_path / "small", "1m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disk_is_one_sentence_and_the_last_version_stays(small_disk: Path) -> None:

@@ -19,6 +19,7 @@ from madang.lake import Dataset, Lake
 from madang.lake.verify import verify
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, standardize
+from support import small_file_system
 
 JANUARY = {
     "patients": ["p1,1980-02-03,M", "p2,1990-05-06,F"],
@@ -241,13 +242,14 @@ def test_a_full_disk_below_the_lake_is_one_sentence(tmp_path: Path, small_disk: 
 def limited(folder: Path, limit: Callable[[], None], *options: str) -> subprocess.CompletedProcess[str]:
     """The run in a process of its own, which some limit holds down."""
     code = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); "
+        "import sys; from pathlib import Path; "
         "from test_standardize_bad_input import again; from madang.base.errors import MadangError\n"
         f"try: again(Path(sys.argv[1]), threads=1, {', '.join(options)})\n"
         "except MadangError as error: print(error.code); sys.exit(2)"
     )
     return subprocess.run(
-        [sys.executable, "-c", code, str(folder), str(Path(__file__).parent)],
+        [sys.executable, "-c", code, str(folder)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         preexec_fn=limit,
         capture_output=True,
         text=True,

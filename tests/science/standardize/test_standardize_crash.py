@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import Any
 
 import pytest
 from small_clinic import PACK, run, write_files, write_pack
-from support import die_at
 
 from madang.base.errors import MadangError
 from madang.lake import Dataset, Lake, Version
 from madang.lake.verify import verify
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import standardize
+from support import die_at
 
 CALLS = ("link", "replace", "fsync")
 MOST = 2000
