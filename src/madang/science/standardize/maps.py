@@ -25,7 +25,7 @@ def drop_unknown(engine: Engine, name: str, paths: Sequence[Path], vocabulary: V
         f"AND target_concept_id <> 0 AND target_concept_id < {FIRST_LOCAL_CONCEPT}"
     )
     faults = [f"maps/{fault}" for fault in validate_maps(paths, vocabulary)]
-    more = [f"... and {len(faults) - MOST_FAULTS} more; `madang pack check` lists all."]
+    more = [f"... and {len(faults) - MOST_FAULTS} more; `madang pack check PACK --vocabulary V` lists all."]
     return faults[:MOST_FAULTS] + (more if len(faults) > MOST_FAULTS else [])
 
 
