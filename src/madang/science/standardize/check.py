@@ -10,7 +10,7 @@ from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.lake.engine import Engine
 from madang.science.standardize.cases import Case, Row, Written, load_case, unmatched, write_sources, write_vocabulary
-from madang.science.standardize.compile import compile_pack
+from madang.science.standardize.compile import problems as compile_problems
 from madang.science.standardize.pack_model import Pack
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Problem:
 def check_pack(pack: Pack, run: Run | None = None, progress: Progress | None = None) -> list[Problem]:
     """Compile `pack` and run each of its cases; the list is empty if all is as the cases say.
 
+    What does not compile is told at once, one problem for each SELECT; the cases run when all of it compiles.
     `run` is `standardize`, or something that takes the same arguments. Every case is run, whatever the others do.
     """
     if run is None:
@@ -45,18 +46,19 @@ def check_pack(pack: Pack, run: Run | None = None, progress: Progress | None = N
 
         run = standardize
     progress = progress or Silent()
-    try:
-        with Engine() as engine:
-            compile_pack(pack, engine)
-    except MadangError as error:
-        return [Problem("", error.message, error.hint)]
+    with Engine() as engine:
+        refused = compile_problems(pack, engine)
+    if refused:
+        return [Problem("", error.message, error.hint) for error in refused]
     problems: list[Problem] = []
     with progress.step("cases", total=len(pack.cases), unit="cases"):
         for path in pack.cases:
             try:
                 problems += run_case(pack, load_case(pack, path), run)
             except MadangError as error:
-                problems.append(Problem(f"{pack.folder.name}/cases/{path.name}", error.message, error.hint, path.stem))
+                label = f"{pack.folder.name}/cases/{path.name}"
+                where = "" if error.message.startswith(label) else label
+                problems.append(Problem(where, error.message, error.hint, path.stem))
             progress.advance()
     return problems
 

@@ -1,8 +1,9 @@
-"""`compile_pack`: check the SELECTs of a pack against its sources and the common data model, and write the run's SQL.
+"""`compile_pack` and `problems`: check the SELECTs of a pack, and write the SQL of its run.
 
 No data are read. Every error is a `MadangError` that names file, line and column of the word that is wrong.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,64 +15,102 @@ from madang.science.standardize.compiler.program import Program, Rule, Select
 from madang.science.standardize.compiler.relations import Catalog
 from madang.science.standardize.compiler.select import SelectCompiler
 from madang.science.standardize.hints import did_you_mean
-from madang.science.standardize.identifiers import check_identifiers
-from madang.science.standardize.pack_model import Entity, Pack
+from madang.science.standardize.identifiers import unmarked_identifiers
+from madang.science.standardize.pack_model import Entity, Event, Pack
 
 
 def compile_pack(pack: Pack, engine: Engine) -> Program:
     """Check and compile all SELECTs of `pack`; `engine` only parses and binds.
 
-    Errors: `pack.unmarked_identifier`, `pack.sql_*`, `pack.unknown_*`, `pack.column_*`: docs/packs.md lists them.
+    Raises the first of its `problems`. Errors: `pack.unmarked_identifier`, `pack.sql_*`, `pack.unknown_*`,
+    `pack.column_*`: docs/packs.md lists them.
     """
-    check_identifiers(pack)
-    functions = Functions.of(engine)
-    relations = {source.name.lower(): _source_relation(source.name, pack) for source in pack.sources.values()}
-    later = {
-        made.lower(): f"{made} is not made yet: an entity may read sources and the entities before it in pack.toml."
-        for name in pack.entities
-        for made in (name, f"{name}_members")
-    }
-    entities: list[Select] = []
-    for entity in pack.entities.values():
-        catalog = Catalog(functions, pack.parameters, dict(relations), later)
-        select = SelectCompiler(pack, entity, engine, catalog).compile()
-        entities.append(select)
-        relations |= {relation.name.lower(): relation for relation in _made(entity, select)}
-        members = "" if select.grouped else f"{entity.name} has no members table: its SELECT has no GROUP BY."
-        later.pop(entity.name.lower())
-        later.pop(f"{entity.name}_members".lower())
-        later |= {f"{entity.name}_members".lower(): members} if members else {}
-    catalog = Catalog(functions, pack.parameters, relations, later)
-    events = [SelectCompiler(pack, event, engine, catalog).compile() for event in pack.events.values()]
-    _check_all_read(pack, [*entities, *events])
-    _check_imputed(pack, [*entities, *events])
-    return Program(pack, tuple(entities), tuple(events), _staged(pack, entities, events))
+    made = _Compilation(pack, engine)
+    if made.problems:
+        raise made.problems[0]
+    return Program(pack, tuple(made.entities), tuple(made.events), _staged(pack, made.entities, made.events))
 
 
-def _check_all_read(pack: Pack, selects: Sequence[Select]) -> None:
-    """A source that nobody reads would be lost in silence."""
-    read = {name for select in selects for name in (select.source, *select.reads)}
-    for name in pack.sources:
-        if name not in read:
-            raise MadangError(
-                "pack.source_unread",
-                f"{pack.folder.name}/pack.toml:{pack.line('sources', name)}: no SELECT reads the source {name}, "
-                "so its rows would be lost in silence.",
-                "Write a SELECT that begins with it, or take it out of pack.toml.",
-            )
+def problems(pack: Pack, engine: Engine) -> list[MadangError]:
+    """All that keeps `pack` from being compiled, in the order in which it is found; one problem of each SELECT.
+
+    A SELECT that joins an entity with a problem of its own is not looked at further, and its problem says so.
+    """
+    return _Compilation(pack, engine).problems
 
 
-def _check_imputed(pack: Pack, selects: Sequence[Select]) -> None:
-    """What is said of a column that does not exist would be said of nothing."""
-    given = {select.name: [name for name, _ in select.columns] for select in selects}
-    for index, imputed in enumerate(pack.imputed):
-        if imputed.column not in given[imputed.of]:
-            raise MadangError(
-                "pack.column_missing",
-                f"{pack.folder.name}/pack.toml:{pack.line('imputed', index, 'column')}: "
-                f"{imputed.column} is no column of the SELECT {imputed.of}.",
-                did_you_mean(imputed.column, given[imputed.of]),
-            )
+class _Compilation:
+    """The SELECTs of a pack that compile, and the problems of those that do not."""
+
+    def __init__(self, pack: Pack, engine: Engine) -> None:
+        self.pack, self.engine = pack, engine
+        self.problems: list[MadangError] = unmarked_identifiers(pack)
+        self.entities: list[Select] = []
+        self.events: list[Select] = []
+        self.failed: list[str] = []
+        """The text of each SELECT that does not compile."""
+        functions = Functions.of(engine)
+        relations = {source.name.lower(): _source_relation(source.name, pack) for source in pack.sources.values()}
+        later = {
+            made.lower(): f"{made} is not made yet: an entity may read sources and the entities before it in pack.toml."
+            for name in pack.entities
+            for made in (name, f"{name}_members")
+        }
+        for entity in pack.entities.values():
+            select = self._compile(entity, Catalog(functions, pack.parameters, dict(relations), later))
+            names = entity.name.lower(), f"{entity.name}_members".lower()
+            if select is None:
+                skipped = f"the SELECT of {entity.name} has a problem of its own; solve that first, then check again."
+                later |= dict.fromkeys(names, skipped)
+                continue
+            self.entities.append(select)
+            relations |= {relation.name.lower(): relation for relation in _made(entity, select)}
+            for name in names:
+                later.pop(name)
+            if not select.grouped:
+                later[names[1]] = f"{entity.name} has no members table: its SELECT has no GROUP BY."
+        catalog = Catalog(functions, pack.parameters, relations, later)
+        self.events += filter(None, (self._compile(event, catalog) for event in pack.events.values()))
+        self._check_all_read()
+        self._check_imputed()
+
+    def _compile(self, of: Entity | Event, catalog: Catalog) -> Select | None:
+        try:
+            return SelectCompiler(self.pack, of, self.engine, catalog).compile()
+        except MadangError as error:
+            self.problems.append(error)
+            self.failed.append(of.sql)
+            return None
+
+    def _check_all_read(self) -> None:
+        """A source that nobody reads would be lost in silence; a SELECT that fails may read what it names."""
+        read = {name for select in (*self.entities, *self.events) for name in (select.source, *select.reads)}
+        failed = "\n".join(self.failed)
+        for name in self.pack.sources:
+            if name not in read and not re.search(rf"\b{re.escape(name)}\b", failed, re.IGNORECASE):
+                self.problems.append(
+                    MadangError(
+                        "pack.source_unread",
+                        f"{self.pack.folder.name}/pack.toml:{self.pack.line('sources', name)}: no SELECT reads the "
+                        f"source {name}, so its rows would be lost in silence.",
+                        "Write a SELECT that begins with it, LEFT JOIN it where another SELECT needs it, or take it "
+                        "out of pack.toml.",
+                    )
+                )
+
+    def _check_imputed(self) -> None:
+        """What is said of a column that does not exist would be said of nothing."""
+        given = {select.name: [name for name, _ in select.columns] for select in (*self.entities, *self.events)}
+        for index, imputed in enumerate(self.pack.imputed):
+            if imputed.of in given and imputed.column not in given[imputed.of]:
+                self.problems.append(
+                    MadangError(
+                        "pack.column_missing",
+                        f"{self.pack.folder.name}/pack.toml:{self.pack.line('imputed', index, 'column')}: "
+                        f"{imputed.column} is no column of the SELECT {imputed.of}.",
+                        did_you_mean(imputed.column, given[imputed.of]),
+                    )
+                )
 
 
 def _staged(pack: Pack, entities: Sequence[Select], events: Sequence[Select]) -> frozenset[str]:
@@ -109,4 +148,4 @@ def _made(entity: Entity, select: Select) -> list[Relation]:
     return made
 
 
-__all__ = ["EVENT_COLUMNS", "Program", "Rule", "Select", "compile_pack"]
+__all__ = ["EVENT_COLUMNS", "Program", "Rule", "Select", "compile_pack", "problems"]

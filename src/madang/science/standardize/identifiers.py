@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from madang.base.errors import MadangError
-from madang.science.standardize.pack_model import Pack
+from madang.science.standardize.pack_model import Column, Pack
 
 _PERSON = (
     "(pt|pat|patient|person|member|subscriber|insured|guardian|parent|mother|father|spouse|contact|doctor|dr|physician)"
@@ -55,23 +55,23 @@ def looks_like_identifier(name: str) -> str | None:
     return None
 
 
-def check_identifiers(pack: Pack) -> None:
-    """Refuse columns that look like identifiers of persons and do not say whether they are.
+def unmarked_identifiers(pack: Pack) -> list[MadangError]:
+    """An error `pack.unmarked_identifier` for each column that looks like an identifier of persons and does not say."""
+    return [
+        MadangError(
+            "pack.unmarked_identifier",
+            f"{pack.folder.name}/pack.toml:{pack.line('sources', source.name, 'columns', column.name)}: "
+            f"the column {column.name} looks like {what}, and pack.toml does not say what to do with it.",
+            'Say identifier = "direct" (it never leaves the source), "pseudonym" (a keyed hash takes its '
+            'place) or "none" (it is no identifier of a person).',
+        )
+        for source in pack.sources.values()
+        for column in source.columns.values()
+        if column.identifier is None and (what := _held_by(column))
+    ]
 
-    Errors: `pack.unmarked_identifier`.
-    """
-    for source in pack.sources.values():
-        for column in source.columns.values():
-            if column.identifier is not None:
-                continue
-            last = (column.path or "").rpartition(".")[2]
-            what = next(filter(None, map(looks_like_identifier, (column.name, column.header or "", last))), None)
-            if what:
-                line = pack.line("sources", source.name, "columns", column.name)
-                raise MadangError(
-                    "pack.unmarked_identifier",
-                    f"{pack.folder.name}/pack.toml:{line}: the column {column.name} looks like {what}, "
-                    "and pack.toml does not say what to do with it.",
-                    'Say identifier = "direct" (it never leaves the source), "pseudonym" (a keyed hash takes its '
-                    'place) or "none" (it is no identifier of a person).',
-                )
+
+def _held_by(column: Column) -> str | None:
+    """What a column probably holds by its name, its header or the last word of its path."""
+    last = (column.path or "").rpartition(".")[2]
+    return next(filter(None, map(looks_like_identifier, (column.name, column.header or "", last))), None)
