@@ -11,15 +11,15 @@ from madang.lake.engine import Engine
 from madang.science.omop.cdm import TABLES
 from madang.science.standardize import Standardized
 from madang.science.standardize.compiler.outputs import identifier_of
-from madang.science.standardize.trace import Row, Tracer, source_text
+from madang.science.standardize.trace import Row, Tracer
 
 
 def lines_of(tracer: Tracer, table: str, identifier: int, folder: Path) -> list[tuple[str, str]]:
     """(role, original text) of each line behind a row."""
     assert tracer.folder == folder / "in"
     lines = tracer.row(table, identifier).lines
-    encodings = tracer.encodings()
-    return [(line.role, source_text(line, encodings[line.file.source], tracer.folder) or "") for line in lines]
+    originals = tracer.originals()
+    return [(line.role, originals.read(line.file, line.line).text or "") for line in lines]
 
 
 def only(done: Standardized, sql: str) -> int:

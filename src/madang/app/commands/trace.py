@@ -8,6 +8,7 @@ import typer
 from madang.base.translate import _
 
 if TYPE_CHECKING:
+    from madang.science.standardize.originals import Originals
     from madang.science.standardize.trace import Line, Tracer
 
 
@@ -15,6 +16,9 @@ def command(
     name: Annotated[str, typer.Argument(help=_("Dataset, or NAME@VERSION."))],
     what: Annotated[str, typer.Argument(help=_("A person_id, a TABLE:ID, or FILE:LINE of the source."))],
     source: Annotated[Path | None, typer.Option(help=_("Folder with the source files, to show their lines."))] = None,
+    show_identifiers: Annotated[
+        bool, typer.Option("--show-identifiers", help=_("Show source lines whole, with names and numbers of people."))
+    ] = False,
 ) -> None:
     """Show where a row comes from and what else its source lines made."""
     from madang.base.errors import MadangError
@@ -28,30 +32,31 @@ def command(
         raise MadangError("trace.what", f"{what!r} names no row.", "Write a person_id, TABLE:ID or FILE:LINE.")
     with Engine() as engine:
         tracer = Tracer(version, engine)
+        originals = tracer.originals(source, identifiers=show_identifiers)
         if not left:
-            _show_person(tracer, int(right), source)
-        elif any(file.name == left for file in tracer.files):
-            _show_line(tracer, left, int(right), source)
+            _show_person(tracer, int(right), originals)
+        elif "." in left or "/" in left or any(file.name == left for file in tracer.files):
+            _show_line(tracer, tracer.line(left, int(right)), originals)
         else:
-            _show_row(tracer, left, int(right), source)
+            _show_row(tracer, left, int(right), originals)
 
 
-def _show_person(tracer: "Tracer", person_id: int, source: Path | None) -> None:
+def _show_person(tracer: "Tracer", person_id: int, originals: "Originals") -> None:
     from madang.base.console import show_table
 
     counts = tracer.person(person_id)
-    _show_row(tracer, "person", person_id, source)
+    _show_row(tracer, "person", person_id, originals)
     show_table(_("Rows of this person"), [_("table"), _("rows")], counts.items())
 
 
-def _show_row(tracer: "Tracer", table: str, identifier: int, source: Path | None) -> None:
+def _show_row(tracer: "Tracer", table: str, identifier: int, originals: "Originals") -> None:
     from madang.base.console import show_table
 
     found = tracer.row(table, identifier)
     values = [[field, value] for field, value in found.values.items() if value is not None]
     show_table(f"{table}:{identifier}", [_("field"), _("value")], [[f, str(v)] for f, v in values])
     if found.lines:
-        _show_lines(tracer, found.lines, source)
+        _show_lines(found.lines, originals)
     if found.computed_from:
         rows = [[f"{row.table}:{row.identifier}"] for row in found.computed_from]
         show_table(_("Computed from"), [_("row")], rows)
@@ -60,28 +65,37 @@ def _show_row(tracer: "Tracer", table: str, identifier: int, source: Path | None
         show_table(_("Made by the same source lines"), [_("row")], rows)
 
 
-def _show_line(tracer: "Tracer", file: str, line: int, source: Path | None) -> None:
+def _show_line(tracer: "Tracer", line: "Line", originals: "Originals") -> None:
     from madang.base.console import show_table
-    from madang.science.standardize.trace import Line
 
-    registered = next(one for one in tracer.files if one.name == file)
-    _show_lines(tracer, [Line(registered, line, "source")], source)
-    rows = [[f"{row.table}:{row.identifier}"] for row in tracer.made_by(registered.number, line)]
+    _show_lines([line], originals)
+    rows = [[f"{row.table}:{row.identifier}"] for row in tracer.made_by(line.file.number, line.line)]
     if rows:
         show_table(_("Made by this line"), [_("row")], rows)
     else:
-        fate = tracer.fate(registered.number, line)
+        fate = tracer.fate(line.file.number, line.line)
         show_table(_("This line made no row"), [_("fate"), _("reason")], [list(fate or (_("unknown"), ""))])
 
 
-def _show_lines(tracer: "Tracer", lines: "list[Line] | tuple[Line, ...]", source: Path | None) -> None:
-    from madang.base.console import show_table
-    from madang.science.standardize.trace import source_text
+def _show_lines(lines: "list[Line] | tuple[Line, ...]", originals: "Originals") -> None:
+    from madang.base.console import console, show_table
+    from madang.science.standardize.originals import State
 
-    folder = source or tracer.folder
-    encodings = tracer.encodings()
-    rows = []
-    for line in lines:
-        text = source_text(line, encodings[line.file.source], folder) if folder else None
-        rows.append([_(line.role), line.file.name, line.line, text])
+    instead = {
+        State.HIDDEN: _("(hidden: it may name people)"),
+        State.CHANGED: _("(the file has changed since it was taken in)"),
+        State.GONE: _("(the file is not there any more)"),
+    }
+    found = [originals.read(line.file, line.line) for line in lines]
+    rows = [
+        [_(line.role), line.file.name, line.line, instead.get(original.state) or _on_one_line(original.text or "")]
+        for line, original in zip(lines, found, strict=True)
+    ]
     show_table(_("Source lines"), [_("role"), _("file"), _("line"), _("text")], rows)
+    if any(original.state in (State.MASKED, State.HIDDEN) for original in found):
+        console().print(_("What identifies people is masked; --show-identifiers shows it."), markup=False)
+
+
+def _on_one_line(text: str) -> str:
+    """Text of a stranger for the terminal: control characters would steer it."""
+    return "".join(letter if letter.isprintable() or letter == "\t" else "\N{REPLACEMENT CHARACTER}" for letter in text)

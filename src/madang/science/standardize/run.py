@@ -21,7 +21,7 @@ from madang.lake import Dataset, Lake, Version
 from madang.lake.engine import Engine, quote_name, quote_text
 from madang.lake.write import Writer
 from madang.science.omop.vocabulary import Vocabulary
-from madang.science.standardize import about, accounting, delivery, derived, entities, events, lasting
+from madang.science.standardize import about, accounting, delivery, derived, entities, events, lasting, originals
 from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compile import compile_pack
 from madang.science.standardize.compiler.program import Select
@@ -201,6 +201,7 @@ class _Run:
                 **identity,
                 "files": [file.as_json() for file in found.files],
                 "encodings": {name: source.encoding for name, source in self.pack.sources.items()},
+                "layouts": {name: originals.layout(source) for name, source in self.pack.sources.items()},
                 "rows": {str(number): rows for number, rows in self.ledger.rows.items()},
                 "counters": found.counters,
                 "foundations": self.foundations,

@@ -13,6 +13,7 @@ from madang.lake import Version
 from madang.lake.engine import Engine, quote_name, quote_paths
 from madang.science.omop.cdm import TABLES
 from madang.science.standardize.compiler.outputs import identifier_of
+from madang.science.standardize.hints import did_you_mean
 from madang.science.standardize.identify import (
     Registered,
     Writer,
@@ -21,7 +22,7 @@ from madang.science.standardize.identify import (
     origin,
     row_number,
 )
-from madang.science.standardize.intake import SourceFile, read_lines
+from madang.science.standardize.originals import Originals
 
 # Tables that are computed from others: (table, its concept, from, the others' concept, their date).
 _DERIVED = {
@@ -92,6 +93,21 @@ class Tracer:
         siblings = [row for line in lines for row in self.made_by(line.file.number, line.line) if row not in rows]
         return Trace(Row(table, identifier), found[0], lines, computed, tuple(dict.fromkeys(siblings)))
 
+    def line(self, file: str, line: int) -> Line:
+        """The line of the file of that name. Errors: `trace.no_file`, `trace.no_line`."""
+        found = next((one for one in self.files if one.name == file), None)
+        if found is None:
+            names = [one.name for one in self.files]
+            few = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+            raise MadangError(
+                "trace.no_file",
+                f"{self.version.name} was not made from a file {file!r}.",
+                did_you_mean(file, names) or f"It was made from {few}.",
+            )
+        if not 1 <= line <= found.lines:
+            raise MadangError("trace.no_line", f"{file} has {found.lines:,} lines; there is no line {line:,}.")
+        return Line(found, line, "source")
+
     def made_by(self, file: int, line: int) -> Iterator[Row]:
         """All rows that a source line (file number, physical line) made, alone or as a member."""
         registered = self._by_number[file]
@@ -125,9 +141,10 @@ class Tracer:
         found = self.engine.rows(f"SELECT folder FROM {self._companion('folders')} ORDER BY run DESC LIMIT 1")
         return Path(found[0][0]) if found else None
 
-    def encodings(self) -> dict[str, str]:
-        """The encoding of each source's files."""
-        return dict(self.version.info["encodings"])
+    def originals(self, folder: Path | None = None, *, identifiers: bool = False) -> Originals:
+        """What reads the source lines again, from `folder` or where the last run found them."""
+        info = self.version.info
+        return Originals(folder or self.folder, info["encodings"], info.get("layouts", {}), identifiers=identifiers)
 
     def person(self, person_id: int) -> dict[str, int]:
         """Rows of one person per table. Error: `trace.no_row` if there is no such person."""
@@ -195,24 +212,3 @@ class Tracer:
         sql = f"SELECT {columns} FROM {self._table(table)} WHERE {condition} ORDER BY 1"
         found: list[dict[str, object]] = self.engine.query(sql).to_pylist()
         return found
-
-
-def source_text(line: Line, encoding: str, folder: Path) -> str | None:
-    """The original text of a line, read again from its file; None if the file is not in `folder` any more."""
-    path = folder / line.file.name
-    if not path.is_file():
-        return None
-    status = path.stat()
-    if status.st_size != line.file.size:
-        return None
-    known = SourceFile(
-        name=line.file.name,
-        source=line.file.source,
-        captures={},
-        size=line.file.size,
-        sha256=line.file.sha256,
-        lines=line.file.lines,
-        mtime_ns=status.st_mtime_ns,
-    )
-    raw = read_lines(path, known, [line.line], encoding=encoding)[line.line]
-    return raw.decode(encoding, errors="replace")
