@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from madang.app.commands import export as export_command
 from madang.app.commands import vocabulary as vocabulary_command
+from madang.app.commands.standardize import STARTER_DATASET
 from madang.base.errors import MadangError
 from madang.lake import Engine
 from madang.node.home import Home
@@ -32,6 +33,19 @@ def run(app: typer.Typer, *arguments: str) -> str:
     if result.exception:
         raise result.exception
     return " ".join(result.stdout.split())
+
+
+def test_the_only_vocabulary_need_not_be_named(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(MadangError) as none:
+        run(vocabulary_command.app, "show")
+    run(vocabulary_command.app, "load", str(tmp_path / "download"), "--name", "ours")
+    run(vocabulary_command.app, "load", str(tmp_path / "download"), "--name", STARTER_DATASET)
+    assert "ours@1" in run(vocabulary_command.app, "show")
+    run(vocabulary_command.app, "load", str(tmp_path / "download"), "--name", "theirs")
+    with pytest.raises(MadangError) as several:
+        run(vocabulary_command.app, "find", "E11")
+    assert none.value.code == several.value.code == "vocabulary.which"
+    assert "theirs@1" in run(vocabulary_command.app, "show", "--vocabulary", "theirs")
 
 
 def test_load_show_find_and_diff(home: Home, tmp_path: Path) -> None:

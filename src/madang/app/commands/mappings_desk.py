@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
 import typer
 
+from madang.app.commands.vocabulary import only_vocabulary
 from madang.base.errors import MadangError
 from madang.base.translate import _
 
@@ -116,12 +117,7 @@ class Desk:
         """The folder, or the reference to a version, that `named` means; by default the only one in the lake."""
         if named:
             return (Path(named), "") if Path(named).is_dir() else (None, named)
-        lake = self.home.lake()
-        found = [dataset.name for dataset in lake.datasets() if dataset.version().kind == "vocabulary"]
-        if len(found) == 1:
-            return None, found[0]
-        problem = _("There are several vocabularies.") if found else _("There is no vocabulary.")
-        raise MadangError("mapping.no_vocabulary", problem, _("Say which: --vocabulary DIR or --vocabulary NAME."))
+        return None, only_vocabulary(self.home.lake())
 
 
 def open_desk(name: str) -> Desk:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from madang.node.home import Home
 
 STARTER = "starter"
+STARTER_DATASET = f"vocabulary-{STARTER}"
 
 
 def command(
@@ -70,7 +71,7 @@ def vocabulary_version(home: "Home", named: str, progress: "Progress") -> "Versi
     if not path.exists():
         return lake.find(named)
     known = fingerprint(path)
-    dataset = lake.dataset(f"vocabulary-{STARTER if named == STARTER else known[:12]}")
+    dataset = lake.dataset(STARTER_DATASET if named == STARTER else f"vocabulary-{known[:12]}")
     if dataset.exists and dataset.version().info.get("fingerprint") == known:
         return dataset.version()
     with Engine(memory_limit="4GB") as engine, progress.step(_("load vocabulary")):

@@ -8,7 +8,7 @@ import typer
 from madang.base.translate import _
 
 if TYPE_CHECKING:
-    from madang.lake import Version
+    from madang.lake import Lake, Version
     from madang.science.omop.vocabulary import Concept
 
 DEFAULT = "vocabulary"
@@ -17,7 +17,12 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help=_("Load OMOP vocabularies, look concepts up, compare releases.")
 )
 
-Name = Annotated[str, typer.Option("--name", help=_("Dataset that holds the vocabulary, or NAME@VERSION."))]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name", "--vocabulary", help=_("Dataset that holds it, or NAME@VERSION; the only one if not given.")
+    ),
+]
 
 
 @app.command()
@@ -46,14 +51,15 @@ def load(
 
 
 @app.command()
-def show(name: Name = DEFAULT) -> None:
+def show(name: Name = None) -> None:
     """Show a vocabulary's release, its tables, and the vocabularies that it is made of."""
     from madang.base.console import show_table
     from madang.lake.engine import Engine
     from madang.node.home import Home
     from madang.science.omop.vocabulary import Vocabulary
 
-    version = Home.find().lake().find(name)
+    lake = Home.find().lake()
+    version = lake.find(name or only_vocabulary(lake))
     with Engine() as engine:
         vocabulary = Vocabulary.from_version(engine, version)
         _show_version(version)
@@ -67,7 +73,7 @@ def show(name: Name = DEFAULT) -> None:
 @app.command()
 def find(
     text: Annotated[str, typer.Argument(metavar="CODE|NAME", help=_("A code, an identifier or part of a name."))],
-    name: Name = DEFAULT,
+    name: Name = None,
     limit: Annotated[int, typer.Option(min=1, help=_("How many concepts."))] = 20,
 ) -> None:
     """Find concepts by code, identifier or name, and what they map to."""
@@ -77,7 +83,8 @@ def find(
     from madang.node.home import Home
     from madang.science.omop.vocabulary import Vocabulary
 
-    version = Home.find().lake().find(name)
+    lake = Home.find().lake()
+    version = lake.find(name or only_vocabulary(lake))
     with Engine() as engine:
         vocabulary = Vocabulary.from_version(engine, version)
         found = vocabulary.search(text, limit)
@@ -120,6 +127,25 @@ def diff(
             if rows:
                 columns = [_("vocabulary"), _("code"), _("concept"), _("name"), _("before"), _("after")]
                 show_table(kind, columns, rows)
+
+
+def only_vocabulary(lake: "Lake") -> str:
+    """The name of the one vocabulary of a lake; `vocabulary.which` where there is none, or several.
+
+    The demo's starter counts only where there is no other.
+    """
+    from madang.app.commands.standardize import STARTER_DATASET
+    from madang.base.errors import MadangError
+    from madang.science.omop.vocabulary import KIND
+
+    found = [dataset.name for dataset in lake.datasets() if dataset.version().kind == KIND]
+    found = [name for name in found if name != STARTER_DATASET] or found
+    if len(found) == 1:
+        return found[0]
+    problem = _("There are several vocabularies.") if found else _("There is no vocabulary.")
+    raise MadangError(
+        "vocabulary.which", problem, _("Say which with --vocabulary; `madang vocabulary load` loads one.")
+    )
 
 
 def _show_version(version: "Version") -> None:
