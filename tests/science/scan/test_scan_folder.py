@@ -128,6 +128,7 @@ def test_pairs_are_keys_where_no_column_is(tmp_path: Path) -> None:
         ("a.csv", b"\xff\xfe" + "a,b\nc,d\n".encode("utf-16-le"), ("utf-16", ",", True)),
         ("a.csv", "a,b\nc,d\ne,f\ng,h\n".encode("utf-16-be"), ("utf-16-be", ",", True)),
         ("a.csv", "prénom,b\nc,é\n".encode("latin-1"), ("latin-1", ",", True)),
+        ("a.csv", "결과,b\n㎎/㎗,1\n㎎/㎗,2\n㎍/㎖,3\n".encode("cp949"), ("cp949", ",", True)),
         ("a.tsv", b"a\tb\n1\tx,y,z\n", ("utf-8", "\t", True)),
         ("a.txt", b"a|b|c\n1|2|3\n", ("utf-8", "|", True)),
         ("a.csv", b"1,20200101,x\n2,20200102,y\n", ("utf-8", ",", False)),

@@ -72,7 +72,8 @@ def new(
 def check(
     pack: Annotated[str, typer.Argument(help=_("Name of a pack, or its folder."))],
     source: Annotated[
-        Path | None, typer.Option(help=_("Also compare with these files: patterns and headers."), metavar="DIR")
+        Path | None,
+        typer.Option(help=_("Also compare with these files: names, headers and first rows."), metavar="DIR"),
     ] = None,
     vocabulary: Annotated[
         str | None, typer.Option(help=_("Also look the targets of its maps up: as in `madang standardize`."))

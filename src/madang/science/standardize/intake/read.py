@@ -1,10 +1,10 @@
 """Reading a source file: blocks of lines, in order, parsed and typed on a few threads."""
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -33,6 +33,8 @@ from madang.science.standardize.intake.files import (
 from madang.science.standardize.pack import Source
 
 BLOCK_BYTES = 8 << 20
+SAMPLE_ROWS = 1_000
+"""Rows of one file of each source that `check_files` tries to read."""
 _BLANKS = tuple(blank.encode() for blank in exact.BLANKS if blank.isascii() and blank not in "\r\n")
 
 
@@ -305,12 +307,17 @@ def _same(value: str, total: int) -> pa.Array:
 
 
 def check_files(folder: Path, sources: Sequence[Source]) -> list[MadangError]:
-    """What keeps the files of a folder from being read by these sources: names and headers; their rows are not read."""
+    """What keeps the files of a folder from being read by these sources.
+
+    Looked at are all names and headers, and of the largest file of each source the first `SAMPLE_ROWS` rows: columns of
+    which more than half of the filled values cannot be read are declared wrongly.
+    """
     try:
         found = find_files(folder, sources)
     except MadangError as error:
         return [error]
     problems = []
+    refused = set()
     for source, path, _captures in found:
         try:
             reader = _Reader(path.name, source, plan(source), {}, None, _text_encoding(source))
@@ -325,6 +332,57 @@ def check_files(folder: Path, sources: Sequence[Source]) -> list[MadangError]:
                 _shape(_head(data)[0], reader)
         except MadangError as error:
             problems.append(error)
+            refused.add(source.name)
+    largest: dict[str, tuple[Source, Path]] = {}
+    for source, path, _captures in found:
+        if source.name not in largest or path.stat().st_size > largest[source.name][1].stat().st_size:
+            largest[source.name] = source, path
+    for name, (source, path) in largest.items():
+        if name not in refused:
+            problems += _unreadable(path, source)
+    return problems
+
+
+def _unreadable(path: Path, source: Source) -> list[MadangError]:
+    """An error for each column of which more than half of the first values cannot be read, or for such lines."""
+    columns = {
+        column.name: replace(column, required=False, identifier=None)
+        for column in source.columns.values()
+        if column.identifier != "direct"
+    }
+    lenient = replace(source, columns=columns, key=(), operation=None, extra_columns="ignore")
+    reader = _Reader(path.name, lenient, plan(lenient), {}, None, _text_encoding(source))
+    try:
+        with reading(path), path.open("rb") as raw:
+            stream = contents(raw, is_compressed(path))
+            first, data = next(_texts(physical_lines(stream, source.encoding, 1 << 20), reader), (1, b""))
+        if source.format != "ndjson":
+            head, data = _head(data)
+            reader.shape, reader.absent = _shape(head, reader)
+            first += 1
+        if not data:
+            return []
+        if not source.quoted_newlines:
+            data = data[: next(iter(line_ends(data)[SAMPLE_ROWS - 1 : SAMPLE_ROWS]), len(data))]
+        block = _block(first, data, reader)
+    except MadangError as error:
+        return [error]
+    if len(block.rejects) > block.table.num_rows:
+        reason, count = Counter(reason for _, reason in block.rejects).most_common(1)[0]
+        message = f"{path.name}: {count:,} of the first {block.lines:,} lines cannot be read: {reason}."
+        hint = f"Check delimiter, encoding and quoted_newlines of [sources.{source.name}]."
+        return [MadangError("source.unreadable_lines", message, hint)]
+    bad = Counter(name for _, name in block.repairs)
+    problems = []
+    for one in reader.fields:
+        filled = block.table.num_rows - block.table[one.name].null_count + bad[one.name]
+        if bad[one.name] * 2 > filled:
+            message = (
+                f"{path.name}: {bad[one.name]:,} of the first {filled:,} values of {one.header} cannot be read as "
+                f"{one.kind}{f' {one.format}' if one.format else ''}."
+            )
+            hint = f"Check the encoding, and the type and format of {one.name} under [sources.{source.name}.columns]."
+            problems.append(MadangError("source.unreadable_column", message, hint))
     return problems
 
 

@@ -21,7 +21,7 @@ MOST_COLUMNS = 10_000
 LOOK_FOR_LETTERS = 256 << 20
 """How far a file that begins as plain ASCII is searched for its first other characters."""
 DELIMITERS = ",\t|;^~"
-_HANGUL = re.compile("[가-힣]")
+_HANGUL = re.compile("[가-힣㎀-㏿]")  # and the units that Korean exports write as one sign, as ㎎ and ㎗
 _VALUE = re.compile(r"[+-]?[\d.,:/ -]+|\d{4}-\d\d-\d\d.*")
 
 
