@@ -231,6 +231,16 @@ def test_references_that_lead_nowhere(lake: Lake, reference: str, code: str) -> 
     assert refused.value.code == code
 
 
+def test_a_name_that_is_nearly_right_is_recognized(lake: Lake) -> None:
+    commit(lake.dataset("hospital"), {"person": persons(1)})
+    hints = []
+    for name in ("hospitl", "insurer"):
+        with pytest.raises(MadangError) as refused:
+            lake.find(name)
+        hints.append(refused.value.hint)
+    assert hints == ['Did you mean "hospital"?', "`madang datasets` lists them."]
+
+
 def test_files_that_are_no_parquet_or_not_ours_are_refused(lake: Lake, tmp_path: Path) -> None:
     with lake.dataset("hospital").write() as writer:
         cut = writer.new_file("person")

@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,13 +127,19 @@ class Dataset:
         if number is None:
             number = self.newest()
             if number is None:
-                raise MadangError("lake.no_dataset", f"There is no dataset {self.name!r}.", "`madang datasets` lists.")
+                raise self.missing()
         elif not self.manifest_path(number).is_file():
             raise MadangError("lake.no_version", f"Dataset {self.name!r} has no version {number}.")
         document, hash_ = self.load(number)
         if document["kind"] == TOMBSTONE:
             raise MadangError("lake.removed", f"Version {number} of {self.name!r} was removed.", document["reason"])
         return Version(self, number, document, hash_)
+
+    def missing(self) -> MadangError:
+        """The error for a dataset that does not exist, with the name that may have been meant."""
+        near = get_close_matches(self.name, [other.name for other in self.lake.datasets()], 1)
+        hint = f'Did you mean "{near[0]}"?' if near else "`madang datasets` lists them."
+        return MadangError("lake.no_dataset", f"There is no dataset {self.name!r}.", hint)
 
     def tombstones(self) -> list[Mapping[str, Any]]:
         """What is left of removed versions: number, manifest hash, when it was made and removed, and why."""

@@ -36,7 +36,7 @@ def remove_versions(dataset: Dataset, numbers: Collection[int], reason: str) -> 
     after it was killed. `reason` is kept and shown; it must not hold personal data.
     """
     if not dataset.exists:
-        raise MadangError("lake.no_dataset", f"There is no dataset {dataset.name!r}.", "`madang datasets` lists them.")
+        raise dataset.missing()
     with dataset.lock(exclusive=True, patience=0):
         return bury(dataset, numbers, reason)
 

@@ -37,7 +37,7 @@ def verify(
     progress = progress or Silent()
     numbers = dataset.numbers()
     if not numbers:
-        raise MadangError("lake.no_dataset", f"There is no dataset {dataset.name!r}.", "`madang datasets` lists them.")
+        raise dataset.missing()
     if number is not None and number not in numbers:
         raise MadangError("lake.no_version", f"Dataset {dataset.name!r} has no version {number}.")
     findings: list[Finding] = []

@@ -349,7 +349,7 @@ def _sql(table: TomlTable, path: Path, folder: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
-        near = did_you_mean(path.name, (other.name for other in path.parent.glob("*.sql")))
+        near = did_you_mean(path.stem, (other.stem for other in path.parent.glob("*.sql")))  # .sql makes all alike
         message = f"{dotted(table.path)} needs the file {label}, which is missing."
         raise table.error("pack.missing_file", message, near) from None
     except UnicodeDecodeError as error:
