@@ -9,6 +9,7 @@ from madang.base.errors import MadangError
 from madang.lake import Lake
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, standardize
+from madang.science.standardize.report import Report
 
 JANUARY = {
     "patients": ["p1,1980-02-03,M", "p2,1990-05-06,F"],
@@ -125,5 +126,21 @@ def test_another_vocabulary_makes_it_anew_and_tells_which_codes_moved(tmp_path: 
     again = standardize(tmp_path / "pack", tmp_path / "in", other_vocabulary(tmp_path / "later"), dataset)
     assert again.version.number == 2
     assert again.report.moved == (("EDI", "C3711", "measurement", "observation", 1),)
+    assert (again.report.newly_mapped, again.report.newly_unmapped) == (0, 0)
     assert (again.report.tables["measurement"], again.report.tables["observation"]) == (1, 1)
     assert dataset.version(1).digest == first.version.digest
+
+
+def test_codes_that_gain_or_lose_their_target_have_not_moved(tmp_path: Path) -> None:
+    files = JANUARY | {"dx_201301": ["1,1,I109", "1,2,OWN1"]}
+    first = run(tmp_path, files).report
+    assert (first.newly_mapped, first.newly_unmapped) == (0, 0)
+    maps = tmp_path / "pack/maps/own.csv"
+    maps.parent.mkdir()
+    maps.write_text("source_code,source_vocabulary_id,target_concept_id\nOWN1,KCD7,3004501\n")
+    mapped = run(tmp_path, files).report
+    assert (mapped.moved, mapped.newly_mapped, mapped.newly_unmapped) == ((), 1, 0)
+    maps.unlink()
+    unmapped = run(tmp_path, files).report
+    assert (unmapped.moved, unmapped.newly_mapped, unmapped.newly_unmapped) == ((), 0, 1)
+    assert Report.from_json(unmapped.as_json()).newly_unmapped == 1

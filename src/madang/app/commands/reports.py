@@ -30,6 +30,10 @@ def show_account(done: "Standardized") -> None:
             [_("vocabulary"), _("code"), _("before"), _("now"), _("records")],
             report.moved[:20],
         )
+    if report.newly_mapped:
+        out.print(_("{codes:,} codes have a target now that had none before.").format(codes=report.newly_mapped))
+    if report.newly_unmapped:
+        out.print(_("{codes:,} codes have no target any more.").format(codes=report.newly_unmapped))
     for table, n in report.after_death.items():
         out.print(_("{rows:,} rows of {table} are dated after death; they are kept.").format(rows=n, table=table))
     for warning in report.warnings:

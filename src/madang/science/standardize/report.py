@@ -33,6 +33,8 @@ class Report:
     mapped_codes: tuple[int, int]
     levels: Mapping[str, tuple[int, int]]
     moved: tuple[tuple[str, str, str, str, int], ...] = ()
+    newly_mapped: int = 0
+    newly_unmapped: int = 0
     after_death: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)

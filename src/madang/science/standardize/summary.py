@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from madang.lake import Version
 from madang.lake.engine import Engine, quote_paths
@@ -42,6 +43,7 @@ def summarize(
     }
     all_codes, all_records = (sum(values) for values in zip((0, 0), *levels.values(), strict=True))
     unmapped = levels.get("unmapped", (0, 0))
+    changes = _changes(engine, codes, parent)
     return Report(
         sources=sources,
         tables=made.rows(),
@@ -53,7 +55,9 @@ def summarize(
         mapped_records=(all_records - unmapped[1], all_records),
         mapped_codes=(all_codes - unmapped[0], all_codes),
         levels=dict(sorted(levels.items())),
-        moved=_moved(engine, codes, parent),
+        moved=changes.moved,
+        newly_mapped=changes.newly_mapped,
+        newly_unmapped=changes.newly_unmapped,
         after_death=_after_death(engine),
         warnings=(*warnings, *_unreadable(repairs, sources)),
         seconds=dict(seconds),
@@ -70,16 +74,29 @@ def _unreadable(repairs: Mapping[str, int], sources: Mapping[str, tuple[int, int
     )
 
 
-def _moved(engine: Engine, codes: str, parent: Version | None) -> tuple[tuple[str, str, str, str, int], ...]:
-    """Codes that another pack or vocabulary sends to other tables: (vocabulary, code, before, now, records)."""
+@dataclass(frozen=True)
+class _Changes:
+    """Codes of both versions: (vocabulary, code, tables before, tables now, records), and how many came and went."""
+
+    moved: tuple[tuple[str, str, str, str, int], ...] = ()
+    newly_mapped: int = 0
+    newly_unmapped: int = 0
+
+
+def _changes(engine: Engine, codes: str, parent: Version | None) -> _Changes:
+    """What another pack or vocabulary does with the codes of the version before."""
     if parent is None or "source_codes" not in parent.tables:
-        return ()
+        return _Changes()
     old = f"read_parquet({quote_paths(parent.tables['source_codes'].paths)})"
     rows = engine.rows(
         f"SELECT n.vocabulary_id, n.code, o.target_tables, n.target_tables, n.records FROM {codes} n "
         f"JOIN {old} o USING (vocabulary_id, code) WHERE n.target_tables <> o.target_tables ORDER BY 5 DESC, 1, 2"
     )
-    return tuple((v, c, before, now, int(n)) for v, c, before, now, n in rows)
+    return _Changes(
+        tuple((v, c, before, now, int(n)) for v, c, before, now, n in rows if before and now),
+        sum(not before for _, _, before, _, _ in rows),
+        sum(not now for _, _, _, now, _ in rows),
+    )
 
 
 def _after_death(engine: Engine) -> dict[str, int]:
