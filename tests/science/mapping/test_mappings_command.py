@@ -120,6 +120,22 @@ def test_a_review_stops_at_the_end_of_its_input(run: Run) -> None:
     assert (status, "[2/3]" in out, "[3/3]" in out) == (0, True, False)
 
 
+def test_who_decides_is_named_or_is_who_is_logged_in(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("import", "ward", "--codes", "codes.csv")
+    monkeypatch.delenv("MADANG_REVIEWER", raising=False)
+    monkeypatch.setenv("LOGNAME", "seo-yeon")
+    decision = ("set", "ward", "LAB", "L1", "--to", "4", "--vocabulary", "vocabulary")
+    reviewers = []
+    for named in ((), ("--by", "Kim")):
+        assert run(*decision, *named)[0] == 0
+        reviewers.append((tmp_path / "home/mappings/ward.csv").read_text())
+    monkeypatch.setenv("MADANG_REVIEWER", "Lee")
+    assert run(*decision)[0] == 0
+    reviewers.append((tmp_path / "home/mappings/ward.csv").read_text())
+    for who, book in zip(("seo-yeon", "Kim", "Lee"), reviewers, strict=True):
+        assert f",{who}," in book
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -20,12 +20,32 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=StrEnum)
 
+
+def user_name() -> str:
+    """Who is logged in; empty where the system has no name for this user, as in some containers."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""
+
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Dataset, or the .csv file of a book of mappings.")]
 VocabularyOption = Annotated[
     Optional[str],  # noqa: UP045  # Typer reads this form on every Python
     typer.Option("--vocabulary", metavar="DIR|NAME", help="Vocabulary: an unpacked Athena folder or a dataset."),
 ]
-By = Annotated[str, typer.Option("--by", envvar="MADANG_REVIEWER", help="Who decides.")]
+By = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        envvar="MADANG_REVIEWER",
+        default_factory=user_name,
+        show_default=False,
+        help="Who decides; MADANG_REVIEWER, or who is logged in, if not given.",
+    ),
+]
 Encoding = Annotated[str, typer.Option(help="Encoding of the file, such as cp949.")]
 Top = Annotated[int, typer.Option(min=1, help="How many codes.")]
 

@@ -61,6 +61,7 @@ def command(
 
 def vocabulary_version(home: "Home", named: str, progress: "Progress") -> "Version":
     """The vocabulary that the person named: a loaded one, or a download, which is loaded once and found again."""
+    from madang.base.errors import MadangError
     from madang.lake.engine import Engine
     from madang.science.omop.starter import starter_path
     from madang.science.omop.vocabulary import load_vocabulary
@@ -69,6 +70,12 @@ def vocabulary_version(home: "Home", named: str, progress: "Progress") -> "Versi
     lake = home.lake()
     path = Path(starter_path()) if named == STARTER else Path(named)
     if not path.exists():
+        if path.suffix or len(path.parts) > 1 or named != path.name:
+            raise MadangError(
+                "standardize.no_vocabulary",
+                f"There is no file or folder {named}.",
+                "Give Athena's zip, the folder that it was unpacked to, a loaded vocabulary's name, or `starter`.",
+            )
         return lake.find(named)
     known = fingerprint(path)
     dataset = lake.dataset(STARTER_DATASET if named == STARTER else f"vocabulary-{known[:12]}")
