@@ -164,6 +164,7 @@ def test_only_selects_have_a_tree(engine: Engine, sql: str) -> None:
     with pytest.raises(MadangError) as refused:
         engine.parse(sql)
     assert refused.value.code == "engine.select_only"
+    assert refused.value.hint == "Begin with SELECT."
 
 
 def test_syntax_errors_name_the_line(engine: Engine) -> None:

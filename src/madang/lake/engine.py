@@ -185,7 +185,7 @@ class Engine:
             return answer
         message = str(answer.get("error_message", "")).rstrip(".!")
         if answer.get("error_type") == "not implemented":
-            raise MadangError("engine.select_only", "Only SELECT statements are accepted here.", message + ".")
+            raise MadangError("engine.select_only", "Only SELECT statements are accepted here.", "Begin with SELECT.")
         position = answer.get("position")
         where = f" in line {sql.count(chr(10), 0, int(position)) + 1}" if position else ""
         raise MadangError("engine.syntax", f"The SQL cannot be read{where}: {message}.")
