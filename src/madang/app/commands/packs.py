@@ -52,6 +52,7 @@ def new(
     """Write a first draft of a pack from a scan of the files."""
     from madang.base.console import ProgressBars, console
     from madang.science.standardize.new_pack import new_pack
+    from madang.science.standardize.new_pack_roles import find_roles
     from madang.science.standardize.scan import scan
     from madang.science.standardize.scan.words import word
 
@@ -63,6 +64,10 @@ def new(
         console().print(str(path), markup=False)
     for skipped, why in found.skipped:
         console(stderr=True).print(_("Not read: {name}. {why}").format(name=skipped, why=word(why)), markup=False)
+    patterns = {one.name: ", ".join(one.patterns) for one in found.sources}
+    for undrafted, why in find_roles(found).undrafted.items():
+        text = _("{name}: no draft, because {why}.").format(name=patterns[undrafted], why=word(why))
+        console().print(text, markup=False)
     decisions = sum(path.read_text(encoding="utf-8").count("DECIDE") for path in written)
     text = _("{count} places are marked DECIDE. Start with {readme}, then: madang pack check {folder}")
     console().print(text.format(count=decisions, readme=folder / "README.md", folder=folder), markup=False)

@@ -55,14 +55,10 @@ def _show(found: "Scan") -> None:
     from madang.base.console import console, show_table
     from madang.science.standardize.scan.words import word
 
-    files = [
-        [f.name, f.rows, f.encoding, f.delimiter.replace("\t", "tab"), f.line_ends, f.ragged + f.open_quotes + f.blank]
-        for f in found.files
-    ]
     show_table(
         _("Files"),
-        [_("file"), _("rows"), _("encoding"), _("delimiter"), _("line ends"), _("odd lines")],
-        files,
+        [_("file"), _("files"), _("rows"), _("encoding"), _("delimiter"), _("line ends"), _("odd lines")],
+        _files(found),
     )
     for source in found.sources:
         rows = [
@@ -89,6 +85,27 @@ def _show(found: "Scan") -> None:
         )
     for name, why in found.skipped:
         console(stderr=True).print(_("Not read: {name}. {why}").format(name=name, why=word(why)), markup=False)
+
+
+def _files(found: "Scan") -> list[list[object]]:
+    """A line for the files of each source: they share a layout, and their names differ in numbers only."""
+    files = {file.name: file for file in found.files}
+    lines: list[list[object]] = []
+    for source in found.sources:
+        alike = [files[name] for name in source.files if name in files]
+        told = [file for file in alike if "only ASCII" not in file.evidence] or alike
+        lines.append(
+            [
+                ", ".join(source.patterns),
+                len(alike),
+                source.rows,
+                ", ".join(sorted({file.encoding for file in told})),
+                source.delimiter.replace("\t", "tab"),
+                ", ".join(sorted({file.line_ends for file in alike})),
+                sum(file.ragged + file.open_quotes + file.blank for file in alike),
+            ]
+        )
+    return lines
 
 
 def _values(column: "ColumnScan") -> str:

@@ -5,7 +5,7 @@ The draft loads as it is, and compiles where the scan found persons; its comment
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from madang.base.errors import MadangError
@@ -87,6 +87,8 @@ def _pack_toml(name: str, scan: Scan, roles: Roles) -> str:
 
 def _source_toml(source: SourceScan, roles: Roles) -> str:
     lines = [f"# {source.rows:,} rows in {len(source.files)} files."]
+    if source.name in roles.undrafted:
+        lines.append(f"# No draft, because {roles.undrafted[source.name]}.")
     if not source.header:
         lines.append("# DECIDE: the first line of these files names no columns; put a header line before them.")
     lines += [f"[sources.{_key(source.name)}]", f"files = [{', '.join(map(_quoted, source.patterns))}]"]
@@ -98,13 +100,18 @@ def _source_toml(source: SourceScan, roles: Roles) -> str:
         lines.append(f"delimiter = {_quoted(source.delimiter)}")
     if source.quoted_newlines:
         lines.append("quoted_newlines = true")
-    key = _usable_key(source)
+    key = _usable_key(source, roles)
     if key:
-        others = [" + ".join(other) for other in source.keys if other != key]
-        also = f"; also without repetition: {', '.join(others[:3])}" if others else ""
-        lines.append(f"key = [{', '.join(map(_quoted, key))}]  # never repeats in these files{also}")
+        lines.append(f"key = [{', '.join(map(_quoted, key))}]  # {_why_key(key, source)}")
     captures = re.findall(r"\{(\w+)\}", source.patterns[0])
-    if captures:
+    if captures and source.operation and key:
+        lines += [
+            f"period = {_quoted(captures[-1])}",
+            'kind = "delta"  # DECIDE: do later files correct rows of earlier ones?',
+            f"operation = {_quoted(source.operation)}",
+            f"withdraw = [{_quoted(source.withdraw)}]  # DECIDE: the values that withdraw a row",
+        ]
+    elif captures:
         lines.append(f"period = {_quoted(captures[-1])}  # DECIDE: does it order the deliveries?")
         lines.append('# kind = "delta"  # DECIDE: do later files correct rows of earlier ones? Then by which key?')
     lines += ["", f"[sources.{_key(source.name)}.columns]"]
@@ -112,9 +119,29 @@ def _source_toml(source: SourceScan, roles: Roles) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _usable_key(source: SourceScan) -> tuple[str, ...] | None:
+def _usable_key(source: SourceScan, roles: Roles) -> tuple[str, ...] | None:
+    """The key of a source: that by which others find its person or visit, else the likeliest without names."""
+    wanted = {
+        roles.person.name if roles.person else "": (roles.person_key,),
+        roles.visit.name if roles.visit else "": (roles.visit_key,),
+    }.get(source.name)
     direct = {column.name for column in source.columns if is_direct(column)}
-    return next((key for key in source.keys if not direct & set(key)), None)
+    usable = [key for key in source.likely_keys if not direct & set(key)]
+    return wanted if wanted in usable else next(iter(usable), None)
+
+
+def _why_key(key: tuple[str, ...], source: SourceScan) -> str:
+    """The comment beside a key."""
+    others = [" + ".join(other) for other in source.likely_keys if other != key][:3]
+    if source.keys:
+        return "never repeats in these files" + (f"; also without repetition: {', '.join(others)}" if others else "")
+    also = f"; nearly as rare: {', '.join(others)}" if others else ""
+    if source.operation:
+        return f"repeats where rows are corrected{also}; DECIDE"
+    distinct = next(one.distinct for one in source.columns if one.name == key[0])
+    count = f"{source.rows - distinct:,}" if len(key) == 1 else "a few"
+    exactly = f" ({source.repeated:,} exactly)" if source.repeated else ""
+    return f"{count} rows repeat{exactly}{also}; DECIDE"
 
 
 def is_direct(column: ColumnScan) -> bool:
@@ -167,7 +194,7 @@ def _case(roles: Roles) -> str:
     assert source is not None
     row = {roles.person_key: "A1"}
     for column in source.columns:
-        if column.name in (_usable_key(source) or ()) and column.name not in row:
+        if column.name in (_usable_key(source, roles) or ()) and column.name not in row:
             row[column.name] = "1"
     expected = {}
     if roles.birth:
@@ -206,7 +233,6 @@ def _readme(name: str, scan: Scan, roles: Roles) -> str:
         for column in source.columns
         if column.flags
     ]
-    open_sources = [s.name for s in scan.sources if s.name not in roles.read]
     lines = [
         f"# {name}",
         "",
@@ -226,12 +252,13 @@ def _readme(name: str, scan: Scan, roles: Roles) -> str:
         "",
         "## Sources that no SELECT reads yet",
         "",
-        *(_listed(open_sources)),
+        *(_listed(roles.undrafted)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _listed(names: Sequence[str]) -> list[str]:
-    if not names:
+def _listed(undrafted: Mapping[str, str]) -> list[str]:
+    if not undrafted:
         return ["None."]
-    return [*(f"* `{name}`" for name in names), "", "Write an entity or event SELECT for each, or take it out."]
+    why = (f"* `{name}`: no draft, because {reason}" for name, reason in undrafted.items())
+    return [*why, "", "Write an entity or event SELECT for each, LEFT JOIN it in another one, or take it out."]

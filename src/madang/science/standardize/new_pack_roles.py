@@ -11,10 +11,12 @@ _SEX = re.compile(r"sex|gender|성별", re.IGNORECASE)
 _PERSONS = re.compile(r"patient|person|환자|수진자|demog|인적", re.IGNORECASE)
 _VISITS = re.compile(r"encounter|visit|admission|입원|외래|내원|수진|접수|진료", re.IGNORECASE)
 _DATE = re.compile(r"date|일자|일시|start|_dt|dt$|일$", re.IGNORECASE)
-_END = re.compile(r"end|stop|퇴원|종료|discharge|dsch", re.IGNORECASE)
+_END = re.compile(r"end|stop|퇴원|종료|disch|dsch|(^|_)out(_|dt|tm|date|time|$)", re.IGNORECASE)
 _CODE = re.compile(r"code|_?cd$|코드|상병|sick|concept", re.IGNORECASE)
 _TITLE = re.compile(r"name|_?nm$|명$|명칭|description|display", re.IGNORECASE)
 _RESULT = re.compile(r"result|value|결과|수치|측정", re.IGNORECASE)
+_DAYS = re.compile(r"days|일수|(^|_)day_?(cnt|count|no|s)?$", re.IGNORECASE)
+_QUANTITY = re.compile(r"qty|quantity|수량|총량", re.IGNORECASE)
 _UNIT = re.compile(r"unit|단위", re.IGNORECASE)
 _DOMAINS = (
     ("Condition", r"diag|dx|sick|condition|상병|진단|allerg"),
@@ -43,6 +45,8 @@ class EventRoles:
     result: ColumnScan | None
     unit: str | None
     visit: str | None
+    days: str | None = None
+    quantity: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,11 @@ class Roles:
     visit_key: str = ""
     visit_date: ColumnScan | None = None
     visit_end: ColumnScan | None = None
+    visit_times: tuple[ColumnScan | None, ColumnScan | None] = (None, None)
+    """Where its dates have a column for the time of day beside them: of the beginning and of the end."""
     events: tuple[EventRoles, ...] = ()
-
-    @property
-    def read(self) -> set[str]:
-        """The sources that some SELECT reads."""
-        named = {event.source.name for event in self.events}
-        return named | {source.name for source in (self.person, self.visit) if source}
+    undrafted: dict[str, str] = field(default_factory=dict)
+    """Why there is no SELECT for a source, by its name."""
 
 
 def find_roles(scan: Scan) -> Roles:
@@ -75,7 +77,8 @@ def find_roles(scan: Scan) -> Roles:
     referred = {(r.source, r.column): (r.to_source, r.to_column) for r in scan.references}
     person, person_key = _person(scan, referred)
     if person is None:
-        return Roles()
+        why = "no file was found of which one row is one person, by a patient number that hardly repeats"
+        return Roles(undrafted={source.name: why for source in scan.sources})
     persons = {
         source.name: column
         for source in scan.sources
@@ -84,15 +87,33 @@ def find_roles(scan: Scan) -> Roles:
     birth = next((c for c in person.columns if _BIRTH.search(c.header) and c.type in ("date", "datetime")), None)
     sex, sexes = _sex(person)
     visit, visit_key, visit_date, visit_end = _visit(scan, persons, referred, person)
-    events = tuple(
-        event
-        for source in scan.sources
-        if source not in (person, visit) and source.name in persons
-        if (event := _event(source, persons[source.name], visit, visit_key, referred))
-    )
+    events, undrafted = [], {}
+    for source in scan.sources:
+        if source in (person, visit):
+            continue
+        if source.name not in persons:
+            undrafted[source.name] = "no column leads to a person"
+            continue
+        event = _event(source, persons[source.name], visit, visit_key, referred)
+        if isinstance(event, str):
+            undrafted[source.name] = event
+        else:
+            events.append(event)
     return Roles(
-        person, person_key, persons, birth, sex, sexes, visit, visit_key, visit_date, visit_end, events
-    )  # fmt: skip
+        person=person,
+        person_key=person_key,
+        persons=persons,
+        birth=birth,
+        sex=sex,
+        sexes=sexes,
+        visit=visit,
+        visit_key=visit_key,
+        visit_date=visit_date,
+        visit_end=visit_end,
+        visit_times=_times(visit) if visit else (None, None),
+        events=tuple(events),
+        undrafted=undrafted,
+    )
 
 
 Referred = dict[tuple[str, str], tuple[str, str]]
@@ -109,7 +130,7 @@ def _person(scan: Scan, referred: Referred) -> tuple[SourceScan | None, str]:
     ranked = []
     for source in scan.sources:
         for column in source.columns:
-            if not _identifies(column) or (column.name,) not in source.keys:
+            if not _identifies(column) or (column.name,) not in source.likely_keys:
                 continue
             score = votes[source.name, column.name] + 5 * bool(_PERSONS.search(source.name))
             score += 5 * any(_BIRTH.search(other.header) for other in source.columns)
@@ -147,6 +168,13 @@ def _end(source: SourceScan, start: ColumnScan) -> ColumnScan | None:
     return next((c for c in _dates(source) if _END.search(c.header) and c is not start), None)
 
 
+def _times(source: SourceScan) -> tuple[ColumnScan | None, ColumnScan | None]:
+    """The columns with the times of day of beginning and end."""
+    times = [column for column in source.columns if column.type == "time" and column.filled]
+    start = next((column for column in times if not _END.search(column.header)), None)
+    return start, next((column for column in times if _END.search(column.header)), None)
+
+
 def _visit(
     scan: Scan, persons: dict[str, str], referred: Referred, person: SourceScan
 ) -> tuple[SourceScan | None, str, ColumnScan | None, ColumnScan | None]:
@@ -155,7 +183,7 @@ def _visit(
     for source in scan.sources:
         if source is person or source.name not in persons or not _dates(source):
             continue
-        for key in source.keys:
+        for key in source.likely_keys:
             score = votes[source.name, key[0]] + 3 * bool(_VISITS.search(source.name))
             if len(key) == 1 and key[0] != persons[source.name] and _VISITS.search(source.name) and score >= 3:
                 ranked.append((score, source, key[0]))
@@ -168,10 +196,11 @@ def _visit(
 
 def _event(
     source: SourceScan, person: str, visit: SourceScan | None, visit_key: str, referred: Referred
-) -> EventRoles | None:
+) -> EventRoles | str:
+    """The columns of an event, or why the rows of a source are not taken for events."""
     dates = _dates(source)
     if not dates:
-        return None
+        return "no column is a date"
 
     def first(pattern: re.Pattern[str], *, most: bool = False) -> ColumnScan | None:
         found = [c for c in source.columns if pattern.search(c.header) and not c.flags and c.filled and c not in dates]
@@ -183,12 +212,16 @@ def _event(
     domain, why = (words[0][0], f"the names say “{words[0][1]}”") if words else ("Observation", "nothing tells")
     code = first(_CODE, most=True)
     if code is None:
-        return None
+        return "no column looks like a code by its name"
     title = next(
         (c for c in source.columns if _TITLE.search(c.header) and not c.flags and c.filled and c is not code), None
     )
     result = first(_RESULT)
     unit = first(_UNIT)
+    amounts = [c for c in source.columns if c.type in ("integer", "number") and not c.flags and c.filled]
+    days = next((c.name for c in amounts if domain == "Drug" and _DAYS.search(c.header)), None)
+    counted = domain in ("Drug", "Procedure", "Device")
+    quantity = next((c.name for c in amounts if counted and _QUANTITY.search(c.header)), None)
     visits = [
         column.name
         for column in source.columns
@@ -206,4 +239,6 @@ def _event(
         result=result if result is not code else None,
         unit=unit.name if unit else None,
         visit=visits[0] if visits else None,
+        days=days,
+        quantity=quantity,
     )

@@ -83,7 +83,9 @@ def visit_sql(roles: Roles) -> str:
         "    9202 as visit_concept_id,  -- DECIDE: 9202 outpatient, 9201 inpatient, 9203 emergency\n"
         f"    {start} as visit_start_date,\n"
         f"    {end} as visit_end_date,\n"
-        f"    {table}.{sql_name(roles.visit_key)}::varchar as visit_source_value\n"
+        + _moment(roles.visit_date, roles.visit_times[0], "visit_start_datetime")
+        + (_moment(roles.visit_end, roles.visit_times[1], "visit_end_datetime") if roles.visit_end else "")
+        + f"    {table}.{sql_name(roles.visit_key)}::varchar as visit_source_value\n"
         f"from {table}\n" + _join_person(roles, roles.visit.name)
     )
 
@@ -124,6 +126,10 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
             ]
     if event.unit:
         lines.append(f"    {column(event.unit)} as unit,")
+    if event.days:
+        lines.append(f"    try_cast({column(event.days)} as integer) as days_supply,")
+    if event.quantity:
+        lines.append(f"    {column(event.quantity)}::double as quantity,  -- DECIDE: of the whole, not of one dose?")
     if event.visit:
         lines.append("    visit_occurrence.visit_occurrence_id,")
     lines[-1] = re.sub(r",(?=\s*(--.*)?$)", "", lines[-1], count=1)
@@ -134,6 +140,13 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
         f"-- One row of this source is taken for one event of the domain {event.domain}.\n"
         "select\n" + "\n".join(lines) + f"\nfrom {table}\n{joins}"
     )
+
+
+def _moment(date: ColumnScan, time: ColumnScan | None, name: str) -> str:
+    """The line of a date and time, where the source has one."""
+    if date.type == "datetime":
+        return f"    {sql_name(date.name)} as {name},\n"
+    return f"    {sql_name(date.name)} + try_cast({sql_name(time.name)} as time) as {name},\n" if time else ""
 
 
 def _day(column: ColumnScan) -> str:

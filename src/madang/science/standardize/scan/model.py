@@ -90,6 +90,20 @@ class SourceScan:
     columns: tuple[ColumnScan, ...]
     keys: tuple[tuple[str, ...], ...]
     """Columns, and pairs of columns, that are filled in every row read and never repeat."""
+    near_keys: tuple[tuple[str, ...], ...] = ()
+    """Where there are no `keys`: those that repeat in at most 2 % of the rows, exact repeats of rows and later
+    corrections aside."""
+    repeated: int = 0
+    """Rows that repeat another one exactly; 0 where that is not known."""
+    operation: str | None = None
+    """The column that says whether a row adds, corrects or withdraws, where there seems to be one."""
+    withdraw: str = ""
+    """Its value that withdraws, as such columns have it by custom."""
+
+    @property
+    def likely_keys(self) -> tuple[tuple[str, ...], ...]:
+        """The keys, or where there are none, what nearly is one."""
+        return self.keys or self.near_keys
 
 
 @dataclass(frozen=True)

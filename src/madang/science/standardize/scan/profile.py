@@ -52,28 +52,35 @@ def _powers(count: int) -> np.ndarray:
 
 @dataclass
 class Unique:
-    """Whether values never repeat: all hashes are kept while they do not."""
+    """Whether values never repeat, or how rarely they do: hashes are kept while half of a block differ."""
 
     possible: bool = True
+    kept: bool = True
     parts: list[np.ndarray] = field(default_factory=list)
     rows: int = 0
+    new: int = 0
 
     def add(self, found: np.ndarray, all_filled: bool) -> None:
         """The hashes of the next rows."""
-        if not self.possible:
+        if not self.kept:
             return
+        distinct = np.unique(found)
         self.rows += len(found)
-        if not all_filled or self.rows > UNIQUE_ROWS or len(np.unique(found)) < len(found):
-            self.possible, self.parts = False, []
+        self.new += len(distinct)
+        self.possible = self.possible and len(distinct) == len(found)
+        often = self.rows > 1_000 and self.new < self.rows / 2
+        if not all_filled or self.rows > UNIQUE_ROWS or often:
+            self.possible, self.kept, self.parts = False, False, []
         else:
-            self.parts.append(found)
+            self.parts.append(distinct)
 
     def holds(self) -> bool:
         """Whether no value was seen twice."""
-        if not self.possible or not self.rows:
-            return False
-        together = np.concatenate(self.parts)
-        return len(np.unique(together)) == len(together)
+        return self.possible and self.rows > 0 and self.distinct() == self.rows
+
+    def distinct(self) -> int:
+        """How many different values there are; 0 where they repeat often, where some are empty, or of too many rows."""
+        return len(np.unique(np.concatenate(self.parts))) if self.parts else 0
 
 
 @dataclass

@@ -14,6 +14,8 @@ from madang.science.standardize.scan.model import ColumnScan, Flag, Reference, S
 from madang.science.standardize.scan.profile import SKETCH, Column
 
 PERSON = "person identifier"
+PERSONS_COMPARED = 20
+"""Fewest values by which two columns that look like identifiers of persons are linked, whatever their names."""
 _TYPES = ("integer", "text")
 
 
@@ -23,19 +25,24 @@ def find_references(sources: Sequence[SourceScan], columns: Mapping[str, Sequenc
         (source.name, told, profile)
         for source in sources
         for told, profile in zip(source.columns, columns[source.name], strict=True)
-        if (told.name,) in source.keys
+        if (told.name,) in source.likely_keys
     ]
     for source in sources:
         for told, profile in zip(source.columns, columns[source.name], strict=True):
-            if told.type not in _TYPES or told.distinct < 2 or (told.name,) in source.keys:
+            own_key = (told.name,) in source.keys
+            if told.type not in _TYPES or told.distinct < 2 or (own_key and not _is_person(told)):
                 continue
             candidates = []
             for to_source, key, key_profile in keys:
-                if to_source == source.name or key.type != told.type:
+                persons = _is_person(told) and _is_person(key)
+                if to_source == source.name or (key.type != told.type and not persons):
+                    continue
+                if own_key and not (persons and told.distinct < key.distinct):  # one row of some of the persons
                     continue
                 share, compared, exact = inclusion(profile.sketch, key_profile.sketch)
                 alike = likeness(told, to_source, key)
-                if share >= 0.95 and compared and (alike or (compared >= 50 and told.type == "text")):
+                enough = compared >= PERSONS_COMPARED if persons else compared >= 50 and told.type == "text"
+                if share >= 0.95 and compared and (alike or enough):
                     found = Reference(source.name, told.name, to_source, key.name, round(share, 4), compared, exact)
                     candidates.append((alike, share, found))
             if candidates:
@@ -77,6 +84,10 @@ def likeness(column: ColumnScan, to_source: str, key: ColumnScan) -> int:
         return 2
     mine, theirs = _words(column.header), _words(to_source)
     return 1 if mine & theirs else 0
+
+
+def _is_person(column: ColumnScan) -> bool:
+    return any(flag.kind == PERSON for flag in column.flags)
 
 
 def _words(name: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -14,13 +15,25 @@ from madang.science.standardize.intake.files import contents, is_compressed, nat
 from madang.science.standardize.pack import Column as PackColumn
 from madang.science.standardize.pack import Source
 from madang.science.standardize.scan.grouping import Found, Group, group
-from madang.science.standardize.scan.model import FileScan, Scan, SourceScan
+from madang.science.standardize.scan.model import ColumnScan, FileScan, Scan, SourceScan
 from madang.science.standardize.scan.paths import leaf_paths
 from madang.science.standardize.scan.profile import Column, Unique, mixed
 from madang.science.standardize.scan.references import find_references, spread_flags
 from madang.science.standardize.scan.sniff import sniff
 
 BLOCK_BYTES = 8 << 20
+NEAR_ROWS = 20
+NEAR_SHARE = 0.98
+"""Of the rows of a source, how many have to differ in a column that nearly is a key; and of how many at least."""
+_OPERATIONS = (
+    ("I", "U", "D"),
+    ("C", "U", "D"),
+    ("A", "M", "D"),
+    ("INSERT", "UPDATE", "DELETE"),
+    ("신규", "수정", "삭제"),
+)  # fmt: skip
+"""The values of columns that say that a row adds, corrects or withdraws."""
+_OPERATION = re.compile(r"변경|구분|oper|action|crud|flag|change|^op$", re.IGNORECASE)
 PAIRED = 14
 """Most columns of which pairs are tried as keys."""
 _CONTROLS = bytes(set(range(32)) - {0, 9, 10, 12, 13, 26})
@@ -129,6 +142,7 @@ class _Profile:
         )
         self.rows = 0
         self.pairs: dict[tuple[int, int], Unique] | None = None
+        self.whole = Unique()
 
     def read(self, found: Found) -> FileScan:
         """Add one file."""
@@ -148,6 +162,11 @@ class _Profile:
             rows += table.num_rows
             hashed = [column.add(table[column.name].combine_chunks()) for column in self.columns]
             self._pair(hashed, table.num_rows)
+            if hashed:
+                row = np.zeros(table.num_rows, np.uint64)
+                for column_hashes in hashed:
+                    row = mixed(row * np.uint64(3) + column_hashes)
+                self.whole.add(row, True)
             if self.limit is not None and rows >= self.limit:
                 complete = complete and block.first_line + block.lines > file.lines
                 break
@@ -176,13 +195,14 @@ class _Profile:
         """Follow the pairs of columns that never repeat together, where no column alone is unique."""
         if self.pairs is None:
             self.pairs = {}
-            if rows < 2 or any(column.unique.possible for column in self.columns):
+            surely = rows >= 1_000 and any(column.unique.possible for column in self.columns)
+            if rows < 2 or surely:
                 return
             full = [i for i, column in enumerate(self.columns) if column.empty == 0 and column.distinct()[0] > 1]
             full = sorted(full, key=lambda i: -self.columns[i].distinct()[0])[:PAIRED]
             self.pairs = {(min(pair), max(pair)): Unique() for pair in combinations(full, 2)}
         for (one, other), unique in self.pairs.items():
-            if unique.possible:
+            if unique.kept:
                 together = mixed(hashed[one] * np.uint64(3) + hashed[other])
                 unique.add(together, bool(hashed[one].all() and hashed[other].all()))
 
@@ -195,13 +215,18 @@ class _Profile:
             for told, column, fits in zip(columns, self.columns, usable, strict=True)
             if self.rows > 1 and fits and column.unique.holds()
         ]
-        if not keys:
+        different = self.whole.distinct()
+        operation, withdraw, added = self._operation()
+        records = added if operation else different
+        near = self._near_keys([(one,) for one in range(len(columns))], columns, usable, records)
+        if not keys and not (operation and near):  # corrections make pairs of a key and a value look like keys
             keys = [
                 (columns[one].name, columns[other].name)
                 for (one, other), unique in (self.pairs or {}).items()
                 if usable[one] and usable[other] and unique.holds()
             ]
         layout = self.group.layout
+        near = near or self._near_keys(list(self.pairs or ()), columns, usable, records)
         return SourceScan(
             name=self.group.name,
             patterns=(self.group.pattern,),
@@ -214,12 +239,38 @@ class _Profile:
             rows=self.rows,
             columns=columns,
             keys=tuple(sorted(keys, key=_likeliness)[:6]),
+            near_keys=() if keys else tuple(near[:6]),
+            repeated=self.whole.rows - different if different else 0,
+            operation=operation,
+            withdraw=withdraw,
         )
+
+    def _near_keys(
+        self, places: Sequence[tuple[int, ...]], columns: Sequence[ColumnScan], usable: Sequence[bool], records: int
+    ) -> list[tuple[str, ...]]:
+        """Which of these columns, or pairs of columns, tell nearly all of so many records apart."""
+        near = {}
+        for place in places if records >= NEAR_ROWS else ():
+            unique = self.columns[place[0]].unique if len(place) == 1 else (self.pairs or {})[place[0], place[1]]
+            distinct = unique.distinct() if all(usable[one] for one in place) else 0
+            if distinct >= NEAR_SHARE * records:
+                near[tuple(columns[one].name for one in place)] = distinct
+        return sorted(near, key=lambda key: (*_likeliness(key), abs(near[key] - records)))
+
+    def _operation(self) -> tuple[str | None, str, int]:
+        """The column of a delta feed that says what a row does, its value that withdraws, and how many rows add."""
+        for column in self.columns if self.group.captures else ():
+            found = {value.upper(): count for value, count in (column.counts or {}).items()}
+            for add, change, withdraw in _OPERATIONS:
+                known = found and found.keys() <= {add, change, withdraw}
+                if known and add in found and not column.empty and _OPERATION.search(column.header):
+                    return column.name, withdraw, found[add]
+        return None, "", 0
 
 
 def _likeliness(key: tuple[str, ...]) -> tuple[int, int]:
     """Keys are usually named so; the fewer columns the better."""
-    named = sum(bool(re.search(r"id|no$|num|key|seq|번호|코드|cd$|code", name, re.IGNORECASE)) for name in key)
+    named = sum(bool(re.search(r"id|no$|num|key|seq|순번|번호|코드|cd$|code", name, re.IGNORECASE)) for name in key)
     return len(key), -named
 
 

@@ -1,0 +1,101 @@
+"""Drafts from exports as they come: repeated rows, other names for one number, feeds of corrections."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from madang.app import cli
+from madang.science.standardize.check import check_pack
+from madang.science.standardize.new_pack import new_pack
+from madang.science.standardize.pack import load_pack
+from madang.science.standardize.scan import scan
+
+
+def put(folder: Path, name: str, header: str, rows: list[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+
+
+def clinic(folder: Path, people: int = 100) -> Path:
+    """Patients with one row twice and one changed, named otherwise than in visits, diagnoses and drugs."""
+    rng = random.Random(5)
+    numbers = [7_000_000 + 37 * number for number in range(people)]
+    patients = [f"{n},{rng.choice('MF')},19{rng.randint(30, 99)}0203,{rng.choice('ABO')}" for n in numbers]
+    put(folder, "patients.csv", "환자번호,SEX,BIRTH_DT,BLOOD", [*patients, patients[3]])
+
+    def day(month: int) -> str:
+        return f"2023{month:02}{rng.randint(1, 28):02}"
+
+    visits = [f"V{i:05},{rng.choice(numbers)},{day(3)},0930,{day(4)},1715" for i in range(300)]
+    put(folder, "visit.csv", "VISIT_NO,PT_NO,IN_DT,IN_TM,OUT_DT,OUT_TM", visits)
+    codes = [f"{rng.choice(numbers)},{day(3)},{rng.choice(['I10', 'E11', 'J00'])}" for _ in range(300)]
+    put(folder, "diag.csv", "PT_NO,DX_DT,DX_CD", codes)
+    drugs = [f"{rng.choice(numbers)},{day(3)},D{rng.randint(1, 9)},{rng.randint(1, 30)},0.5" for _ in range(300)]
+    put(folder, "drug.csv", "PT_NO,RX_DT,DRUG_CD,DAYS,QTY", drugs)
+    return folder
+
+
+def test_a_repeated_row_and_other_names_do_not_keep_a_draft_from_being_made(tmp_path: Path) -> None:
+    folder = new_pack("clinic", scan(clinic(tmp_path / "in")), tmp_path)
+    pack = load_pack(folder)
+    assert check_pack(pack) == []
+    assert set(pack.entities) == {"person", "visit_occurrence"}
+    assert set(pack.events) == {"diag", "drug"}
+    assert "# 1 rows repeat (1 exactly); DECIDE" in (folder / "pack.toml").read_text()
+    drug, visit = pack.events["drug"].sql, pack.entities["visit_occurrence"].sql
+    assert "try_cast(drug.DAYS as integer) as days_supply" in drug
+    assert "drug.QTY::double as quantity" in drug
+    assert "coalesce(OUT_DT, IN_DT) as visit_end_date" in visit
+    assert "OUT_DT + try_cast(OUT_TM as time) as visit_end_datetime" in visit
+    assert 'person."환자번호" = drug.PT_NO' in drug
+
+
+def test_a_column_that_repeats_more_than_now_and_then_is_no_key(tmp_path: Path) -> None:
+    rows = [f"{number},1" for number in range(95)]
+    put(tmp_path / "in", "a.csv", "PT_NO,X", [*rows, *(f"{number},2" for number in range(5))])
+    put(tmp_path / "in", "few.csv", "PT_NO,X", [*rows[:18], rows[0]])
+    found = {source.name: source for source in scan(tmp_path / "in").sources}
+    assert ("PT_NO",) not in found["a"].likely_keys
+    assert not found["few"].likely_keys
+    assert found["few"].repeated == 1
+
+
+def test_a_feed_of_corrections_is_drafted_as_one(tmp_path: Path) -> None:
+    for month in ("202301", "202302"):
+        rows = [f"I,{month}{number:03},M,19800102" for number in range(40)]
+        late = [f"U,202301{number:03},F,19800102" for number in range(9)] if month == "202302" else []
+        put(tmp_path / "in", f"patient_{month}.csv", "변경구분,환자번호,성별,생년월일", [*rows, *late])
+    pack = load_pack(new_pack("feed", scan(tmp_path / "in"), tmp_path))
+    assert check_pack(pack) == []
+    source = pack.sources["patient"]
+    assert (source.kind, source.key, source.operation, source.withdraw, source.period) == (
+        "delta", ("환자번호",), "변경구분", ("D",), "month",
+    )  # fmt: skip
+
+
+def test_files_without_a_draft_are_named_with_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MADANG_LANG", "en")
+    clinic(tmp_path / "in")
+    put(tmp_path / "in", "codes.csv", "DRUG_CD,TITLE", ["D1,one", "D2,two"])
+    put(tmp_path / "in", "notes.csv", "PT_NO,SEEN", [f"{7_000_000 + 37 * n % 3700},x{n}" for n in range(60)])
+    assert cli.run(["pack", "new", "clinic", "--from", str(tmp_path / "in"), "--to", str(tmp_path)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "codes.csv: no draft, because no column leads to a person." in shown
+    assert "notes.csv: no draft, because no column is a date." in shown
+    assert "# No draft, because no column is a date." in (tmp_path / "clinic/pack.toml").read_text()
+    assert "`codes`: no draft, because no column leads to a person" in (tmp_path / "clinic/README.md").read_text()
+
+
+def test_scan_shows_one_line_for_files_that_share_a_layout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MADANG_LANG", "en")
+    monkeypatch.setenv("COLUMNS", "120")
+    for month in range(1, 13):
+        put(tmp_path / "in", f"lab_2023{month:02}.csv", "A,B", ["1,x", "2,y"])
+    assert cli.run(["scan", str(tmp_path / "in")]) == 0
+    table = capsys.readouterr().out.partition("lab  lab_")[0]
+    assert [line.split()[:3] for line in table.splitlines() if "lab_" in line] == [["lab_{month}.csv", "12", "24"]]
