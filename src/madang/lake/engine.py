@@ -15,6 +15,7 @@ from madang.base.errors import Cancelled, MadangError
 from madang.lake.schema import check_sql_columns
 
 ROW_GROUP_ROWS = 122_880
+DICTIONARY_VALUES = 5_000  # DuckDB's own limit is far higher and makes it try dictionaries for identifiers, in vain
 CODECS = ("zstd", "snappy", "uncompressed")
 
 # First match wins: subclasses stand before the classes that they belong to.
@@ -170,7 +171,10 @@ class Engine:
         if codec not in CODECS:
             raise MadangError("engine.codec", f"Unknown codec {codec!r}.", f"Use one of {', '.join(CODECS)}.")
         check_sql_columns(self.describe(sql))
-        options = f"FORMAT parquet, COMPRESSION {codec}, ROW_GROUP_SIZE {int(row_group_size)}"
+        options = (
+            f"FORMAT parquet, COMPRESSION {codec}, ROW_GROUP_SIZE {int(row_group_size)}, "
+            f"DICTIONARY_SIZE_LIMIT {DICTIONARY_VALUES}"
+        )
         try:
             return int(self.value(f"COPY ({sql}) TO {quote_text(str(path))} ({options})"))
         except BaseException:
