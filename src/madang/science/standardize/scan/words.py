@@ -41,4 +41,11 @@ def _words() -> dict[str, str]:
         "It is no text file.": _("It is no text file."),
         "It is empty (0 bytes).": _("It is empty (0 bytes)."),
         "It has no columns.": _("It has no columns."),
+        # sources without a draft
+        "no file was found of which one row is one person, by a patient number that hardly repeats": _(
+            "no file was found of which one row is one person, by a patient number that hardly repeats"
+        ),
+        "no column leads to a person": _("no column leads to a person"),
+        "no column is a date": _("no column is a date"),
+        "no column looks like a code by its name": _("no column looks like a code by its name"),
     }
