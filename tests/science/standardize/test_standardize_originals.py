@@ -124,7 +124,7 @@ def test_a_line_is_found_by_the_name_of_its_file(tmp_path: Path) -> None:
     with Engine() as engine:
         tracer = Tracer(done.version, engine)
         line = tracer.line("patients.csv", 2)
-        assert tracer.originals().read(line.file, line.line) == Original(State.MASKED, "p1,1950-01-01,M")
+        assert tracer.originals().read(line.file, line.line) == Original(State.WHOLE, "p1,1950-01-01,M")
         with pytest.raises(MadangError, match="was not made from a file") as unknown:
             tracer.line("patient.csv", 1)
         assert unknown.value.hint == 'Did you mean "patients.csv"?'

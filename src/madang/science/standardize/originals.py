@@ -93,8 +93,7 @@ class Originals:
         if self.identifiers:
             return Original(State.WHOLE, row.decode(encoding, errors="replace"))
         known = self.layouts.get(file.source)
-        masked = _masked(head, row, encoding, known) if known else None
-        return Original(State.HIDDEN) if masked is None else Original(State.MASKED, masked)
+        return _masked(head, row, encoding, known) if known else Original(State.HIDDEN)
 
 
 def _same(path: Path, file: Registered) -> SourceFile | State:
@@ -126,21 +125,22 @@ def _narrowed(head: bytes, row: bytes, encoding: str) -> tuple[bytes, bytes, str
     return head.removeprefix(mark), row.removeprefix(mark), encoding
 
 
-def _masked(head: bytes, row: bytes, encoding: str, known: Mapping[str, Any]) -> str | None:
-    """The row with a mask for every field but those that are shown; None where its fields cannot be told apart."""
+def _masked(head: bytes, row: bytes, encoding: str, known: Mapping[str, Any]) -> Original:
+    """The row with a mask for every field but those that are shown; hidden where its fields cannot be told apart."""
     if known["format"] == "ndjson" or known["quoted_newlines"]:  # a line may begin in the middle of a row
-        return None
+        return Original(State.HIDDEN)
     delimiter, quoting = known["delimiter"], known["format"] == "csv"
     names, fields = (split_row(line, delimiter.encode(), quoting) for line in (head, row))
     if names is None or fields is None or len(names) != len(fields):  # shifted: a name could be anywhere
-        return None
-    shown = set(known["shown"])
+        return Original(State.HIDDEN)
+    shown = [name.decode(encoding, errors="replace").strip() in known["shown"] for name in names]
+    if all(shown):
+        return Original(State.WHOLE, row.decode(encoding, errors="replace"))
     texts = [
-        field.decode(encoding, errors="replace") if name.decode(encoding, errors="replace").strip() in shown else MASK
-        for name, field in zip(names, fields, strict=True)
+        field.decode(encoding, errors="replace") if open_ else MASK for field, open_ in zip(fields, shown, strict=True)
     ]
     if not quoting:
-        return str(delimiter.join(texts))
+        return Original(State.MASKED, delimiter.join(texts))
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter, lineterminator="").writerow(texts)
-    return out.getvalue()
+    return Original(State.MASKED, out.getvalue())
