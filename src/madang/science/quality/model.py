@@ -1,7 +1,8 @@
 """What a check is and what an assessment of a dataset version says; plain values that everything else hangs from."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -56,7 +57,7 @@ class Check:
     category: str = "Conformance"  # or "Completeness", "Plausibility"
     subcategory: str = ""
     notes: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Assessment:
     started: str
     seconds: float
     results: tuple[Result, ...]
-    about: Mapping[str, Any] = field(default_factory=dict)  # of CDM_SOURCE: name, holder, dates
+    about: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of CDM_SOURCE: name, holder, dates
     cohort: int | None = None
     persons: int | None = None
 
