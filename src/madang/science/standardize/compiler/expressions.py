@@ -20,6 +20,7 @@ ORDERED_WINDOWS = frozenset(
 """Window functions that mean nothing without an order."""
 
 CLOCK = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
+ZONED = ["TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS", "TIME WITH TIME ZONE"]
 
 BaseColumn = tuple[str, str]
 """A column of a source, entity or members table: relation and column, as declared."""
@@ -87,12 +88,23 @@ class Functions:
 
     @classmethod
     def of(cls, engine: Engine) -> "Functions":
-        """Ask the engine."""
-        rows = engine.rows("SELECT DISTINCT function_name, function_type, stability FROM duckdb_functions()")
+        """Ask the engine.
+
+        What a function makes of times with a zone depends on the zone that is set; ours is always UTC. `age` counts
+        from today where it is given one date.
+        """
+        rows = engine.rows(
+            f"""
+            SELECT DISTINCT function_name, function_type,
+                   stability = 'VOLATILE' OR (stability = 'CONSISTENT_WITHIN_QUERY' AND (len(parameter_types) = 0
+                       OR NOT list_has_any(list_append(parameter_types, return_type), {ZONED})))
+            FROM duckdb_functions()
+            """
+        )
         scalars = {name for name, kind, _ in rows if kind != "aggregate"}
         return cls(
             frozenset({name for name, kind, _ in rows if kind == "aggregate"} - scalars),
-            frozenset(name for name, _, stability in rows if stability not in (None, "CONSISTENT")) - {"getvariable"},
+            frozenset(name for name, _, changing in rows if changing) - {"getvariable"} | {"age"},
         )
 
 
