@@ -61,6 +61,15 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Count:
+    """What was counted for one check, before anybody judges it; `error` says in one sentence why nothing could be."""
+
+    violated: int | None
+    denominator: int | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class Result:
     """The answer to one check: `violated` of `denominator` rows (persons, values), None where nobody could count.
 
