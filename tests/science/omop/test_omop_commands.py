@@ -70,7 +70,7 @@ def test_load_show_find_and_diff(home: Home, tmp_path: Path) -> None:
 
 
 def test_export_brings_the_vocabulary_that_the_dataset_was_mapped_with(home: Home, tmp_path: Path) -> None:
-    from madang.science.standardize.delivery import fingerprint
+    from madang.science.omop.release import fingerprint
 
     run(vocabulary_command.app, "load", str(tmp_path / "download"))
     mapped_with = fingerprint(home.lake().find("vocabulary"))

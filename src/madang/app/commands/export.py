@@ -2,14 +2,11 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from madang.base.translate import _
-
-if TYPE_CHECKING:
-    from madang.lake import Lake, Version
 
 
 class As(StrEnum):
@@ -38,10 +35,11 @@ def command(
     from madang.lake.engine import Engine
     from madang.node.home import Home
     from madang.science.omop.export import Format, export
+    from madang.science.omop.release import mapped_with
 
     lake = Home.find().lake()
     version = lake.find(name)
-    included = lake.find(vocabulary) if vocabulary else _mapped_with(lake, version)
+    included = lake.find(vocabulary) if vocabulary else mapped_with(lake, version)
     with (
         tempfile.TemporaryDirectory(prefix="madang-spill-") as spill,
         Engine(memory_limit=memory, spill=Path(spill)) as engine,
@@ -55,19 +53,3 @@ def command(
     if as_ is As.POSTGRESQL:
         hint = _("Load it with: psql -d DATABASE -f {file}").format(file=done.folder / "load.sql")
         console().print(hint, markup=False)
-
-
-def _mapped_with(lake: "Lake", version: "Version") -> "Version | None":
-    """The vocabulary version that a dataset was mapped with, None if it is not in this lake."""
-    from madang.science.omop.vocabulary import KIND
-    from madang.science.standardize.delivery import fingerprint
-
-    wanted = version.info.get("vocabulary", {}).get("sha256")
-    for dataset in lake.datasets():
-        for number in reversed(dataset.versions()):
-            candidate = dataset.version(number)
-            if candidate.kind != KIND:
-                break
-            if wanted and fingerprint(candidate) == wanted:
-                return candidate
-    return None

@@ -63,9 +63,9 @@ def vocabulary_version(home: "Home", named: str, progress: "Progress") -> "Versi
     """The vocabulary that the person named: a loaded one, or a download, which is loaded once and found again."""
     from madang.base.errors import MadangError
     from madang.lake.engine import Engine
+    from madang.science.omop.release import fingerprint
     from madang.science.omop.starter import starter_path
     from madang.science.omop.vocabulary import load_vocabulary
-    from madang.science.standardize.delivery import fingerprint
 
     lake = home.lake()
     path = Path(starter_path()) if named == STARTER else Path(named)

@@ -1,6 +1,5 @@
 """What came: the files of a source folder, told apart into known and new ones, and registered for good."""
 
-import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -79,20 +78,3 @@ def register(program: Program, folder: Path, before: Version | None, progress: P
         entry = allocate(number, name, file.source, period, file.lines, file.size, file.sha256, made, counters)
         new.append(Incoming(path, file, entry))
     return Delivery((*known.values(), *(incoming.registered for incoming in new)), tuple(new), counters)
-
-
-def fingerprint(vocabulary: Version | Path | str) -> str:
-    """SHA-256 of what a vocabulary holds: of its tables' content hashes, or of the files of a download."""
-    total = hashlib.sha256()
-    if isinstance(vocabulary, Version):
-        for name, table in sorted(vocabulary.tables.items()):
-            total.update(f"{name} {table.content}\n".encode())
-        return total.hexdigest()
-    path = Path(vocabulary)
-    parts = (
-        [p for p in sorted(path.iterdir()) if p.suffix.lower() in (".csv", ".tsv", ".txt")] if path.is_dir() else [path]
-    )
-    for part in parts:
-        with part.open("rb") as file:
-            total.update(f"{part.name.upper()} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return total.hexdigest()

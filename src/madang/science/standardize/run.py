@@ -20,6 +20,7 @@ from madang.base.progress import Progress, Silent
 from madang.lake import Dataset, Lake, Version
 from madang.lake.engine import Engine, quote_name, quote_text
 from madang.lake.write import Writer
+from madang.science.omop.release import fingerprint
 from madang.science.omop.vocabulary import Vocabulary
 from madang.science.standardize import about, accounting, delivery, derived, entities, events, lasting, originals
 from madang.science.standardize.accounting import Ledger
@@ -113,7 +114,7 @@ def standardize(
             if isinstance(vocabulary, Version)
             else Vocabulary.from_folder(engine, Path(vocabulary))
         )
-        work = _Run(loaded, engine, known, delivery.fingerprint(vocabulary), key, threads or 2, progress)
+        work = _Run(loaded, engine, known, fingerprint(vocabulary), key, threads or 2, progress)
         try:
             version, report, new = work.make(Path(source), into, rebuild)
         except lasting.Corrected:
