@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import docs_commands
 import docs_errors
+import docs_settings
 import docs_spec
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +31,7 @@ def pages() -> dict[Path, str]:
         DECISIONS / "README.md": decisions(),
         REFERENCE / "commands.md": docs_commands.page(),
         REFERENCE / "errors.md": docs_errors.page(ROOT / "src/madang", REFERENCE / "errors.md"),
+        REFERENCE / "settings.md": docs_settings.page(),
     }
     for name, text in docs_spec.pages(ROOT / "tests/spec").items():
         made[REFERENCE / "spec" / name] = text

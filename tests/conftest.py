@@ -5,7 +5,8 @@ import gc
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support import MISSING
+import postgres as servers
+from support import MISSING, needs
 
 settings.register_profile("default", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("all", settings.get_profile("default"), max_examples=250)
@@ -17,6 +18,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("all" if config.getoption("--all") else "default")
+    if not hasattr(config, "workerinput"):
+        servers.begin_run()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -39,7 +42,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"TESTS WERE SKIPPED: {thing} is missing on this machine", yellow=True, bold=True)
 
 
-def pytest_unconfigure() -> None:
+@pytest.fixture(scope="session")
+def postgres() -> servers.Postgres:
+    """A real PostgreSQL; where none is installed the test is skipped, which the run says at its end."""
+    return servers.server(servers.binaries() or needs("initdb").parent)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        servers.end_run()
     # Hypothesis leaves a callback here that outlives DuckDB's types; they would fill the screen with warnings of a leak
     # after pytest's closing line.
     gc.callbacks.clear()

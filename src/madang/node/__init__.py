@@ -1,4 +1,4 @@
-"""What one installation is made of: its home folder and its keys."""
+"""What one installation is made of: home folder, settings, database, people, permissions, audit, jobs, mail, backup."""
 
 from madang.node.home import Home
 

@@ -13,7 +13,15 @@ from madang.lake.files import make_folder, put_if_absent, sentences
 
 KEY_BYTES = 32
 _KEY_NAME = re.compile(r"[a-z][a-z0-9-]*")
-_FOLDERS = {"keys": 0o700, "sources": 0o755}
+_FOLDERS = {
+    "keys": 0o700,
+    "sources": 0o755,
+    "files": 0o700,
+    "logs": 0o700,
+    "outbox": 0o700,
+    "backups": 0o700,
+    "workspaces": 0o700,
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Home:
 
     def sources(self) -> Path:
         """Where raw data that Madang makes itself (the synthetic demo) are put."""
-        return self._folder("sources")
+        return self.folder("sources")
 
     def key(self, name: str) -> bytes:
         """The secret key of that name: 32 random bytes, made at first use, readable by the owner alone.
@@ -48,7 +56,7 @@ class Home:
         """
         if not _KEY_NAME.fullmatch(name):
             raise MadangError("home.key_name", f"{name!r} cannot name a key.", "Use small letters, digits and -.")
-        path = self._folder("keys") / f"{name}.key"
+        path = self.folder("keys") / f"{name}.key"
         with sentences(f"read or make the key {name!r}"):
             if not path.exists():
                 put_if_absent(path, secrets.token_bytes(KEY_BYTES), 0o600)
@@ -66,8 +74,8 @@ class Home:
             )
         return key
 
-    def _folder(self, name: str) -> Path:
-        """A folder of this home, made if needed."""
+    def folder(self, name: str) -> Path:
+        """A folder of this home (`files`, `logs`, `outbox`, ...), made if needed; closed to others where it must be."""
         path = self.path / name
         with sentences(f"make the folder {path}"):
             try:

@@ -1,0 +1,39 @@
+"""Drafts the next revision; called by script/migration."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from alembic import command
+
+from madang.app.models import Base
+from madang.node.database import Database, sqlite_url
+from madang.node.home import Home
+from madang.node.upgrade import MIGRATIONS, configuration, revisions, upgrade
+
+
+def main(message: str) -> None:
+    """Compare the models with a database that all revisions made, and write the difference."""
+    number = f"{len(revisions()) + 1:04}"
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(sqlite_url(Path(folder) / "node.db"))
+        if revisions():
+            upgrade(Home(Path(folder)), database)
+        with database.engine.begin() as connection:
+            config = configuration(connection, Base.metadata)
+            config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+            script = command.revision(config, message, autogenerate=True, rev_id=number)
+        database.close()
+    path = Path(script.path)  # type: ignore[union-attr]  # one revision was asked for
+    subprocess.run(
+        [Path(sys.executable).parent / "ruff", "check", "--fix", "-q", "--ignore", "E501", path], check=False
+    )
+    subprocess.run([Path(sys.executable).parent / "ruff", "format", "-q", path], check=False)
+    print(path.relative_to(MIGRATIONS.parents[3]))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit('script/migration "what changes"')
+    main(sys.argv[1])

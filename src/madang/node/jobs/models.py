@@ -1,0 +1,50 @@
+"""Tables of long work: jobs, and what they said on the way."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from madang.node.database import Base, now
+from madang.node.text import Line, Machine
+
+
+class Job(Base):
+    """A piece of long work: which function, with what, as whom, how far."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_state", "state", "not_before"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    function: Mapped[str] = mapped_column(Machine)  # module:name
+    arguments: Mapped[str] = mapped_column(Machine)  # JSON
+    title: Mapped[str] = mapped_column(Line(200))
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"), index=True)
+    actor: Mapped[str] = mapped_column(Machine)  # JSON
+    state: Mapped[str] = mapped_column(Machine, default="waiting")  # waiting, running, done, failed, cancelled
+    cancel: Mapped[bool] = mapped_column(default=False)  # somebody asked to stop it
+    created: Mapped[datetime] = mapped_column(default=now)
+    not_before: Mapped[datetime] = mapped_column(default=now)
+    started: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(Machine)  # who holds the lease, and ...
+    lease: Mapped[datetime | None]  # ... until when
+    result: Mapped[str | None] = mapped_column(Machine)  # JSON
+    error: Mapped[str | None] = mapped_column(Machine)  # JSON: code, message, hint
+    output: Mapped[str] = mapped_column(Machine, default="")  # the end of what it printed
+
+
+class JobEvent(Base):
+    """Something that a job said while it ran, in order; what a page shows as progress."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (Index("ix_job_events_job", "job_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(default=now)
+    kind: Mapped[str] = mapped_column(Machine)  # started, begin, moved, end, done, failed, cancelled, waiting
+    text: Mapped[str] = mapped_column(Machine, default="")
+    done: Mapped[int] = mapped_column(BigInteger, default=0)
+    total: Mapped[int | None] = mapped_column(BigInteger)
