@@ -8,7 +8,7 @@ import resource
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,14 +177,22 @@ def test_whatever_the_file_system_refuses_is_one_sentence(
     assert list(lake.root.glob("**/*.partial")) == []
 
 
-def test_ctrl_c_leaves_the_last_version(lake: Lake) -> None:
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[[], None]]:
+    """Ctrl-C, which a process that was started in the background would not get."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_leaves_the_last_version(lake: Lake, ctrl_c: Callable[[], None]) -> None:
     dataset = lake.dataset("d")
     first = commit(dataset, {"person": persons(1)})
     with pytest.raises(KeyboardInterrupt), dataset.write(first) as writer:
         writer.keep_all()
         add(writer, "person", persons(2))
         add(writer, "fates", persons(2), restricted=True)
-        signal.raise_signal(signal.SIGINT)
+        ctrl_c()
     assert dataset.versions() == [1]
     assert len(files(lake.root.parent)) == 1
     assert lake.tidy() == []
