@@ -1,0 +1,302 @@
+"""Rows beside their partners: person, death, visit and other tables that a key names, and other dates of the row.
+
+Partners are held in memory by key; then every table is read once, row group by row group, its keys and dates only. A
+partner table whose key is there twice, or is not a whole number, is left to the plain questions.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from madang.base.errors import MadangError
+from madang.lake.engine import quote_name
+from madang.science.quality.checks import VOCABULARY_TABLES
+from madang.science.quality.columns import family
+from madang.science.quality.model import Check, Count
+from madang.science.quality.plan.given import EVER, NEVER, Given, both, days, how_many, integers
+from madang.science.quality.questions import BIRTH
+
+Days = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+_WIDEST = 1 << 27  # places of the table from key to partner; keys further apart are searched for
+
+_PERSON = ("plausibleTemporalAfter", "plausibleAfterBirth", "measurePersonCompleteness")
+_DEATH = ("plausibleDuringLife", "plausibleBeforeDeath")
+
+
+def answer(given: Given, checks: Iterable[Check]) -> dict[str, Count]:
+    """Foreign keys to tables of records, dates beside other dates, persons without records."""
+    partners = _Partners(given)
+    counts: dict[str, Count] = {}
+    by_table: dict[str, list[Check]] = {}
+    for check in checks:
+        if partners.can(check):
+            by_table.setdefault(check.table, []).append(check)
+    for table, asked in by_table.items():
+        counts |= _Pass(given, partners, table, asked).run()
+    return counts
+
+
+class Partner:
+    """A table by its key: where each key stands, and per partner dates in days since 1970."""
+
+    def __init__(self, keys: npt.NDArray[np.int64], dates: dict[str, Days]) -> None:
+        order = np.argsort(keys, kind="stable")
+        self.keys = keys[order]
+        self.dates = {name: values[order] for name, values in dates.items()}
+        self.unique = not bool(np.any(self.keys[1:] == self.keys[:-1]))
+        self._low = int(self.keys[0]) if len(keys) else 0
+        width = int(self.keys[-1]) - self._low + 1 if len(keys) else 0
+        self._places: npt.NDArray[np.int32] | None = None
+        if width <= _WIDEST:
+            # One place more at the end, for keys outside: it holds "nobody".
+            self._places = np.full(width + 1, -1, np.int32)
+            self._places[self.keys - self._low] = np.arange(len(keys), dtype=np.int32)
+
+    def find(self, keys: npt.NDArray[np.int64], valid: Mask | None) -> npt.NDArray[np.int32]:
+        """The place of each key's partner, -1 where there is none."""
+        if self._places is not None:
+            at = keys - self._low
+            last = len(self._places) - 1
+            at[(at < 0) | (at > last)] = last
+            found = self._places[at]
+        else:
+            place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1).astype(np.int32)
+            found = np.where(self.keys[place] == keys, place, np.int32(-1))
+        if valid is not None:
+            found[~valid] = -1
+        return found
+
+
+class _Partners:
+    """The partner tables, each read when it is first asked for; None where it cannot be used here."""
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self._made: dict[tuple[str, str], Partner | None] = {}
+
+    def can(self, check: Check) -> bool:
+        """Whether a pass over the check's table can answer it."""
+        given, table, field, more = self._given, check.table, check.field, check.parameters
+        if given.rows(table) is None:
+            return False
+        match check.name:
+            case "measurePersonCompleteness":
+                return given.whole(table, "person_id") and self.of("person") is not None
+            case "isForeignKey":
+                if more["table"] in VOCABULARY_TABLES:
+                    return False  # concepts are looked up by histogram
+                return given.whole(table, field) and self.of(more["table"], more["field"]) is not None
+            case "plausibleTemporalAfter" if more["table"] != "person" or table == "person":
+                return more["table"] == table
+            case name if name in _PERSON:
+                if name == "plausibleTemporalAfter" and more["field"] != "birth_datetime":
+                    return False
+                return given.whole(table, "person_id") and self.of("person") is not None
+            case name if name in _DEATH:
+                return given.whole(table, "person_id") and self.of("death", "person_id") is not None
+            case "withinVisitDates":
+                return given.whole(table, "visit_occurrence_id") and self.of("visit_occurrence") is not None
+            case "plausibleStartBeforeEnd":
+                return True
+        return False
+
+    def of(self, table: str, key: str = "") -> Partner | None:
+        """A partner table by its key, by default its primary key."""
+        key = key or f"{table}_id"
+        if (table, key) not in self._made:
+            self._made[table, key] = self._read(table, key)
+        return self._made[table, key]
+
+    def _read(self, table: str, key: str) -> Partner | None:
+        given = self._given
+        if not given.whole(table, key):
+            return None
+        columns = given.columns[table]
+        dates = _dates(table, columns)
+        listed = "".join(f", {sql} AS {quote_name(name)}" for name, sql in dates.items())
+        where = f"WHERE {quote_name(key)} IS NOT NULL"
+        try:
+            read = given.engine.query(f"SELECT {quote_name(key)}::BIGINT AS key{listed} FROM {table} p {where}")
+        except MadangError:
+            return None  # such as a year that no date can have: the plain questions tell which
+        partner = Partner(
+            integers(read.column("key"))[0].copy(),
+            {name: _filled(read.column(name), NEVER if name in _LAST else EVER) for name in dates},
+        )
+        return partner if partner.unique else None
+
+
+_LAST = ("dead", "end")  # dates after which a row is wrong: where there is none, nothing is
+
+
+def _dates(table: str, columns: Any) -> dict[str, str]:
+    """The dates of a partner that rows are compared with, as SQL."""
+    dated = {name for name, kind in columns.items() if family(kind) == "date"}
+    numbers = {name for name, kind in columns.items() if family(kind) in ("integer", "number")}
+    if table == "person":
+        found = {}
+        if {"year_of_birth", "month_of_birth", "day_of_birth"} <= numbers and "birth_datetime" in dated:
+            found["born"] = BIRTH
+        if "year_of_birth" in numbers and "birth_datetime" in dated:
+            found["june"] = "coalesce(p.birth_datetime::DATE, make_date(p.year_of_birth::BIGINT, 6, 1))"
+        return found
+    if table == "death" and "death_date" in dated:
+        return {"dead": "p.death_date::DATE"}
+    if table == "visit_occurrence" and {"visit_start_date", "visit_end_date"} <= dated:
+        return {"start": "p.visit_start_date::DATE", "end": "p.visit_end_date::DATE"}
+    return {}
+
+
+def _filled(column: pa.ChunkedArray, missing: int) -> Days:
+    values, valid = days(column)
+    kept = np.clip(values, EVER, NEVER).astype(np.int32)
+    if valid is not None:
+        kept[~valid] = missing
+    return kept
+
+
+@dataclass
+class _Pass:
+    """One reading of a table for all checks on it that need partners or dates."""
+
+    given: Given
+    partners: _Partners
+    table: str
+    checks: Sequence[Check]
+
+    def run(self) -> dict[str, Count]:
+        """The counts of all checks of this table."""
+        rows = self.given.rows(self.table) or 0
+        self._seen = np.zeros(len(person.keys), np.bool_) if (person := self._persons()) else None
+        total: Counter[tuple[str, str]] = Counter()
+        for part in self.given.each_group(self.table, self._fields(), self._count):
+            total.update(part)
+        counts = {}
+        for check in self.checks:
+            violated = total[check.id, "violated"]
+            if check.name == "measurePersonCompleteness":
+                assert self._seen is not None
+                everybody = self.given.rows("person")
+                if everybody is None:
+                    continue
+                counts[check.id] = Count(everybody - int(np.count_nonzero(self._seen)), everybody)
+            elif check.name in ("isForeignKey", "plausibleTemporalAfter"):
+                counts[check.id] = Count(violated, rows)
+            elif check.name == "plausibleAfterBirth":
+                facts = self.given.facts(self.table, check.field)
+                if facts is not None:
+                    counts[check.id] = Count(violated, facts.rows - facts.nulls)
+            else:
+                counts[check.id] = Count(violated, total[check.id, "all"])
+        return counts
+
+    def _persons(self) -> Partner | None:
+        wanted = any(check.name == "measurePersonCompleteness" for check in self.checks)
+        return self.partners.of("person") if wanted else None
+
+    def _fields(self) -> list[str]:
+        fields: set[str] = set()
+        for check in self.checks:
+            if check.field:
+                fields.add(check.field)
+            match check.name:
+                case "plausibleStartBeforeEnd":
+                    fields.add(check.parameters["field"])
+                case "plausibleTemporalAfter" if check.parameters["table"] == self.table:
+                    fields.add(check.parameters["field"])
+                case "withinVisitDates":
+                    fields.add("visit_occurrence_id")
+                case "measurePersonCompleteness":
+                    fields.add("person_id")
+                case name if name in (*_PERSON, *_DEATH):
+                    fields.add("person_id")
+        return sorted(fields)
+
+    def _count(self, group: pa.Table) -> Counter[tuple[str, str]]:
+        """What each check finds in one row group."""
+        counted: Counter[tuple[str, str]] = Counter()
+        date = _once(lambda field: days(group.column(field)))
+        places = _once(self._finder(group))
+        for check in self.checks:
+            violated, everything = self._one(check, group, date, places)
+            counted[check.id, "violated"] += violated
+            counted[check.id, "all"] += everything
+        return counted
+
+    def _finder(self, group: pa.Table) -> Callable[[tuple[str, str, str]], tuple[Any, Any]]:
+        def find(asked: tuple[str, str, str]) -> tuple[Any, Any]:
+            field, table, key = asked
+            partner = self.partners.of(table, key)
+            assert partner is not None
+            values, valid = integers(group.column(field))
+            return partner.find(values.copy() if valid is None else values, valid), valid
+
+        return find
+
+    def _one(self, check: Check, group: pa.Table, date: Any, places: Any) -> tuple[int, int]:
+        """(violating rows, rows that count) of one check in one row group."""
+        more = check.parameters
+        match check.name:
+            case "measurePersonCompleteness":
+                found, _ = places(("person_id", "person", "person_id"))
+                assert self._seen is not None
+                self._seen[found[found >= 0]] = True
+                return 0, 0
+            case "isForeignKey":
+                found, valid = places((check.field, more["table"], more["field"]))
+                return how_many(found < 0, valid), 0
+            case "plausibleStartBeforeEnd":
+                (start, has_start), (end, has_end) = date(check.field), date(more["field"])
+                valid = both(has_start, has_end)
+                return how_many(start > end, valid), group.num_rows if valid is None else int(np.count_nonzero(valid))
+            case "plausibleTemporalAfter" if more["table"] == self.table:
+                (day, has_day), (earlier, has_earlier) = date(check.field), date(more["field"])
+                return how_many(earlier > day, both(has_day, has_earlier)), 0
+            case "plausibleTemporalAfter" | "plausibleAfterBirth":
+                found, _ = places(("person_id", "person", "person_id"))
+                day, valid = date(check.field)
+                born = self._of("person", "person_id", "june" if check.name == "plausibleTemporalAfter" else "born")
+                return how_many(born[found] > day, both(found >= 0, valid)), 0
+            case "plausibleDuringLife" | "plausibleBeforeDeath":
+                found, _ = places(("person_id", "death", "person_id"))
+                day, valid = date(check.field)
+                dead = found >= 0
+                if not dead.any():
+                    return 0, 0
+                last = self._of("death", "person_id", "dead")[found]
+                late = (last != NEVER) & (day > last.astype(np.int64) + more["days"])
+                counts = valid if check.name == "plausibleBeforeDeath" else None
+                return how_many(late, both(dead, valid)), how_many(dead, counts)
+            case "withinVisitDates":
+                found, _ = places(("visit_occurrence_id", "visit_occurrence", "visit_occurrence_id"))
+                day, valid = date(check.field)
+                has = found >= 0
+                start = self._of("visit_occurrence", "visit_occurrence_id", "start")[found].astype(np.int64)
+                end = self._of("visit_occurrence", "visit_occurrence_id", "end")[found].astype(np.int64)
+                far = (day < start - more["days"]) | ((end != NEVER) & (day > end + more["days"]))
+                return how_many(far, both(has, valid)), int(np.count_nonzero(has))
+        raise AssertionError(check.name)
+
+    def _of(self, table: str, key: str, name: str) -> Days:
+        partner = self.partners.of(table, key)
+        assert partner is not None
+        return partner.dates[name] if len(partner.keys) else np.zeros(1, np.int32)
+
+
+def _once(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`make`, but only once for each argument."""
+    made: dict[Any, Any] = {}
+
+    def get(asked: Any) -> Any:
+        if asked not in made:
+            made[asked] = make(asked)
+        return made[asked]
+
+    return get
