@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from postgres import Postgres
-
 from madang.lake.engine import Engine
 from madang.science.omop.cdm import TABLES, duckdb_type
 from madang.science.omop.ddl import INDEXED, Dialect, script
+from postgres import Postgres
 
 
 def test_duckdb_takes_it(engine: Engine) -> None:

@@ -8,13 +8,13 @@ from random import Random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from postgres import Postgres
 
 from madang.base.errors import MadangError
 from madang.lake import Lake, Version
 from madang.lake.engine import Engine, quote_text
 from madang.science.omop.cdm import TABLES, arrow_schema
 from madang.science.omop.export import Format, export
+from postgres import Postgres
 
 SECRET = "900101-1234567"
 NOTE = 'line one\nline "two"\r\n\\.\n\tC:\\temp, 마당 \x01'

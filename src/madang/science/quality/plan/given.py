@@ -17,8 +17,8 @@ from madang.base.progress import Progress
 from madang.lake.engine import Engine
 from madang.science.quality.columns import Columns, family
 
-DAY = 86_400_000_000  # microseconds
-EVER, NEVER = np.iinfo(np.int32).min, np.iinfo(np.int32).max
+EVER, NEVER = -(1 << 30), 1 << 30
+"""Days before and after all dates that are told apart here; a few days more do not overflow 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -134,13 +134,15 @@ def integers(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], npt.NDArra
     return filled.to_numpy().astype(np.int64, copy=False), valid
 
 
-def days(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_] | None]:
+def days(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_] | None]:
     """Dates, or the dates of timestamps, as days since 1970 and which of them are there."""
-    kind = column.type
-    if pa.types.is_date32(kind):
-        return integers(column.cast(pa.int32()))
-    values, valid = integers(column.cast(pa.timestamp("us", kind.tz)).cast(pa.int64()))
-    return np.floor_divide(values, DAY), valid
+    array = _one(column)
+    if not pa.types.is_date32(array.type):
+        array = array.cast(pa.timestamp(array.type.unit)).cast(pa.date32(), safe=False)  # as UTC; the time is cut off
+    array = array.cast(pa.int32())
+    valid = array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+    values = (array.fill_null(0) if array.null_count else array).to_numpy()
+    return np.clip(values, EVER, NEVER), valid
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:

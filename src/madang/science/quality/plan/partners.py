@@ -28,6 +28,10 @@ _WIDEST = 1 << 27  # places of the table from key to partner; keys further apart
 
 _PERSON = ("plausibleTemporalAfter", "plausibleAfterBirth", "measurePersonCompleteness")
 _DEATH = ("plausibleDuringLife", "plausibleBeforeDeath")
+_NOTHING_WITHOUT = (  # kinds for which rows without a value of the field count for nothing
+    *("isForeignKey", "plausibleTemporalAfter", "plausibleAfterBirth", "plausibleBeforeDeath"),
+    "plausibleStartBeforeEnd",
+)
 
 
 def answer(given: Given, checks: Iterable[Check]) -> dict[str, Count]:
@@ -61,17 +65,21 @@ class Partner:
 
     def find(self, keys: npt.NDArray[np.int64], valid: Mask | None) -> npt.NDArray[np.int32]:
         """The place of each key's partner, -1 where there is none."""
+        # Rows that stand together mostly belong together: each run of equal keys is looked up once.
+        starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+        found = np.repeat(self._find(keys[starts]), np.diff(starts, append=len(keys)))
+        if valid is not None:
+            found[~valid] = -1
+        return found
+
+    def _find(self, keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         if self._places is not None:
             at = keys - self._low
             last = len(self._places) - 1
             at[(at < 0) | (at > last)] = last
-            found = self._places[at]
-        else:
-            place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1).astype(np.int32)
-            found = np.where(self.keys[place] == keys, place, np.int32(-1))
-        if valid is not None:
-            found[~valid] = -1
-        return found
+            return self._places[at]
+        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1).astype(np.int32)
+        return np.where(self.keys[place] == keys, place, np.int32(-1))
 
 
 class _Partners:
@@ -156,10 +164,7 @@ def _dates(table: str, columns: Any) -> dict[str, str]:
 
 def _filled(column: pa.ChunkedArray, missing: int) -> Days:
     values, valid = days(column)
-    kept = np.clip(values, EVER, NEVER).astype(np.int32)
-    if valid is not None:
-        kept[~valid] = missing
-    return kept
+    return values if valid is None else np.where(valid, values, np.int32(missing))
 
 
 @dataclass
@@ -224,8 +229,9 @@ class _Pass:
         counted: Counter[tuple[str, str]] = Counter()
         date = _once(lambda field: days(group.column(field)))
         places = _once(self._finder(group))
+        beside = _once(lambda asked: self._of(*asked)[places(asked[:3])[0]])
         for check in self.checks:
-            violated, everything = self._one(check, group, date, places)
+            violated, everything = self._one(check, group, date, places, beside)
             counted[check.id, "violated"] += violated
             counted[check.id, "all"] += everything
         return counted
@@ -236,13 +242,15 @@ class _Pass:
             partner = self.partners.of(table, key)
             assert partner is not None
             values, valid = integers(group.column(field))
-            return partner.find(values.copy() if valid is None else values, valid), valid
+            return partner.find(values, valid), valid
 
         return find
 
-    def _one(self, check: Check, group: pa.Table, date: Any, places: Any) -> tuple[int, int]:
+    def _one(self, check: Check, group: pa.Table, date: Any, places: Any, beside: Any) -> tuple[int, int]:
         """(violating rows, rows that count) of one check in one row group."""
         more = check.parameters
+        if check.name in _NOTHING_WITHOUT and group.column(check.field).null_count == group.num_rows:
+            return 0, 0
         match check.name:
             case "measurePersonCompleteness":
                 found, _ = places(("person_id", "person", "person_id"))
@@ -262,29 +270,27 @@ class _Pass:
             case "plausibleTemporalAfter" | "plausibleAfterBirth":
                 found, _ = places(("person_id", "person", "person_id"))
                 day, valid = date(check.field)
-                born = self._of("person", "person_id", "june" if check.name == "plausibleTemporalAfter" else "born")
-                return how_many(born[found] > day, both(found >= 0, valid)), 0
+                name = "june" if check.name == "plausibleTemporalAfter" else "born"
+                born = beside(("person_id", "person", "person_id", name))
+                return how_many(born > day, both(found >= 0, valid)), 0
             case "plausibleDuringLife" | "plausibleBeforeDeath":
                 found, _ = places(("person_id", "death", "person_id"))
                 day, valid = date(check.field)
                 dead = found >= 0
                 if not dead.any():
                     return 0, 0
-                last = self._of("death", "person_id", "dead")[found]
-                late = (last != NEVER) & (day > last.astype(np.int64) + more["days"])
+                late = day > beside(("person_id", "death", "person_id", "dead")) + np.int32(more["days"])
                 counts = valid if check.name == "plausibleBeforeDeath" else None
                 return how_many(late, both(dead, valid)), how_many(dead, counts)
             case "withinVisitDates":
-                found, _ = places(("visit_occurrence_id", "visit_occurrence", "visit_occurrence_id"))
+                key = ("visit_occurrence_id", "visit_occurrence", "visit_occurrence_id")
                 day, valid = date(check.field)
-                has = found >= 0
-                start = self._of("visit_occurrence", "visit_occurrence_id", "start")[found].astype(np.int64)
-                end = self._of("visit_occurrence", "visit_occurrence_id", "end")[found].astype(np.int64)
-                far = (day < start - more["days"]) | ((end != NEVER) & (day > end + more["days"]))
-                return how_many(far, both(has, valid)), int(np.count_nonzero(has))
+                has, margin = places(key)[0] >= 0, np.int32(more["days"])
+                far = (day < beside((*key, "start")) - margin) | (day > beside((*key, "end")) + margin)
+                return how_many(far, both(has, valid)), how_many(has, None)
         raise AssertionError(check.name)
 
-    def _of(self, table: str, key: str, name: str) -> Days:
+    def _of(self, field: str, table: str, key: str, name: str) -> Days:
         partner = self.partners.of(table, key)
         assert partner is not None
         return partner.dates[name] if len(partner.keys) else np.zeros(1, np.int32)
