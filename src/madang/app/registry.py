@@ -28,6 +28,7 @@ def commands() -> list[Entry]:
         Entry("sql", _("Ask a version with one SELECT; table, JSON, CSV or Parquet."), "sql:command"),
         Entry("export", _("Take a version away: DuckDB, Parquet, CSV, PostgreSQL scripts."), "export:command"),
         Entry("trace", _("Follow a record to its source file and line, and back."), "trace:command"),
+        Entry("quality", _("Assess a dataset: every check of the field's standard, in seconds."), "quality:app"),
         Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
         Entry("vocabulary", _("Load OMOP vocabularies, look concepts up, compare releases."), "vocabulary:app"),
         Entry("demo", _("Make the synthetic insurer and hospital and standardize both."), "demo:command"),

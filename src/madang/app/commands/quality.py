@@ -1,0 +1,233 @@
+"""`madang quality`: the verdict on a dataset version, and the rows behind it."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from madang.base.translate import _
+
+if TYPE_CHECKING:
+    from madang.lake import Lake, Version
+    from madang.science.quality.model import Assessment, Check, Result
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+Reference = Annotated[str, typer.Argument(help=_("NAME, or NAME@VERSION."))]
+Vocabulary = Annotated[
+    str | None, typer.Option(help=_("Vocabulary to look concepts up in; the one it was mapped with if not given."))
+]
+Cohort = Annotated[int | None, typer.Option(help=_("Only the persons of this definition in the table COHORT."))]
+
+WORST = 20
+FAILED_GATE = 3
+
+
+class FailOn(StrEnum):
+    """From which severity on a failure makes the command fail; as `madang.science.quality.model.Severity`."""
+
+    FATAL = "fatal"
+    CONVENTION = "convention"
+    CHARACTERIZATION = "characterization"
+
+
+@app.callback()
+def quality() -> None:
+    """Assess a dataset: all checks of DataQualityDashboard, in seconds."""
+
+
+@app.command()
+def assess(
+    reference: Reference,
+    json_: Annotated[
+        Path | None, typer.Option("--json", help=_("Write the results as DataQualityDashboard does to this file."))
+    ] = None,
+    fail_on: Annotated[
+        FailOn | None, typer.Option(help=_("End with status 3 if a check of this severity or worse fails or errs."))
+    ] = None,
+    vocabulary: Vocabulary = None,
+    cohort: Cohort = None,
+    vocabulary_tables: Annotated[
+        bool, typer.Option("--vocabulary-tables", help=_("Also check the tables of the vocabulary."))
+    ] = False,
+    compatible: Annotated[
+        bool, typer.Option("--compatible", help=_("Answer as DataQualityDashboard does even where it is at fault."))
+    ] = False,
+    worst: Annotated[int, typer.Option(min=0, help=_("How many of the worst failures to show."))] = WORST,
+) -> None:
+    """Ask all checks, and show the verdict and the worst failures. Counts only, no rows."""
+    from madang.base.console import ProgressBars
+    from madang.science.quality import assess as ask
+    from madang.science.quality import default_checks
+
+    lake = _lake()
+    with ProgressBars() as progress:
+        done = ask(
+            lake.find(reference),
+            lake.find(vocabulary) if vocabulary else None,
+            checks=default_checks(vocabulary_tables, compatible),
+            cohort=cohort,
+            compatible=compatible,
+            progress=progress,
+        )
+    show(done, worst)
+    if json_ is not None:
+        import orjson
+
+        from madang.science.quality.peer import peer_document
+
+        _write(json_, orjson.dumps(peer_document(done), option=orjson.OPT_INDENT_2))
+    if fail_on is not None and _fails(done, fail_on):
+        raise typer.Exit(FAILED_GATE)
+
+
+@app.command()
+def rows(
+    reference: Reference,
+    check: Annotated[str, typer.Argument(help=_("Identifier of a check, as the report shows it."))],
+    limit: Annotated[int, typer.Option(min=1, help=_("Most rows."))] = 1000,
+    vocabulary: Vocabulary = None,
+    cohort: Cohort = None,
+    lines: Annotated[bool, typer.Option("--lines", help=_("Also show the source file and line of each row."))] = False,
+) -> None:
+    """Show the rows that violate a check: primary keys, the fields it looks at, source file and line."""
+    from madang.base.console import show_table
+    from madang.science.quality.rows import find
+
+    lake = _lake()
+    version = lake.find(reference)
+    found = _check(check)
+    table = find(version, found, lake.find(vocabulary) if vocabulary else None, limit=limit, cohort=cohort)
+    names, values = list(table.column_names), [list(row.values()) for row in table.to_pylist()]
+    if lines:
+        names.append(_("source lines"))
+        for row, place in zip(values, _places(version, found, [row[0] for row in values]), strict=True):
+            row.append(place)
+    show_table(found.id, names, [[None if value is None else str(value) for value in row] for row in values])
+
+
+@app.command()
+def compare(before: Reference, after: Reference, vocabulary: Vocabulary = None) -> None:
+    """Assess two versions, or two sites, and show the checks whose answers differ."""
+    from madang.base.console import ProgressBars, console, show_table
+    from madang.science.quality import assess as ask
+    from madang.science.quality.compare import differences
+    from madang.science.quality.wording import status_name
+
+    lake = _lake()
+    words = lake.find(vocabulary) if vocabulary else None
+    with ProgressBars() as progress:
+        one, two = (ask(lake.find(name), words, progress=progress) for name in (before, after))
+    rows_ = [
+        [change.check.id, status_name(change.before.status), status_name(change.after.status), *_shares(change)]
+        for change in differences(one, two)
+    ]
+    show_table(_("Different answers"), [_("check"), before, after, _("share before"), _("share after")], rows_)
+    if one.vocabulary != two.vocabulary:
+        text = _("The vocabulary releases differ: {before} and {after}.")
+        console().print(text.format(before=one.vocabulary or "-", after=two.vocabulary or "-"), markup=False)
+
+
+def show(done: "Assessment", worst: int = WORST) -> None:
+    """Print the verdict of an assessment: by category and severity, then the worst failures."""
+    from madang.base.console import console, show_table
+    from madang.science.quality.compare import worst_first
+    from madang.science.quality.model import Severity, Status
+    from madang.science.quality.wording import category_name, hint, sentence, severity_name, status_name
+
+    out = console()
+    title = _("Quality of {name}, {seconds} s").format(
+        name=f"{done.dataset}@{done.version}", seconds=f"{done.seconds:.1f}"
+    )
+    rows_: list[list[object]] = []
+    for category in ("Conformance", "Completeness", "Plausibility"):
+        for severity in Severity:
+            counted = [done.count(status, severity, category) for status in Status]
+            if any(counted):
+                rows_.append([category_name(category), severity_name(severity), *counted])
+    rows_.append([_("all"), "", *(done.count(status) for status in Status)])
+    show_table(title, [_("category"), _("severity"), *(status_name(status) for status in Status)], rows_)
+    bad = worst_first(done)
+    for result in bad[:worst]:
+        out.print(f"{_mark(result)} {sentence(result)}", markup=False)
+        advice = hint(result.check)
+        if advice:
+            out.print(f"    {advice}", markup=False)
+        out.print(f"    {result.check.id}", markup=False, style="dim")
+    if len(bad) > worst:
+        out.print(_("{count} more; --worst shows more of them.").format(count=len(bad) - worst), markup=False)
+    if "other_vocabulary" in done.about:
+        out.print(str(done.about["other_vocabulary"]), markup=False)
+
+
+def _mark(result: "Result") -> str:
+    from madang.science.quality.model import Status
+    from madang.science.quality.wording import severity_name
+
+    return "[" + (_("error") if result.status is Status.ERROR else severity_name(result.check.severity)) + "]"
+
+
+def _shares(change: Any) -> list[str]:
+    from madang.science.quality.wording import percent
+
+    return [percent(change.before), percent(change.after)]
+
+
+def _fails(done: "Assessment", fail_on: FailOn) -> bool:
+    """Whether a check of this severity or a worse one failed, or any check could not be answered."""
+    from madang.science.quality.model import Severity, Status
+
+    order = list(Severity)
+    counts = order[: order.index(Severity(fail_on.value)) + 1]
+    return any(
+        result.status in (Status.FAILED, Status.ERROR) and result.check.severity in counts for result in done.results
+    )
+
+
+def _check(identifier: str) -> "Check":
+    from difflib import get_close_matches
+
+    from madang.base.errors import MadangError
+    from madang.science.quality import default_checks
+
+    checks = {check.id: check for check in default_checks(vocabulary=True)}
+    if identifier not in checks:
+        near = get_close_matches(identifier, checks, 1, 0.5)
+        hint = _("Did you mean {name}?").format(name=near[0]) if near else ""
+        raise MadangError("quality.no_check", _("There is no check {name}.").format(name=repr(identifier)), hint)
+    return checks[identifier]
+
+
+def _places(version: "Version", check: "Check", keys: list[Any]) -> list[str]:
+    """Source file and line of each row, as far as they are known."""
+    from madang.base.errors import MadangError
+    from madang.lake.engine import Engine
+    from madang.science.standardize.trace import Tracer
+
+    table = "person" if check.name == "measurePersonCompleteness" else check.table
+    with Engine() as engine:
+        tracer = Tracer(version, engine)
+        places = []
+        for key in keys:
+            try:
+                found = tracer.row(table, int(key)).lines
+            except (MadangError, TypeError, ValueError):
+                found = ()
+            places.append(", ".join(f"{line.file.name}:{line.line}" for line in found))
+    return places
+
+
+def _lake() -> "Lake":
+    from madang.node.home import Home
+
+    return Home.find().lake()
+
+
+def _write(path: Path, data: bytes) -> None:
+    from madang.lake.files import explain
+
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise explain(error, f"write {path}") from None
