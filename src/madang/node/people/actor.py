@@ -21,7 +21,7 @@ class Actor:
 
     `roles` is {organization's number: names of roles}; roles in organization 1, the installation itself, hold for the
     whole node. `scopes` is None except for a token, which may do no more than they say. `via` is how they came:
-    `command`, `session`, `token`, `job`, `web`; `address` from where.
+    `command`, `session`, `token`, `job`, `web`; `address` from where; `session_id` is the session of a browser.
     """
 
     kind: Kind
@@ -31,6 +31,7 @@ class Actor:
     scopes: frozenset[str] | None = None
     via: str = "command"
     address: str = ""
+    session_id: int | None = None
 
     @classmethod
     def owner(cls) -> Self:
@@ -62,6 +63,7 @@ class Actor:
         scopes: frozenset[str] | None = None,
         via: str = "session",
         address: str = "",
+        session_id: int | None = None,
     ) -> Self:
         """A person as they are now; `people.no_person` if there is none, `people.disabled` if they may not act."""
         person = session.get(Person, person_id)
@@ -75,7 +77,7 @@ class Actor:
         ):
             held.setdefault(organization, set()).add(role)
         roles = MappingProxyType({number: frozenset(names) for number, names in held.items()})
-        return cls("person", person.name, person_id, roles, scopes, via, address)
+        return cls("person", person.name, person_id, roles, scopes, via, address, session_id)
 
     @property
     def is_signed_in(self) -> bool:

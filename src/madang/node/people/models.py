@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, synonym
 
 from madang.node.database import Base, now
 from madang.node.text import Line, Machine
@@ -40,6 +40,7 @@ class Person(Base):
     roles: Mapped[list["Role"]] = relationship(
         back_populates="person", cascade="all, delete-orphan", passive_deletes=True
     )
+    owner_id: Mapped[int] = synonym("id")  # an account belongs to its person, as permissions ask
 
 
 class Role(Base):
@@ -90,9 +91,12 @@ class SignInSession(Base):
     hash: Mapped[str] = mapped_column(Machine, unique=True)
     address: Mapped[str] = mapped_column(Machine, default="")
     browser: Mapped[str] = mapped_column(Machine, default="")
+    method: Mapped[str] = mapped_column(Machine, default="password", server_default="password")  # or openid
     created: Mapped[datetime] = mapped_column(default=now)
     seen: Mapped[datetime] = mapped_column(default=now)
     ends: Mapped[datetime]
+    owner_id: Mapped[int] = synonym("person_id")
+    person: Mapped[Person] = relationship()
 
 
 class ApiToken(Base):
@@ -109,6 +113,8 @@ class ApiToken(Base):
     expires: Mapped[datetime]
     used: Mapped[datetime | None]
     revoked: Mapped[datetime | None]
+    owner_id: Mapped[int] = synonym("person_id")
+    person: Mapped[Person] = relationship()
 
 
 class Attempts(Base):

@@ -1,0 +1,232 @@
+"""Accounts, organizations and roles: who is here, and what they are."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session, selectinload
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.node.people.models import HOUSE, Organization, Person, Role, SignInSession
+from madang.node.people.passwords import check_new_password, hash_password, is_password
+from madang.node.permissions import check
+from madang.node.text import clean_line
+
+_LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,99}")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+
+@dataclass(frozen=True)
+class RoleKind:
+    """A role that can be held: its name, what it is for, and whether only in the installation itself."""
+
+    name: str
+    purpose: str
+    node: bool = False
+
+
+_ROLES: dict[str, RoleKind] = {}
+
+
+def add_role(name: str, purpose: str, *, node: bool = False) -> None:
+    """Let people hold one more role; rooms add theirs at import."""
+    _ROLES[name] = RoleKind(name, purpose, node)
+
+
+def roles() -> list[RoleKind]:
+    """Every role that can be held."""
+    return sorted(_ROLES.values(), key=lambda kind: kind.name)
+
+
+add_role("administrator", "makes accounts, gives roles, looks after jobs", node=True)
+add_role("auditor", "reads who did what and proves that nothing was changed", node=True)
+add_role("member", "belongs to the organization")
+add_role("steward", "answers for the organization's datasets: publishes, sets tiers, withdraws")
+add_role("committee", "decides with others on requests for the organization's data")
+
+
+def create_person(
+    node: Node, actor: Actor, login: str, name: str, *, email: str = "", password: str | None = None
+) -> int:
+    """Make an account; its number. Without a password it can be used through a linked identity only."""
+    login = login.strip().casefold()
+    if not _LOGIN.fullmatch(login):
+        raise MadangError(
+            "people.login",
+            _("{login!r} cannot be the name of an account.").format(login=login),
+            _("Use 2 to 100 small letters, digits and . _ - @."),
+        )
+    name = clean_line(name, _("The name"), 120, required=True)
+    email = _checked_email(email)
+    check(actor, "person.create")
+    hashed = None
+    if password is not None:
+        check_new_password(password, login)
+        hashed = hash_password(password)
+    with node.write() as session:
+        if session.scalar(select(Person.id).where(Person.login == login)) is not None:
+            raise MadangError("people.login_taken", _("There is an account {login} already.").format(login=login))
+        person = Person(login=login, name=name, email=email, password=hashed)
+        session.add(person)
+        session.flush()
+        session.add(Role(person_id=person.id, organization_id=HOUSE, role="member"))
+        node.audit.record(session, actor, "person.create", f"person:{person.id}", {"login": login})
+        return person.id
+
+
+def find_person(session: Session, login: str) -> Person:
+    """The account of that name."""
+    person = session.scalar(select(Person).where(Person.login == login.strip().casefold()))
+    if person is None:
+        raise MadangError(
+            "people.no_login",
+            _("There is no account {login}.").format(login=login),
+            _("`madang admin list` shows them."),
+        )
+    return person
+
+
+def list_people(node: Node, actor: Actor) -> Sequence[Person]:
+    """Everybody with an account, with their roles, by login."""
+    check(actor, "person.list")
+    with node.read() as session:
+        query = select(Person).options(selectinload(Person.roles).selectinload(Role.organization))
+        return session.scalars(query.order_by(Person.login)).all()
+
+
+def change_password(node: Node, actor: Actor, current: str, new: str) -> None:
+    """Set one's own password; whoever is signed in elsewhere has to sign in again."""
+    with node.read() as session:
+        person = _person(session, actor.person_id)
+        check(actor, "account.edit", person)
+    if person.password is not None and not is_password(person.password, current):
+        raise MadangError("people.wrong", _("The current password is not right."))
+    _set_password(node, actor, person, new, "account.password")
+
+
+def set_password(node: Node, actor: Actor, person_id: int, new: str) -> None:
+    """Set somebody's password; all their sessions end."""
+    with node.read() as session:
+        person = _person(session, person_id)
+    check(actor, "person.edit", person)
+    _set_password(node, actor, person, new, "person.password")
+
+
+def _set_password(node: Node, actor: Actor, person: Person, new: str, act: str) -> None:
+    check_new_password(new, person.login)
+    hashed = hash_password(new)
+    with node.write() as session:
+        _person(session, person.id).password = hashed
+        others = delete(SignInSession).where(SignInSession.person_id == person.id)
+        if actor.person_id == person.id:
+            others = others.where(SignInSession.id != (actor.session_id or 0))
+        session.execute(others)
+        node.audit.record(session, actor, act, f"person:{person.id}")
+
+
+def set_disabled(node: Node, actor: Actor, person_id: int, disabled: bool) -> None:
+    """Disable an account, which ends its sessions and stops its tokens, or enable it again."""
+    with node.write() as session:
+        person = _person(session, person_id)
+        check(actor, "person.edit", person)
+        person.disabled = now() if disabled else None
+        if disabled:
+            session.execute(delete(SignInSession).where(SignInSession.person_id == person.id))
+        node.audit.record(session, actor, f"person.{'disable' if disabled else 'enable'}", f"person:{person.id}")
+
+
+def give_role(node: Node, actor: Actor, person_id: int, role: str, organization_id: int = HOUSE) -> None:
+    """Have a person hold a role in an organization."""
+    with node.write() as session:
+        person, organization = _for_role(session, actor, person_id, role, organization_id)
+        held = select(Role).filter_by(person_id=person.id, organization_id=organization.id, role=role)
+        if session.scalar(held) is None:
+            session.add(Role(person_id=person.id, organization_id=organization.id, role=role))
+            details = {"role": role, "organization": organization.name}
+            node.audit.record(session, actor, "role.give", f"person:{person.id}", details)
+
+
+def take_role(node: Node, actor: Actor, person_id: int, role: str, organization_id: int = HOUSE) -> None:
+    """Have a person hold a role no longer."""
+    with node.write() as session:
+        person, organization = _for_role(session, actor, person_id, role, organization_id)
+        held = select(Role).filter_by(person_id=person.id, organization_id=organization.id, role=role)
+        found = session.scalar(held)
+        if found is not None:
+            session.delete(found)
+            details = {"role": role, "organization": organization.name}
+            node.audit.record(session, actor, "role.take", f"person:{person.id}", details)
+
+
+def create_organization(node: Node, actor: Actor, name: str, title: str, title_en: str = "") -> int:
+    """Add an organization; its number."""
+    check(actor, "organization.create")
+    if not _NAME.fullmatch(name):
+        raise MadangError(
+            "people.organization_name",
+            _("{name!r} cannot be the short name of an organization.").format(name=name),
+            _("Use small letters, digits and -, beginning with a letter."),
+        )
+    with node.write() as session:
+        if session.scalar(select(Organization.id).where(Organization.name == name)) is not None:
+            raise MadangError(
+                "people.organization_taken", _("There is an organization {name} already.").format(name=name)
+            )
+        organization = Organization(
+            name=name,
+            title=clean_line(title, _("The title"), required=True),
+            title_en=clean_line(title_en, _("The title"), required=False),
+        )
+        session.add(organization)
+        session.flush()
+        node.audit.record(session, actor, "organization.create", f"organization:{organization.id}", {"name": name})
+        return organization.id
+
+
+def find_organization(session: Session, name: str) -> Organization:
+    """The organization of that short name."""
+    organization = session.scalar(select(Organization).where(Organization.name == name))
+    if organization is None:
+        raise MadangError("people.no_organization", _("There is no organization {name}.").format(name=name))
+    return organization
+
+
+def _for_role(
+    session: Session, actor: Actor, person_id: int, role: str, organization_id: int
+) -> tuple[Person, Organization]:
+    person = _person(session, person_id)
+    organization = session.get(Organization, organization_id)
+    if organization is None:
+        raise MadangError("people.no_organization", _("There is no organization {name}.").format(name=organization_id))
+    check(actor, "role.give", organization)
+    kind = _ROLES.get(role)
+    if kind is None:
+        raise MadangError(
+            "people.no_role",
+            _("There is no role {role}.").format(role=role),
+            _("There are: {roles}.").format(roles=", ".join(each.name for each in roles())),
+        )
+    if kind.node and organization.id != HOUSE:
+        raise MadangError(
+            "people.role_of_the_node", _("The role {role} is held in the installation itself only.").format(role=role)
+        )
+    return person, organization
+
+
+def _person(session: Session, person_id: int | None) -> Person:
+    person = session.get(Person, person_id) if person_id is not None else None
+    if person is None:
+        raise MadangError("people.no_person", _("There is no such person."))
+    return person
+
+
+def _checked_email(email: str) -> str:
+    email = clean_line(email, _("The e-mail address"), 254)
+    if email and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", email):
+        raise MadangError("people.email", _("{email} is no e-mail address.").format(email=email))
+    return email
