@@ -5,11 +5,13 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from madang.base.errors import MadangError
-from madang.lake import Lake
 from madang.lake.files import make_folder, put_if_absent, sentences
+
+if TYPE_CHECKING:
+    from madang.lake import Lake
 
 KEY_BYTES = 32
 _KEY_NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -21,6 +23,7 @@ _FOLDERS = {
     "outbox": 0o700,
     "backups": 0o700,
     "workspaces": 0o700,
+    "run": 0o700,
 }
 
 
@@ -38,8 +41,10 @@ class Home:
             return cls(Path(named).expanduser().absolute())
         return cls(Path.home() / ".local" / "share" / "madang")
 
-    def lake(self) -> Lake:
+    def lake(self) -> "Lake":
         """The lake of this home, with its restricted companions; its folders are made by the first writer."""
+        from madang.lake import Lake
+
         restricted = self.path / "restricted"
         self._check_closed(restricted)
         return Lake(self.path / "lake", restricted)

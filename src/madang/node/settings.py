@@ -102,6 +102,9 @@ class Jobs(_Table):
     lease_seconds: float = Field(
         default=30, ge=0.5, description="A job whose process gave no sign of life for so long is taken over by another."
     )
+    grace_seconds: float = Field(
+        default=20, ge=0, description="How long a job that was asked to stop may take before its process is ended."
+    )
     attempts: int = Field(default=3, ge=1, description="How often a job is begun that dies without an answer.")
 
 
