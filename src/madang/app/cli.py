@@ -60,7 +60,8 @@ def load(entry: Entry) -> "typer.Typer":
 
     module, _colon, attribute = entry.target.partition(":")
     target: typer.Typer | Callable[..., object]
-    target = getattr(importlib.import_module(f"madang.app.commands.{module}"), attribute)
+    name = module if "." in module else f"madang.app.commands.{module}"
+    target = getattr(importlib.import_module(name), attribute)
     if isinstance(target, typer.Typer):
         return target
     application = typer.Typer(add_completion=False)

@@ -9,7 +9,8 @@ from madang.base.translate import _
 class Entry:
     """One command.
 
-    `target` is "module:attribute" under app.commands, a Typer application or a function with Typer's options.
+    `target` is "module:attribute", a Typer application or a function with Typer's options; a module without a dot is
+    one of app.commands, others are named in full.
     """
 
     name: str
@@ -31,6 +32,11 @@ def commands() -> list[Entry]:
         Entry("quality", _("Assess a dataset: every check of the field's standard, in seconds."), "quality:app"),
         Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
         Entry("vocabulary", _("Load OMOP vocabularies, look concepts up, compare releases."), "vocabulary:app"),
+        Entry(
+            "certificate",
+            _("Certify a version by a scheme; verify, revoke, suspend certificates."),
+            "madang.services.certification.commands:app",
+        ),
         Entry("demo", _("Make the synthetic insurer and hospital and standardize both."), "demo:command"),
         Entry("synthesize", _("Make raw data of people who never lived."), "synthesize:command"),
     ]

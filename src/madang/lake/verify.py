@@ -60,6 +60,18 @@ def verify(
     return findings
 
 
+def changed_files(version: Version, progress: Progress | None = None) -> list[Finding]:
+    """What is damaged among the open files of a version, by size and SHA-256, for who knows its manifest hash.
+
+    Neither the companion nor other versions nor Delta logs are looked at, so a copy of the dataset's folder will do.
+    Errors: `lake.damaged` if the manifest is out of shape.
+    """
+    progress = progress or Silent()
+    tables = list(version.tables.values())
+    with progress.step(version.name, sum(len(table.files) for table in tables), "files"):
+        return list(_files(version.number, tables, {}, False, progress))
+
+
 def _tombstones(dataset: Dataset) -> set[int]:
     """The numbers of removed versions; a manifest that cannot be read is not one of them."""
     found = set()

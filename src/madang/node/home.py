@@ -18,6 +18,7 @@ _KEY_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _FOLDERS = {
     "keys": 0o700,
     "sources": 0o755,
+    "certificates": 0o755,
     "files": 0o700,
     "logs": 0o700,
     "outbox": 0o700,

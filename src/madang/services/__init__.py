@@ -1,0 +1,1 @@
+"""What a node offers its people, one room each."""

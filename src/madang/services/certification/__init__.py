@@ -1,0 +1,45 @@
+"""Certification: a scheme says what has to be shown, a report shows it, a certificate proves it to strangers.
+
+For holders who want to be believed, and for whoever is asked to believe them. A certificate is a W3C Verifiable
+Credential 2.0 secured with JOSE; whether it still holds is in a Bitstring Status List 1.0. Everything is files: issuing
+needs no server, and verifying needs the certificate, a public key, the status list and the data, not Madang.
+"""
+
+from madang.services.certification.evaluate import Outcome, Verdict
+from madang.services.certification.scheme import Scheme, load_scheme
+from madang.services.certification.service import (
+    Issued,
+    current_status_list,
+    hold_against,
+    in_force,
+    issue,
+    register,
+    reinstate,
+    revoke,
+    rotate_key,
+    suspend,
+)
+from madang.services.certification.store import Entry
+from madang.services.certification.verify import Answer, Verification, data_in, verify
+
+__all__ = [
+    "Answer",
+    "Entry",
+    "Issued",
+    "Outcome",
+    "Scheme",
+    "Verdict",
+    "Verification",
+    "current_status_list",
+    "data_in",
+    "hold_against",
+    "in_force",
+    "issue",
+    "load_scheme",
+    "register",
+    "reinstate",
+    "revoke",
+    "rotate_key",
+    "suspend",
+    "verify",
+]
