@@ -201,7 +201,7 @@ def _public(seed: bytes) -> Jwk:
     return {**shape, "alg": ALGORITHM, "kid": key_id(shape), "use": "sig"}
 
 
-def _shape(jwk: Jwk) -> dict[str, str]:
+def _shape(jwk: Jwk) -> dict[str, Any]:
     """The members of an Ed25519 key that make it up."""
     return {"crv": jwk["crv"], "kty": jwk["kty"], "x": jwk["x"]}
 

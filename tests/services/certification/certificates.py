@@ -16,9 +16,7 @@ from madang.services.certification import Entry, Scheme, issue, load_scheme
 SOURCES = {"sources": {"claims": [2, 10, 7, 2, 1], "persons": [1, 3, 3, 0, 0]}}
 
 
-def make_version(
-    home: Home, name: str = "synthetic", people: int = 3, info: dict[str, Any] | None = None
-) -> Version:
+def make_version(home: Home, name: str = "synthetic", people: int = 3, info: dict[str, Any] | None = None) -> Version:
     """A committed version of two small tables, made from sources that are all accounted for unless `info` says else."""
     with home.lake().dataset(name).write() as writer:
         tables = {
@@ -53,12 +51,12 @@ def good_results() -> list[Result]:
     ]
 
 
-def assess(version: Version, results: list[Result] | None = None, **changes: Any) -> dict[str, Any]:
-    """The document of an assessment of `version` with these results; every check passed if none are given."""
+def assess(of: Version, results: list[Result] | None = None, **changes: Any) -> dict[str, Any]:
+    """The document of an assessment of `of` with these results; every check passed if none are given."""
     values: dict[str, Any] = {
-        "dataset": version.dataset.name,
-        "version": version.number,
-        "manifest": version.digest,
+        "dataset": of.dataset.name,
+        "version": of.number,
+        "manifest": of.digest,
         "vocabulary": "starter 1",
         "checks": "f" * 64,
         "started": "2026-11-27T00:00:00Z",

@@ -1,4 +1,4 @@
-"""`madang certificate`: issue, verify, revoke, suspend, reinstate, list, show; the key and the status list to hand out."""
+"""`madang certificate`: issue, verify, revoke; list and show; hand out the public key and the status list."""
 
 import json
 import sys
@@ -241,7 +241,12 @@ def show_outcomes(outcomes: "list[Outcome]") -> None:
     from madang.base.console import show_table
     from madang.services.certification.evaluate import Verdict
 
-    labels = {Verdict.MET: _("met"), Verdict.NOT_MET: _("not met"), Verdict.UNKNOWN: _("unknown"), Verdict.OPEN: _("open")}
+    labels = {
+        Verdict.MET: _("met"),
+        Verdict.NOT_MET: _("not met"),
+        Verdict.UNKNOWN: _("unknown"),
+        Verdict.OPEN: _("open"),
+    }
     rows = [[labels[each.verdict], str(each.criterion.text), each.shown] for each in outcomes]
     show_table(_("Criteria"), [_("verdict"), _("criterion"), _("measured")], rows)
 

@@ -104,7 +104,8 @@ def issue(home: Home, version: Version, scheme: Scheme, quality: Mapping[str, An
         text = signing.signer(home).sign(certificate.as_credential(), TYP, CTY)
         if len(text) > LONGEST:
             raise MadangError(
-                "certificate.too_long", _("The certificate has {size} bytes, too many for a QR code.").format(size=len(text))
+                "certificate.too_long",
+                _("The certificate has {size} bytes, too many for a QR code.").format(size=len(text)),
             )
         page = sheet(certificate, text, scheme, outcomes, quality["about"])
         store.put(certificate.place, {CERTIFICATE: text.encode(), REPORT: report, SHEET: page.encode()})

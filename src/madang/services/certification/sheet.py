@@ -1,4 +1,4 @@
-"""The certificate as a page to hang on a wall: one sheet of A4 in both languages, with the QR code that is the proof."""
+"""The certificate as a page to hang on a wall: one sheet of A4 in both languages, its QR code is the proof."""
 
 import io
 from collections.abc import Mapping, Sequence
