@@ -20,7 +20,7 @@ with 2. Codes are stable, sentences are not; `cancelled` is the code of work tha
 |---|---|---|
 """
 CODE = re.compile(r"[a-z]+(\.[a-z][a-z0-9_]+)+")
-FILE_NAMES = (".toml", ".sql", ".csv", ".json", ".md", ".html", ".parquet", ".duckdb", ".py")
+FILE_NAMES = (".jwt", ".toml", ".sql", ".csv", ".json", ".md", ".html", ".parquet", ".duckdb", ".py")
 ROW = re.compile(r"^\| `([^`]+)` \| (.*) \| [^|]* \|$", re.MULTILINE)
 
 

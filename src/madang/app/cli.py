@@ -32,7 +32,10 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Carry out one command line and return the exit status: 0 done, 1 our mistake, 2 bad input, 130 stopped."""
+    """Carry out one command line and return the exit status: 0 done, 1 our mistake, 2 bad input, 130 stopped.
+
+    Others are a command's own answer, as 3 of `madang certificate verify`: not valid.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a Korean name on an ASCII terminal is no reason to fail

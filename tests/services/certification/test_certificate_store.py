@@ -154,18 +154,15 @@ def test_killed_anywhere_there_is_one_whole_certificate_or_none(tmp_path: Path, 
         bits = status_list.decode(payload["credentialSubject"]["encodedList"])
         assert {place for place in range(status_list.PLACES) if status_list.is_set(bits, 2 * place)} == revoked
         if child.exitcode == 0:
-            assert step > 5
+            assert step > 2
             return
     pytest.fail(f"more than {MOST} steps")
 
 
 def test_the_sheet_holds_the_certificate_and_runs_nothing(issued: Issuance) -> None:
     page = (issued.entry.folder / "sheet.html").read_text()
-    assert (
-        "default-src 'none'" in page
-        and "<script" not in page
-        and "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
-    )
+    assert "default-src 'none'" in page and "<script" not in page
+    assert set(re.findall(r"\w+://[^\s\"]*", page)) <= {"http://www.w3.org/2000/svg"}
     assert "OMOP 연구 준비 완료" in page and "Ready for OMOP studies" in page
     hostile = issue(
         issued.home,

@@ -31,7 +31,7 @@ from madang.services.certification import (
 )
 from madang.services.certification import status_list as lists
 from madang.services.certification.evaluate import evaluate
-from madang.services.certification.verify import Data
+from madang.services.certification.verification import Data
 
 DAY = datetime.timedelta(days=1)
 SEED = datetime.date.today().isoformat()  # other bits every day

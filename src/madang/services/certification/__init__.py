@@ -5,25 +5,30 @@ Credential 2.0 secured with JOSE; whether it still holds is in a Bitstring Statu
 needs no server, and verifying needs the certificate, a public key, the status list and the data, not Madang.
 """
 
-from madang.services.certification.evaluate import Outcome, Verdict
-from madang.services.certification.scheme import Scheme, load_scheme
-from madang.services.certification.service import (
-    Issued,
-    current_status_list,
-    hold_against,
-    in_force,
-    issue,
-    register,
-    reinstate,
-    revoke,
-    rotate_key,
-    suspend,
-)
-from madang.services.certification.store import Entry
-from madang.services.certification.verify import Answer, Verification, data_in, verify
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from madang.services.certification.evaluate import Outcome, Verdict
+    from madang.services.certification.scheme import Scheme, load_scheme
+    from madang.services.certification.service import (
+        Issued,
+        current_status_list,
+        hold_against,
+        in_force,
+        issue,
+        register,
+        reinstate,
+        revoke,
+        rotate_key,
+        suspend,
+    )
+    from madang.services.certification.store import Entry
+    from madang.services.certification.verification import Answer, Data, Verification, data_in, verify
 
 __all__ = [
     "Answer",
+    "Data",
     "Entry",
     "Issued",
     "Outcome",
@@ -43,3 +48,18 @@ __all__ = [
     "suspend",
     "verify",
 ]
+
+# Where a public name is; imported at first use, so that help is instant.
+_HOMES = {
+    "evaluate": ("Outcome", "Verdict"),
+    "scheme": ("Scheme", "load_scheme"),
+    "store": ("Entry",),
+    "verification": ("Answer", "Data", "Verification", "data_in", "verify"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((module for module, names in _HOMES.items() if name in names), "service")
+    return getattr(import_module(f"{__name__}.{home}"), name)

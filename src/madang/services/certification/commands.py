@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from madang.lake import Version
     from madang.node.home import Home
     from madang.services.certification import Entry, Outcome, Verification
-    from madang.services.certification.verify import Data
+    from madang.services.certification.verification import Data
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -297,7 +297,7 @@ def _own_status(home: "Home") -> str | None:
 def _data(home: "Home", where: str) -> "Data":
     """What `--data` means: a dataset of this home if there is one of that name, else a folder."""
     from madang.services.certification import data_in
-    from madang.services.certification.verify import Data
+    from madang.services.certification.verification import Data
 
     name, _at, number = where.partition("@")
     folder = home.path / "lake" / name

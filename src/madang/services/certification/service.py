@@ -156,7 +156,7 @@ def _change(home: Home, number: str, act: str, allowed: tuple[str, ...], reason:
         if entry.state not in allowed:
             raise MadangError(
                 "certificate.state",
-                _("Certificate {number} is {state}, so it cannot be changed so.").format(
+                _("Certificate {number} is {state}, so this cannot be done to it.").format(
                     number=entry.certificate.number, state=_(entry.state)
                 ),
                 _("A revoked certificate stays revoked; only a suspended one is reinstated."),
