@@ -43,6 +43,7 @@ def assess(
     json_: Annotated[
         Path | None, typer.Option("--json", help=_("Write the results as DataQualityDashboard does to this file."))
     ] = None,
+    html: Annotated[Path | None, typer.Option(help=_("Write the report as one page to this file."))] = None,
     fail_on: Annotated[
         FailOn | None, typer.Option(help=_("End with status 3 if a check of this severity or worse fails or errs."))
     ] = None,
@@ -78,6 +79,10 @@ def assess(
         from madang.science.quality.peer import peer_document
 
         _write(json_, orjson.dumps(peer_document(done), option=orjson.OPT_INDENT_2))
+    if html is not None:
+        from madang.science.quality.report import page
+
+        _write(html, page(done).encode())
     if fail_on is not None and _fails(done, fail_on):
         raise typer.Exit(FAILED_GATE)
 

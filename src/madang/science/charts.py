@@ -1,0 +1,71 @@
+"""Pictures: Vega-Lite specifications made by Altair, drawn to SVG without a browser, a network or a script.
+
+Altair and vl-convert are imported when a picture is first asked for; they take longer to load than to draw.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+FONT = "system-ui, 'Noto Sans KR', 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
+_CONFIG = {
+    "background": "transparent",
+    "font": FONT,
+    "axis": {"labelFontSize": 12, "titleFontSize": 12, "grid": True, "labelLimit": 260},
+    "legend": {"labelFontSize": 12, "titleFontSize": 12, "orient": "top"},
+    "view": {"stroke": None},
+}
+_INK = re.compile(r'(fill|stroke)="(#000|#000000|black|#888|#ddd)"')
+_PALE = {"#888": "var(--soft)", "#ddd": "var(--line)"}
+
+
+def bars(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    category: str,
+    value: str,
+    part: str,
+    colors: Mapping[str, str],
+    width: int = 560,
+) -> dict[str, Any]:
+    """The specification of one horizontal bar per `category`, stacked by `part` in the order of `colors`.
+
+    `rows` has a mapping per bar and part; `colors` gives the parts their colors.
+    """
+    import altair
+
+    order = {name: place for place, name in enumerate(colors)}
+    data = [{**row, "_order": order[row[part]]} for row in rows]
+    chart = (
+        altair.Chart(altair.Data(values=data))
+        .mark_bar(height={"band": 0.75})
+        .encode(
+            y=altair.Y(f"{category}:N", sort=None, title=None),
+            x=altair.X(f"sum({value}):Q", title=value, axis=altair.Axis(format=",d")),
+            color=altair.Color(
+                f"{part}:N",
+                title=None,
+                scale=altair.Scale(domain=list(colors), range=list(colors.values())),
+                sort=list(colors),
+            ),
+            order=altair.Order("_order:Q"),
+        )
+        .properties(width=width, height=altair.Step(22))
+    )
+    specification: dict[str, Any] = json.loads(chart.to_json())
+    return {**specification, "config": _CONFIG}
+
+
+def svg(specification: Mapping[str, Any], title: str) -> str:
+    """The picture of a specification, as an SVG that stands in a page, takes its colors and fits its width.
+
+    `title` is what a screen reader says of it.
+    """
+    import vl_convert
+
+    drawn = str(vl_convert.vegalite_to_svg(json.dumps(specification)))
+    drawn = _INK.sub(lambda found: f'{found[1]}="{_PALE.get(found[2], "currentColor")}"', drawn)
+    head = f'<svg role="img" aria-label="{escape(title)}" style="max-width:100%;height:auto" '
+    return drawn.replace("<svg ", head, 1)
