@@ -1,5 +1,7 @@
 """Events that cannot be rewritten unseen, on SQLite and PostgreSQL."""
 
+import base64
+import hashlib
 import json
 import random
 import threading
@@ -12,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
+from madang.base.errors import MadangError
 from madang.node.audit import START, Audit
+from madang.node.audit.anchor import export, make_anchor, verify
 from madang.node.audit.chain import link, mac
 from madang.node.audit.head import Head, HeadFile
 from madang.node.home import Home
@@ -166,7 +170,7 @@ def apply(connection: Connection, change: tuple[Any, ...]) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(CHANGES, min_size=60, max_size=60))
+@given(st.lists(CHANGES, min_size=12, max_size=12))
 def test_every_change_without_the_key_is_found(node: Node, changes: list[tuple[Any, ...]]) -> None:
     if node.audit.verify().length == 0:
         fill(node)
@@ -175,6 +179,9 @@ def test_every_change_without_the_key_is_found(node: Node, changes: list[tuple[A
             apply(connection, change)
             report = node.audit.check(connection)
             assert report.findings, change
+            broken = node.audit._check_quickly(connection, frozenset()) is None
+            plainly, _seen = node.audit._check_plainly(connection, frozenset())
+            assert broken == bool(plainly.findings), "the quick check and the plain one agree"
             connection.rollback()
     assert node.audit.verify().findings == []
 
@@ -191,6 +198,8 @@ def test_columns_that_no_longer_follow_the_text_are_found(node: Node) -> None:
 
     rewrite(node, uncouple)
     assert [finding.number for finding in node.audit.verify().findings] == [2]
+    rewrite(node, lambda connection: connection.execute(text("UPDATE audit_events SET text = '{' WHERE number = 2")))
+    assert {finding.number for finding in node.audit.verify().findings} == {2}
 
 
 def test_what_was_cut_off_stays_found_when_more_is_written(node: Node) -> None:
@@ -258,3 +267,62 @@ def test_writers_at_once_do_not_fork_the_chain(node: Node) -> None:
     assert (report.length, report.findings) == (36, [])
     assert node.audit.head.read() == Head(36, report.digest)
     others[1].close()
+
+
+def test_what_the_keys_holder_rewrites_before_a_published_anchor_is_found(node: Node, tmp_path: Path) -> None:
+    fill(node, 3)
+    anchor = tmp_path / "anchor"
+    anchor.write_text(make_anchor(node, Actor.owner()))
+    fill(node, 2)
+    assert verify(node, Actor.owner(), [anchor]).findings == []
+    key = node.home.key("audit")
+
+    def rewrite_with_the_key(connection: Connection) -> None:
+        rows = connection.execute(text("SELECT number, text FROM audit_events ORDER BY number")).all()
+        digest = START
+        for number, written in rows:
+            changed = written.replace("Kim", "Lee") if number == 2 else written
+            digest = link(digest, changed)
+            put = text("UPDATE audit_events SET text = :text, digest = :digest, mac = :mac WHERE number = :number")
+            connection.execute(put, {"text": changed, "digest": digest, "mac": mac(key, digest), "number": number})
+        (node.home.path / "keys" / "audit.head").unlink()
+        HeadFile(node.home.path / "keys" / "audit.head", key).advance(Head(len(rows), digest))
+
+    rewrite(node, rewrite_with_the_key)
+    assert node.audit.verify().findings == [], "nothing here can tell"
+    assert [finding.number for finding in verify(node, Actor.owner(), [anchor]).findings] == [4]
+
+
+def test_an_anchor_of_somewhere_else_is_refused(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MADANG_DATABASE_URL", raising=False)
+    other = Node.open(Home(tmp_path / "other"))
+    anchor = tmp_path / "anchor"
+    good = make_anchor(node, Actor.owner())
+    for bad in (make_anchor(other, Actor.owner()), "", "x.y.z", good[:-3], good[5:]):
+        anchor.write_text(bad)
+        with pytest.raises(MadangError, check=lambda error: error.code == "anchor.unknown"):
+            verify(node, Actor.owner(), [anchor])
+    other.close()
+
+
+def test_no_anchor_is_made_of_events_that_were_changed(node: Node) -> None:
+    fill(node, 3)
+    rewrite(node, lambda connection: connection.execute(text("DELETE FROM audit_events WHERE number = 2")))
+    with pytest.raises(MadangError, check=lambda error: error.code == "chain.changed"):
+        make_anchor(node, Actor.owner())
+
+
+def test_an_export_can_be_checked_against_an_anchor_without_any_key(node: Node, tmp_path: Path) -> None:
+    fill(node, 3)
+    claims = make_anchor(node, Actor.owner()).split(".")[1]
+    said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    assert export(node, Actor.owner(), tmp_path / "events") == 5
+    digest = START
+    for line in (tmp_path / "events").read_text().splitlines()[: said["length"]]:
+        digest = hashlib.sha256((digest + line).encode()).hexdigest()
+    assert digest == said["digest"]
+    with pytest.raises(MadangError):
+        export(node, Actor.owner(), tmp_path / "events")
+    for act in (lambda: export(node, ME, tmp_path / "x"), lambda: verify(node, ME), lambda: make_anchor(node, ME)):
+        with pytest.raises(MadangError, check=lambda error: error.code == "permission.denied"):
+            act()

@@ -70,16 +70,43 @@ def mac(key: bytes, digest: str) -> str:
     return hmac.digest(key, digest.encode(), "sha256").hex()
 
 
+def check_quickly(
+    batches: Iterable[Sequence[Sequence[Any]]], key: bytes, wanted: frozenset[int] = frozenset()
+) -> tuple[Report, dict[int, str]] | None:
+    """Check rows of (text, digest, mac, number): as `check_chain` where nothing was changed, None where something was.
+
+    What was changed `check_chain` says; that the columns follow the text the database has been asked.
+    """
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.hmac import HMAC
+
+    keyed = HMAC(key, SHA256())
+    sha256 = hashlib.sha256
+    seen: dict[int, str] = {}
+    previous, length = START, 0
+    for batch in batches:
+        for text, digest, signature, number in batch:
+            length += 1
+            signed = keyed.copy()
+            signed.update(digest.encode())
+            follows = sha256(f"{previous}{text}".encode()).hexdigest() == digest
+            if number != length or not follows or signed.finalize().hex() != signature:
+                return None
+            previous = digest
+            if number in wanted:
+                seen[number] = digest
+    return Report(length, previous), seen
+
+
 def check_chain(
     rows: Iterable[Sequence[Any]], key: bytes, wanted: frozenset[int] = frozenset()
 ) -> tuple[Report, dict[int, str]]:
-    """Check rows of (text, digest, mac, number, at, act, actor, thing) in order of number.
+    """Check, plainly, rows of (text, digest, mac, number, at, act, actor, thing) in order of number.
 
     Gives the report, and the digests of the events numbered `wanted`.
     """
     report = Report()
     seen: dict[int, str] = {}
-    sha256, digest_of, parse = hashlib.sha256, hmac.digest, orjson.loads  # looked up once: this loop is long
     previous, expected = START, 0
     for text, digest, signature, *columns in rows:
         expected += 1
@@ -87,12 +114,12 @@ def check_chain(
         if number != expected:
             report.found(number, _("{count} event(s) before it are gone.").format(count=_gap(number, expected)))
             expected = number if isinstance(number, int) else expected
-        if sha256(f"{previous}{text}".encode()).hexdigest() != digest:
+        if link(previous, text) != digest:
             report.found(number, _("It does not follow from the event before it."))
-        if digest_of(key, digest.encode(), "sha256").hex() != signature:
+        if mac(key, digest) != signature:
             report.found(number, _("It was not signed with the key of this installation."))
         try:
-            event = parse(text)
+            event = orjson.loads(text)
             told = [event["number"], event["at"], event["act"], event["actor"], event["thing"]]
         except (ValueError, KeyError, TypeError):
             told = []

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Computed, Index, Table
+from sqlalchemy import BigInteger, Column, ColumnElement, Computed, Index, Table, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -33,6 +33,11 @@ def _on_sqlite(element: _Member, compiler: Any, **options: Any) -> str:
 
 def _member(key: str) -> Computed:
     return Computed(_Member(key), persisted=True)
+
+
+def columns_differ() -> ColumnElement[bool]:
+    """The condition for a row whose columns do not say what its text says."""
+    return or_(*(audit_events.c[key].is_distinct_from(_Member(key)) for key in GENERATED))
 
 
 GENERATED = ("number", "at", "act", "actor", "thing")
