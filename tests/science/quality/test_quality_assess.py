@@ -13,7 +13,9 @@ from madang.lake.engine import Engine
 from madang.science.omop import cdm
 from madang.science.quality import Status, assess, default_checks
 from madang.science.quality.compare import differences, worst_first
+from madang.science.quality.document import report_document
 from madang.science.quality.peer import peer_document
+from madang.science.quality.report import page
 from madang.science.quality.rows import find
 
 CHECKS = {check.id: check for check in default_checks()}
@@ -98,6 +100,21 @@ def test_the_dashboards_viewers_find_what_they_read(lake: Lake) -> None:
     assert orphan.items() >= expected.items()
     assert made["Overview"]["countTotal"] == [len(CHECKS)]
     assert made["Overview"]["countPassed"][0] + made["Overview"]["countOverallFailed"][0] == len(CHECKS)
+
+
+def test_no_value_of_the_data_is_in_what_is_reported(lake: Lake) -> None:
+    secret = "Hong-Gildong-900101"
+    persons = (
+        f"SELECT 1 AS person_id, '{secret}' AS gender_source_value, 77777777 AS year_of_birth, 0 AS gender_concept_id"
+    )
+    visits = "SELECT 1 AS visit_occurrence_id, 1 AS person_id, DATE '2020-01-01' AS visit_start_date"
+    made = version(lake, "d", person=persons, visit_occurrence=visits)
+    done = assess(made)
+    errors = [result for result in done.results if result.status is Status.ERROR]
+    assert any("out of range" in result.reason for result in errors)
+    for text in (page(done), str(peer_document(done)), str(report_document(done))):
+        assert secret not in text and "77777777" not in text
+    assert secret in str(find(made, CHECKS["field_sourcevaluecompleteness_person_gender_source_value"]).to_pylist())
 
 
 @pytest.mark.parametrize("seed", [32, 11])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from madang.base.errors import MadangError
+from madang.base.translate import _
 from madang.lake.engine import Engine
 from madang.science.quality.columns import Columns, family, read_columns, runnable
 from madang.science.quality.model import Check, Count
@@ -42,8 +43,15 @@ def count(
             violated = engine.value(f"SELECT count(*) FROM ({asked.rows(check)})")
             counts[check.id] = Count(violated, engine.value(asked.denominator(check)))
         except MadangError as error:
-            counts[check.id] = Count(None, None, str(error))
+            counts[check.id] = Count(None, None, _sentence(error))
     return counts
+
+
+def _sentence(error: MadangError) -> str:
+    """Why nothing was counted; what the engine says of a value would quote it, and reports hold no values."""
+    if error.code in ("engine.conversion", "engine.value"):
+        return _("A value cannot be converted, or lies out of range.")
+    return str(error)
 
 
 @dataclass(frozen=True)
