@@ -28,7 +28,7 @@ from madang.services.certification import (
     status_list,
     suspend,
 )
-from support import die_at
+from support import die_at, needs
 
 SCHEME = load_scheme("omop-ready")
 
@@ -179,6 +179,23 @@ def test_the_sheet_holds_the_certificate_and_runs_nothing(issued: Issuance) -> N
         assess(version, about={"cdm_source_name": "<script>alert(1)</script>"}),
     ).entry
     assert "<script" not in (hostile.folder / "sheet.html").read_text()
+
+
+def test_the_sheet_prints_on_one_page_and_its_code_is_the_certificate(tmp_path: Path) -> None:
+    chromium, zbarimg, pdftoppm = needs("chromium"), needs("zbarimg"), needs("pdftoppm")
+    home = Home(tmp_path / "home")
+    version = make_version(home, "a" * 100)
+    long = "a release with a name that takes more room than anybody would give it " * 2
+    quality = assess(version, vocabulary=long, about={"cdm_source_name": long, "cdm_holder": "보유기관 " * 9})
+    entry = issue(home, version, SCHEME, quality).entry
+    assert len(entry.text) <= 1_200
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
+    sheet, pdf = entry.folder / "sheet.html", tmp_path / "sheet.pdf"
+    subprocess.run([*command, f"--print-to-pdf={pdf}", sheet], check=True, capture_output=True, timeout=120)
+    subprocess.run([pdftoppm, "-r", "200", "-png", pdf, tmp_path / "page"], check=True, capture_output=True)
+    [page] = tmp_path.glob("page*.png")
+    read = subprocess.run([zbarimg, "-q", "--raw", page], check=True, capture_output=True, text=True)
+    assert read.stdout.strip() == entry.text
 
 
 def test_a_stranger_verifies_in_another_process_with_nothing_of_ours(issued: Issuance, tmp_path: Path) -> None:

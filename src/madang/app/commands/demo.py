@@ -1,4 +1,4 @@
-"""`madang demo`: a synthetic insurer and a synthetic hospital, from raw files to two CDM datasets."""
+"""`madang demo`: a synthetic insurer and a synthetic hospital, from raw files to two CDM datasets and a certificate."""
 
 import os
 import shutil
@@ -37,7 +37,8 @@ SEED = 20
 def command(
     persons: Annotated[int, typer.Option(help=_("How many synthetic people."), min=50)] = 500,
 ) -> None:
-    """Make synthetic raw data of an insurer and a hospital, and turn each into an OMOP CDM dataset."""
+    """Make synthetic raw data of an insurer and a hospital, turn each into an OMOP CDM dataset, certify one."""
+    from madang.app.commands.demo_verdict import show_verdicts, verify_as_a_stranger
     from madang.app.commands.reports import show_account
     from madang.app.commands.standardize import STARTER, vocabulary_version
     from madang.base.console import ProgressBars, console
@@ -56,6 +57,9 @@ def command(
                 progress=progress,
             )
         show_account(done)
+    entry = show_verdicts(home, [holder.dataset for holder in HOLDERS])
+    if entry is not None:
+        verify_as_a_stranger(home, entry, home.lake().find(HOLDERS[-1].dataset))
     out = console()
     out.print(_("All of this is synthetic: nobody in these data exists. Go on with:"))
     insurer, hospital = (holder.dataset for holder in HOLDERS)
@@ -64,6 +68,7 @@ def command(
         f'{madang} sql {insurer} "select visit_concept_id, count(*) from visit_occurrence group by all"',
         f"{madang} trace {insurer} drug_exposure:{_some_row(home, insurer)}",
         f"{madang} mappings list {hospital} --unmapped",
+        f"{madang} quality assess {insurer}",
     ):
         out.print(f"  {line}", markup=False)
 

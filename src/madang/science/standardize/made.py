@@ -79,9 +79,13 @@ class Made:
             self.engine.execute(f"CREATE OR REPLACE TEMP VIEW {quote_name(table)} AS {self.sql(table)}")
 
     def complete(self) -> None:
-        """Give the version every table of the model but those of the vocabulary: an absent one is a trap in SQL."""
+        """Give the version every table of the model but those of the vocabulary: an absent one is a trap in SQL.
+
+        SOURCE_TO_CONCEPT_MAP counts among the vocabulary's tables, but no release brings it: it is the holder's.
+        """
         for name, table in TABLES.items():
-            if table.kind != "vocabulary" and (name, False) not in self.paths:
+            ours = table.kind != "vocabulary" or name == "source_to_concept_map"
+            if ours and (name, False) not in self.paths:
                 self.put(name, self.sql(name), "derived")
 
     def rows(self) -> dict[str, int]:

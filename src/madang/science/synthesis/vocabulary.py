@@ -33,6 +33,7 @@ VOCABULARIES = {
     "Type Concept": "Provenance of records",
     "Condition Status": "Condition status",
     "Currency": "Currency",
+    "CDM": "Versions of the common data model",
     "Vocabulary": "Vocabularies",
     "Domain": "Domains",
     "Concept Class": "Concept classes",

@@ -6,6 +6,7 @@ certificates/NNNNN/report.json       the canonical JSON whose SHA-256 it names
 certificates/NNNNN/sheet.html        the sheet with the QR code, for people
 certificates/history.json            what was revoked, suspended and reinstated, when and why
 certificates/status.jwt              the status list: a projection of the history, signed anew when it gets old
+certificates/issuer.jwk              the public keys as a JWK Set, newest first: a copy of what is in keys/
 ```
 
 A folder appears whole, by one rename: that is the issuing. The history is the truth about what came after.
@@ -32,7 +33,7 @@ from madang.services.certification import status_list, times
 from madang.services.certification.credential import TYP, Certificate, number, read_credential
 
 CERTIFICATE, REPORT, SHEET = "certificate.jwt", "report.json", "sheet.html"
-HISTORY, STATUS, LOCK = "history.json", "status.jwt", "lock"
+HISTORY, STATUS, KEYS, LOCK = "history.json", "status.jwt", "issuer.jwk", "lock"
 ACTS = {"revoke": "revoked", "suspend": "suspended", "reinstate": "issued"}
 
 
@@ -117,6 +118,11 @@ class Store:
             if state != "issued":
                 bits.add(2 * int(name) + (state == "suspended"))
         signer, issuer = signing.signer(self.home), signing.issuer(self.home)
+        keys = canonical_json({"keys": signing.public_keys(self.home)})
+        handed_out = self.folder / KEYS
+        if not handed_out.is_file() or handed_out.read_bytes() != keys:
+            with sentences("write the public keys"):
+                put_instead(handed_out, keys, 0o644)
         now = times.now()
         with contextlib.suppress(OSError, UnicodeError, ValueError, KeyError, TypeError, signing.NotBelieved):
             kept = path.read_bytes().decode("ascii")
