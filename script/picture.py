@@ -71,7 +71,7 @@ def screen(text: str) -> list[str]:
 
 def shorten(lines: list[Text]) -> list[Text]:
     """The last account on the screen and what follows it; longer tables are cut, and ⋮ says so."""
-    titles = [at for at, line in enumerate(lines) if "@1: " in line.plain]
+    titles = [at for at, line in enumerate(lines) if re.match(r"\S+@1: ", line.plain)]
     start = titles[-1] if titles else 0
     short: list[Text] = [Text("⋮", "dim")] if start else []
     for is_empty, block in groupby(lines[start:], key=lambda line: not line.plain.strip()):
