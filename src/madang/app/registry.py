@@ -37,6 +37,11 @@ def commands() -> list[Entry]:
             _("Certify a version by a scheme; verify, revoke, suspend certificates."),
             "madang.services.certification.commands:app",
         ),
+        Entry("admin", _("Make accounts, give roles, add organizations."), "admin:app"),
+        Entry("audit", _("Read who did what; prove that nothing was changed."), "audit:app"),
+        Entry("backup", _("Write a backup of this node while work goes on."), "backup:backup"),
+        Entry("restore", _("Put a backup into an empty home."), "backup:restore"),
+        Entry("doctor", _("Say what is wrong with this installation, and what to do."), "doctor:doctor"),
         Entry("demo", _("Make the synthetic insurer and hospital and standardize both."), "demo:command"),
         Entry("synthesize", _("Make raw data of people who never lived."), "synthesize:command"),
     ]

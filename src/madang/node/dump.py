@@ -88,7 +88,7 @@ def _rows(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
     order = list(table.primary_key.columns) or ([table.c.number] if "number" in table.c else [])
     query = select(*columns).order_by(*order).execution_options(yield_per=_BATCH)
     for row in connection.execute(query):
-        yield {column.name: _plain(value) for column, value in zip(columns, row, strict=True)}
+        yield {str(column.name): _plain(value) for column, value in zip(columns, row, strict=True)}
 
 
 def _plain(value: Any) -> Any:

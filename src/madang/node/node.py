@@ -13,6 +13,7 @@ from madang.node.audit import Audit
 from madang.node.database import Database, sqlite_url
 from madang.node.home import Home
 from madang.node.people.actor import add_house
+from madang.node.people.models import HOUSE, Organization
 from madang.node.settings import Settings, load_settings
 from madang.node.upgrade import upgrade
 
@@ -40,7 +41,10 @@ class Node:
         database = open_database(home, settings)
         node = cls(home, settings, database)
         try:
-            if upgrade(home, database) is None:
+            upgrade(home, database)
+            with node.read() as session:
+                is_new = session.get(Organization, HOUSE) is None
+            if is_new:
                 with node.write() as session:
                     add_house(session, settings.title)
         except BaseException:

@@ -41,6 +41,11 @@ def is_offered(node: Node) -> bool:
     return bool(node.settings.openid.issuer and node.settings.openid.client_id)
 
 
+def check_provider(node: Node) -> None:
+    """Raise what hinders the provider from being used."""
+    _provider(node)
+
+
 def begin(node: Node, back: str) -> tuple[str, str]:
     """Where to send the browser, and the state that its cookie keeps; `back` is the address to which it returns."""
     from authlib.common.security import generate_token

@@ -1,0 +1,50 @@
+"""`madang backup` and `madang restore`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from madang.base.translate import _
+
+
+def backup(
+    to: Annotated[Path, typer.Argument(help=_("Folder that does not exist yet, best on another disk."))],
+) -> None:
+    """Write a backup of this node, keys included, while work goes on. Keep it where only you can read it."""
+    from madang.base.console import ProgressBars, console
+    from madang.node.backup import backup as make
+    from madang.node.node import opened
+    from madang.node.people import Actor
+
+    with opened() as node, ProgressBars() as progress:
+        contents = make(node, Actor.owner(), to, progress)
+    said = _("Wrote {files} files, {datasets} dataset versions and {events} audit events to {folder}.")
+    console().print(
+        said.format(
+            files=len(contents.files), datasets=len(contents.datasets), events=contents.length, folder=to.absolute()
+        ),
+        markup=False,
+    )
+
+
+def restore(source: Annotated[Path, typer.Argument(metavar="FROM", help=_("Folder of a backup."))]) -> None:
+    """Put a backup into MADANG_HOME, which has to be empty, after every byte of it was checked."""
+    from madang.base.console import ProgressBars, console
+    from madang.node.backup import restore as put_back
+    from madang.node.home import Home
+
+    home = Home.find()
+    with ProgressBars() as progress:
+        contents = put_back(source, home, progress)
+    said = _("{folder} is as it was on {made}: {datasets} dataset versions, {events} audit events, the last {digest}.")
+    console().print(
+        said.format(
+            folder=home.path,
+            made=contents.made,
+            datasets=len(contents.datasets),
+            events=contents.length,
+            digest=contents.digest,
+        ),
+        markup=False,
+    )

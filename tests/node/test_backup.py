@@ -1,0 +1,209 @@
+"""Backups: made while work goes on, checked, and put back on an empty machine."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import select
+
+from madang.base.errors import MadangError
+from madang.lake.verify import verify as verify_dataset
+from madang.node.backup import backup, read_contents, restore
+from madang.node.dump import dump
+from madang.node.home import Home
+from madang.node.node import Node
+from madang.node.people import Actor, Organization, accounts, codes
+from postgres import Postgres
+
+OWNER = Actor.owner()
+
+
+def live(node: Node) -> None:
+    """Some of everything."""
+    kim = accounts.create_person(node, OWNER, "kim", "김 연구", password="붉은 소나무 and a lake")
+    with node.read() as session:
+        actor = Actor.person(session, kim)
+    import pyotp
+
+    secret = codes.new_secret()
+    codes.set_up_codes(node, actor, secret, pyotp.TOTP(secret).now())
+    node.home.folder("files").joinpath("ab").mkdir()
+    (node.home.path / "files" / "ab" / "cd").write_bytes(b"a deposit")
+    (node.home.path / "madang.toml").write_text('title = "백업된 마당"\n')
+    commit(node, 1)
+
+
+def commit(node: Node, value: int) -> None:
+    with node.home.lake().dataset("ours").write() as writer:
+        path = writer.new_file("t")
+        pq.write_table(pa.table({"x": pa.array([value], pa.int64())}), path)
+        writer.add("t", path)
+        hidden = writer.new_file("fates", restricted=True)
+        pq.write_table(pa.table({"line": pa.array([value], pa.int64())}), hidden)
+        writer.add("fates", hidden)
+        writer.commit(kind="test", info={})
+
+
+def everything(node: Node, scratch: Path) -> dict[str, Any]:
+    """All that has to be the same afterwards."""
+    dump(node.database, scratch)
+    tables = {path.name: path.read_text() for path in scratch.iterdir()}
+    shutil.rmtree(scratch)
+    dataset = node.home.lake().dataset("ours")
+    assert verify_dataset(dataset, content=True) == []
+    report = node.audit.verify()
+    assert report.findings == []
+    return {
+        "tables": tables,
+        "head": (report.length, report.digest),
+        "datasets": {number: dataset.version(number).digest for number in dataset.versions()},
+        "keys": {path.name: path.read_bytes() for path in (node.home.path / "keys").glob("*.key")},
+        "files": (node.home.path / "files" / "ab" / "cd").read_bytes(),
+        "settings": (node.home.path / "madang.toml").read_text(),
+    }
+
+
+@pytest.fixture
+def elsewhere(postgres: Postgres, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine on which a backup is put back, with the other database."""
+    if os.environ.get("MADANG_DATABASE_URL"):
+        monkeypatch.delenv("MADANG_DATABASE_URL")
+    else:
+        monkeypatch.setenv("MADANG_DATABASE_URL", postgres.url(postgres.fresh()))
+
+
+def test_a_restored_node_is_the_same_also_on_the_other_database(
+    node: Node, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    live(node)
+    made = backup(node, OWNER, tmp_path / "backup")
+    before = everything(node, tmp_path / "scratch")
+    assert (made.length, made.digest) == before["head"]
+    assert made.datasets == {"ours@1": before["datasets"][1]}
+    node.close()
+    shutil.rmtree(node.home.path)
+
+    request.getfixturevalue("elsewhere")
+    assert restore(tmp_path / "backup", Home(tmp_path / "new")) == made
+    again = Node.open(Home(tmp_path / "new"))
+    assert again.database.is_sqlite != node.database.is_sqlite
+    assert everything(again, tmp_path / "scratch") == before
+    assert ((tmp_path / "new" / "keys").stat().st_mode & 0o777) == 0o700
+    with again.write() as session:  # it goes on where it was, with numbers that nobody has
+        again.audit.record(session, OWNER, "go.on")
+        session.add(Organization(name="next", title="Next"))
+    assert again.audit.verify().length == made.length + 1
+    again.close()
+
+
+@pytest.mark.parametrize("node", ["sqlite"], indirect=True)
+def test_a_backup_is_whole_while_others_write(node: Node, tmp_path: Path) -> None:
+    live(node)
+    stop = threading.Event()
+
+    def go_on() -> None:
+        number = 1
+        while not stop.is_set():
+            number += 1
+            commit(node, number)
+            with node.write() as session:
+                session.add(Organization(name=f"o{number}", title=f"{number}"))
+                node.audit.record(session, OWNER, "organization.create", f"organization:{number}")
+
+    worker = threading.Thread(target=go_on)
+    worker.start()
+    try:
+        made = [backup(node, OWNER, tmp_path / f"backup{turn}") for turn in range(3)]
+    finally:
+        stop.set()
+        worker.join()
+    for turn, contents in enumerate(made):
+        restore(tmp_path / f"backup{turn}", Home(tmp_path / f"new{turn}"))
+        again = Node.open(Home(tmp_path / f"new{turn}"))
+        report = again.audit.verify()
+        assert (report.length, report.digest, report.findings) == (contents.length, contents.digest, [])
+        dataset = again.home.lake().dataset("ours")
+        assert {f"ours@{n}": dataset.version(n).digest for n in dataset.versions()} == contents.datasets
+        assert verify_dataset(dataset) == []
+        with again.read() as session:
+            count = len(session.scalars(select(Organization.id)).all())
+        again.close()
+        assert count >= 1
+
+
+@pytest.mark.parametrize("node", ["sqlite"], indirect=True)
+def test_what_is_no_whole_backup_is_not_put_back(node: Node, tmp_path: Path) -> None:
+    live(node)
+    good = tmp_path / "backup"
+    backup(node, OWNER, good)
+    fresh = Home(tmp_path / "new")
+
+    def refused(code: str) -> Any:
+        return pytest.raises(MadangError, check=lambda error: error.code == code)
+
+    def refuses(code: str) -> None:
+        with refused(code):
+            restore(good, fresh)
+        assert not fresh.path.exists()
+
+    victim = good / "home" / "files" / "ab" / "cd"
+    victim.write_bytes(b"a depisot")
+    refuses("backup.damaged")
+    victim.unlink()
+    refuses("backup.damaged")
+    victim.write_bytes(b"a deposit")
+    (good / "home" / "more").touch()
+    refuses("backup.damaged")
+    (good / "home" / "more").unlink()
+    said = json.loads((good / "backup.json").read_text())
+    for change, code in [
+        ({"revision": "9999"}, "database.newer"),
+        ({"format": 2}, "backup.newer"),
+        ({"files": said["files"] | {"../../x": "0"}}, "backup.none"),
+        ({"surprise": 1}, "backup.none"),
+    ]:
+        (good / "backup.json").write_text(json.dumps(said | change))
+        refuses(code)
+    (good / "backup.json").unlink()
+    refuses("backup.none")
+    (good / "backup.json").write_text(json.dumps(said))
+    fresh.path.mkdir()
+    (fresh.path / "madang.toml").touch()
+    with refused("backup.home_not_empty"):
+        restore(good, fresh)
+    for target, code in [(good, "backup.target"), (node.home.path / "inside", "backup.inside")]:
+        with refused(code):
+            backup(node, OWNER, target)
+    with refused("permission.denied"):
+        backup(node, Actor("person", "Kim", 2, {1: frozenset({"administrator"})}), tmp_path / "another")
+
+
+@pytest.mark.parametrize("node", ["sqlite"], indirect=True)
+def test_killed_anywhere_a_restore_is_nothing_and_can_be_repeated(node: Node, tmp_path: Path) -> None:
+    live(node)
+    made = backup(node, OWNER, tmp_path / "backup")
+    script = """
+import sys
+from pathlib import Path
+from support import die_at
+from madang.node.backup import restore
+from madang.node.home import Home
+die_at(int(sys.argv[1]), ("chmod", "open", "rename", "replace"))
+restore(Path(sys.argv[2]), Home(Path(sys.argv[3])))
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    for step in (2, 12):
+        command = [sys.executable, "-c", script, str(step), str(tmp_path / "backup"), str(tmp_path / "new")]
+        killed = subprocess.run(command, env=environment, capture_output=True)
+        assert killed.returncode == -9, killed.stderr
+        assert not (tmp_path / "new").exists()
+    assert restore(tmp_path / "backup", Home(tmp_path / "new")) == made == read_contents(tmp_path / "backup")
+    assert not (tmp_path / "new.restoring").exists()
