@@ -170,7 +170,7 @@ def apply(connection: Connection, change: tuple[Any, ...]) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(CHANGES, min_size=12, max_size=12))
+@given(st.lists(CHANGES, min_size=8, max_size=8))
 def test_every_change_without_the_key_is_found(node: Node, changes: list[tuple[Any, ...]]) -> None:
     if node.audit.verify().length == 0:
         fill(node)

@@ -1,10 +1,9 @@
 """Backups: made while work goes on, checked, and put back on an empty machine."""
 
 import json
+import multiprocessing
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,11 @@ from madang.node.home import Home
 from madang.node.node import Node
 from madang.node.people import Actor, Organization, accounts, codes
 from postgres import Postgres
+from support import die_at
 
 OWNER = Actor.owner()
+children = multiprocessing.get_context("forkserver")
+children.set_forkserver_preload(["pytest", "madang.node.backup"])
 
 
 def live(node: Node) -> None:
@@ -50,6 +52,12 @@ def commit(node: Node, value: int) -> None:
         pq.write_table(pa.table({"line": pa.array([value], pa.int64())}), hidden)
         writer.add("fates", hidden)
         writer.commit(kind="test", info={})
+
+
+def restore_until(step: int, folder: Path, home: Path) -> None:
+    """Restore, and be killed at one of the calls that change files."""
+    die_at(step, ("chmod", "open", "rename", "replace"))
+    restore(folder, Home(home))
 
 
 def everything(node: Node, scratch: Path) -> dict[str, Any]:
@@ -190,20 +198,11 @@ def test_what_is_no_whole_backup_is_not_put_back(node: Node, tmp_path: Path) -> 
 def test_killed_anywhere_a_restore_is_nothing_and_can_be_repeated(node: Node, tmp_path: Path) -> None:
     live(node)
     made = backup(node, OWNER, tmp_path / "backup")
-    script = """
-import sys
-from pathlib import Path
-from support import die_at
-from madang.node.backup import restore
-from madang.node.home import Home
-die_at(int(sys.argv[1]), ("chmod", "open", "rename", "replace"))
-restore(Path(sys.argv[2]), Home(Path(sys.argv[3])))
-"""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    for step in (2, 12):
-        command = [sys.executable, "-c", script, str(step), str(tmp_path / "backup"), str(tmp_path / "new")]
-        killed = subprocess.run(command, env=environment, capture_output=True)
-        assert killed.returncode == -9, killed.stderr
+    for step in range(1, 20, 3):
+        child = children.Process(target=restore_until, args=(step, tmp_path / "backup", tmp_path / "new"))
+        child.start()
+        child.join()
+        assert child.exitcode == -9
         assert not (tmp_path / "new").exists()
     assert restore(tmp_path / "backup", Home(tmp_path / "new")) == made == read_contents(tmp_path / "backup")
     assert not (tmp_path / "new.restoring").exists()

@@ -188,6 +188,7 @@ def test_who_lost_the_lease_has_no_effect(node: Node) -> None:
 
 
 @pytest.mark.usefixtures("lively")
+@pytest.mark.parametrize("node", ["sqlite"], indirect=True)
 def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(node: Node, tmp_path: Path) -> None:
     deadly = tmp_path / "die"
     deadly.touch()
