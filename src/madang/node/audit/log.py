@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, exists, insert, select, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -43,6 +43,7 @@ class Audit:
         self._head: HeadFile | None = None
         self._waiting: _Read | None = None
         self._lock = threading.Lock()
+        self._leading = threading.Lock()  # held while a batch is committed, so that the next one grows meanwhile
 
     @property
     def _key(self) -> bytes:
@@ -87,7 +88,7 @@ class Audit:
                 raise batch.error
             return
         try:
-            with self._database.write() as session:
+            with self._leading, self._database.write() as session:
                 with self._lock:  # from here on others begin a new batch
                     self._waiting = None
                 before_commit(session, lambda: self._append(session, batch.events))
@@ -186,7 +187,7 @@ class Audit:
     def _check_quickly(self, connection: Connection, wanted: frozenset[int]) -> tuple[Report, dict[int, str]] | None:
         try:
             with connection.begin_nested():
-                if connection.scalar(select(exists().select_from(audit_events).where(columns_differ()))):
+                if columns_differ(connection):
                     return None
         except DBAPIError:  # a text that is no JSON any more
             return None
