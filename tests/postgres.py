@@ -15,6 +15,9 @@ from pathlib import Path
 from madang.lake.files import locked
 
 RUN = "MADANG_TEST_POSTGRES"  # where the processes of one test run find their server
+# Ends the server of a test run that was killed: it waits for the leading process to be gone.
+WATCH = """while kill -0 "$1" 2>/dev/null; do sleep 1; done
+if [ -e "$3/data/postmaster.pid" ]; then kill -INT "$2"; sleep 2; rm -rf "$3"; fi"""
 
 
 def binaries() -> Path | None:
@@ -57,6 +60,7 @@ def begin_run() -> None:
     """Called once by the process that leads a test run."""
     if RUN not in os.environ:
         os.environ[RUN] = tempfile.mkdtemp(prefix="madang-postgres-")
+        (Path(os.environ[RUN]) / "leader").write_text(str(os.getpid()))
 
 
 def end_run() -> None:
@@ -110,4 +114,8 @@ def _start(programs: Path, folder: Path) -> dict[str, int]:
         assert started.poll() is None, (folder / "log").read_text()
         assert time.monotonic() < deadline, "PostgreSQL did not start"
         time.sleep(0.1)
+    leader = (folder / "leader").read_text()
+    watch = ["sh", "-c", WATCH, "watch", leader, str(started.pid), str(folder)]
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.Popen(watch, start_new_session=True, **quiet)
     return {"pid": started.pid, "port": port}
