@@ -25,7 +25,10 @@ def template() -> Catalog:
     """All texts of the source, in the order of files."""
     catalog = Catalog()
     for name, _line, text, comments, _context in extract_from_dir(
-        SOURCE, [("**.py", "python")], keywords={"_": None}, comment_tags=("Translators:",)
+        SOURCE,
+        [("**.py", "python"), ("**/templates/**.html", "jinja2")],
+        keywords={"_": None},
+        comment_tags=("Translators:",),
     ):
         catalog.add(text, locations=[(f"src/madang/{name}", 0)], auto_comments=comments)
     for entry in commands():

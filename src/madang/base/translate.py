@@ -1,11 +1,17 @@
 """Texts for people, in Korean and English."""
 
+import contextlib
 import gettext
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
 CATALOGS = Path(__file__).parent.parent / "locale"
+LANGUAGES = {"ko": "한국어", "en": "English"}
+
+_spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
 
 
 @cache
@@ -14,12 +20,25 @@ def _catalog(language: str) -> gettext.NullTranslations:
 
 
 def language() -> str:
-    """`ko` or `en`: MADANG_LANG if set, otherwise the locale's language, otherwise English."""
+    """`ko` or `en`: that of `speaking`, otherwise MADANG_LANG, otherwise the locale's language, otherwise English."""
+    spoken = _spoken.get()
+    if spoken is not None:
+        return spoken
     for name in ("MADANG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
         value = os.environ.get(name, "")
         if value:
             return "ko" if value.lower().startswith("ko") else "en"
     return "en"
+
+
+@contextlib.contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Have texts in this language within the block, in this thread or task: one reader of many."""
+    token = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
 
 
 def _(text: str) -> str:

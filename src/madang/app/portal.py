@@ -1,0 +1,17 @@
+"""The portal: every room's pages in one web application."""
+
+from fastapi import FastAPI
+
+from madang.node.node import Node
+from madang.web import Room
+from madang.web.application import make_application
+
+
+def rooms() -> list[Room]:
+    """The rooms with pages, in the order in which addresses are looked up."""
+    return []
+
+
+def portal(node: Node, *, keeper: bool = True) -> FastAPI:
+    """The web application of a node; with `keeper` it looks after jobs and mail while it runs."""
+    return make_application(node, rooms(), keeper=keeper)

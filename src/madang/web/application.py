@@ -1,0 +1,55 @@
+"""The web application of a node: rooms behind one set of doors."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from madang import __version__
+from madang.node import jobs
+from madang.node.node import Node
+from madang.web import problems
+from madang.web.assets import asset
+from madang.web.headers import Headers
+from madang.web.language import Languages
+from madang.web.origin import OwnOrigin
+from madang.web.proxies import Proxies
+from madang.web.room import PREFIX, Room
+
+
+def make_application(node: Node, rooms: Sequence[Room], *, keeper: bool = True) -> FastAPI:
+    """The application that serves `rooms`; with `keeper` it looks after the node's jobs and mail while it runs."""
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        if not keeper:
+            yield
+            return
+        with jobs.Keeper(node):
+            yield
+
+    settings = node.settings
+    app = FastAPI(
+        title=f"{settings.title} API",
+        version=__version__,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,  # both would load scripts from another host
+        redoc_url=None,
+        lifespan=life,
+        middleware=[  # the outermost first
+            Middleware(Proxies, count=settings.web.proxies),
+            Middleware(Headers, encrypted=settings.web.address.startswith("https:")),
+            Middleware(Languages, default=settings.language),
+            Middleware(OwnOrigin),
+            Middleware(problems.Mistakes),
+            Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4),
+        ],
+    )
+    app.state.node = node
+    problems.install(app)
+    app.add_route("/static/{hash}/{name}", asset, include_in_schema=False)
+    for room in rooms:
+        app.include_router(room.router)
+    return app

@@ -1,0 +1,40 @@
+"""Defense against requests that another site makes in somebody's name (CSRF).
+
+A request that changes something must come from our own pages: browsers say so in `Sec-Fetch-Site` and `Origin`, which
+no page can forge. A request with neither comes from a program; it must not bring a cookie, so it has no power but that
+of its token. No hidden fields are needed, and signing in is protected as well.
+"""
+
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.web import problems
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+class OwnOrigin:
+    """Refuses what another site sent."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] != "http" or scope["method"] in _SAFE or _is_ours(HTTPConnection(scope)):
+            return await self.app(scope, receive, send)
+        error = MadangError(
+            "web.origin", _("This request came from another site."), _("Open the page here and try again.")
+        )
+        await problems.answer(HTTPConnection(scope), error)(scope, receive, send)
+
+
+def _is_ours(request: HTTPConnection) -> bool:
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None and site not in ("same-origin", "none"):
+        return False
+    if origin is not None:
+        return origin == f"{request.url.scheme}://{request.headers.get('host', '')}"
+    return site is not None or "cookie" not in request.headers

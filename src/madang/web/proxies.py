@@ -1,0 +1,27 @@
+"""What reverse proxies of ours say about the reader: as many entries are believed as there are proxies."""
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Proxies:
+    """Puts the address and scheme that the outermost of `count` proxies saw in place of ours."""
+
+    def __init__(self, app: ASGIApp, count: int) -> None:
+        self.app = app
+        self.count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] == "http" and self.count:
+            headers = Headers(scope=scope)
+            addresses, schemes = (
+                [part.strip() for part in ",".join(headers.getlist(name)).split(",") if part.strip()]
+                for name in ("x-forwarded-for", "x-forwarded-proto")
+            )
+            scope = dict(scope)
+            if len(addresses) >= self.count:
+                scope["client"] = (addresses[-self.count], 0)
+            if schemes and schemes[-min(self.count, len(schemes))] in ("http", "https"):
+                scope["scheme"] = schemes[-min(self.count, len(schemes))]
+        await self.app(scope, receive, send)
