@@ -134,9 +134,7 @@ def test_every_answer_has_the_headers(things: Served) -> None:
         {"Sec-Fetch-Site": "same-origin", "Origin": "https://elsewhere.example"},
     ],
 )
-def test_nothing_is_done_in_the_name_of_somebody_whom_another_site_brings(
-    things: Served, headers: dict[str, str]
-) -> None:
+def test_no_other_site_acts_in_the_name_of_its_visitor(things: Served, headers: dict[str, str]) -> None:
     for path in ("/things/7", "/api/v1/things/7"):
         assert things.post(path, data={"name": "seven"}, headers=headers).status_code == 403
     own = {"Origin": things.address}
@@ -148,7 +146,7 @@ def test_what_is_too_large_is_refused(things: Served) -> None:
 
 
 @pytest.mark.parametrize(("proxies", "said"), [(0, "127.0.0.1"), (1, "10.9.9.9"), (2, "10.8.8.8"), (3, "127.0.0.1")])
-def test_only_proxies_of_ours_are_believed(
+def test_only_our_proxies_are_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxies: int, said: str
 ) -> None:
     monkeypatch.setenv("MADANG_WEB_PROXIES", str(proxies))
