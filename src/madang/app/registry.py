@@ -25,6 +25,7 @@ def commands() -> list[Entry]:
         Entry("packs", _("List the mapping packs: how a holder's files become CDM tables."), "packs:packs"),
         Entry("pack", _("Start a mapping pack from files, or check one."), "packs:app"),
         Entry("standardize", _("Turn raw files into a version of an OMOP CDM dataset."), "standardize:command"),
+        Entry("import", _("Take an OMOP CDM that exists already into the lake."), "import_:command"),
         Entry("datasets", _("List datasets and versions; show, compare, verify, remove."), "datasets:app"),
         Entry("sql", _("Ask a version with one SELECT; table, JSON, CSV or Parquet."), "sql:command"),
         Entry("export", _("Take a version away: DuckDB, Parquet, CSV, PostgreSQL scripts."), "export:command"),

@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -230,6 +231,8 @@ class _sentences(contextlib.AbstractContextManager[None]):
 def _explain(error: duckdb.Error) -> MadangError:
     """One sentence for what DuckDB says in several lines: the first line is the fault, the next may be a hint."""
     lines = [line.strip() for line in _KIND.sub("", str(error)).splitlines()]
+    if lines and lines[0].startswith("CSV Error"):  # the line itself is left out: it holds data
+        lines[0] += "".join(f": {after}" for line, after in pairwise(lines) if line.startswith("Original Line"))
     text = lines[0].rstrip(".!") if lines else type(error).__name__
     hint = next((line for line in lines[1:] if line.startswith(("Did you mean", "Candidate"))), "")
     if "No space left" in str(error) or "max_temp_directory_size" in str(error):

@@ -8,72 +8,14 @@ from random import Random
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from small_model import NOTE, PERSONS, SECRET, commit
 
 from madang.base.errors import MadangError
 from madang.lake import Lake, Version
-from madang.lake.engine import Engine, quote_text
+from madang.lake.engine import Engine
 from madang.science.omop.cdm import TABLES, arrow_schema
 from madang.science.omop.export import Format, export
 from postgres import Postgres
-
-SECRET = "900101-1234567"
-NOTE = 'line one\nline "two"\r\n\\.\n\tC:\\temp, 마당 \x01'
-PERSONS = """
-    SELECT 1::BIGINT AS person_id, 8507::BIGINT AS gender_concept_id, 1960 AS year_of_birth,
-        0::BIGINT AS race_concept_id, 0::BIGINT AS ethnicity_concept_id, 'a' AS person_source_value,
-        'local' AS not_in_the_model
-    UNION ALL SELECT 9007199254740991, 8507, 1970, 0, 0, '', NULL
-"""
-CONCEPTS = """
-    SELECT i::BIGINT AS concept_id, 'name' AS concept_name, 'Gender' AS domain_id, 'None' AS vocabulary_id, 'x' AS
-        concept_class_id, 'S' AS standard_concept, 'c' || i AS concept_code, DATE '1970-01-01' AS valid_start_date,
-        DATE '2099-12-31' AS valid_end_date, NULL::VARCHAR AS invalid_reason
-    FROM (VALUES (0), (1), (8507)) t(i)
-"""
-
-
-def commit(lake: Lake, engine: Engine, name: str, tables: dict[str, str], **companion: str) -> Version:
-    with lake.dataset(name).write() as writer:
-        for restricted, selects in ((False, tables), (True, companion)):
-            for table, sql in selects.items():
-                path = writer.new_file(table, restricted)
-                engine.copy_to_parquet(sql, path)
-                writer.add(table, path)
-        return writer.commit(kind="standardize")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake", tmp_path / "restricted")
-
-
-@pytest.fixture
-def people(lake: Lake, engine: Engine) -> Version:
-    """Two persons and a note that is hard to write down; a companion that must not get out."""
-    note = f"""
-        SELECT 1::BIGINT AS note_id, 1::BIGINT AS person_id, DATE '2020-02-29' AS note_date,
-            TIMESTAMP '2020-02-29 23:59:59.5' AS note_datetime, 0::BIGINT AS note_type_concept_id,
-            0::BIGINT AS note_class_concept_id, {quote_text(NOTE)} AS note_text, 1::BIGINT AS encoding_concept_id,
-            1::BIGINT AS language_concept_id, repeat('가', 60) AS note_source_value
-    """
-    measured = """
-        SELECT i::BIGINT AS measurement_id, 1::BIGINT AS person_id, 0::BIGINT AS measurement_concept_id,
-            DATE '2020-01-01' AS measurement_date, 0::BIGINT AS measurement_type_concept_id,
-            CASE i WHEN 1 THEN 0.1 WHEN 2 THEN 1e300 END::DOUBLE AS value_as_number,
-            CASE WHEN i = 3 THEN 77::BIGINT END AS unit_concept_id FROM range(1, 4) t(i)
-    """
-    tables = {"person": PERSONS, "note": note, "measurement": measured}
-    return commit(lake, engine, "people", tables, keys=f"SELECT '{SECRET}' AS resident_number")
-
-
-@pytest.fixture
-def vocabulary(lake: Lake, engine: Engine) -> Version:
-    tables = {"concept": CONCEPTS}
-    for name in ("vocabulary", "domain", "concept_class"):
-        key = {"vocabulary": "None", "domain": "Gender", "concept_class": "x"}[name]
-        extra = ", '' AS vocabulary_reference, 'v1' AS vocabulary_version" if name == "vocabulary" else ""
-        tables[name] = f"SELECT '{key}' AS {name}_id, 'n' AS {name}_name{extra}, 1::BIGINT AS {name}_concept_id"
-    return commit(lake, engine, "vocabulary", tables)
 
 
 def test_parquet_has_every_table_with_the_types_of_the_model(

@@ -1,0 +1,140 @@
+"""How the columns of a given table become those of the model, and what differs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from madang.lake.engine import Engine, quote_name
+from madang.science.omop.cdm import Field, Table, duckdb_type
+from madang.science.omop.importing.given import GivenTable
+
+# Names of CDM 5.3 whose columns have another name in 5.4.
+_STAYS = {
+    "admitting_source_concept_id": "admitted_from_concept_id",
+    "admitting_source_value": "admitted_from_source_value",
+    "discharge_to_concept_id": "discharged_to_concept_id",
+    "discharge_to_source_value": "discharged_to_source_value",
+}
+RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"visit_occurrence": _STAYS, "visit_detail": {**_STAYS, "visit_detail_parent_id": "parent_visit_detail_id"}}
+)
+
+# Types of a source that a column of the model takes as they are.
+_SAME = {
+    "BIGINT": {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"},
+    "INTEGER": {"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT"},
+    "DOUBLE": {"FLOAT", "DOUBLE", "TINYINT", "SMALLINT", "INTEGER"},
+    "VARCHAR": {"VARCHAR"},
+    "DATE": {"DATE"},
+    "TIMESTAMP": {"TIMESTAMP", "DATE"},
+}
+
+
+class What(StrEnum):
+    """A kind of difference from the model."""
+
+    NO_TABLE = "no table"
+    NO_COLUMN = "no column"
+    MISSING = "missing"
+    REQUIRED = "missing though required"
+    RENAMED = "renamed"
+    EMPTIED = "emptied"
+    SHORTENED = "time of day left out"
+    REJECTED = "rejected"
+    ODD = "odd"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference: where, what, of how many rows (or values), and what else there is to say."""
+
+    what: What
+    table: str
+    column: str = ""
+    count: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How to read a table: rows in, SQL of each column of the model, the rows to reject, and what differs."""
+
+    rows: int
+    select: str
+    rejected: Mapping[str, str]  # reason -> SQL of the rows that it is about
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the model: its expression; whether a value is there that cannot be read, or has a time of day."""
+
+    field: Field
+    value: str
+    bad: str = ""
+    shortened: str = ""
+
+
+def fit(table: Table, given: GivenTable, engine: Engine) -> Fit:
+    """Look through a given table once: what of it can be taken, and how."""
+    names = {column.lower(): (column, kind) for column, kind in given.columns}
+    renamed = {old: new for old, new in RENAMED.get(table.name, {}).items() if old in names and new not in names}
+    for old, new in renamed.items():
+        names[new] = names.pop(old)
+    differences = [Difference(What.RENAMED, table.name, old, detail=new) for old, new in renamed.items()]
+    differences += [Difference(What.ODD, table.name, detail=note) for note in given.notes]
+    columns = []
+    for field in table.fields:
+        if field.name in names:
+            columns.append(_column(field, *names[field.name]))
+            continue
+        differences.append(Difference(What.REQUIRED if field.required else What.MISSING, table.name, field.name))
+        columns.append(_Column(field, f"NULL::{duckdb_type(field)}"))
+    extra = [given_name for name, (given_name, _kind) in names.items() if name not in table]
+    asked = {("extra", name): f"count({quote_name(name)})" for name in extra}
+    asked |= {("bad", c.field.name): f"count(*) FILTER ({c.bad})" for c in columns if c.bad}
+    asked |= {("shortened", c.field.name): f"count(*) FILTER ({c.shortened})" for c in columns if c.shortened}
+    [counted] = engine.rows(f"SELECT {', '.join(['count(*)', *asked.values()])} FROM {given.relation}")
+    rows, found = int(counted[0]), dict(zip(asked, map(int, counted[1:]), strict=True))
+    differences += [Difference(What.NO_COLUMN, table.name, name, found["extra", name]) for name in extra]
+    rejected = {}
+    for column in columns:
+        name = column.field.name
+        if count := found.get(("shortened", name)):
+            differences.append(Difference(What.SHORTENED, table.name, name, count))
+        if count := found.get(("bad", name)):
+            if column.field.required:
+                rejected[f"{name} cannot be read as {column.field.type}"] = column.bad
+            what = What.REJECTED if column.field.required else What.EMPTIED
+            differences.append(Difference(what, table.name, name, count, f"not {column.field.type}"))
+    expressions = ", ".join(f"{column.value} AS {quote_name(column.field.name)}" for column in columns)
+    return Fit(rows, f"SELECT {expressions}", rejected, tuple(differences))
+
+
+def _column(field: Field, name: str, kind: str) -> _Column:
+    """How a column that is there is read."""
+    wanted, column = duckdb_type(field), quote_name(name)
+    if kind in _SAME[wanted]:
+        return _Column(field, f"{column}::{wanted}")
+    if wanted == "VARCHAR":
+        return _Column(field, f"CAST({column} AS VARCHAR)")
+    text = f"nullif(trim(CAST({column} AS VARCHAR)), '')"
+    value = _READ[wanted].format(text=text)
+    shortened = ""
+    if wanted == "DATE":
+        moment = _READ["TIMESTAMP"].format(text=text)
+        shortened = f"{moment} <> date_trunc('day', {moment})"
+    return _Column(field, value, f"{text} IS NOT NULL AND {value} IS NULL", shortened)
+
+
+_MOMENT = "coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, ['%Y%m%d', '%Y%m%d%H%M%S', '%Y/%m/%d']))"
+# A whole number may be written with zeros behind its point, as programs do that know no whole numbers with gaps.
+_WHOLE = "CASE WHEN regexp_full_match({{text}}, '[-+]?[0-9]+([.]0*)?') THEN TRY_CAST({{text}} AS {kind}) END"
+_READ = {
+    "BIGINT": _WHOLE.format(kind="BIGINT"),
+    "INTEGER": _WHOLE.format(kind="INTEGER"),
+    "DOUBLE": "CASE WHEN isfinite(TRY_CAST({text} AS DOUBLE)) THEN TRY_CAST({text} AS DOUBLE) END",
+    "TIMESTAMP": _MOMENT,
+    "DATE": f"CAST({_MOMENT} AS DATE)",
+}

@@ -1,0 +1,220 @@
+"""A model that exists already comes in whole: what differs is told, and nothing is changed or lost in silence."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_model import commit
+
+from madang.base.errors import MadangError
+from madang.lake import Lake, Version
+from madang.lake.engine import Engine, quote_paths, quote_text
+from madang.science.omop.cdm import TABLES
+from madang.science.omop.export import Format, export
+from madang.science.omop.importing import Imported, What, import_model
+from madang.science.omop.release import mapped_with
+from postgres import Postgres
+
+PERSON = "person_id,gender_concept_id,year_of_birth,race_concept_id,ethnicity_concept_id"
+ONE = f"{PERSON}\n1,8507,1960,0,0\n"
+
+
+@pytest.fixture
+def brought(lake: Lake, tmp_path: Path) -> Callable[..., Imported]:
+    """Import a folder with these files."""
+
+    def bring(files: dict[str, str | bytes], name: str = "ours", **options: str) -> Imported:
+        folder = tmp_path / "given"
+        folder.mkdir(exist_ok=True)
+        for file, text in files.items():
+            (folder / file).write_bytes(text.encode() if isinstance(text, str) else text)
+        return import_model(str(folder), lake.dataset(name), **options)
+
+    return bring
+
+
+def rows(version: Version, table: str, columns: str) -> list[tuple[object, ...]]:
+    with Engine() as engine:
+        return engine.rows(f"SELECT {columns} FROM read_parquet({quote_paths(version.tables[table].paths)})")
+
+
+def told(done: Imported) -> set[tuple[What, str, str, int | None]]:
+    return {(d.what, d.table, d.column, d.count) for d in done.differences}
+
+
+@pytest.mark.parametrize("format", [Format.PARQUET, Format.CSV, Format.DUCKDB, Format.POSTGRESQL])
+def test_what_was_exported_comes_back_as_it_was(
+    format: Format,
+    people: Version,
+    vocabulary: Version,
+    lake: Lake,
+    engine: Engine,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    folder = export(people, tmp_path / "out", format, engine, vocabulary=vocabulary).folder
+    source = str(folder / "people.duckdb" if format is Format.DUCKDB else folder)
+    if format is Format.POSTGRESQL:
+        server: Postgres = request.getfixturevalue("postgres")
+        database = server.fresh()
+        server.psql("-v", "schema=cdm", "-f", str(folder / "load.sql"), database=database)
+        source = server.url(database)
+    done = import_model(source, lake.dataset("back"))
+    again = export(done.version, tmp_path / "again", Format.PARQUET, engine, vocabulary=done.vocabulary).folder
+    plain = export(people, tmp_path / "plain", Format.PARQUET, engine, vocabulary=vocabulary).folder
+    for table in TABLES:
+        both = [f"FROM read_parquet({quote_text(str(place / f'{table}.parquet'))})" for place in (again, plain)]
+        for one, other in (both, both[::-1]):
+            assert engine.rows(f"{one} EXCEPT ALL {other}") == [], table
+    assert done.vocabulary is not None and mapped_with(lake, done.version) == done.vocabulary
+    assert {what for what, *_ in told(done)} <= {What.NO_COLUMN, What.NO_TABLE}
+    assert all(rejected == 0 for _given, rejected in done.rows.values())
+    assert not import_model(source, lake.dataset("back")).new
+
+
+def test_a_source_that_changed_makes_the_next_version(brought: Callable[..., Imported]) -> None:
+    first = brought({"person.csv": ONE})
+    assert (first.version.number, first.new) == (1, True)
+    assert (brought({}).version.number, brought({}).new) == (1, False)
+    second = brought({"person.csv": ONE + "2,8532,1970,0,0\n"})
+    assert (second.version.number, second.new) == (2, True)
+    assert second.version.manifest["parent"]["number"] == 1
+
+
+def test_names_of_the_model_5_3_are_carried_over_and_told(brought: Callable[..., Imported]) -> None:
+    visits = (
+        "visit_occurrence_id,person_id,visit_concept_id,visit_start_date,visit_end_date,visit_type_concept_id,"
+        "ADMITTING_SOURCE_CONCEPT_ID,discharge_to_concept_id,colour\n7,1,9201,2020-01-01,20200103,32817,8844,0,red\n"
+    )
+    done = brought(
+        {"PERSON.csv": ONE, "VISIT_OCCURRENCE.CSV": visits, "attribute_definition.csv": "a\n1\n", "READ.ME": ""}
+    )
+    found = rows(done.version, "visit_occurrence", "admitted_from_concept_id, discharged_to_concept_id, visit_end_date")
+    assert [tuple(map(str, row)) for row in found] == [("8844", "0", "2020-01-03")]
+    assert done.cdm_version == "5.3"
+    assert {
+        (What.RENAMED, "visit_occurrence", "admitting_source_concept_id", None),
+        (What.RENAMED, "visit_occurrence", "discharge_to_concept_id", None),
+        (What.NO_COLUMN, "visit_occurrence", "colour", 1),
+        (What.NO_TABLE, "attribute_definition", "", 1),
+        (What.NO_TABLE, "READ.ME", "", None),
+        (What.MISSING, "visit_occurrence", "care_site_id", None),
+    } <= told(done)
+    assert set(done.version.tables) >= {"measurement", "episode"} and "concept" not in done.version.tables
+    assert done.vocabulary is None
+
+
+def test_what_cannot_be_read_is_counted_and_every_row_is_accounted_for(brought: Callable[..., Imported]) -> None:
+    persons = (
+        f"{PERSON},birth_datetime,month_of_birth,person_source_value\n"
+        '1,8507,1960.0,0,0,2020-02-30,13,""\n'  # that day is none
+        "x,8507,1960,0,0,,,\n"  # a key that is no number
+        "3,8507,1960.5,0,0,,,\n"  # a year that is no whole number
+        " 4 ,8507,1960,0,0,1960-05-06T07:08:09,5,가\n"
+    )
+    deaths = "person_id,death_date\n1,2020-01-01 13:00:00\n4,20200102\n"
+    done = brought({"person.csv": persons, "death.csv": deaths})
+    assert done.rows == {"death": (2, 0), "person": (4, 2)}
+    found = rows(done.version, "person", "person_id, year_of_birth, birth_datetime::VARCHAR, person_source_value")
+    assert found == [(1, 1960, None, ""), (4, 1960, "1960-05-06 07:08:09", "가")]
+    assert {
+        (What.REJECTED, "person", "person_id", 1),
+        (What.REJECTED, "person", "year_of_birth", 1),
+        (What.EMPTIED, "person", "birth_datetime", 1),
+        (What.SHORTENED, "death", "death_date", 1),
+    } <= told(done)
+    assert done.version.info["report"]["sources"]["person"] == [1, 4, 2, 2, 0]
+    with Engine() as engine:
+        fates = quote_paths(done.version.companion["fates"].paths)
+        noted = engine.rows(f"SELECT file, line, reason FROM read_parquet({fates})")
+    assert [(done.version.info["files"][file - 1]["table"], line) for file, line, _reason in noted] == [
+        ("person", 2),
+        ("person", 3),
+    ]
+
+
+def test_text_comes_with_its_line_breaks_quotes_and_encoding(brought: Callable[..., Imported]) -> None:
+    notes = (
+        "\ufeffnote_id,person_id,note_date,note_type_concept_id,note_class_concept_id,note_text,encoding_concept_id,"
+        'language_concept_id\r\n1,1,2020-01-01,0,0,"one\r\n""two"", three",0,0\r\n2,1,2020-01-01,0,0,"",0,0\r\n'
+    )
+    done = brought({"person.csv": ONE, "note.csv": notes})
+    assert rows(done.version, "note", "note_text") == [('one\r\n"two", three',), ("",)]
+    named = ONE.replace("concept_id\n", "concept_id,person_source_value\n").replace("0,0\n", "0,0,홍길\n")
+    korean = brought(
+        {"person.csv": named.encode("cp949"), "note.csv": notes.encode("cp949", "ignore")}, encoding="cp949"
+    )
+    assert rows(korean.version, "person", "person_source_value") == [("홍길",)]
+
+
+def test_files_with_tabs_packed_files_and_parts_are_read(brought: Callable[..., Imported], tmp_path: Path) -> None:
+    tabs = 'device_exposure_id\tperson_id\tunique_device_id\n1\t1\ta 5" tube\n'
+    (tmp_path / "given/death").mkdir(parents=True)
+    with Engine() as engine:
+        for number in (1, 2):
+            sql = f"SELECT {number}::INTEGER AS person_id, TIMESTAMP '2020-01-01' AS death_date"
+            engine.copy_to_parquet(sql, tmp_path / f"given/death/part-{number}.parquet")
+    done = brought({"person.csv.gz": gzip.compress(ONE.encode()), "device_exposure.tsv": tabs})
+    assert rows(done.version, "device_exposure", "unique_device_id") == [('a 5" tube',)]
+    assert rows(done.version, "death", "person_id, death_date::VARCHAR") == [(1, "2020-01-01"), (2, "2020-01-01")]
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "sentence"),
+    [
+        ({}, "import.not_a_model", "no table PERSON"),
+        ({"readme.txt": "hello"}, "import.not_a_model", "no table PERSON"),
+        ({"person.csv": ""}, "import.file", "is empty"),
+        ({"person.csv": ONE, "PERSON.tsv": ONE}, "import.twice", "twice"),
+        ({"person.csv": "person_id,Person_ID\n1,1\n"}, "import.file", "twice"),
+        ({"person.csv": "person_id,\n1,1\n"}, "import.file", "without a name"),
+        ({"person.csv": ONE + "2,8507\n"}, "import.file", "line 3"),
+        ({"person.csv": ONE + "2,8507,1960,0,0,9,9\n"}, "import.file", "line 3"),
+        ({"person.csv": ONE + '2,8507,1960,0,"0\n'}, "import.file", "no row of 5 columns"),
+        ({"person.csv": ONE.encode() + "3,8507,1960,0,가\n".encode("cp949")}, "import.file", "UTF-8"),
+        ({"person.csv": ONE.encode("utf-16")}, "import.file", "UTF-8"),
+        ({"person.csv.gz": gzip.compress(ONE.encode() * 1000)[:-20]}, "import.file", "person.csv.gz"),
+        ({"person.csv": ONE.replace("\n", "\r\n", 1) + "2,8507,1960,0,0\r\n"}, "import.file", "line ends"),
+        ({"person.csv.gz": b"no gzip"}, "import.file", "gzip"),
+        ({"person.parquet": b"PAR1 and no more"}, "import.file", "person.parquet"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_told_in_a_sentence_and_nothing_is_made(
+    brought: Callable[..., Imported], lake: Lake, files: dict[str, str | bytes], code: str, sentence: str
+) -> None:
+    with pytest.raises(MadangError, match=sentence) as error:
+        brought(files)
+    assert error.value.code == code and error.value.hint
+    assert not lake.datasets()
+
+
+def test_databases_that_cannot_be_read_are_told_in_a_sentence(lake: Lake, tmp_path: Path, postgres: Postgres) -> None:
+    broken = tmp_path / "broken.duckdb"
+    broken.write_bytes(b"not a database" * 100)
+    two = tmp_path / "two.duckdb"
+    with Engine(database=two) as engine:
+        for schema in ("a", "b"):
+            engine.execute(f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.person AS SELECT 1::BIGINT AS person_id")
+        engine.execute("CREATE VIEW a.death AS SELECT * FROM read_csv('/etc/passwd')")
+    for source, code, schema in (
+        (str(broken), "import.file", ""),
+        (str(two), "import.schema", ""),
+        (str(two), "import.schema", "c"),
+        (str(tmp_path / "none"), "import.not_found", ""),
+        (postgres.url("nowhere").replace("postgres@", "postgres:secret@"), "import.database", ""),
+        (postgres.url(postgres.fresh()), "import.not_a_model", ""),
+    ):
+        with pytest.raises(MadangError) as error:
+            import_model(source, lake.dataset("ours"), schema=schema)
+        assert error.value.code == code and "secret" not in str(error.value)
+    done = import_model(str(two), lake.dataset("ours"), schema="a")
+    assert done.rows == {"person": (1, 0)} and (What.NO_TABLE, "death", "", None) in told(done)
+
+
+def test_a_vocabulary_that_is_loaded_already_can_be_named(
+    brought: Callable[..., Imported], lake: Lake, engine: Engine
+) -> None:
+    release = commit(lake, engine, "loaded", {"concept": "SELECT 1::BIGINT AS concept_id"})
+    done = brought({"person.csv": ONE}, vocabulary=release)
+    assert done.vocabulary == release and done.version.info["vocabulary"]["version"] == "loaded@1"
