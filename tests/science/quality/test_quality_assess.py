@@ -43,11 +43,6 @@ ORPHAN = "field_isforeignkey_visit_occurrence_person_id"
 BACKWARDS = "field_plausiblestartbeforeend_visit_occurrence_visit_start_date"
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake", tmp_path / "restricted")
-
-
 def test_planted_errors_are_found_with_their_rows(lake: Lake) -> None:
     done = assess(version(lake, "d", person=PERSONS, visit_occurrence=VISITS))
     status = {result.check.id: result for result in done.results}

@@ -19,6 +19,9 @@ Vocabulary = Annotated[
     str | None, typer.Option(help=_("Vocabulary to look concepts up in; the one it was mapped with if not given."))
 ]
 Cohort = Annotated[int | None, typer.Option(help=_("Only the persons of this definition in the table COHORT."))]
+Files = Annotated[
+    list[Path] | None, typer.Option("--checks", help=_("TOML file with checks and thresholds of your own; repeatable."))
+]
 
 WORST = 20
 FAILED_GATE = 3
@@ -48,7 +51,11 @@ def assess(
         FailOn | None, typer.Option(help=_("End with status 3 if a check of this severity or worse fails or errs."))
     ] = None,
     vocabulary: Vocabulary = None,
-    cohort: Cohort = None,
+    cohort: Annotated[
+        list[str] | None,
+        typer.Option(help=_("Also the persons of this definition in the table COHORT; repeatable, or `all`.")),
+    ] = None,
+    own: Files = None,
     vocabulary_tables: Annotated[
         bool, typer.Option("--vocabulary-tables", help=_("Also check the tables of the vocabulary."))
     ] = False,
@@ -59,31 +66,35 @@ def assess(
 ) -> None:
     """Ask all checks, and show the verdict and the worst failures. Counts only, no rows."""
     from madang.base.console import ProgressBars
-    from madang.science.quality import assess as ask
-    from madang.science.quality import default_checks
+    from madang.science.quality import assess_all, default_checks
+    from madang.science.quality.custom import with_files
 
+    checks = with_files(default_checks(vocabulary_tables, compatible), own or [])
     lake = _lake()
     with ProgressBars() as progress:
-        done = ask(
+        done = assess_all(
             lake.find(reference),
             lake.find(vocabulary) if vocabulary else None,
-            checks=default_checks(vocabulary_tables, compatible),
-            cohort=cohort,
+            cohorts=_cohorts(cohort or []),
+            checks=checks,
             compatible=compatible,
             progress=progress,
         )
-    show(done, worst)
-    if json_ is not None:
-        import orjson
+    show(done[0], worst)
+    if len(done) > 1:
+        _show_cohorts(done)
+    for each in done:
+        if json_ is not None:
+            import orjson
 
-        from madang.science.quality.peer import peer_document
+            from madang.science.quality.peer import peer_document
 
-        _write(json_, orjson.dumps(peer_document(done), option=orjson.OPT_INDENT_2))
-    if html is not None:
-        from madang.science.quality.report import page
+            _write(_named(json_, each), orjson.dumps(peer_document(each), option=orjson.OPT_INDENT_2))
+        if html is not None:
+            from madang.science.quality.report import page
 
-        _write(html, page(done).encode())
-    if fail_on is not None and _fails(done, fail_on):
+            _write(_named(html, each), page(each).encode())
+    if fail_on is not None and any(_fails(each, fail_on) for each in done):
         raise typer.Exit(FAILED_GATE)
 
 
@@ -94,6 +105,7 @@ def rows(
     limit: Annotated[int, typer.Option(min=1, help=_("Most rows."))] = 1000,
     vocabulary: Vocabulary = None,
     cohort: Cohort = None,
+    own: Files = None,
     lines: Annotated[bool, typer.Option("--lines", help=_("Also show the source file and line of each row."))] = False,
 ) -> None:
     """Show the rows that violate a check: primary keys, the fields it looks at, source file and line."""
@@ -102,7 +114,7 @@ def rows(
 
     lake = _lake()
     version = lake.find(reference)
-    found = _check(check)
+    found = _check(check, own or [])
     table = find(version, found, lake.find(vocabulary) if vocabulary else None, limit=limit, cohort=cohort)
     names, values = list(table.column_names), [list(row.values()) for row in table.to_pylist()]
     if lines:
@@ -190,13 +202,52 @@ def _fails(done: "Assessment", fail_on: FailOn) -> bool:
     )
 
 
-def _check(identifier: str) -> "Check":
+def _cohorts(wanted: list[str]) -> list[int] | None:
+    """The cohorts that were asked for; None for all there are."""
+    from madang.base.errors import MadangError
+
+    if "all" in wanted:
+        return None
+    for text in wanted:
+        if not text.lstrip("-").isdecimal():
+            raise MadangError(
+                "quality.cohort", _("{text} is no number of a cohort.").format(text=text), _("Or write `all`.")
+            )
+    return [int(text) for text in wanted]
+
+
+def _named(path: Path, done: "Assessment") -> Path:
+    """The file for an assessment: the one that was named, with the number of a cohort in its name."""
+    return path if done.cohort is None else path.with_name(f"{path.stem}-cohort-{done.cohort}{path.suffix}")
+
+
+def _show_cohorts(done: "list[Assessment]") -> None:
+    from madang.base.console import show_table
+    from madang.science.quality.model import Severity, Status
+    from madang.science.quality.wording import status_name
+
+    rows_ = [
+        [
+            _("all") if each.cohort is None else str(each.cohort),
+            each.persons,
+            *(each.count(status) for status in Status),
+            each.count(Status.FAILED, Severity.FATAL),
+            f"{each.seconds:.1f}",
+        ]
+        for each in done
+    ]
+    columns = [_("cohort"), _("persons"), *(status_name(status) for status in Status), _("fatal"), _("seconds")]
+    show_table(_("By cohort"), columns, rows_)
+
+
+def _check(identifier: str, files: list[Path]) -> "Check":
     from difflib import get_close_matches
 
     from madang.base.errors import MadangError
     from madang.science.quality import default_checks
+    from madang.science.quality.custom import with_files
 
-    checks = {check.id: check for check in default_checks(vocabulary=True)}
+    checks = {check.id: check for check in with_files(default_checks(vocabulary=True), files)}
     if identifier not in checks:
         near = get_close_matches(identifier, checks, 1, 0.5)
         hint = _("Did you mean {name}?").format(name=near[0]) if near else ""

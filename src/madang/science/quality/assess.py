@@ -3,14 +3,13 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.base.translate import _
 from madang.lake import Version
@@ -18,10 +17,12 @@ from madang.lake.engine import Engine
 from madang.science.omop import cdm
 from madang.science.omop.release import fingerprint as release_fingerprint
 from madang.science.omop.release import mapped_with
-from madang.science.quality import plan, questions
+from madang.science.quality import cohorts as cohorting
+from madang.science.quality import custom, plan, questions
 from madang.science.quality.checks import default_checks, fingerprint
+from madang.science.quality.cohorts import Narrowed
 from madang.science.quality.columns import Columns, read_columns
-from madang.science.quality.model import Assessment, Check
+from madang.science.quality.model import Assessment, Check, Count, Level
 from madang.science.quality.status import completeness_id, judge
 
 MEMORY = "3GB"
@@ -53,6 +54,19 @@ def opened(version: Version, vocabulary: Version | None = None, *, threads: int 
         yield Opened(engine, {name.lower(): paths for name, paths in files.items()}, vocabulary)
 
 
+@contextmanager
+def confined(version: Version, vocabulary: Version | None, *, threads: int | None = None) -> Iterator[Engine]:
+    """The same tables for SQL that somebody else wrote: no other file is read, none written, no setting changed."""
+    with Engine(MEMORY, threads) as engine:
+        paths: list[Path] = []
+        for each in (vocabulary, version):
+            if each is not None:
+                each.attach(engine)
+                paths += [path for table in each.tables.values() for path in table.paths]
+        engine.confine(paths)
+        yield engine
+
+
 def assess(
     version: Version,
     vocabulary: Version | None = None,
@@ -71,46 +85,125 @@ def assess(
     the table COHORT. `compatible` answers as DataQualityDashboard does where it is at fault. `today` is the day that
     dates must not lie after. Raises `quality.cohort` if there is no such cohort.
     """
+    return assess_all(
+        version,
+        vocabulary,
+        cohorts=[] if cohort is None else [cohort],
+        checks=checks,
+        compatible=compatible,
+        today=today,
+        threads=threads,
+        progress=progress,
+    )[-1]
+
+
+def assess_all(
+    version: Version,
+    vocabulary: Version | None = None,
+    *,
+    cohorts: Sequence[int] | None = None,
+    checks: Iterable[Check] | None = None,
+    compatible: bool = False,
+    today: date | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> list[Assessment]:
+    """The assessment of a version, and after it that of each of its cohorts: all there are, if none are given.
+
+    Cheaper than one after the other: the rows of cohorts are put aside in one reading, and what is not about persons
+    is answered once. Arguments and errors as of `assess`.
+    """
     progress = progress or Silent()
     started = datetime.now(UTC)
-    day = today or started.date()
-    begun = time.monotonic()
     wanted = tuple(default_checks(compatible=compatible) if checks is None else checks)
-    with opened(version, vocabulary, threads=threads) as tables, progress.interruptible(tables.engine.cancel):
+    with (
+        tempfile.TemporaryDirectory(prefix="madang-cohorts-") as folder,
+        opened(version, vocabulary, threads=threads) as tables,
+        progress.interruptible(tables.engine.cancel),
+    ):
         columns = read_columns(tables.engine)
-        persons = _persons(tables.engine, columns, cohort)
-        plain = _with_completeness(wanted)
-        with progress.step(_("assess {version}").format(version=version.name), len(plain), _("checks")):
-            if cohort is None:
-                workers = threads or os.cpu_count() or 1
-                counts = plan.count(
-                    tables.engine,
-                    tables.files,
-                    plain,
-                    today=day,
-                    compatible=compatible,
-                    threads=workers,
-                    progress=progress,
-                )
-            else:
-                counts = questions.count(tables.engine, plain, today=day, cohort=cohort, compatible=compatible)
-            progress.advance(len(plain))
-        about = _about(tables.engine, columns)
-        _note_release(about, version, tables.vocabulary)
-        release = str(tables.vocabulary.info.get("release", "")) if tables.vocabulary else ""
-    return Assessment(
-        dataset=version.dataset.name,
-        version=version.number,
-        manifest=version.digest,
-        vocabulary=release,
-        checks=fingerprint(wanted),
-        started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        seconds=time.monotonic() - begun,
-        results=judge(wanted, counts, columns),
-        about=about,
-        cohort=cohort,
-        persons=persons,
-    )
+        chosen = list(dict.fromkeys(cohorting.numbers(tables.engine, columns) if cohorts is None else cohorts))
+        persons = {number: cohorting.members(tables.engine, columns, number) for number in chosen}
+        run = _Run(version, tables, columns, wanted, compatible, today or started.date(), threads or 0, progress)
+        done = [run.assess(started, None, run.persons())]
+        if chosen and compatible:  # which counts whoever is in a cohort twice twice, as only plain questions do
+            done += [run.assess(datetime.now(UTC), number, persons[number]) for number in chosen]
+        elif chosen:
+            for narrowed in cohorting.narrow(tables.engine, columns, chosen, Path(folder)):
+                done.append(run.assess(datetime.now(UTC), narrowed.number, persons[narrowed.number], narrowed))
+    return done
+
+
+@dataclass
+class _Run:
+    """One opened version that is asked as a whole and by cohorts."""
+
+    version: Version
+    tables: Opened
+    columns: Columns
+    checks: tuple[Check, ...]
+    compatible: bool
+    today: date
+    threads: int
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self.whole: dict[str, Count] = {}
+        self.own = [check for check in self.checks if check.level is Level.CUSTOM]
+        self.plain = _with_completeness(tuple(check for check in self.checks if check.level is not Level.CUSTOM))
+        self.about = _about(self.tables.engine, self.columns)
+        _note_release(self.about, self.version, self.tables.vocabulary)
+
+    def persons(self) -> int | None:
+        """How many persons there are; None where there is no table of them."""
+        return int(self.tables.engine.value("SELECT count(*) FROM person")) if "person" in self.columns else None
+
+    def assess(
+        self, started: datetime, cohort: int | None, persons: int | None, narrowed: Narrowed | None = None
+    ) -> Assessment:
+        """Ask all checks of all rows, or of a cohort's."""
+        begun = time.monotonic()
+        name = self.version.name if cohort is None else f"{self.version.name} {_('cohort')} {cohort}"
+        total = len(self.own) + len(self.plain)
+        with self.progress.step(_("assess {version}").format(version=name), total, _("checks")):
+            counts = self._count(cohort, narrowed)
+        if cohort is None:
+            self.whole = counts
+        vocabulary = self.tables.vocabulary
+        return Assessment(
+            dataset=self.version.dataset.name,
+            version=self.version.number,
+            manifest=self.version.digest,
+            vocabulary=str(vocabulary.info.get("release", "")) if vocabulary else "",
+            checks=fingerprint(self.checks),
+            started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            seconds=time.monotonic() - begun,
+            results=judge(self.checks, counts, self.columns),
+            about=self.about,
+            cohort=cohort,
+            persons=persons,
+        )
+
+    def _count(self, cohort: int | None, narrowed: Narrowed | None) -> dict[str, Count]:
+        engine, today, compatible = self.tables.engine, self.today, self.compatible
+        counts: dict[str, Count] = {}
+        if self.own:  # somebody else's SQL: in an engine of its own, which sees these tables and no more
+            with confined(self.version, self.tables.vocabulary, threads=self.threads or None) as closed:
+                counts = custom.count(closed, self.own, cohort=cohort)
+            self.progress.advance(len(self.own))
+        if cohort is not None and narrowed is None:
+            return counts | questions.count(engine, self.plain, today=today, cohort=cohort, compatible=compatible)
+        return counts | plan.count(
+            engine,
+            self.tables.files,
+            self.plain,
+            today=today,
+            compatible=compatible,
+            threads=self.threads or os.cpu_count() or 1,
+            progress=self.progress,
+            cohort=narrowed,
+            whole=self.whole,
+        )
 
 
 def _with_completeness(checks: tuple[Check, ...]) -> list[Check]:
@@ -123,30 +216,6 @@ def _with_completeness(checks: tuple[Check, ...]) -> list[Check]:
         if check.id not in asked and check.table in tables and check.id == completeness_id(check.table, check.field)
     ]
     return [*checks, *more]
-
-
-def _persons(engine: Engine, columns: Columns, cohort: int | None) -> int | None:
-    """How many persons are assessed; None where there is no table of them."""
-    if cohort is None:
-        return int(engine.value("SELECT count(*) FROM person")) if "person" in columns else None
-    if "cohort" not in columns:
-        raise MadangError("quality.cohort", _("The dataset has no table COHORT."), _("Assess it without a cohort."))
-    sql = "SELECT count(DISTINCT subject_id) FROM cohort WHERE cohort_definition_id = ?"
-    persons = int(engine.value(sql, [cohort]))
-    if not persons:
-        known = [str(row[0]) for row in engine.rows("SELECT DISTINCT cohort_definition_id FROM cohort ORDER BY 1")]
-        hint = _("There are: {cohorts}.").format(cohorts=", ".join(known[:20])) if known else ""
-        raise MadangError("quality.cohort", _("No person is in cohort {cohort}.").format(cohort=cohort), hint)
-    return persons
-
-
-def cohorts(version: Version) -> list[int]:
-    """The definitions that the table COHORT has persons of."""
-    with opened(version) as tables:
-        if "cohort" not in read_columns(tables.engine):
-            return []
-        rows = tables.engine.rows("SELECT DISTINCT cohort_definition_id FROM cohort ORDER BY 1")
-    return [int(row[0]) for row in rows if row[0] is not None]
 
 
 def _about(engine: Engine, columns: Columns) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from madang.base.translate import _
 from madang.lake import Version
 from madang.lake.engine import quote_name
 from madang.science.omop import cdm
-from madang.science.quality.assess import opened
+from madang.science.omop.release import mapped_with
+from madang.science.quality import custom
+from madang.science.quality.assess import confined, opened
 from madang.science.quality.columns import needs, obstacle, read_columns
-from madang.science.quality.model import Check
+from madang.science.quality.model import Check, Level
 from madang.science.quality.questions import Questions
 
 LIMIT = 1000
@@ -38,6 +40,14 @@ def find(
             _("Check {check} asks whether something is there: it has no rows.").format(check=check.id),
             _("`madang datasets show` lists the tables."),
         )
+    if check.level is Level.CUSTOM:
+        with confined(version, vocabulary or mapped_with(version.dataset.lake, version)) as engine:
+            select = custom.rows(engine, check, cohort)
+            key = custom.key_of(check)
+            others = [name for name, _kind in engine.describe(select) if name.lower() != key]
+            listed = ", ".join(map(quote_name, [key, *others] if key else others))
+            with custom.stopped_after(engine, check):
+                return engine.query(f"SELECT {listed} FROM ({select}) ORDER BY ALL LIMIT {int(limit)}")
     with opened(version, vocabulary) as tables:
         columns = read_columns(tables.engine)
         reason = obstacle(check, columns)

@@ -1,10 +1,10 @@
 """What a person reads about checks: what each asks, what a failure means, and what to do about it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from madang.base.translate import _
+from madang.base.translate import _, language
 from madang.science.quality.checks import MALE
-from madang.science.quality.model import Check, Result, Severity, Status
+from madang.science.quality.model import Check, Level, Result, Severity, Status
 
 
 class Words(NamedTuple):
@@ -18,7 +18,7 @@ class Words(NamedTuple):
 def rule(check: Check) -> str:
     """What should be so, in one sentence."""
     if "rule" in check.parameters:
-        return str(check.parameters["rule"])
+        return _in_language(check.parameters["rule"])
     return words(check.name).rule.format_map(_names(check))
 
 
@@ -33,16 +33,24 @@ def sentence(result: Result) -> str:
         "denominator": f"{result.denominator or 0:,}",
         "percent": percent(result),
     }
-    if "failure" in result.check.parameters:
-        return str(result.check.parameters["failure"]).format_map(names)
+    if result.check.level is Level.CUSTOM:
+        found = _("{violated} of {denominator} rows of {table} ({percent}) break a rule:").format_map(names)
+        return f"{found} {rule(result.check)}"
     return words(result.check.name).failure.format_map(names)
 
 
 def hint(check: Check) -> str:
     """What to do about a failure, in one sentence; empty where there is nothing general to say."""
     if "hint" in check.parameters:
-        return str(check.parameters["hint"])
+        return _in_language(check.parameters["hint"])
     return words(check.name).hint.format_map(_names(check))
+
+
+def _in_language(text: Any) -> str:
+    """A text that somebody wrote, in the reader's language where it has several."""
+    if isinstance(text, str):
+        return text
+    return str(text.get(language()) or next(iter(text.values()), ""))
 
 
 def percent(result: Result) -> str:

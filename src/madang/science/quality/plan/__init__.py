@@ -17,10 +17,12 @@ kinds of check), is asked one by one as `questions` does: slower, and obviously 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 from madang.base.progress import Progress, Silent
 from madang.lake.engine import Engine
 from madang.science.quality import questions
+from madang.science.quality.cohorts import Narrowed
 from madang.science.quality.columns import read_columns, runnable
 from madang.science.quality.model import Check, Count
 from madang.science.quality.plan import footers, histograms, keys, partners, texts
@@ -40,24 +42,39 @@ def count(
     compatible: bool = False,
     threads: int = 2,
     progress: Progress | None = None,
+    cohort: Narrowed | None = None,
+    whole: Mapping[str, Count] = MappingProxyType({}),
 ) -> dict[str, Count]:
     """What each check counts, by identifier: the same as `questions.count`, sooner.
 
     `engine` has every table as a view in its schema `main`; `files` names the Parquet files behind a view. A table
-    that is not among them is asked through the engine alone. Checks that cannot be asked are left out.
+    that is not among them is asked through the engine alone. Checks that cannot be asked are left out. With `cohort`
+    only the rows of its persons are asked; `whole` is then what was counted of all rows.
     """
     progress = progress or Silent()
     columns = read_columns(engine)
     wanted = tuple(checks)
     counts: dict[str, Count] = {}
+    if cohort is not None:
+        files = cohort.files
+        counts = {check.id: whole[check.id] for check in wanted if not check.parameters["cohort"] and check.id in whole}
     for check in wanted:
         if check.name in ("cdmTable", "cdmField"):
             there = check.table in columns and (not check.field or check.field in columns[check.table])
             counts[check.id] = Count(0 if there else 1, 1)
     able = runnable((check for check in wanted if check.id not in counts), columns)
-    given = Given(engine, files, columns, today, compatible, threads, progress)
+    given = Given(engine, files, columns, today, compatible, threads, progress, cohort.schema if cohort else "")
+    if cohort is not None:  # a key that is nowhere twice is not twice among some of the rows
+        for check in able:
+            rows = given.rows(check.table)
+            if check.name == "isPrimaryKey" and rows is not None and whole.get(check.id, Count(1, 1)).violated == 0:
+                counts[check.id] = Count(0, rows)
     for step in _STEPS:
         progress.check()
-        counts |= step(given, [check for check in able if check.id not in counts])
+        found = step(given, [check for check in able if check.id not in counts])
+        counts |= found
+        progress.advance(len(found))
     left = [check for check in able if check.id not in counts]
-    return counts | questions.count(engine, left, today=today, compatible=compatible)
+    progress.advance(len(wanted) - len(able))
+    number = cohort.number if cohort else None
+    return counts | questions.count(engine, left, today=today, cohort=number, compatible=compatible)

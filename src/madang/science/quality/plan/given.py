@@ -42,6 +42,11 @@ class Given:
     compatible: bool
     threads: int
     progress: Progress
+    narrowed: str = ""  # the schema whose tables are asked, where it is not all rows; partners are always whole
+
+    def place(self, table: str) -> str:
+        """The table whose rows are asked, as SQL names it."""
+        return f'"{self.narrowed}"."{table}"' if self.narrowed and table in self.files else table
 
     @cached_property
     def footers(self) -> dict[str, list[tuple[Path, pq.FileMetaData]]]:

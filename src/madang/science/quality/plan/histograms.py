@@ -67,7 +67,7 @@ def _histograms(
     for (table, field), checks in asked.items():
         if any(check.name == _UNITS for check in checks):
             given.progress.check()
-            both = f"SELECT {quote_name(field)}, unit_concept_id, count(*) FROM {table} GROUP BY ALL"
+            both = f"SELECT {quote_name(field)}, unit_concept_id, count(*) FROM {given.place(table)} GROUP BY ALL"
             pairs[table, field] = Counter({(concept, unit): rows for concept, unit, rows in given.engine.rows(both)})
             for place, name in ((0, field), (1, "unit_concept_id")):
                 one: Counter[int] = Counter()
@@ -87,7 +87,7 @@ def _histograms(
             histograms[table, field] = {facts.low: facts.rows - facts.nulls}
         else:
             name = quote_name(field)
-            sql = f"SELECT {name}, count(*) FROM {table} WHERE {name} IS NOT NULL GROUP BY {name}"
+            sql = f"SELECT {name}, count(*) FROM {given.place(table)} WHERE {name} IS NOT NULL GROUP BY {name}"
             histograms[table, field] = dict(given.engine.rows(sql))
     return histograms, pairs
 
@@ -147,7 +147,7 @@ def _zeros(given: Given, check: Check, histogram: Histogram) -> Count | None:
         told = given.facts(check.table, source)
         if told is None or told.nulls < told.rows:
             without = f"{quote_name(check.field)} IS NULL AND {quote_name(source)} IS NOT NULL"
-            only_source = given.engine.value(f"SELECT count(*) FROM {check.table} WHERE {without}")
+            only_source = given.engine.value(f"SELECT count(*) FROM {given.place(check.table)} WHERE {without}")
     return Count(histogram.get(0, 0) + only_source, facts.rows - facts.nulls + only_source)
 
 
@@ -185,8 +185,8 @@ def _genders(given: Given, checks: list[Check], histogram: Histogram) -> dict[st
             return {}
         listed = ", ".join(map(str, occurring))
         sql = (
-            f"SELECT t.{field}, p.gender_concept_id, count(*) FROM {table} t "
-            f"JOIN person p ON p.person_id = t.person_id WHERE t.{field} IN ({listed}) GROUP BY ALL"
+            f"SELECT t.{field}, p.gender_concept_id, count(*) FROM {given.place(table)} t "
+            f"JOIN {given.place('person')} p ON p.person_id = t.person_id WHERE t.{field} IN ({listed}) GROUP BY ALL"
         )
         try:
             for concept, gender, rows in given.engine.rows(sql):

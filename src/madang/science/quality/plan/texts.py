@@ -14,12 +14,12 @@ def answer(given: Given, checks: Iterable[Check]) -> dict[str, Count]:
     for check in checks:
         if check.name == "sourceValueCompleteness":
             field, standard = quote_name(check.field), quote_name(check.parameters["standard"])
-            facts = given.facts(check.table, check.field)
+            facts, place = given.facts(check.table, check.field), given.place(check.table)
             if facts is not None and facts.nulls == facts.rows > 0:
                 # One value, the missing one: it is not mapped as soon as one row is not.
-                sql = f"SELECT (count(*) > 0)::BIGINT, 1 FROM {check.table} WHERE {standard} = 0"
+                sql = f"SELECT (count(*) > 0)::BIGINT, 1 FROM {place} WHERE {standard} = 0"
             else:
-                each = f"SELECT {field}, bool_or({standard} = 0) AS zero FROM {check.table} GROUP BY {field}"
+                each = f"SELECT {field}, bool_or({standard} = 0) AS zero FROM {place} GROUP BY {field}"
                 sql = f"SELECT count(*) FILTER (zero), count(*) FROM ({each})"
             try:
                 ((violated, denominator),) = given.engine.rows(sql)
