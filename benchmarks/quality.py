@@ -6,13 +6,15 @@
 and written as Parquet. The report is timed as a whole in a process of its own, start included. The floor is one pass
 over the same files: count, minimum and maximum of every column. `--dqd` takes a checkout of DataQualityDashboard and
 runs its SQL check by check in this process; it needs `ohdsi-circepy` for rendering, which is timed apart. `--plain`
-asks our own plain questions one by one. Rounds are interleaved; medians are shown.
+asks our own plain questions one by one. The report of fewer rows and the profile are timed
+in the same way. Rounds are interleaved; medians are shown.
 """
 
 import argparse
 import csv
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -21,6 +23,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+from madang.lake import Lake
 from madang.lake.engine import Engine, quote_name, quote_text
 from madang.science.omop import cdm
 from madang.science.quality import questions
@@ -47,6 +50,19 @@ print(used.ru_maxrss / 1e6, used.ru_utime + used.ru_stime)
 """
 
 
+PROFILE = """
+import resource, sys
+from datetime import date
+from pathlib import Path
+from madang.lake import Lake
+from madang.science.quality.profile import profile
+lake = Lake(Path(sys.argv[1]))
+assert profile(lake.find("measured")).tables
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(used.ru_maxrss / 1e6, used.ru_utime + used.ru_stime)
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cdm", type=Path, required=True)
@@ -61,21 +77,50 @@ def main() -> None:
         walls, cpus, memory, floors = [], [], 0.0, []
         for _ in range(given.rounds):
             start = time.perf_counter()
-            done = subprocess.run([sys.executable, "-c", ALONE, folder], capture_output=True, text=True, check=True)
+            used, cpu = alone(ALONE, folder)
             walls.append(time.perf_counter() - start)
-            used, cpu = map(float, done.stdout.split())
             memory, cpus = max(memory, used), [*cpus, cpu]
             floors.append(floor(Path(folder)))
         floor_ = statistics.median(floors)
         show("report, start included", statistics.median(walls), floor_)
         print(f"{'  processor seconds':32} {statistics.median(cpus):8.2f} s, {memory:.2f} GB of memory")
         show("floor", floor_, floor_)
+        for times in (given.times // 10, 1):
+            with tempfile.TemporaryDirectory(prefix="madang-quality-") as small:
+                fewer = multiply(given.cdm, Path(small), times)
+                seconds = statistics.median(timed(ALONE, small) for _ in range(given.rounds))
+            show(f"report of {fewer:,} rows", seconds, floor_)
+        with tempfile.TemporaryDirectory(prefix="madang-quality-") as lake:
+            into_lake(Path(folder), Path(lake))
+            show("profile", statistics.median(timed(PROFILE, lake) for _ in range(given.rounds)), floor_)
         if given.plain:
             show("plain questions", plain(Path(folder)), floor_)
         if given.dqd:
             rendering, running = peer(Path(folder), given.dqd)
             show("DataQualityDashboard's SQL", running, floor_)
             print(f"{'  rendering it':32} {rendering:8.2f} s")
+
+
+def alone(program: str, folder: str) -> list[float]:
+    """Run a program in a process of its own; GB of memory and processor seconds."""
+    done = subprocess.run([sys.executable, "-c", program, folder], capture_output=True, text=True, check=True)
+    return [float(word) for word in done.stdout.split()]
+
+
+def timed(program: str, folder: str) -> float:
+    start = time.perf_counter()
+    alone(program, folder)
+    return time.perf_counter() - start
+
+
+def into_lake(folder: Path, root: Path) -> None:
+    """The same files as a version of a lake."""
+    with Lake(root).dataset("measured").write() as writer:
+        for path in folder.glob("*.parquet"):
+            target = writer.new_file(path.stem)
+            shutil.copy(path, target)
+            writer.add(path.stem, target)
+        writer.commit("import", {})
 
 
 def show(what: str, seconds: float, floor_: float) -> None:

@@ -58,6 +58,45 @@ def bars(
     return {**specification, "config": _CONFIG}
 
 
+def columns(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    place: str,
+    value: str,
+    part: str = "",
+    colors: Mapping[str, str] | None = None,
+    width: int = 640,
+    height: int = 200,
+) -> dict[str, Any]:
+    """The specification of one column per `place`, in the order of the rows; with `part`, columns side by side.
+
+    `rows` has a mapping per column; `colors` gives the parts their colors, without parts its one color.
+    """
+    import altair
+
+    chosen = dict(colors or {"": "#2f8070"})
+    chart = altair.Chart(altair.Data(values=[dict(row) for row in rows]))
+    many = len({row[place] for row in rows}) > 12
+    axis = altair.Axis(labelAngle=-60 if many else 0, labelOverlap="greedy", title=None)
+    encoding: dict[str, Any] = {
+        "x": altair.X(f"{place}:N", sort=None, axis=axis),
+        "y": altair.Y(f"{value}:Q", title=value, axis=altair.Axis(format=",d", tickMinStep=1)),
+    }
+    if part:
+        scale = altair.Scale(domain=list(chosen), range=list(chosen.values()))
+        encoding |= {
+            "xOffset": altair.XOffset(f"{part}:N", sort=list(chosen)),
+            "color": altair.Color(f"{part}:N", title=None, scale=scale, sort=list(chosen)),
+        }
+        drawn = chart.mark_bar()
+    else:
+        drawn = chart.mark_bar(color=next(iter(chosen.values())))
+    specification: dict[str, Any] = json.loads(
+        drawn.encode(**encoding).properties(width=width, height=height).to_json()
+    )
+    return {**specification, "config": _CONFIG}
+
+
 def svg(specification: Mapping[str, Any], title: str) -> str:
     """The picture of a specification, as an SVG that stands in a page, takes its colors and fits its width.
 

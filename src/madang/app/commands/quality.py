@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from madang.app.commands.quality_profile import profile
 from madang.base.translate import _
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class FailOn(StrEnum):
     FATAL = "fatal"
     CONVENTION = "convention"
     CHARACTERIZATION = "characterization"
+
+
+app.command()(profile)
 
 
 @app.callback()
@@ -89,11 +93,11 @@ def assess(
 
             from madang.science.quality.peer import peer_document
 
-            _write(_named(json_, each), orjson.dumps(peer_document(each), option=orjson.OPT_INDENT_2))
+            write_file(_named(json_, each), orjson.dumps(peer_document(each), option=orjson.OPT_INDENT_2))
         if html is not None:
             from madang.science.quality.report import page
 
-            _write(_named(html, each), page(each).encode())
+            write_file(_named(html, each), page(each).encode())
     if fail_on is not None and any(_fails(each, fail_on) for each in done):
         raise typer.Exit(FAILED_GATE)
 
@@ -280,7 +284,8 @@ def _lake() -> "Lake":
     return Home.find().lake()
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write a report where somebody asked for it."""
     from madang.lake.files import explain
 
     try:

@@ -151,7 +151,7 @@ class _Run:
         self.whole: dict[str, Count] = {}
         self.own = [check for check in self.checks if check.level is Level.CUSTOM]
         self.plain = _with_completeness(tuple(check for check in self.checks if check.level is not Level.CUSTOM))
-        self.about = _about(self.tables.engine, self.columns)
+        self.about = about_source(self.tables.engine, self.columns)
         _note_release(self.about, self.version, self.tables.vocabulary)
 
     def persons(self) -> int | None:
@@ -218,7 +218,7 @@ def _with_completeness(checks: tuple[Check, ...]) -> list[Check]:
     return [*checks, *more]
 
 
-def _about(engine: Engine, columns: Columns) -> dict[str, Any]:
+def about_source(engine: Engine, columns: Columns) -> dict[str, Any]:
     """What the one row of CDM_SOURCE says, empty fields left out."""
     if "cdm_source" not in columns:
         return {}
