@@ -134,6 +134,27 @@ def test_what_cannot_be_read_is_counted_and_every_row_is_accounted_for(brought: 
     ]
 
 
+def test_moments_are_kept_as_everybody_can_read_them(brought: Callable[..., Imported], lake: Lake) -> None:
+    written = ["2020-01-01 00:00:00+09", "2020-01-01T00:00:00Z", "infinity", "10000-01-01 00:00:00", "2020-01-01 08:00"]
+    lines = [f"{number},8507,1960,0,0,{moment}" for number, moment in enumerate(written)]
+    done = brought({"person.csv": f"{PERSON},birth_datetime\n" + "\n".join(lines) + "\n"})
+    found = [value for (value,) in rows(done.version, "person", "birth_datetime::VARCHAR")]
+    assert found == ["2019-12-31 15:00:00", "2020-01-01 00:00:00", None, None, "2020-01-01 08:00:00"]
+    assert {(What.SHIFTED, "person", "birth_datetime", 2), (What.EMPTIED, "person", "birth_datetime", 2)} <= told(done)
+    with Engine() as engine:
+        select = "SELECT 1.0 AS person_id, DATE 'infinity' AS death_date"
+        engine.execute(f"COPY ({select}) TO {quote_text(str(lake.root.parent / 'given/death.parquet'))}")
+    done = brought({})
+    assert rows(done.version, "death", "person_id, death_date") == []
+    assert (What.CONVERTED, "death", "person_id", None) in told(done) and done.rows["death"] == (1, 1)
+
+
+def test_a_dataset_that_was_made_otherwise_is_left_alone(brought: Callable[..., Imported], people: Version) -> None:
+    with pytest.raises(MadangError) as error:
+        brought({"person.csv": ONE}, name="people")
+    assert error.value.code == "import.other_kind" and people.dataset.versions() == [1]
+
+
 def test_text_comes_with_its_line_breaks_quotes_and_encoding(brought: Callable[..., Imported]) -> None:
     notes = (
         "\ufeffnote_id,person_id,note_date,note_type_concept_id,note_class_concept_id,note_text,encoding_concept_id,"
@@ -168,6 +189,10 @@ def test_files_with_tabs_packed_files_and_parts_are_read(brought: Callable[..., 
         ({"person.csv": ""}, "import.file", "is empty"),
         ({"person.csv": ONE, "PERSON.tsv": ONE}, "import.twice", "twice"),
         ({"person.csv": "person_id,Person_ID\n1,1\n"}, "import.file", "twice"),
+        ({"person.csv": "1,8507,1960,0,0\n2,8507,1960,0,0\n"}, "import.file", "no column of PERSON"),
+        ({"person.csv": ONE, "concept.csv": "concept_id,concept_name\nx,one\n"}, "import.vocabulary", "concept.csv"),
+        ({"person.csv": ONE, "concept.csv": "concept_id\n1\n1\n"}, "vocabulary.file", "more than once"),
+        ({"person.csv": ONE + "2\n", "concept.csv": "concept_id\n1\n"}, "import.file", "line 3"),
         ({"person.csv": "person_id,\n1,1\n"}, "import.file", "without a name"),
         ({"person.csv": ONE + "2,8507\n"}, "import.file", "line 3"),
         ({"person.csv": ONE + "2,8507,1960,0,0,9,9\n"}, "import.file", "line 3"),

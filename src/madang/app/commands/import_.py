@@ -81,6 +81,8 @@ def _said(what: "What") -> str:
         What.RENAMED: _("has another name in CDM 5.4"),
         What.EMPTIED: _("values that cannot be read, left empty"),
         What.SHORTENED: _("times of day left out of a date"),
+        What.SHIFTED: _("moments with a time zone, kept in UTC"),
+        What.CONVERTED: _("of another type, converted"),
         What.REJECTED: _("rows rejected, without a value that must be there"),
         What.ODD: _("odd"),
     }[what]

@@ -78,7 +78,7 @@ def load_vocabulary(
                     order = f" ORDER BY {SORTED_BY[table]}" if table in SORTED_BY else ""
                     with explained(files[table]):
                         engine.copy_to_parquet(files[table].select() + order, path)
-                    _check_key(engine, table, f"read_parquet({quote_text(str(path))})")
+                    check_key(engine, table, f"read_parquet({quote_text(str(path))})")
                     if table == "vocabulary":
                         release = _release(engine, f"read_parquet({quote_text(str(path))})")
                 else:
@@ -89,7 +89,7 @@ def load_vocabulary(
         return writer.commit(kind=KIND, info={**(info or {}), **known})
 
 
-def _check_key(engine: Engine, table: str, relation: str) -> None:
+def check_key(engine: Engine, table: str, relation: str) -> None:
     """Refuse a table in which a primary key occurs twice or not at all."""
     key = TABLES[table].primary_key
     if key is None:
@@ -151,7 +151,7 @@ class Vocabulary:
                     with explained(files[table]):
                         engine.execute(f"CREATE OR REPLACE {kind} {name} AS {files[table].select()}")
                     if kind == "TABLE":
-                        _check_key(engine, table, name)
+                        check_key(engine, table, name)
                 else:
                     engine.execute(f"CREATE OR REPLACE {kind} {name} AS {empty_select(table)}")
         return cls(engine, schema, _release(engine, vocabulary.table("vocabulary")))

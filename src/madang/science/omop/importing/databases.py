@@ -66,8 +66,8 @@ def postgresql(address: str, engine: Engine, schema: str, scratch: Path, progres
         try:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             cursor.execute(
-                "SELECT table_schema::text, table_name::text FROM information_schema.tables WHERE table_type = "
-                "'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"
+                "SELECT table_schema::text, table_name::text FROM information_schema.tables "
+                "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"
             )
             found = cursor.fetchall()
             wanted = _schema(name, found, schema)

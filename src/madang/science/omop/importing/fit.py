@@ -41,6 +41,8 @@ class What(StrEnum):
     RENAMED = "renamed"
     EMPTIED = "emptied"
     SHORTENED = "time of day left out"
+    SHIFTED = "moved to UTC"
+    CONVERTED = "converted"
     REJECTED = "rejected"
     ODD = "odd"
 
@@ -74,6 +76,8 @@ class _Column:
     value: str
     bad: str = ""
     shortened: str = ""
+    shifted: str = ""
+    converted: str = ""  # from which type
 
 
 def fit(table: Table, given: GivenTable, engine: Engine) -> Fit:
@@ -95,6 +99,7 @@ def fit(table: Table, given: GivenTable, engine: Engine) -> Fit:
     asked = {("extra", name): f"count({quote_name(name)})" for name in extra}
     asked |= {("bad", c.field.name): f"count(*) FILTER ({c.bad})" for c in columns if c.bad}
     asked |= {("shortened", c.field.name): f"count(*) FILTER ({c.shortened})" for c in columns if c.shortened}
+    asked |= {("shifted", c.field.name): f"count(*) FILTER ({c.shifted})" for c in columns if c.shifted}
     [counted] = engine.rows(f"SELECT {', '.join(['count(*)', *asked.values()])} FROM {given.relation}")
     rows, found = int(counted[0]), dict(zip(asked, map(int, counted[1:]), strict=True))
     differences += [Difference(What.NO_COLUMN, table.name, name, found["extra", name]) for name in extra]
@@ -103,6 +108,11 @@ def fit(table: Table, given: GivenTable, engine: Engine) -> Fit:
         name = column.field.name
         if count := found.get(("shortened", name)):
             differences.append(Difference(What.SHORTENED, table.name, name, count))
+        if count := found.get(("shifted", name)):
+            differences.append(Difference(What.SHIFTED, table.name, name, count))
+        if column.converted:
+            detail = f"{column.converted} -> {duckdb_type(column.field)}"
+            differences.append(Difference(What.CONVERTED, table.name, name, detail=detail))
         if count := found.get(("bad", name)):
             if column.field.required:
                 rejected[f"{name} cannot be read as {column.field.type}"] = column.bad
@@ -115,26 +125,38 @@ def fit(table: Table, given: GivenTable, engine: Engine) -> Fit:
 def _column(field: Field, name: str, kind: str) -> _Column:
     """How a column that is there is read."""
     wanted, column = duckdb_type(field), quote_name(name)
-    if kind in _SAME[wanted]:
-        return _Column(field, f"{column}::{wanted}")
+    converted = "" if kind == "VARCHAR" or kind in _SAME[wanted] else kind
     if wanted == "VARCHAR":
-        return _Column(field, f"CAST({column} AS VARCHAR)")
+        return _Column(field, f"CAST({column} AS VARCHAR)", converted=converted)
+    if kind in _SAME[wanted]:
+        if wanted not in ("DATE", "TIMESTAMP"):
+            return _Column(field, f"{column}::{wanted}")
+        value = _WRITABLE.format(moment=f"{column}::{wanted}")
+        return _Column(field, value, f"{column} IS NOT NULL AND {value} IS NULL")
     text = f"nullif(trim(CAST({column} AS VARCHAR)), '')"
     value = _READ[wanted].format(text=text)
-    shortened = ""
+    bad = f"{text} IS NOT NULL AND {value} IS NULL"
+    shortened = shifted = ""
     if wanted == "DATE":
-        moment = _READ["TIMESTAMP"].format(text=text)
+        moment = _MOMENT.format(text=text)
         shortened = f"{moment} <> date_trunc('day', {moment})"
-    return _Column(field, value, f"{text} IS NOT NULL AND {value} IS NULL", shortened)
+    elif wanted == "TIMESTAMP":
+        shifted = f"{_HAS_ZONE.format(text=text)} AND {value} IS NOT NULL"
+    return _Column(field, value, bad, shortened, shifted, converted)
 
 
-_MOMENT = "coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, ['%Y%m%d', '%Y%m%d%H%M%S', '%Y/%m/%d']))"
+# Moments that everybody can read: no infinity, no year before 1 or after 9999.
+_WRITABLE = "CASE WHEN isfinite({moment}) AND year({moment}) BETWEEN 1 AND 9999 THEN {moment} END"
+_PLAIN = "coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, ['%Y%m%d', '%Y%m%d%H%M%S', '%Y/%m/%d']))"
+_HAS_ZONE = "coalesce(regexp_matches({text}, ':[0-9.]+ ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'), false)"
+_IN_UTC = "TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
+_MOMENT = _WRITABLE.format(moment=f"({_PLAIN})")
 # A whole number may be written with zeros behind its point, as programs do that know no whole numbers with gaps.
 _WHOLE = "CASE WHEN regexp_full_match({{text}}, '[-+]?[0-9]+([.]0*)?') THEN TRY_CAST({{text}} AS {kind}) END"
 _READ = {
     "BIGINT": _WHOLE.format(kind="BIGINT"),
     "INTEGER": _WHOLE.format(kind="INTEGER"),
     "DOUBLE": "CASE WHEN isfinite(TRY_CAST({text} AS DOUBLE)) THEN TRY_CAST({text} AS DOUBLE) END",
-    "TIMESTAMP": _MOMENT,
-    "DATE": f"CAST({_MOMENT} AS DATE)",
+    "TIMESTAMP": _WRITABLE.format(moment=f"(CASE WHEN {_HAS_ZONE} THEN {_IN_UTC} ELSE {_PLAIN} END)"),
+    "DATE": f"CAST({_MOMENT} AS DATE)",  # the day as it is written, wherever that was
 }

@@ -20,7 +20,7 @@ from madang.science.omop.importing.given import Given, GivenTable, opened
 from madang.science.omop.importing.text_files import explained
 from madang.science.omop.release import fingerprint
 from madang.science.omop.vocabulary import KIND as VOCABULARY
-from madang.science.omop.vocabulary import SORTED_BY
+from madang.science.omop.vocabulary import SORTED_BY, check_key
 
 KIND = "import"
 _DATA = tuple(name for name in TABLES if name not in VOCABULARY_TABLES)
@@ -67,16 +67,26 @@ def import_model(
         progress.interruptible(engine.cancel),
         opened(source, engine, schema=schema, encoding=encoding, progress=progress) as given,
     ):
-        release = vocabulary or _vocabulary(given, dataset, engine, progress)
-        state = _state(given, release)
+        state = _state(given, vocabulary)
         before = dataset.version() if dataset.exists else None
-        if before is not None and before.kind == KIND and before.info["state"] == state:
-            return _imported(before, False, release)
+        if before is not None and before.kind != KIND:
+            raise MadangError(
+                "import.other_kind",
+                _("{name} was not imported: its versions come from {kind}.").format(
+                    name=dataset.name, kind=before.kind
+                ),
+                _("Give the import a dataset of its own with --into."),
+            )
+        if before is not None and before.info["state"] == state:
+            named = before.info["vocabulary"].get("version")
+            return _imported(before, False, dataset.lake.find(named) if named else None)
         with dataset.write(parent=before) as writer:
             run = _Run(engine, writer, progress)
             for name in _DATA:
                 run.take(name, given.tables.get(name))
             run.keep_fates()
+            # Last, so that a source that cannot be read leaves no vocabulary behind either.
+            release = vocabulary or _vocabulary(given, dataset, run)
             info = {
                 "source": {"kind": given.kind, "name": given.name, "cdm_version": _cdm_version(given, engine)},
                 "state": state,
@@ -157,8 +167,9 @@ class _Run:
         return [*tables, *other, *self.differences]
 
 
-def _vocabulary(given: Given, dataset: Dataset, engine: Engine, progress: Progress) -> Version | None:
+def _vocabulary(given: Given, dataset: Dataset, run: _Run) -> Version | None:
     """The vocabulary of the source as a dataset of its own, made unless the last version of it is the same."""
+    engine, progress = run.engine, run.progress
     mine = {name: given.tables[name] for name in VOCABULARY_TABLES if name in given.tables}
     if "concept" not in mine or not engine.rows(f"SELECT 1 FROM {mine['concept'].relation} LIMIT 1"):
         return None
@@ -174,10 +185,7 @@ def _vocabulary(given: Given, dataset: Dataset, engine: Engine, progress: Progre
             if name not in mine:
                 engine.copy_to_parquet(empty_select(name), path)
             else:
-                with explained(mine[name]):
-                    select = f"{fit(TABLES[name], mine[name], engine).select} FROM {mine[name].relation}"
-                    order = f" ORDER BY {SORTED_BY[name]}" if name in SORTED_BY else ""
-                    engine.copy_to_parquet(select + order, path)
+                _write_vocabulary(name, mine[name], path, run)
             if name == "vocabulary":
                 relation = f"read_parquet({quote_text(str(path))})"
                 found = engine.value(f"SELECT vocabulary_version FROM {relation} WHERE vocabulary_id = 'None'")
@@ -187,6 +195,25 @@ def _vocabulary(given: Given, dataset: Dataset, engine: Engine, progress: Progre
         missing = sorted(set(VOCABULARY_TABLES) - set(mine))
         info = {"release": release, "source": given.name, "missing": missing, "state": state}
         return writer.commit(kind=VOCABULARY, info=info)
+
+
+def _write_vocabulary(name: str, given: GivenTable, path: Path, run: _Run) -> None:
+    """One table of the vocabulary; a release with unreadable or repeated keys is none."""
+    with explained(given):
+        fitted = fit(TABLES[name], given, run.engine)
+        if fitted.rejected:
+            reasons = ", ".join(fitted.rejected)
+            raise MadangError(
+                "import.vocabulary",
+                _("{place} has rows without what a vocabulary must have: {reasons}.").format(
+                    place=given.place, reasons=reasons
+                ),
+                _("Mend it, or name a vocabulary that is loaded with --vocabulary."),
+            )
+        order = f" ORDER BY {SORTED_BY[name]}" if name in SORTED_BY else ""
+        run.engine.copy_to_parquet(f"{fitted.select} FROM {given.relation}{order}", path)
+    check_key(run.engine, name, f"read_parquet({quote_text(str(path))})")
+    run.differences += fitted.differences
 
 
 def _cdm_version(given: Given, engine: Engine) -> str:

@@ -17,6 +17,7 @@ from madang.base.progress import Progress
 from madang.base.translate import _
 from madang.lake.engine import Engine, quote_paths, quote_text
 from madang.lake.files import sentences
+from madang.science.omop.cdm import TABLES
 from madang.science.omop.importing.given import Given, GivenTable
 
 _TEXT = re.compile(r"\.(csv|tsv|txt)(\.gz)?$", re.IGNORECASE)
@@ -79,7 +80,7 @@ def _csv(table: str, path: Path, encoding: str, scratch: Path) -> GivenTable:
             head = file.readline(_CHUNK)
             second = file.readline(_CHUNK)
         notes = [] if path.suffix == ".gz" or _ends_a_line(path) else [_("does not end with a line break")]
-    names, delimiter = _header(head, path.name)
+    names, delimiter = _header(head, path.name, table)
     # Without quotes in the header a file with tabs is taken to have none at all, as OHDSI writes them.
     quote = "" if delimiter == "\t" and b'"' not in head else '"'
     columns = tuple((name, "VARCHAR") for name in names)
@@ -95,7 +96,7 @@ def _csv(table: str, path: Path, encoding: str, scratch: Path) -> GivenTable:
     return GivenTable(table, relation, columns, state, path.name, tuple(notes))
 
 
-def _header(head: bytes, name: str) -> tuple[list[str], str]:
+def _header(head: bytes, name: str, table: str) -> tuple[list[str], str]:
     """The names of the columns, and what separates them."""
     if not head.strip():
         raise _bad(name, _("is empty"), _("Each file needs a first line with the names of its columns."))
@@ -108,6 +109,9 @@ def _header(head: bytes, name: str) -> tuple[list[str], str]:
     delimiter = max("\t,;|", key=line.count)
     names = [column.strip() for column in next(csv.reader([line], delimiter=delimiter), [])]
     seen = [column.lower() for column in names]
+    if table in TABLES and not set(seen) & set(TABLES[table].names):
+        what = _("names no column of {table} in its first line").format(table=table.upper())
+        raise _bad(name, what, _("Each file needs a first line with the names of its columns."))
     twice = next((column for column in seen if seen.count(column) > 1), None)
     if twice is not None or "" in seen:
         what = _("names the column {column} twice").format(column=twice) if twice else _("has a column without a name")
