@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, DateTime, Integer, LargeBinary, MetaData, Table,
 from madang.app.models import Base
 from madang.base.errors import MadangError
 from madang.node import upgrade as upgrades
-from madang.node.database import Database
+from madang.node.database import INDEX, Database
 from madang.node.dump import load, revision_in
 from madang.node.home import Home
 from madang.node.node import Node, open_database
@@ -86,12 +86,16 @@ def test_every_earlier_revision_is_upgraded_with_its_data_after_a_backup(home: H
     database.close()
 
 
+def of_models(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or not str(name).startswith(INDEX)
+
+
 def test_all_revisions_lead_to_what_the_models_say(home: Home) -> None:
     database = opened(home)
     assert upgrade(home, database) is None
     assert not (home.path / "backups").exists(), "there was nothing to back up"
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": of_models})
         assert compare_metadata(context, Base.metadata) == []
     database.close()
 

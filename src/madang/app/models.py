@@ -2,5 +2,6 @@
 
 from madang.node import models as node
 from madang.node.database import Base
+from madang.services.catalog import models as catalog
 
-__all__ = ["Base", "node"]
+__all__ = ["Base", "catalog", "node"]

@@ -9,9 +9,16 @@ from madang.web.application import make_application
 
 def rooms() -> list[Room]:
     """The rooms with pages, in the order in which addresses are looked up."""
-    return []
+    from madang.services.catalog import steward  # noqa: F401 - adds its pages to the room
+    from madang.services.catalog.routes import room as catalog
+    from madang.services.certification.routes import room as certification
+
+    return [catalog, certification]
 
 
 def portal(node: Node, *, keeper: bool = True) -> FastAPI:
     """The web application of a node; with `keeper` it looks after jobs and mail while it runs."""
+    from madang.services.catalog.service import rebuild_words
+
+    rebuild_words(node)
     return make_application(node, rooms(), keeper=keeper)

@@ -22,6 +22,7 @@ from sqlalchemy.types import TypeDecorator
 from madang.base.errors import MadangError
 from madang.base.translate import _
 
+INDEX = "index_"  # how tables begin that are no models: rooms make them anew, they are not backed up
 BUSY_SECONDS = 20  # how long a writer waits for another process
 
 

@@ -106,5 +106,5 @@ def svg(specification: Mapping[str, Any], title: str) -> str:
 
     drawn = str(vl_convert.vegalite_to_svg(json.dumps(specification)))
     drawn = _INK.sub(lambda found: f'{found[1]}="{_PALE.get(found[2], "currentColor")}"', drawn)
-    head = f'<svg role="img" aria-label="{escape(title)}" style="max-width:100%;height:auto" '
+    head = f'<svg role="img" aria-label="{escape(title)}" '
     return drawn.replace("<svg ", head, 1)

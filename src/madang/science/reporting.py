@@ -29,7 +29,7 @@ th, td { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); v
 ol { margin: 0; padding-left: 1.4rem; } li { margin: 0 0 .7rem; } code { font-size: .85rem; color: var(--soft); }
 .tag { border: 1px solid currentColor; border-radius: 5px; padding: 0 .4rem; font-size: .82rem; white-space: nowrap; }
 .bad { color: var(--bad); } .good { color: var(--good); }
-details { margin: .4rem 0; } summary { cursor: pointer; color: var(--accent); }
+svg { max-width: 100%; height: auto; } details { margin: .4rem 0; } summary { cursor: pointer; color: var(--accent); }
 footer { color: var(--soft); font-size: .85rem; }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; } dt { margin-top: .4rem; } }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --paper: #fff; --back: #fff; --line: #bbb; }

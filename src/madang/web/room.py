@@ -55,6 +55,7 @@ class Room:
         self.package = package
         self.router = APIRouter()
         self.templates: dict[Callable[..., Any], str] = {}  # of each page's function
+        self.helpers: dict[str, Any] = {}  # what its templates can call besides the page's value
 
     def page(self, path: str, template: str) -> Callable[[_Function], _Function]:
         """Show what the function returns at `path`, and give it as JSON at /api/v1 + `path`."""
@@ -146,7 +147,7 @@ def _shown(room: Room, template: str, value: Any, visit: Any, **more: Any) -> Re
     if isinstance(value, Response):
         return value
     status = more.pop("status", 200)
-    return pages.show(visit, room.package, template, value, status=status, **more)
+    return pages.show(visit, room.package, template, value, status=status, **room.helpers, **more)
 
 
 def _visit(given: Any) -> Any:

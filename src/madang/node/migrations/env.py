@@ -5,6 +5,8 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy.types import TypeDecorator
 
+from madang.node.database import INDEX
+
 
 def plain(kind: str, item: Any, _draft: Any) -> str | Literal[False]:
     """Our own column types in a draft as what they are in the database."""
@@ -19,5 +21,6 @@ context.configure(
     target_metadata=context.config.attributes.get("metadata"),
     render_item=plain,
     compare_type=True,
+    include_name=lambda name, kind, _parents: kind != "table" or not str(name).startswith(INDEX),
 )
 context.run_migrations()

@@ -1,0 +1,50 @@
+"""What a record says about its dataset, wide enough for DCAT-AP 3, HealthDCAT-AP, DataCite and schema.org."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from madang.base.translate import _
+from madang.node.text import clean_line, clean_prose
+
+Line = Annotated[str, BeforeValidator(lambda text: clean_line(str(text), _("This field"), 300))]
+Prose = Annotated[str, BeforeValidator(lambda text: clean_prose(str(text), _("This field")))]
+
+
+def _words(value: Any) -> Any:
+    """Words as a form sends them: separated by commas."""
+    parts = value.split(",") if isinstance(value, str) else value
+    return tuple(word for word in (clean_line(str(part), _("A keyword"), 100) for part in parts) if word)
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words), Field(max_length=50)]
+
+
+class Description(BaseModel):
+    """The description, each field named as in DCAT (HealthDCAT-AP where it says so)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: Prose = ""
+    description_en: Prose = ""
+    keyword: Words = ()
+    keyword_en: Words = ()
+    creator: Words = ()
+    publisher: Line = ""
+    contact: Line = Field(default="", description="Where questions go: an e-mail address or a page.")
+    license: Line = ""
+    access_rights: Prose = Field(default="", description="How access is given, and under which conditions.")
+    legal_basis: Line = Field(default="", description="HealthDCAT-AP: hasLegalBasis.")
+    purpose: Prose = Field(default="", description="HealthDCAT-AP: purpose.")
+    population: Prose = Field(default="", description="HealthDCAT-AP: populationCoverage.")
+    health_category: Words = ()
+    coding_system: Words = ()
+    spatial: Line = ""
+    start: date | None = None
+    end: date | None = None
+    language: Literal["ko", "en", ""] = "ko"
+    provenance: Prose = ""
+    funding: Line = ""
+    related: Words = ()
+    synthetic: bool = False

@@ -1,0 +1,132 @@
+"""The one place that hands out bytes of data: checked and audited before the first of them.
+
+A table goes as Parquet (its file, or a zip of its files) or as CSV; a version as a zip with its manifest. In CSV a text
+that a spreadsheet would take for a formula gets an apostrophe in front, unless it is asked for `exact`.
+"""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.lake import Version
+from madang.lake.engine import Engine, quote_paths
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.node.permissions import check
+from madang.services.catalog.models import Record, RecordVersion
+from madang.services.catalog.service import newest, see
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """What is handed out: a name for the file, its kind, and its content in pieces or where it lies."""
+
+    name: str
+    media: str
+    content: Iterator[bytes] | Path
+
+
+def hand_out(
+    node: Node, actor: Actor, name: str, number: int | None, table: str, form: str, *, exact: bool = False
+) -> Bytes:
+    """A table (or all, if `table` is empty) of a published version as `parquet`, `csv` or `zip`.
+
+    Errors: `catalog.none`, those of permissions, `catalog.no_table`.
+    """
+    record = see(node, actor, name)
+    version = _published(record, number)
+    check(actor, "record.read", record)
+    lake = node.home.lake().dataset(record.dataset).version(version.number)
+    if table and table not in lake.tables:
+        raise MadangError("catalog.no_table", _("{name} has no table {table}.").format(name=name, table=table))
+    details = {"version": version.number, "table": table, "form": form}
+    node.audit.read(actor, "record.download", f"record:{record.id}", details)
+    stem = f"{record.name}-{version.number}" + (f"-{table}" if table else "")
+    if form == "csv":
+        return Bytes(f"{stem}.csv", "text/csv; charset=utf-8", _csv(lake, table, exact=exact))
+    paths = list(lake.tables[table].paths) if table else []
+    if form == "parquet" and len(paths) == 1:
+        return Bytes(f"{stem}.parquet", "application/vnd.apache.parquet", paths[0])
+    return Bytes(f"{stem}.zip", "application/zip", _zip(_entries(lake, table)))
+
+
+def _published(record: Record, number: int | None) -> RecordVersion:
+    found = newest(record) if number is None else next((v for v in record.versions if v.number == number), None)
+    if found is None or found.state != "published" or record.state != "published":
+        raise MadangError("catalog.no_version", _("There is no such published version."), _("See the record's page."))
+    return found
+
+
+def _entries(lake: Version, table: str) -> Iterator[tuple[str, Path]]:
+    for name, each in sorted(lake.tables.items()):
+        if table in ("", name):
+            for path in each.paths:
+                yield f"{name}/{path.name}", path
+    if not table:
+        yield "manifest.json", lake.dataset.manifest_path(lake.number)
+
+
+def _zip(entries: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
+    """A zip as it is made: nothing is packed, since Parquet is packed already."""
+    out = _Pieces()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name, path in entries:
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.file_size = path.stat().st_size
+            with path.open("rb") as file, archive.open(entry, "w", force_zip64=True) as packed:
+                while piece := file.read(_CHUNK):
+                    packed.write(piece)
+                    yield out.take()
+    yield out.take()
+
+
+class _Pieces(io.RawIOBase):
+    """What was written since it was last taken."""
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, piece: Any) -> int:
+        """Hold a piece."""
+        self._held.append(bytes(piece))
+        return len(self._held[-1])
+
+    def take(self) -> bytes:
+        """All that is held, which is then held no more."""
+        held, self._held = b"".join(self._held), []
+        return held
+
+
+def _csv(lake: Version, table: str, *, exact: bool) -> Iterator[bytes]:
+    with Engine(memory_limit="1GB", threads=1) as engine:
+        select = f"SELECT * FROM read_parquet({quote_paths(lake.tables[table].paths)})"
+        names = [name for name, _kind in engine.describe(select)]
+        out = io.StringIO()
+        writer = csv.writer(out)
+        writer.writerow(names)
+        for batch in engine.batches(select, rows=20_000):
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                writer.writerow([_cell(value, exact) for value in row])
+            yield out.getvalue().encode()
+            out.seek(0)
+            out.truncate()
+
+
+def _cell(value: Any, exact: bool) -> Any:
+    if isinstance(value, str) and not exact and value.startswith(FORMULA):
+        return "'" + value
+    return value.isoformat() if isinstance(value, date | datetime) else value

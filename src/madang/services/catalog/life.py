@@ -1,0 +1,229 @@
+"""What happens to a record on its way: each duty is a component, and each step of life asks all of them in order.
+
+A later duty (a deposit's promise, a grant, an access request) is one more component in `COMPONENTS`.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import delete, insert
+from sqlalchemy.orm import Session
+
+from madang.lake import Version
+from madang.lake.engine import Engine
+from madang.node import files
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.services.catalog import words
+from madang.services.catalog.description import Description
+from madang.services.catalog.models import Record, RecordFile, RecordVersion
+from madang.services.catalog.prepare import CLOSED, OPEN, Prepared
+
+
+class Component:
+    """A duty; does nothing at the steps that do not concern it."""
+
+    def prepared(self, session: Session, node: Node, version: RecordVersion, lake: Version, made: Prepared) -> None:
+        """A version was assessed and profiled."""
+
+    def edited(self, session: Session, node: Node, actor: Actor, record: Record, before: str) -> None:
+        """A record was described anew; `before` is the tier that held."""
+
+    def published(self, session: Session, node: Node, record: Record, version: RecordVersion) -> None:
+        """A version is about to be found by everybody."""
+
+    def withdrawn(self, session: Session, record: Record) -> None:
+        """A record is about to become a tombstone."""
+
+
+class State(Component):
+    """Where record and version are on their way."""
+
+    def prepared(self, session: Session, node: Node, version: RecordVersion, lake: Version, made: Prepared) -> None:
+        """Ready to be published."""
+        version.state, version.minimum = "ready", made.minimum
+        version.documents = json.dumps(dict(made.documents))
+        if version.published is not None:  # it was published, and only made anew
+            version.state = "published"
+
+    def published(self, session: Session, node: Node, record: Record, version: RecordVersion) -> None:
+        """Published."""
+        at = now()
+        version.state, version.published = "published", at
+        record.state, record.published, record.changed = "published", record.published or at, at
+        record.edition += 1
+
+    def withdrawn(self, session: Session, record: Record) -> None:
+        """Withdrawn."""
+        record.state, record.changed = "withdrawn", now()
+        record.edition += 1
+
+
+class Verdict(Component):
+    """What the checks said, and the certificate."""
+
+    def prepared(self, session: Session, node: Node, version: RecordVersion, lake: Version, made: Prepared) -> None:
+        """Of the version."""
+        version.verdict, version.passed, version.failed, version.fatal = (
+            made.verdict,
+            made.passed,
+            made.failed,
+            made.fatal,
+        )
+
+    def published(self, session: Session, node: Node, record: Record, version: RecordVersion) -> None:
+        """Of the record, whose newest version speaks for it."""
+        from madang.services.certification import register
+
+        for entry in register(node.home):
+            if entry.certificate.manifest == version.manifest and entry.state == "issued":
+                version.certificate = entry.certificate.number
+        record.verdict, record.certificate = version.verdict, version.certificate
+        profile = json.loads(files.read(node.home, json.loads(version.documents)["profile"]))
+        ends = [int(table["periods"][-1]["end"][:4]) for table in profile["tables"] if table["periods"]]
+        record.year = max((year for year in ends if year <= date.today().year), default=None)
+
+
+class Files(Component):
+    """The list of files."""
+
+    def prepared(self, session: Session, node: Node, version: RecordVersion, lake: Version, made: Prepared) -> None:
+        """As the manifest has them."""
+        session.execute(delete(RecordFile).where(RecordFile.version_id == version.id))
+        rows: list[dict[str, Any]] = []
+        for name, table in sorted(lake.tables.items()):
+            for file in table.files:
+                rows.append(
+                    {
+                        "version_id": version.id,
+                        "place": len(rows),
+                        "table": name,
+                        "name": file.name,
+                        "rows": file.rows,
+                        "bytes": file.bytes,
+                        "sha256": file.sha256,
+                    }
+                )
+        if rows:
+            session.execute(insert(RecordFile), rows)
+        version.tables, version.files = len(lake.tables), len(rows)
+        version.rows, version.bytes = sum(row["rows"] for row in rows), sum(row["bytes"] for row in rows)
+
+
+class Words(Component):
+    """What a record is found by."""
+
+    def edited(self, session: Session, node: Node, actor: Actor, record: Record, before: str) -> None:
+        """By its new words."""
+        if record.state == "published":
+            index(session, node, record)
+
+    def published(self, session: Session, node: Node, record: Record, version: RecordVersion) -> None:
+        """From now on."""
+        index(session, node, record)
+
+    def withdrawn(self, session: Session, record: Record) -> None:
+        """No more."""
+        words.drop(session, record.id)
+
+
+class Closeness(Component):
+    """Profiles tell no more than the tier allows: a stricter tier has them made anew at once."""
+
+    def edited(self, session: Session, node: Node, actor: Actor, record: Record, before: str) -> None:
+        """Made anew where they now tell too much, or could tell more."""
+        from madang.node import jobs
+        from madang.services.catalog.service import prepare_version
+
+        wanted = OPEN if record.access == "open" else CLOSED
+        for version in record.versions:
+            if version.state in ("ready", "published") and version.minimum != wanted:
+                version.job_id = jobs.start(
+                    session, node, actor, prepare_version, {"version": version.id}, f"{record.dataset}@{version.number}"
+                )
+
+
+COMPONENTS: tuple[Component, ...] = (Files(), State(), Verdict(), Words(), Closeness())
+
+
+def prepared(session: Session, node: Node, version: RecordVersion, lake: Version, made: Prepared) -> None:
+    """A version was assessed and profiled."""
+    for component in COMPONENTS:
+        component.prepared(session, node, version, lake, made)
+
+
+def edited(session: Session, node: Node, actor: Actor, record: Record, before: str) -> None:
+    """A record was described anew."""
+    for component in COMPONENTS:
+        component.edited(session, node, actor, record, before)
+
+
+def published(session: Session, node: Node, record: Record, version: RecordVersion) -> None:
+    """A version is published."""
+    for component in COMPONENTS:
+        component.published(session, node, record, version)
+
+
+def withdrawn(session: Session, record: Record, reason: str) -> None:
+    """A record is withdrawn."""
+    record.withdrawn_reason = reason
+    for component in COMPONENTS:
+        component.withdrawn(session, record)
+
+
+def index(session: Session, node: Node, record: Record) -> None:
+    """Have a record found by its titles, its description, its holder and its tables."""
+    told = Description.model_validate(json.loads(record.description))
+    holder = record.organization
+    body = [
+        *(told.description, told.description_en, *told.keyword, *told.keyword_en, *told.creator, told.publisher),
+        *(*told.health_category, *told.coding_system, told.spatial, told.population, told.purpose),
+        *(holder.title, holder.title_en, record.name.replace("-", " ")),
+    ]
+    words.put(session, record.id, f"{record.title} {record.title_en}", body)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a dataset says about itself."""
+
+    title: str
+    description: Description
+
+
+def told_by(version: Version) -> Told:
+    """The title and description that CDM_SOURCE and the manifest give, so that a steward has less to write."""
+    source: dict[str, Any] = {}
+    if "cdm_source" in version.tables:
+        with Engine() as engine:
+            version.attach(engine)
+            rows = engine.query("FROM cdm_source LIMIT 1").to_pylist()
+            source = {name: value for name, value in (rows[0] if rows else {}).items() if value is not None}
+    pack = version.info.get("pack")
+    name = pack.get("name", "") if isinstance(pack, dict) else ""
+    parts = [
+        f"madang {version.kind}",
+        f"pack {name}" if name else "",
+        str(version.info.get("vocabulary", {}).get("release", "")),
+    ]
+    description = Description(
+        description=str(source.get("source_description", "")),
+        description_en=str(source.get("source_description", "")),
+        publisher=str(source.get("cdm_holder", "")),
+        keyword=("OMOP CDM",),
+        keyword_en=("OMOP CDM",),
+        coding_system=("OMOP",),
+        end=_day(source.get("source_release_date")),
+        provenance=", ".join(filter(None, parts)),
+        synthetic="synthe" in str(source).lower() or "합성" in str(source),
+    )
+    return Told(str(source.get("cdm_source_name", "")) or version.dataset.name, description)
+
+
+def _day(value: Any) -> date | None:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).date()
+    return value if isinstance(value, date) else None

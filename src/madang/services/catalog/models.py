@@ -1,0 +1,95 @@
+"""Tables of the catalog: records, their versions and files."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from madang.node.database import Base, now
+from madang.node.people.models import Organization
+from madang.node.text import Line, Machine, Prose
+
+TIERS = ("open", "registered", "controlled", "embargoed")
+
+
+class Record(Base):
+    """A dataset as people find it. `state` is draft, published or withdrawn; what remains of that is a tombstone."""
+
+    __tablename__ = "records"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Machine, unique=True)  # of its address
+    dataset: Mapped[str] = mapped_column(Machine, unique=True)  # in the lake
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"), index=True)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"))
+    kind: Mapped[str] = mapped_column(Machine, default="cdm")
+    state: Mapped[str] = mapped_column(Machine, default="draft", index=True)
+    tier: Mapped[str] = mapped_column(Machine, default="controlled")
+    tier_after: Mapped[str] = mapped_column(Machine, default="controlled")  # of an embargo
+    embargo_reason: Mapped[str] = mapped_column(Prose(2_000), default="")
+    embargo_end: Mapped[datetime | None]
+    title: Mapped[str] = mapped_column(Line(300))
+    title_en: Mapped[str] = mapped_column(Line(300), default="")
+    description: Mapped[str] = mapped_column(Machine, default="{}")  # JSON of a Description, whose texts are clean
+    verdict: Mapped[str] = mapped_column(Machine, default="")  # of the newest published version, as are ...
+    certificate: Mapped[str] = mapped_column(Machine, default="")  # ... its certificate and ...
+    year: Mapped[int | None]  # ... the last year of its data
+    withdrawn_reason: Mapped[str] = mapped_column(Prose(2_000), default="")
+    created: Mapped[datetime] = mapped_column(default=now)
+    changed: Mapped[datetime] = mapped_column(default=now)
+    published: Mapped[datetime | None] = mapped_column(index=True)
+    edition: Mapped[int] = mapped_column(default=1)  # goes up with every change, so that none is overwritten unseen
+    organization: Mapped[Organization] = relationship()
+    versions: Mapped[list["RecordVersion"]] = relationship(
+        back_populates="record", order_by="RecordVersion.number.desc()", cascade="all, delete-orphan"
+    )
+
+    @property
+    def access(self) -> str:
+        """The tier that holds now: an embargo that is over has given way to what was to come after it."""
+        over = self.tier == "embargoed" and self.embargo_end is not None and self.embargo_end <= now()
+        return self.tier_after if over else self.tier
+
+
+class RecordVersion(Base):
+    """A version of the dataset in its record. `state` is preparing, ready, published or failed."""
+
+    __tablename__ = "record_versions"
+    __table_args__ = (UniqueConstraint("record_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    record_id: Mapped[int] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]  # in the lake
+    manifest: Mapped[str] = mapped_column(Machine)
+    state: Mapped[str] = mapped_column(Machine, default="preparing")
+    job_id: Mapped[int | None]
+    tables: Mapped[int] = mapped_column(default=0)
+    files: Mapped[int] = mapped_column(default=0)
+    rows: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    verdict: Mapped[str] = mapped_column(Machine, default="")  # good, flawed, unusable, unknown
+    passed: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    fatal: Mapped[int] = mapped_column(default=0)
+    certificate: Mapped[str] = mapped_column(Machine, default="")
+    minimum: Mapped[int] = mapped_column(default=5)  # the fewest persons that its profile tells of
+    documents: Mapped[str] = mapped_column(Machine, default="{}")  # JSON: kind to SHA-256 in files/
+    created: Mapped[datetime] = mapped_column(default=now)
+    published: Mapped[datetime | None]
+    record: Mapped[Record] = relationship(back_populates="versions")
+
+
+class RecordFile(Base):
+    """One file of a version; kept here so that a record of a hundred thousand files opens at once."""
+
+    __tablename__ = "record_files"
+    __table_args__ = (Index("ix_record_files_place", "version_id", "place"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("record_versions.id", ondelete="CASCADE"))
+    place: Mapped[int]
+    table: Mapped[str] = mapped_column(Machine)
+    name: Mapped[str] = mapped_column(Machine)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(Machine)

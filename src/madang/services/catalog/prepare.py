@@ -1,0 +1,89 @@
+"""What is made of a version before it is published: the verdict, the profile, and their pages, as documents."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from madang.base.canonical import canonical_json
+from madang.base.progress import Progress
+from madang.base.translate import LANGUAGES, _, speaking
+from madang.lake import Version
+from madang.node import files
+from madang.node.home import Home
+
+OPEN, CLOSED = 1, 5  # the fewest persons that a profile of open data, and of others, tells of
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was found, and the documents by kind: quality, quality-ko, quality-en, profile, profile-ko, profile-en."""
+
+    verdict: str
+    passed: int
+    failed: int
+    fatal: int
+    minimum: int
+    documents: Mapping[str, str]
+    year: int | None
+
+
+def prepare(home: Home, version: Version, *, minimum: int, progress: Progress) -> Prepared:
+    """Assess and profile a version, and keep the documents."""
+    from madang.science.quality import Severity, Status, assess
+    from madang.science.quality import profile as profiling
+    from madang.science.quality.document import report_document
+    from madang.science.quality.report import page as quality_page
+
+    done = assess(version, progress=progress)
+    found = profiling.profile(version, minimum=minimum, progress=progress)
+    documents = {
+        "quality": files.keep(home, canonical_json(report_document(done))),
+        "profile": files.keep(home, orjson.dumps(profiling.document(found))),
+    }
+    for language in LANGUAGES:
+        with speaking(language):
+            documents[f"quality-{language}"] = files.keep(home, quality_page(done).encode())
+            documents[f"profile-{language}"] = files.keep(home, profiling.page(found).encode())
+            documents[f"pictures-{language}"] = files.keep(home, orjson.dumps(_pictures(found)))
+    fatal = done.count(Status.FAILED, Severity.FATAL)
+    return Prepared(
+        verdict=verdict_of(done.count(Status.ERROR), fatal, done.count(Status.FAILED)),
+        passed=done.count(Status.PASSED),
+        failed=done.count(Status.FAILED),
+        fatal=fatal,
+        minimum=minimum,
+        documents=documents,
+        year=_last_year(orjson.loads(files.read(home, documents["profile"]))),
+    )
+
+
+def _pictures(found: Any) -> list[tuple[str, str]]:
+    """A few pictures for the record's own page: titles and SVG, drawn once."""
+    from madang.science import charts
+    from madang.science.quality.profile import pictures
+
+    drawn = []
+    if found.people:
+        title = _("Persons by age and sex")
+        drawn.append((title, charts.svg(pictures.people(found), title)))
+    timed = [records for records in found.tables if records.periods]
+    for records in sorted(timed, key=lambda records: -(records.rows or 0))[:2]:
+        title = _("{table} over time").format(table=records.table)
+        drawn.append((title, charts.svg(pictures.over_time(records), title)))
+    return drawn
+
+
+def verdict_of(errors: int, fatal: int, failed: int) -> str:
+    """One word for an assessment: good, flawed (something failed), unusable (fatally), unknown (not all was asked)."""
+    if errors:
+        return "unknown"
+    return "unusable" if fatal else "flawed" if failed else "good"
+
+
+def _last_year(profile: Mapping[str, Any]) -> int | None:
+    ends = [table["periods"][-1]["end"][:4] for table in profile["tables"] if table["periods"]]
+    this_year = datetime.date.today().year
+    return max((int(end) for end in ends if int(end) <= this_year), default=None)

@@ -1,0 +1,382 @@
+"""The pages of the catalog for whoever looks for data."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import Query
+from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
+from markupsafe import Markup
+from starlette.responses import Response
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node import files
+from madang.node.permissions import check, may
+from madang.services.catalog import service, shown
+from madang.services.catalog.description import Description
+from madang.services.catalog.handout import hand_out
+from madang.services.catalog.models import Record, RecordFile, RecordVersion
+from madang.services.catalog.prepare import CLOSED, OPEN
+from madang.web import Here, Room, View
+from madang.web.headers import ALONE
+
+room = Room("catalog", __package__)
+Page = Annotated[int, Query(ge=1, le=100_000)]
+
+
+class Holder(View):
+    """An organization that answers for data."""
+
+    name: str
+    title: str
+
+
+class Hit(View):
+    """A record in a list."""
+
+    name: str
+    title: str
+    description: str
+    holder: Holder
+    access: str
+    verdict: str
+    certificate: str
+    rows: int
+    published: datetime | None
+    synthetic: bool
+
+
+class Front(View):
+    """The front page."""
+
+    records: int
+    certified: int
+    rows: int
+    newest: list[Hit]
+
+
+class Hits(View):
+    """One page of a search."""
+
+    question: str
+    total: int
+    page: int
+    pages: int
+    hits: list[Hit]
+    holders: list[Holder]
+    filters: dict[str, str]
+
+
+class VersionView(View):
+    """A version of a record."""
+
+    number: int
+    state: str
+    manifest: str
+    published: datetime | None
+    tables: int
+    files: int
+    rows: int
+    bytes: int
+    verdict: str
+    passed: int
+    failed: int
+    fatal: int
+    certificate: str
+    job: int | None
+
+
+class FileView(View):
+    """A file of a version; `rows` is None where the content may not be shown."""
+
+    table: str
+    name: str
+    rows: int | None
+    bytes: int
+    sha256: str
+
+
+class Column(View):
+    """A column of a table."""
+
+    name: str
+    type: str
+
+
+class TableView(View):
+    """A table of a version; `rows` is None where too few people are in it."""
+
+    name: str
+    rows: int | None
+    columns: list[Column]
+
+
+class RecordView(View):
+    """A record as a page shows it; `profile` is None where its content may not be shown."""
+
+    name: str
+    dataset: str
+    state: str
+    access: str
+    tier: str
+    embargo_reason: str
+    embargo_end: datetime | None
+    title: str
+    title_en: str
+    holder: Holder
+    description: Description
+    published: datetime | None
+    changed: datetime
+    withdrawn_reason: str
+    current: VersionView | None
+    versions: list[VersionView]
+    tables: list[TableView]
+    files: list[FileView]
+    page: int
+    pages: int
+    provenance: dict[str, Any]
+    profile: dict[str, Any] | None
+    citation: str
+    may_read: bool
+    may_edit: bool
+
+
+@room.page("/", "front.html")
+def front(visit: Here) -> Front:
+    """What there is, in a few numbers, and the newest records."""
+    records, certified, rows = service.counted(visit.node)
+    found = service.search(visit.node, visit.actor, "", service.Filters())
+    return Front(
+        records=records, certified=certified, rows=rows, newest=[hit(r, visit.language) for r in found.records[:6]]
+    )
+
+
+@room.page("/records", "records.html")
+def records(
+    visit: Here,
+    q: Annotated[str, Query(max_length=300)] = "",
+    tier: Literal["", "open", "registered", "controlled", "embargoed"] = "",
+    holder: Annotated[str, Query(max_length=70)] = "",
+    verdict: Literal["", "good", "flawed", "unusable", "unknown"] = "",
+    certified: Literal["", "yes"] = "",
+    year: Annotated[str, Query(pattern=r"^(|[0-9]{4})$")] = "",
+    page: Page = 1,
+) -> Hits:
+    """Search the published records by words, in either language, and by what they are."""
+    filters = service.Filters(tier, holder, verdict, certified == "yes", int(year) if year else None)
+    found = service.search(visit.node, visit.actor, q, filters, page)
+    return Hits(
+        question=q,
+        total=found.total,
+        page=page,
+        pages=max(1, -(-found.total // service.PAGE)),
+        hits=[hit(record, visit.language) for record in found.records],
+        holders=[Holder(name=each.name, title=each.title) for each in found.organizations],
+        filters={"tier": tier, "holder": holder, "verdict": verdict, "certified": certified, "year": year},
+    )
+
+
+@room.page("/records/{name}", "record.html")
+def record(visit: Here, name: str, version: int | None = None, page: Page = 1) -> RecordView:
+    """Show a record: what is in it, how good it is, where it comes from, how to get it."""
+    return view(visit, service.see(visit.node, visit.actor, name), version, page)
+
+
+@room.bytes("/records/{name}/quality")
+def quality(visit: Here, name: str, version: int | None = None) -> Response:
+    """The quality report of a version, with all its counts: for whoever may read the data."""
+    found = service.see(visit.node, visit.actor, name)
+    check(visit.actor, "record.read", found)
+    return _document(visit, found, version, "quality")
+
+
+@room.bytes("/records/{name}/profile")
+def profile(visit: Here, name: str, version: int | None = None) -> Response:
+    """What is in a version, in pictures; nothing of data under embargo, no count about too few people."""
+    found = service.see(visit.node, visit.actor, name)
+    check(visit.actor, "record.look", found)
+    if not _close_enough(found, _version(found, version)):
+        raise MadangError("catalog.no_profile", _("The profile is being made anew."), _("Try again in a moment."))
+    return _document(visit, found, version, "profile")
+
+
+@room.bytes("/records/{name}/download/{table}.parquet")
+def parquet(visit: Here, name: str, table: str, version: int | None = None) -> Response:
+    """A table as Parquet; a zip where it has several files."""
+    return _bytes(hand_out(visit.node, visit.actor, name, version, table, "parquet"))
+
+
+@room.bytes("/records/{name}/download/{table}.csv")
+def csv(visit: Here, name: str, table: str, version: int | None = None, exact: bool = False) -> Response:
+    """A table as CSV; texts that a spreadsheet would take for formulas are defused, unless `exact`."""
+    return _bytes(hand_out(visit.node, visit.actor, name, version, table, "csv", exact=exact))
+
+
+@room.bytes("/records/{name}/download.zip")
+def whole(visit: Here, name: str, version: int | None = None) -> Response:
+    """All tables of a version as a zip of Parquet files, with the manifest."""
+    return _bytes(hand_out(visit.node, visit.actor, name, version, "", "zip"))
+
+
+def _bytes(out: Any) -> Response:
+    if not hasattr(out.content, "__next__"):
+        return FileResponse(out.content, media_type=out.media, filename=out.name)
+    disposition = f'attachment; filename="{out.name}"'
+    return StreamingResponse(out.content, media_type=out.media, headers={"Content-Disposition": disposition})
+
+
+def _document(visit: Here, found: Record, number: int | None, kind: str) -> Response:
+    """A page that was made when the version was prepared; as JSON under /api."""
+    documents = orjson.loads(_version(found, number).documents)
+    visit.node.audit.read(visit.actor, f"record.{kind}", f"record:{found.id}")
+    if visit.request.url.path.startswith("/api/"):
+        return Response(files.read(visit.node.home, documents[kind]), media_type="application/json")
+    content = files.read(visit.node.home, documents[f"{kind}-{visit.language}"])
+    return HTMLResponse(content, headers={"Content-Security-Policy": ALONE})
+
+
+def _version(found: Record, number: int | None) -> RecordVersion:
+    ready = [each for each in found.versions if each.state in ("published", "ready")]
+    if number is None:
+        chosen = service.newest(found) or (ready[0] if ready else None)
+    else:
+        chosen = next((each for each in ready if each.number == number), None)
+    if chosen is None or found.state == "withdrawn":
+        raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
+    return chosen
+
+
+def _close_enough(found: Record, version: RecordVersion) -> bool:
+    """Whether a profile was made for a tier as strict as the one that holds now."""
+    return version.minimum >= (OPEN if found.access == "open" else CLOSED)
+
+
+def hit(found: Record, language: str) -> Hit:
+    """A record in a list, in the reader's language."""
+    told, newest = service.describe(found), service.newest(found)
+    english = language == "en"
+    return Hit(
+        name=found.name,
+        title=(found.title_en if english else found.title) or found.title,
+        description=((told.description_en if english else told.description) or told.description)[:280],
+        holder=_holder(found, language),
+        access=found.access,
+        verdict=found.verdict,
+        certificate=found.certificate,
+        rows=newest.rows if newest else 0,
+        published=found.published,
+        synthetic=told.synthetic,
+    )
+
+
+def _holder(found: Record, language: str) -> Holder:
+    of = found.organization
+    return Holder(name=of.name, title=(of.title_en if language == "en" else of.title) or of.title)
+
+
+def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -> RecordView:
+    """A record for its page."""
+    actor, told = visit.actor, service.describe(found)
+    edits = may(actor, "record.edit", found)
+    versions = [each for each in found.versions if edits or each.state == "published"]
+    current = None
+    if found.state != "withdrawn" and (number is not None or any(v.state in ("published", "ready") for v in versions)):
+        current = _version(found, number)
+        if current not in versions:
+            raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
+    looks = current is not None and may(actor, "record.look", found) and _close_enough(found, current)
+    content: dict[str, Any] | None = None
+    if looks and current is not None:
+        content = orjson.loads(files.read(visit.node.home, orjson.loads(current.documents)["profile"]))
+    listed = service.files_of(visit.node, current, page) if current is not None else []
+    year = (found.published or found.created).year
+    holder = _holder(found, visit.language)
+    title = (found.title_en if visit.language == "en" else found.title) or found.title
+    return RecordView(
+        name=found.name,
+        dataset=found.dataset,
+        state=found.state,
+        access=found.access,
+        tier=found.tier,
+        embargo_reason=found.embargo_reason,
+        embargo_end=found.embargo_end,
+        title=title,
+        title_en=found.title_en,
+        holder=holder,
+        description=told,
+        published=found.published,
+        changed=found.changed,
+        withdrawn_reason=found.withdrawn_reason,
+        current=version_view(current) if current is not None else None,
+        versions=[version_view(each) for each in versions],
+        tables=_tables(visit, found, current, content) if current is not None else [],
+        files=[_file(each, looks) for each in listed],
+        page=page,
+        pages=max(1, -(-(current.files if current else 0) // service.FILES)),
+        provenance=_provenance(visit, found, current) if current is not None else {},
+        profile=content,
+        citation=f"{', '.join(told.creator) or holder.title} ({year}). {title}"
+        + (f" (version {current.number}). " if current else ". ")
+        + f"{visit.node.settings.title}. {visit.origin}/records/{found.name}",
+        may_read=current is not None and may(actor, "record.read", found),
+        may_edit=edits,
+    )
+
+
+def _pictures(visit: Here, found: RecordView) -> list[tuple[str, Markup]]:
+    """The pictures of a record's page, where its content may be shown; drawn when the version was prepared."""
+    if found.profile is None or found.current is None:
+        return []
+    documents = service.documents_of(visit.node, found.name, found.current.number)
+    drawn = orjson.loads(files.read(visit.node.home, documents[f"pictures-{visit.language}"]))
+    return [(title, Markup(svg)) for title, svg in drawn]
+
+
+def version_view(found: RecordVersion) -> VersionView:
+    """A version for a page."""
+    return VersionView(
+        **{name: getattr(found, name) for name in VersionView.model_fields if name != "job"}, job=found.job_id
+    )
+
+
+def _file(found: RecordFile, looks: bool) -> FileView:
+    """A file; its rows only where the content may be shown."""
+    return FileView(
+        **{name: getattr(found, name) for name in FileView.model_fields if name != "rows"},
+        rows=found.rows if looks else 0,
+    )
+
+
+def _tables(visit: Here, found: Record, version: RecordVersion, content: dict[str, Any] | None) -> list[TableView]:
+    """Tables and columns; rows as the profile tells them, of other tables where anybody may read the data."""
+    lake = visit.node.home.lake().dataset(found.dataset).version(version.number)
+    told = {table["table"]: table["rows"] for table in (content or {}).get("tables", [])}
+    reads = may(visit.actor, "record.read", found)
+    return [
+        TableView(
+            name=name,
+            rows=table.rows if reads else told.get(name),
+            columns=[Column(name=column, type=kind) for column, kind in table.schema],
+        )
+        for name, table in sorted(lake.tables.items())
+    ]
+
+
+def _provenance(visit: Here, found: Record, version: RecordVersion) -> dict[str, Any]:
+    """Where a version comes from: what made it, from what, with which pack and vocabulary."""
+    lake = visit.node.home.lake().dataset(found.dataset).version(version.number)
+    pack, vocabulary = lake.info.get("pack"), lake.info.get("vocabulary", {})
+    report = lake.info.get("report", {})
+    sources = report.get("sources", {}) if isinstance(report, dict) else {}
+    return {
+        "made_by": lake.kind,
+        "created": lake.created,
+        "pack": f"{pack.get('name', '')} {pack.get('version', '')}".strip() if isinstance(pack, dict) else "",
+        "vocabulary": str(vocabulary.get("release", "")),
+        "sources": len(sources),
+        "manifest": lake.digest,
+    }
+
+
+room.helpers |= shown.HELPERS | {"pictures_of": _pictures}

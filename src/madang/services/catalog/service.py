@@ -1,0 +1,328 @@
+"""What people do with records, one function each: find, see, make, describe, publish, withdraw."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session, selectinload
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.lake import Version
+from madang.node import jobs
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.node.people.models import Organization
+from madang.node.permissions import check, may, visible
+from madang.node.text import clean_line, clean_prose
+from madang.services.catalog import life, permissions, words
+from madang.services.catalog.description import Description
+from madang.services.catalog.models import TIERS, Record, RecordFile, RecordVersion
+from madang.services.catalog.prepare import CLOSED, OPEN, prepare
+
+__all__ = ["permissions"]
+
+PAGE = 20
+FILES = 200
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,80}")
+KINDS = ("standardize", "import", "synthesize")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a search is narrowed to; empty: nothing."""
+
+    tier: str = ""
+    organization: str = ""
+    verdict: str = ""
+    certified: bool = False
+    year: int | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of hits, how many there are altogether, and the organizations to filter by."""
+
+    records: Sequence[Record]
+    total: int
+    organizations: Sequence[Organization]
+
+
+def search(node: Node, actor: Actor, question: str, filters: Filters, page: int = 1) -> Found:
+    """The published records that have all words of the question: with them in the title first, then the newest."""
+    check(actor, "record.search")
+    with node.read() as session:
+        query = select(Record).where(Record.state == "published")
+        order: list[Any] = []
+        if words.asked(question):
+            query = query.where(Record.id.in_(words.hits(session, question)))
+            order.append(case((Record.id.in_(words.hits(session, question, title=True)), 0), else_=1))
+        elif question.strip():
+            return Found([], 0, [])
+        if filters.tier in TIERS:
+            query = query.where(Record.tier == filters.tier)
+        if filters.verdict:
+            query = query.where(Record.verdict == filters.verdict)
+        if filters.certified:
+            query = query.where(Record.certificate != "")
+        if filters.year is not None:
+            query = query.where(Record.year == filters.year)
+        holders = session.scalars(
+            select(Organization).where(
+                Organization.id.in_(select(Record.organization_id).where(Record.state == "published"))
+            )
+        ).all()
+        if filters.organization:
+            query = query.join(Organization).where(Organization.name == filters.organization)
+        total = int(session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0)
+        query = query.options(selectinload(Record.organization), selectinload(Record.versions))
+        order += [Record.published.desc(), Record.id.desc()]
+        rows = session.scalars(query.order_by(*order).limit(PAGE).offset((max(1, page) - 1) * PAGE)).all()
+    node.audit.read(actor, "record.search", "", {"question": question[:200]})
+    return Found(rows, total, holders)
+
+
+def counted(node: Node) -> tuple[int, int, int]:
+    """How many published records there are, how many of them are certified, and their rows."""
+    with node.read() as session:
+        of = select(Record.id).where(Record.state == "published")
+        records = session.scalar(select(func.count()).select_from(of.subquery())) or 0
+        certified = session.scalar(
+            select(func.count(Record.id)).where(Record.state == "published", Record.certificate != "")
+        )
+        rows = session.scalar(
+            select(func.sum(RecordVersion.rows)).where(
+                RecordVersion.record_id.in_(of), RecordVersion.state == "published"
+            )
+        )
+    return int(records), int(certified or 0), int(rows or 0)
+
+
+def see(node: Node, actor: Actor, name: str) -> Record:
+    """A record with its versions. Errors: `catalog.none`, also where the actor may not know of it."""
+    with node.read() as session:
+        record = _record(session, actor, name)
+    node.audit.read(actor, "record.see", f"record:{record.id}")
+    return record
+
+
+def files_of(node: Node, version: RecordVersion, page: int = 1) -> Sequence[RecordFile]:
+    """One page of the files of a version; the caller has seen its record."""
+    with node.read() as session:
+        query = select(RecordFile).where(RecordFile.version_id == version.id).order_by(RecordFile.place)
+        return session.scalars(query.limit(FILES).offset((max(1, page) - 1) * FILES)).all()
+
+
+def mine(node: Node, actor: Actor) -> tuple[Sequence[Record], list[Version]]:
+    """The records that the actor answers for, and the datasets of the node that have none yet."""
+    if not stewarded(node, actor):
+        check(actor, "record.make", Record(organization_id=None))
+    with node.read() as session:
+        query = select(Record).where(visible(actor, "record.edit", Record)).order_by(Record.changed.desc())
+        records = session.scalars(query.options(selectinload(Record.versions), selectinload(Record.organization))).all()
+        known = set(session.scalars(select(Record.dataset)))
+    free = []
+    for dataset in node.home.lake().datasets():
+        if dataset.name not in known:
+            try:
+                version = dataset.version()
+            except MadangError:
+                continue  # a damaged one is the doctor's business
+            if version.kind in KINDS:
+                free.append(version)
+    return records, free
+
+
+def stewarded(node: Node, actor: Actor) -> Sequence[Organization]:
+    """The organizations for which the actor may make records."""
+    with node.read() as session:
+        every = session.scalars(select(Organization).order_by(Organization.id)).all()
+    return [each for each in every if may(actor, "record.make", Record(organization_id=each.id))]
+
+
+def make(node: Node, actor: Actor, dataset: str, organization: str) -> str:
+    """A draft of a record for a dataset of the lake, filled in as far as the data say; its name.
+
+    What has to be computed (verdict, profile) is begun as a job. Errors: `catalog.taken`, `catalog.kind`.
+    """
+    version = node.home.lake().find(dataset)
+    if version.kind not in KINDS:
+        raise MadangError("catalog.kind", _("{name} is no dataset to publish.").format(name=version.name))
+    told = life.told_by(version)
+    with node.write() as session:
+        holder = session.scalar(select(Organization).where(Organization.name == organization))
+        if holder is None:
+            raise MadangError("people.no_organization", _("There is no organization {name}.").format(name=organization))
+        check(actor, "record.make", Record(organization_id=holder.id))
+        if session.scalar(select(Record.id).where(Record.dataset == version.dataset.name)) is not None:
+            raise MadangError("catalog.taken", _("{name} has a record already.").format(name=version.dataset.name))
+        record = Record(
+            name=re.sub(r"[^a-z0-9]+", "-", version.dataset.name.lower()).strip("-")[:80],
+            dataset=version.dataset.name,
+            organization_id=holder.id,
+            owner_id=actor.person_id,
+            title=told.title,
+            title_en=told.title,
+            description=told.description.model_dump_json(),
+        )
+        session.add(record)
+        session.flush()
+        _add_version(session, node, actor, record, version)
+        node.audit.record(session, actor, "record.make", f"record:{record.id}", {"dataset": version.name})
+        return record.name
+
+
+def add_version(node: Node, actor: Actor, name: str) -> None:
+    """Take the newest version of the dataset into its record, to be published. Errors: `catalog.no_version`."""
+    with node.write() as session:
+        record = _record(session, actor, name)
+        check(actor, "record.edit", record)
+        version = node.home.lake().find(record.dataset)
+        if any(known.number == version.number and known.state != "failed" for known in record.versions):
+            raise MadangError("catalog.no_version", _("{name} is in the record already.").format(name=version.name))
+        for known in [each for each in record.versions if each.number == version.number]:
+            session.delete(known)
+        session.flush()
+        _add_version(session, node, actor, record, version)
+
+
+def _add_version(session: Session, node: Node, actor: Actor, record: Record, version: Version) -> None:
+    added = RecordVersion(record_id=record.id, number=version.number, manifest=version.digest)
+    session.add(added)
+    session.flush()
+    added.job_id = jobs.start(
+        session, node, actor, prepare_version, {"version": added.id}, _("Prepare {name}").format(name=version.name)
+    )
+    record.changed = now()
+
+
+@jobs.job
+def prepare_version(work: jobs.Work, *, version: int) -> None:
+    """The job that assesses and profiles a version of a record."""
+    node = work.node
+    with node.read() as session:
+        found = session.get(RecordVersion, version)
+        if found is None:
+            raise MadangError("catalog.none", _("There is no such record."))
+        dataset, number, record = found.record.dataset, found.number, found.record
+        minimum = OPEN if record.access == "open" else CLOSED
+    lake_version = node.home.lake().dataset(dataset).version(number)
+    made = prepare(node.home, lake_version, minimum=minimum, progress=work)
+    with work.finish({"verdict": made.verdict}) as session:
+        found = session.get(RecordVersion, version)
+        if found is not None:
+            life.prepared(session, node, found, lake_version, made)
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What a steward wrote about a record; `edition` is the one that they saw."""
+
+    edition: int
+    title: str
+    title_en: str
+    tier: str
+    tier_after: str
+    embargo_reason: str
+    embargo_end: datetime | None
+    description: Description
+
+
+def edit(node: Node, actor: Actor, name: str, given: Edited) -> None:
+    """Describe a record anew. Errors: `catalog.changed` where somebody else did meanwhile, `catalog.tier`."""
+    if given.tier not in TIERS or given.tier_after not in TIERS[:3]:
+        raise MadangError("catalog.tier", _("There is no such tier."))
+    reason = clean_prose(given.embargo_reason, _("The reason"), 2_000)
+    if given.tier == "embargoed" and (given.embargo_end is None or not reason):
+        raise MadangError("catalog.tier", _("An embargo needs a reason and an end."), _("Fill both in."))
+    with node.write() as session:
+        record = _record(session, actor, name)
+        check(actor, "record.edit", record)
+        if record.edition != given.edition:
+            raise MadangError(
+                "catalog.changed",
+                _("Somebody else changed this record meanwhile."),
+                _("Load the page again, look at the changes, and write yours once more."),
+            )
+        before = record.access
+        record.title = clean_line(given.title, _("The title"), 300, required=True)
+        record.title_en = clean_line(given.title_en, _("The title"), 300)
+        record.tier, record.tier_after = given.tier, given.tier_after
+        record.embargo_reason, record.embargo_end = reason, given.embargo_end
+        record.description = given.description.model_dump_json()
+        record.changed, record.edition = now(), record.edition + 1
+        life.edited(session, node, actor, record, before)
+        node.audit.record(session, actor, "record.edit", f"record:{record.id}", {"tier": record.tier})
+
+
+def publish(node: Node, actor: Actor, name: str, number: int) -> None:
+    """Let everybody find a version that is ready. Errors: `catalog.state`."""
+    with node.write() as session:
+        record = _record(session, actor, name)
+        check(actor, "record.publish", record)
+        version = next((each for each in record.versions if each.number == number), None)
+        if version is None or version.state != "ready" or record.state == "withdrawn":
+            raise MadangError(
+                "catalog.state",
+                _("This version cannot be published now."),
+                _("It has to be prepared, and its record not withdrawn."),
+            )
+        life.published(session, node, record, version)
+        details = {"version": number, "manifest": version.manifest}
+        node.audit.record(session, actor, "record.publish", f"record:{record.id}", details)
+
+
+def withdraw(node: Node, actor: Actor, name: str, reason: str) -> None:
+    """Take a record back for good: a tombstone with the reason stays, so that citations still lead somewhere."""
+    reason = clean_prose(reason, _("The reason"), 2_000, required=True)
+    with node.write() as session:
+        record = _record(session, actor, name)
+        check(actor, "record.withdraw", record)
+        if record.state != "published":
+            raise MadangError("catalog.state", _("Only a published record can be withdrawn."))
+        life.withdrawn(session, record, reason)
+        node.audit.record(session, actor, "record.withdraw", f"record:{record.id}", {"reason": reason})
+
+
+def newest(record: Record) -> RecordVersion | None:
+    """The newest published version of a record."""
+    return next((each for each in record.versions if each.state == "published"), None)
+
+
+def documents_of(node: Node, name: str, number: int) -> dict[str, str]:
+    """The documents of a version by kind; the caller has checked who may see them."""
+    with node.read() as session:
+        query = select(RecordVersion.documents).join(Record).where(Record.name == name, RecordVersion.number == number)
+        found: dict[str, str] = json.loads(session.scalar(query) or "{}")
+        return found
+
+
+def describe(record: Record) -> Description:
+    """The description of a record."""
+    return Description.model_validate(json.loads(record.description))
+
+
+def rebuild_words(node: Node) -> None:
+    """Make the index of words anew where it is empty though there are records, as after a restore."""
+    with node.read() as session:
+        if (
+            words.count(session)
+            or session.scalar(select(Record.id).where(Record.state == "published").limit(1)) is None
+        ):
+            return
+    with node.write() as session:
+        for record in session.scalars(select(Record).where(Record.state == "published")):
+            life.index(session, node, record)
+
+
+def _record(session: Session, actor: Actor, name: str) -> Record:
+    query = select(Record).where(Record.name == name)
+    found = session.scalar(query.options(selectinload(Record.versions), selectinload(Record.organization)))
+    if found is None or not may(actor, "record.see", found):
+        raise MadangError("catalog.none", _("There is no record {name}.").format(name=name), _("Search for it."))
+    return found

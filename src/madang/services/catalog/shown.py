@@ -1,0 +1,105 @@
+"""How the pages of the catalog name things, and what they say to search engines."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from madang.base.translate import _
+from madang.services.catalog.models import TIERS
+
+VERDICTS = ("good", "flawed", "unusable", "unknown")
+
+
+def tier_name(tier: str) -> str:
+    """A tier in the reader's language."""
+    return {
+        "open": _("open"),
+        "registered": _("for registered people"),
+        "controlled": _("on request"),
+        "embargoed": _("under embargo"),
+    }[tier]
+
+
+def verdict_name(verdict: str) -> str:
+    """A verdict in the reader's language."""
+    return {
+        "good": _("all checks passed"),
+        "flawed": _("some checks failed"),
+        "unusable": _("fatal checks failed"),
+        "unknown": _("not all checks were answered"),
+        "": _("not assessed"),
+    }[verdict]
+
+
+def state_name(state: str) -> str:
+    """A state of a record or version in the reader's language."""
+    return {
+        "draft": _("draft"),
+        "preparing": _("being prepared"),
+        "ready": _("ready"),
+        "published": _("published"),
+        "withdrawn": _("withdrawn"),
+        "failed": _("failed"),
+    }[state]
+
+
+def tiers_named() -> list[tuple[str, str]]:
+    """All tiers, for a choice."""
+    return [(tier, tier_name(tier)) for tier in TIERS]
+
+
+def verdicts_named() -> list[tuple[str, str]]:
+    """All verdicts, for a choice."""
+    return [(verdict, verdict_name(verdict)) for verdict in VERDICTS]
+
+
+def holders_named(holders: Iterable[Any]) -> list[tuple[str, str]]:
+    """Organizations, for a choice."""
+    return [(each.name, each.title) for each in holders]
+
+
+def datasets_named(free: Iterable[Any]) -> list[tuple[str, str]]:
+    """Datasets of the node, for a choice."""
+    return [(each.name, f"{each.name}@{each.version} ({each.kind})") for each in free]
+
+
+def json_ld(page: Any, visit: Any) -> dict[str, Any]:
+    """A record as a Dataset of schema.org."""
+    told, address = page.description, f"{visit.origin}/records/{page.name}"
+    found: dict[str, Any] = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "@id": address,
+        "url": address,
+        "name": page.title,
+        "description": told.description_en or told.description or page.title,
+        "keywords": [*told.keyword, *told.keyword_en],
+        "creator": [{"@type": "Organization", "name": name} for name in told.creator or (page.holder.title,)],
+        "publisher": {"@type": "Organization", "name": told.publisher or page.holder.title},
+        "license": told.license,
+        "inLanguage": told.language,
+        "spatialCoverage": told.spatial,
+        "temporalCoverage": f"{told.start or '..'}/{told.end or '..'}" if told.start or told.end else "",
+        "datePublished": page.published.date().isoformat() if page.published else "",
+        "dateModified": page.changed.date().isoformat(),
+        "isAccessibleForFree": page.access == "open",
+        "version": str(page.current.number) if page.current else "",
+    }
+    if page.access == "open" and page.current:
+        found["distribution"] = {
+            "@type": "DataDownload",
+            "encodingFormat": "application/zip",
+            "contentUrl": f"{address}/download.zip?version={page.current.number}",
+        }
+    return {name: value for name, value in found.items() if value not in ("", [])}
+
+
+HELPERS = {
+    "tier_name": tier_name,
+    "verdict_name": verdict_name,
+    "state_name": state_name,
+    "tiers_named": tiers_named,
+    "verdicts_named": verdicts_named,
+    "holders_named": holders_named,
+    "datasets_named": datasets_named,
+    "json_ld_of": json_ld,
+}

@@ -1,0 +1,175 @@
+"""The pages of certificates: the public register, one certificate, and verifying one without an account."""
+
+from datetime import datetime
+
+from fastapi.responses import PlainTextResponse
+from pydantic import Field
+from starlette.responses import Response
+
+from madang.base.translate import _
+from madang.node import signing
+from madang.services.certification import Entry, current_status_list, register
+from madang.services.certification.store import SHEET, Store
+from madang.services.certification.verification import Answer, data_in, verify
+from madang.web import Here, Room, View
+from madang.web.headers import ALONE
+
+room = Room("certification", __package__)
+
+
+class CertificateView(View):
+    """A certificate of the register."""
+
+    number: str
+    dataset: str
+    scheme: str
+    manifest: str
+    report: str
+    issuer: str
+    valid_from: datetime
+    valid_until: datetime
+    state: str
+    since: str
+    reason: str
+
+
+class Register(View):
+    """All certificates that were issued here."""
+
+    certificates: list[CertificateView]
+
+
+class One(View):
+    """A certificate with its text."""
+
+    certificate: CertificateView
+    text: str
+
+
+class Check(View):
+    """A certificate to be verified: its text, or a file that holds it."""
+
+    certificate: str = Field(default="", max_length=20_000, title="The certificate")
+    file: str = Field(default="", max_length=20_000)
+
+
+class Asked(View):
+    """The page on which a certificate is verified."""
+
+    issuer: str
+
+
+class Answered(View):
+    """What verification says."""
+
+    issuer: str
+    answer: str
+    sentence: str
+    certificate: CertificateView | None
+
+
+def _view(entry: Entry) -> CertificateView:
+    found = entry.certificate
+    return CertificateView(
+        number=found.number,
+        dataset=found.dataset,
+        scheme=found.scheme,
+        manifest=found.manifest,
+        report=found.report,
+        issuer=found.issuer,
+        valid_from=found.valid_from,
+        valid_until=found.valid_until,
+        state=entry.state,
+        since=entry.since,
+        reason=entry.reason,
+    )
+
+
+@room.page("/certificates", "register.html")
+def certificates(visit: Here) -> Register:
+    """The public register: every certificate that was issued here, and whether it still holds."""
+    entries = sorted(register(visit.node.home), key=lambda entry: entry.certificate.valid_from, reverse=True)
+    return Register(certificates=[_view(entry) for entry in entries])
+
+
+@room.page("/certificates/verify", "verify.html")
+def verify_page(visit: Here) -> Asked:
+    """Where a certificate is verified, with no account."""
+    return Asked(issuer=signing.issuer(visit.node.home))
+
+
+@room.act("/certificates/verify", at=verify_page)
+def verify_one(visit: Here, given: Check) -> Answered:
+    """Verify a certificate of this installation: signature, time, status, and every byte of data that is here."""
+    home = visit.node.home
+    text = "".join((given.certificate or given.file).split())
+    lake = home.lake()
+    data = data_in(lake.root) if lake.root.is_dir() else None
+    done = verify(text, signing.public_keys(home), status=current_status_list(home), data=data)
+    known = {entry.certificate.number: entry for entry in register(home)}
+    entry = known.get(done.certificate.number) if done.certificate else None
+    return Answered(
+        issuer=signing.issuer(home),
+        answer=done.answer.value,
+        sentence=done.sentence,
+        certificate=_view(entry) if entry else None,
+    )
+
+
+@room.page("/certificates/{number}", "certificate.html")
+def certificate(visit: Here, number: str) -> One:
+    """One certificate: what it says, and whether it still holds."""
+    entry = Store(visit.node.home).entry(number)
+    return One(certificate=_view(entry), text=entry.text)
+
+
+@room.bytes("/certificates/{number}/sheet")
+def sheet(visit: Here, number: str) -> Response:
+    """The sheet with the QR code, for the wall."""
+    entry = Store(visit.node.home).entry(number)
+    content = (entry.folder / SHEET).read_bytes()
+    return Response(content, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": ALONE})
+
+
+@room.bytes("/certificates/{number}/certificate.jwt")
+def jwt(visit: Here, number: str) -> Response:
+    """The certificate itself, to be verified anywhere."""
+    return PlainTextResponse(Store(visit.node.home).entry(number).text, media_type="application/jwt")
+
+
+@room.bytes("/issuer.jwk")
+def issuer(visit: Here) -> Response:
+    """The public keys of this installation, as a JWK Set."""
+    from fastapi.responses import JSONResponse
+
+    return JSONResponse({"keys": signing.public_keys(visit.node.home)})
+
+
+@room.bytes("/status.jwt")
+def status(visit: Here) -> Response:
+    """The signed list of what was revoked and suspended."""
+    return PlainTextResponse(current_status_list(visit.node.home), media_type="application/jwt")
+
+
+def answer_name(answer: str) -> str:
+    """An answer in the reader's language."""
+    return {
+        Answer.ALTERED: _("altered"),
+        Answer.NOT_TRUSTED: _("issuer not trusted"),
+        Answer.REVOKED: _("revoked"),
+        Answer.EXPIRED: _("expired"),
+        Answer.NOT_YET_VALID: _("not yet valid"),
+        Answer.SUSPENDED: _("suspended"),
+        Answer.NOT_ABOUT: _("not about these data"),
+        Answer.STATUS_UNKNOWN: _("status unknown"),
+        Answer.DATA_NOT_CHECKED: _("data not checked"),
+        Answer.VALID: _("valid"),
+    }[Answer(answer)]
+
+
+def state_name(state: str) -> str:
+    """A state of a certificate in the reader's language."""
+    return {"issued": _("in force"), "suspended": _("suspended"), "revoked": _("revoked")}[state]
+
+
+room.helpers |= {"answer_name": answer_name, "certificate_state": state_name}
