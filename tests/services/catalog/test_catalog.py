@@ -1,0 +1,158 @@
+"""A record from draft to tombstone, over HTTP: who sees it, who gets the data, and what is never given out."""
+
+import io
+import zipfile
+from datetime import timedelta
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import OURS, OWNER, PEOPLE, VISITS, House, commit, work_off
+from madang.base.errors import MadangError
+from madang.node.database import now
+from madang.services.catalog import service
+from web.served import Served
+
+CONTENT = ("/profile", "/quality", "/download.zip", "/download/person.csv", "/download/person.parquet")
+
+
+def browser(site: Served, house: House, role: str) -> httpx.Client:
+    """A browser of somebody who signed in."""
+    return site.browser({"madang": house.cookies[role]})
+
+
+def test_a_steward_publishes_a_dataset_in_a_few_steps(house: House, site: Served) -> None:
+    commit(house.node, "ours", person=PEOPLE, visit_occurrence=VISITS)
+    with browser(site, house, "steward") as steward, browser(site, house, "member") as member:
+        assert "ours@1 (import)" in steward.get("/steward").text
+        assert member.get("/steward").status_code == 403
+        assert (
+            member.post("/steward", data={"dataset": "ours", "organization": "hospital"}, headers=OURS).status_code
+            == 403
+        )
+        made = steward.post("/steward", data={"dataset": "ours", "organization": "hospital"}, headers=OURS)
+        assert (made.status_code, made.headers["location"]) == (303, "/steward/ours")
+        again = steward.post("/steward", data=asked, headers=OURS)
+        assert again.status_code == 409 and "has a record already" in again.text
+        assert site.get("/records/ours").status_code == member.get("/steward/ours").status_code == 404
+        assert steward.post("/steward/ours/publish", data={"version": "1"}, headers=OURS).status_code == 409
+        work_off(house.node)
+        assert "Publish version 1" in steward.get("/steward/ours?lang=en").text
+        assert steward.post("/steward/ours/publish", data={"version": "1"}, headers=OURS).status_code == 303
+    shown = site.get("/api/v1/records/ours").json()
+    assert shown["state"] == "published" and shown["current"]["rows"] == 320
+    assert shown["profile"]["persons"] == 20 and shown["profile"]["minimum"] == 5
+    assert "application/ld+json" in site.get("/records/ours").text
+
+
+def test_two_people_who_edit_one_record_do_not_overwrite_each_other(house: House, site: Served) -> None:
+    name = house.published()
+    edition = service.see(house.node, OWNER, name).edition
+    with browser(site, house, "steward") as steward:
+        first, second = (
+            steward.post(f"/steward/{name}", data={"edition": edition, "title": title, "tier": "open"}, headers=OURS)
+            for title in ("one", "two")
+        )
+    assert first.status_code == 303
+    assert second.status_code == 409 and 'value="two"' in second.text
+    assert service.see(house.node, OWNER, name).title == "one"
+
+
+@pytest.mark.parametrize(
+    ("tier", "stranger", "member"), [("open", 200, 200), ("registered", 401, 200), ("controlled", 401, 403)]
+)
+def test_the_tier_decides_who_gets_the_data(house: House, site: Served, tier: str, stranger: int, member: int) -> None:
+    name = house.published(tier=tier)
+    with browser(site, house, "member") as signed_in, browser(site, house, "steward") as steward:
+        for path in CONTENT[1:]:
+            address = f"/api/v1/records/{name}{path}"
+            assert site.get(address).status_code == stranger, path
+            assert signed_in.get(address).status_code == member, path
+            assert steward.get(address).status_code == 200, path
+    assert site.get(f"/records/{name}/profile").status_code == 200
+    profile = site.get(f"/api/v1/records/{name}").json()["profile"]
+    assert profile["minimum"] == (1 if tier == "open" else 5)
+    assert house.node.audit.verify().findings == []
+
+
+def test_nothing_of_data_under_embargo_is_given_out_until_it_ends(house: House, site: Served) -> None:
+    name = house.published(tier="embargoed", end=now() + timedelta(days=1))
+    with browser(site, house, "member") as member:
+        for path in CONTENT:
+            for version in ("", "?version=1"):
+                assert site.get(f"/api/v1/records/{name}{path}{version}").status_code == 401, path
+                assert member.get(f"/api/v1/records/{name}{path}{version}").status_code == 403, path
+    shown = site.get(f"/api/v1/records/{name}")
+    assert shown.json()["profile"] is None and all(table["rows"] is None for table in shown.json()["tables"])
+    assert "<svg" not in site.get(f"/records/{name}").text and "Not yet." in site.get(f"/records/{name}").text
+    ended = house.published("older", tier="embargoed", end=now() - timedelta(days=1))
+    assert site.get(f"/records/{ended}/download.zip").status_code == 200
+
+
+def test_a_stricter_tier_hides_what_was_made_for_a_looser_one(house: House, site: Served) -> None:
+    name = house.published(tier="open")
+    record = service.see(house.node, OWNER, name)
+    service.edit(
+        house.node,
+        OWNER,
+        name,
+        service.Edited(record.edition, "t", "", "controlled", "open", "", None, service.describe(record)),
+    )
+    assert site.get(f"/api/v1/records/{name}").json()["profile"] is None
+    assert site.get(f"/records/{name}/profile").status_code == 404
+    work_off(house.node)
+    assert site.get(f"/api/v1/records/{name}").json()["profile"]["minimum"] == 5
+
+
+def test_downloads_are_what_the_lake_has_and_formulas_are_defused(house: House, site: Served) -> None:
+    name = house.published()
+    whole = zipfile.ZipFile(io.BytesIO(site.get(f"/records/{name}/download.zip").content))
+    assert {entry.split("/")[0] for entry in whole.namelist()} == {
+        "person",
+        "visit_occurrence",
+        "cdm_source",
+        "manifest.json",
+    }
+    assert whole.testzip() is None
+    table = pq.read_table(io.BytesIO(site.get(f"/records/{name}/download/person.parquet").content))
+    assert table.num_rows == 20
+    lines = site.get(f"/records/{name}/download/person.csv").text.splitlines()
+    assert len(lines) == 21 and lines[1].endswith(",'=1+1")
+    assert site.get(f"/records/{name}/download/person.csv?exact=true").text.splitlines()[1].endswith(",=1+1")
+    for wrong in ("/download/nothing.csv", "/download/..%2f..%2fkeys.csv", "/download.zip?version=9"):
+        assert site.get(f"/api/v1/records/{name}{wrong}").status_code == 404
+
+
+def test_a_withdrawn_record_leaves_a_tombstone_and_nothing_else(house: House, site: Served) -> None:
+    name = house.published(title="Gone soon")
+    with browser(site, house, "steward") as steward, browser(site, house, "member") as member:
+        assert member.post(f"/steward/{name}/withdraw", data={"reason": "x"}, headers=OURS).status_code == 403
+        assert steward.post(f"/steward/{name}/withdraw", data={}, headers=OURS).status_code == 422
+        sent = steward.post(f"/steward/{name}/withdraw", data={"reason": "A <b>mistake</b>."}, headers=OURS)
+        assert sent.status_code == 303
+        assert steward.post(f"/steward/{name}/withdraw", data={"reason": "x"}, headers=OURS).status_code == 409
+    page = site.get(f"/records/{name}")
+    assert page.status_code == 200 and "A &lt;b&gt;mistake&lt;/b&gt;." in page.text
+    assert site.get("/api/v1/records?q=gone").json()["total"] == 0
+    assert {site.get(f"/api/v1/records/{name}{path}").status_code for path in CONTENT} <= {401, 404}
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\u202eb", "a\u200bb", "x" * 301])
+def test_texts_that_deceive_are_refused(house: House, site: Served, text: str) -> None:
+    name = house.published()
+    edition = service.see(house.node, OWNER, name).edition
+    with browser(site, house, "steward") as steward:
+        fields = {"edition": edition, "tier": "open"}
+        for sent in ({"title": text}, {"title": "t", "license": text}, {"title": "t", "keyword": text}):
+            answer = steward.post(f"/steward/{name}", data=fields | sent, headers=OURS)
+            assert answer.status_code == 422, sent
+        kept = steward.post(f"/steward/{name}", data=fields | {"title": "<script>alert(1)</script>"}, headers=OURS)
+        assert kept.status_code == 303
+    assert "<script>alert" not in site.get(f"/records/{name}").text + site.get("/records").text
+
+
+def test_a_dataset_that_is_no_model_cannot_have_a_record(house: House) -> None:
+    with pytest.raises(MadangError) as error:
+        service.make(house.node, OWNER, "nothing", "hospital")
+    assert error.value.code == "lake.no_dataset"
