@@ -12,8 +12,10 @@ def rooms() -> list[Room]:
     from madang.services.catalog import steward  # noqa: F401 - adds its pages to the room
     from madang.services.catalog.routes import room as catalog
     from madang.services.certification.routes import room as certification
+    from madang.services.oversight.routes import room as oversight
+    from madang.services.people.routes import room as people
 
-    return [catalog, certification]
+    return [catalog, certification, people, oversight]
 
 
 def portal(node: Node, *, keeper: bool = True) -> FastAPI:

@@ -8,10 +8,10 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import OURS, OWNER, PEOPLE, VISITS, House, commit, work_off
 from madang.base.errors import MadangError
 from madang.node.database import now
 from madang.services.catalog import service
+from portal_house import OURS, OWNER, PEOPLE, VISITS, House, commit, work_off
 from web.served import Served
 
 CONTENT = ("/profile", "/quality", "/download.zip", "/download/person.csv", "/download/person.parquet")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from conftest import OWNER, House
 from madang.node.database import now
 from madang.services.catalog import service, words
 from madang.services.catalog.models import Record
+from portal_house import OWNER, House
 
 RECORDS = {
     "a": ("당뇨병 코호트", "서울의 당뇨 환자 2,000명. HbA1c 검사 결과."),

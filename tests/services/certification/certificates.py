@@ -77,6 +77,12 @@ class Issuance:
     entry: Entry
 
 
+def issue_one(home: Home) -> Entry:
+    """A certificate of a new dataset `synthetic` in a home that exists."""
+    version = make_version(home)
+    return issue(home, version, load_scheme("omop-ready"), assess(version)).entry
+
+
 def certify(folder: Path, scheme: Scheme | None = None) -> Issuance:
     """A new home in `folder` whose dataset `synthetic` is certified."""
     home = Home(folder)

@@ -38,6 +38,7 @@ def command(
     persons: Annotated[int, typer.Option(help=_("How many synthetic people."), min=50)] = 500,
 ) -> None:
     """Make synthetic raw data of an insurer and a hospital, turn each into an OMOP CDM dataset, certify one."""
+    from madang.app.commands.demo_portal import open_house
     from madang.app.commands.demo_verdict import show_verdicts, verify_as_a_stranger
     from madang.app.commands.reports import show_account
     from madang.app.commands.standardize import STARTER, vocabulary_version
@@ -60,6 +61,7 @@ def command(
     entry = show_verdicts(home, [holder.dataset for holder in HOLDERS])
     if entry is not None:
         verify_as_a_stranger(home, entry, home.lake().find(HOLDERS[-1].dataset))
+    open_house(home)
     out = console()
     out.print(_("All of this is synthetic: nobody in these data exists. Go on with:"))
     insurer, hospital = (holder.dataset for holder in HOLDERS)
@@ -69,6 +71,7 @@ def command(
         f"{madang} trace {insurer} drug_exposure:{_some_row(home, insurer)}",
         f"{madang} mappings list {hospital} --unmapped",
         f"{madang} quality assess {insurer}",
+        f"{madang} serve",
     ):
         out.print(f"  {line}", markup=False)
 

@@ -12,7 +12,7 @@ VERDICTS = ("good", "flawed", "unusable", "unknown")
 def tier_name(tier: str) -> str:
     """A tier in the reader's language."""
     return {
-        "open": _("open"),
+        "open": _("open to all"),
         "registered": _("for registered people"),
         "controlled": _("on request"),
         "embargoed": _("under embargo"),

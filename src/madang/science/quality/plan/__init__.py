@@ -71,7 +71,9 @@ def count(
                 counts[check.id] = Count(0, rows)
     for step in _STEPS:
         progress.check()
-        found = step(given, [check for check in able if check.id not in counts])
+        # Of a cohort a table that could not be narrowed is left to the plain questions.
+        mine = [check for check in able if cohort is None or check.table in cohort.files]
+        found = step(given, [check for check in mine if check.id not in counts])
         counts |= found
         progress.advance(len(found))
     left = [check for check in able if check.id not in counts]

@@ -46,7 +46,7 @@ class Given:
 
     def place(self, table: str) -> str:
         """The table whose rows are asked, as SQL names it."""
-        return f'"{self.narrowed}"."{table}"' if self.narrowed and table in self.files else table
+        return f'"{self.narrowed}"."{table}"' if self.narrowed else table
 
     @cached_property
     def footers(self) -> dict[str, list[tuple[Path, pq.FileMetaData]]]:

@@ -1,24 +1,12 @@
-"""An installation on each database, with people, a small dataset in its lake, and its portal on loopback."""
+"""What tests of the portal share: an installation with people and small datasets."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import pytest
-
-from madang.app.portal import portal
 from madang.lake import Version
 from madang.lake.engine import Engine
-from madang.node import jobs
-from madang.node.home import Home
 from madang.node.node import Node
-from madang.node.people import accounts
 from madang.node.people.actor import Actor
-from madang.node.people.models import Person
-from madang.node.people.sessions import begin_session
 from madang.services.catalog import service
-from postgres import Postgres
-from web.served import Served, serving
 
 OWNER = Actor.owner()
 PEOPLE = """SELECT range + 1 AS person_id, (CASE WHEN range % 2 = 0 THEN 8507 ELSE 8532 END)::BIGINT AS
@@ -55,6 +43,11 @@ class House:
     node: Node
     cookies: dict[str, str]
 
+    def drafted(self, name: str) -> str:
+        """The draft of a record, not even prepared."""
+        commit(self.node, name, person=PEOPLE)
+        return service.make(self.node, OWNER, name, "hospital")
+
     def published(self, name: str = "ours", tier: str = "open", **more: object) -> str:
         """A published record of a small dataset."""
         commit(self.node, name, person=PEOPLE, visit_occurrence=VISITS, cdm_source=SOURCE)
@@ -78,30 +71,3 @@ class House:
         work_off(self.node)
         service.publish(self.node, OWNER, made, 1)
         return made
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def house(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    monkeypatch.setenv("MADANG_LANG", "en")
-    monkeypatch.setattr(jobs.queue, "wake", lambda node: None)
-    if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres")
-        monkeypatch.setenv("MADANG_DATABASE_URL", server.url(server.fresh()))
-    node = Node.open(Home(tmp_path / "home"))
-    hospital = accounts.create_organization(node, OWNER, "hospital", "병원", "Hospital")
-    cookies = {}
-    for role in ("member", "steward"):
-        person = accounts.create_person(node, OWNER, role, role.title(), password="a long password it is")
-        accounts.give_role(node, OWNER, person, role, hospital)
-        with node.write() as session:
-            found = session.get(Person, person)
-            assert found is not None
-            cookies[role] = begin_session(session, node, found)
-    yield House(node, cookies)
-    node.close()
-
-
-@pytest.fixture
-def site(house: House) -> Iterator[Served]:
-    with serving(portal(house.node, keeper=False)) as served:
-        yield served

@@ -1,0 +1,101 @@
+"""The end of `madang demo`: both datasets published in the catalog, and people who can sign in to look around."""
+
+import base64
+import hashlib
+import hmac
+import time
+from typing import TYPE_CHECKING
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+
+if TYPE_CHECKING:
+    from madang.node.home import Home
+    from madang.node.node import Node
+
+# Short name, titles, and the dataset that each holds with the tier that it gets.
+HOLDERS = (
+    ("demo-insurer", "시범 보험자 (합성)", "Demo insurer (synthetic)", "demo-insurer", "controlled"),
+    ("demo-hospital", "시범 병원 (합성)", "Demo hospital (synthetic)", "demo-hospital", "open"),
+)
+TITLES = {
+    "demo-insurer": ("시범 건강보험 표본코호트 (합성)", "Demo health insurance sample cohort (synthetic)"),
+    "demo-hospital": ("시범 병원 전자의무기록 (합성)", "Demo hospital records (synthetic)"),
+}
+PEOPLE = {"demo-steward": "steward", "demo-researcher": "member", "demo-auditor": "auditor"}
+_PATIENCE = 300  # seconds for the checks of both
+
+
+def open_house(home: "Home") -> None:
+    """Publish the demo datasets, make the demo accounts, and say who can sign in."""
+    from madang.base.console import ProgressBars, show_table
+    from madang.node.jobs import Keeper
+    from madang.node.node import opened
+
+    with opened(home) as node:
+        accounts = [[login, _password(home, login), role] for login, role in _people(node, home).items()]
+        with Keeper(node), ProgressBars() as progress, progress.step(_("publish"), len(HOLDERS), _("datasets")):
+            for organization, _ko, _en, dataset, tier in HOLDERS:
+                _publish(node, organization, dataset, tier)
+                progress.advance(1)
+    show_table(_("Who can sign in to the demo"), [_("account"), _("password"), _("role")], accounts)
+
+
+def _password(home: "Home", login: str) -> str:
+    """A password of this installation alone; made from its key, so it is kept nowhere and always the same."""
+    digest = hmac.digest(home.key("demo"), login.encode(), hashlib.sha256)
+    return base64.b32encode(digest[:10]).decode().lower()
+
+
+def _people(node: "Node", home: "Home") -> dict[str, str]:
+    """Organizations and accounts, made where they are not there yet."""
+    import contextlib
+
+    from sqlalchemy import select
+
+    from madang.node.people import accounts
+    from madang.node.people.actor import Actor
+    from madang.node.people.models import HOUSE, Organization
+
+    owner = Actor.owner()
+    for name, korean, english, _dataset, _tier in HOLDERS:
+        with contextlib.suppress(MadangError):
+            accounts.create_organization(node, owner, name, korean, english)
+    with node.read() as session:
+        names = [name for name, *_more in HOLDERS]
+        places = list(session.scalars(select(Organization.id).where(Organization.name.in_(names))))
+    for login, role in PEOPLE.items():
+        with contextlib.suppress(MadangError):
+            person = accounts.create_person(node, owner, login, login, password=_password(home, login))
+            for place in [HOUSE] if role == "auditor" else places:
+                accounts.give_role(node, owner, person, role, place)
+    return PEOPLE
+
+
+def _publish(node: "Node", organization: str, dataset: str, tier: str) -> None:
+    """The newest version of a dataset in the catalog; nothing happens if it is there."""
+    from madang.node.people.actor import Actor
+    from madang.services.catalog import service
+
+    owner = Actor.owner()
+    newest = node.home.lake().find(dataset).number
+    try:
+        record = service.see(node, owner, dataset)
+    except MadangError:
+        service.make(node, owner, dataset, organization)
+        record = service.see(node, owner, dataset)
+        korean, english = TITLES[dataset]
+        description = service.describe(record).model_copy(update={"synthetic": True, "license": "CC0-1.0"})
+        given = service.Edited(record.edition, korean, english, tier, "open", "", None, description)
+        service.edit(node, owner, dataset, given)
+    if not any(version.number == newest for version in record.versions):
+        service.add_version(node, owner, dataset)
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        found = next(v for v in service.see(node, owner, dataset).versions if v.number == newest)
+        if found.state == "ready":
+            return service.publish(node, owner, dataset, newest)
+        if found.state != "preparing":
+            return None
+        time.sleep(0.3)
+    return None
