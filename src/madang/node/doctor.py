@@ -4,7 +4,6 @@ import os
 import platform
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.base.translate import _
+from madang.node import closed
 from madang.node.database import now
 from madang.node.home import Home
 from madang.node.jobs.models import Job
@@ -73,12 +73,10 @@ def _versions() -> Iterator[Finding]:
 
 def _sandbox() -> Iterator[Finding]:
     what, hint = _("sandbox"), _("Install the package bubblewrap and allow user namespaces.")
-    program = shutil.which("bwrap")
-    if program is None:
+    if shutil.which("bwrap") is None:
         yield Finding(what, "doubtful", _("bubblewrap is missing: asking by SQL in the portal is off."), hint)
         return
-    command = [program, "--ro-bind", "/", "/", "--unshare-all", "true"]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
+    if not closed.is_available():
         yield Finding(what, "doubtful", _("bubblewrap does not work: asking by SQL in the portal is off."), hint)
     else:
         yield Finding(what, "good", _("bubblewrap works."))

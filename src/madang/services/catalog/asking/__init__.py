@@ -1,0 +1,1 @@
+"""Questions in SQL of people who are not trusted: one SELECT over one version, in a closed process."""

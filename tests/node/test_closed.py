@@ -1,0 +1,103 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from madang.base.errors import MadangError
+from madang.node import closed
+from support import needs
+
+LIMITS = closed.Limits(seconds=10, memory=1 << 30, output=1 << 16)
+
+
+@pytest.fixture(autouse=True)
+def _bubblewrap() -> None:
+    needs("bwrap")
+    if not closed.is_available():
+        needs("/permission to close programs in")
+
+
+def say(code: str, files: Mapping[str, Path] | None = None, limits: closed.Limits = LIMITS) -> str:
+    ended = closed.run([sys.executable, "-I", "-c", code], files=files or {}, limits=limits)
+    return (ended.output or ended.errors).decode()
+
+
+def test_only_the_given_files_are_there_and_cannot_be_written(tmp_path: Path) -> None:
+    given, other = tmp_path / "given", tmp_path / "other"
+    given.write_text("given")
+    other.write_text("other")
+    assert say("print(open('/data/x').read(), end='')", {"/data/x": given}) == "given"
+    for path in (other, Path.home() / ".ssh", Path("/etc/passwd"), Path("/proc/1/environ"), Path("/home")):
+        assert say(f"import os; print(os.path.exists({str(path)!r}), end='')", {"/data/x": given}) == "False"
+    for path in ("/data/x", "/data/y", "/y", closed.__file__):
+        assert "Error" in say(f"open({path!r}, 'a').write('x')", {"/data/x": given})
+    assert given.read_text() == "given"
+
+
+def test_there_is_no_network_no_environment_and_no_capability(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "shown")
+    assert "Error" in say("import socket; socket.create_connection(('1.1.1.1', 53), 2)")
+    assert "SECRET" not in say("import os; print(dict(os.environ))")
+    assert say("import os; print(os.getuid(), os.getpid() < 10, end='')") == "65534 True"
+    assert "Error" in say("import os; os.chroot('/tmp')")
+
+
+def test_memory_scratch_time_and_output_are_bounded() -> None:
+    assert "MemoryError" in say("bytearray(2 << 30)")
+    assert "Error" in say("f = open('/tmp/x', 'wb'); [f.write(bytes(1 << 20)) for _ in range(20)]")
+    with pytest.raises(MadangError) as late:
+        say("while True: pass", limits=closed.Limits(0.5, 1 << 30, 10))
+    assert late.value.code == "closed.time"
+    with pytest.raises(MadangError) as much:
+        say("while True: print('x' * 1000)")
+    assert much.value.code == "closed.output"
+
+
+def marked(mark: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (folder / "cmdline").read_bytes() and int(folder.name) != os.getpid():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def gone(mark: str) -> bool:
+    end = time.monotonic() + 5
+    while marked(mark) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not marked(mark)
+
+
+FORKS = "import os, time; [os.fork() for _ in range(3)]; time.sleep(60)  # "
+
+
+def test_children_die_on_time() -> None:
+    mark = f"late-{os.getpid()}"
+    with pytest.raises(MadangError):
+        say(FORKS + mark, limits=closed.Limits(1, 1 << 30, 10))
+    assert gone(mark)
+
+
+def test_children_die_with_who_asked() -> None:
+    mark = f"orphan-{os.getpid()}"
+    code = f"""
+import sys
+from madang.node import closed
+closed.run([sys.executable, "-c", {FORKS + "mark-"!r} + sys.argv[1]], files={{}}, limits=closed.Limits(60, 1 << 30, 10))
+"""
+    asker = subprocess.Popen([sys.executable, "-c", code, mark])
+    end = time.monotonic() + 20
+    while len(marked("mark-" + mark)) < 8 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert len(marked("mark-" + mark)) >= 8
+    asker.send_signal(signal.SIGKILL)
+    asker.wait()
+    assert gone("mark-" + mark)
