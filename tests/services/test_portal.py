@@ -26,6 +26,7 @@ READS = {
     "/records/{name}/download/{table}.parquet": ("/records/closed/download/person.parquet", (IN, NO, YES, NO, NO)),
     "/records/{name}/download/{table}.csv": ("/records/closed/download/person.csv", (IN, NO, YES, NO, NO)),
     "/records/{name}/download.zip": ("/records/closed/download.zip", (IN, NO, YES, NO, NO)),
+    "/records/{name}/ask": ("/records/closed/ask", (IN, NO, YES, NO, NO)),
     "/steward": ("/steward", (IN, NO, YES, NO, NO)),
     "/steward/{name}": ("/steward/closed", (IN, NO, YES, NO, NO)),
     "/certificates": ("/certificates", (YES,) * 5),
@@ -44,6 +45,7 @@ READS = {
 }
 # What is posted does nothing if it is allowed: it lacks something, or is about nothing.
 ACTS = {
+    "/records/{name}/ask": ("/records/closed/ask", {"sql": "SELEC"}, (IN, NO, BAD, NO, NO)),
     "/steward": ("/steward", {"dataset": "closed", "organization": "hospital"}, (IN, NO, 409, NO, NO)),
     "/steward/{name}": ("/steward/closed", {"edition": 0, "title": "t", "tier": "open"}, (IN, NO, 409, NO, NO)),
     "/steward/{name}/versions": ("/steward/closed/versions", {}, (IN, NO, NONE, NO, NO)),

@@ -12,6 +12,7 @@ from madang.base.errors import MadangError
 from madang.node.database import now
 from madang.services.catalog import service
 from portal_house import OURS, OWNER, PEOPLE, VISITS, House, commit, work_off
+from support import needs
 from web.served import Served
 
 CONTENT = ("/profile", "/quality", "/download.zip", "/download/person.csv", "/download/person.parquet")
@@ -120,6 +121,21 @@ def test_downloads_are_what_the_lake_has_and_formulas_are_defused(house: House, 
     assert site.get(f"/records/{name}/download/person.csv?exact=true").text.splitlines()[1].endswith(",=1+1")
     for wrong in ("/download/nothing.csv", "/download/..%2f..%2fkeys.csv", "/download.zip?version=9"):
         assert site.get(f"/api/v1/records/{name}{wrong}").status_code == 404
+
+
+def test_open_data_are_asked_by_sql_and_nothing_else_is(house: House, site: Served) -> None:
+    needs("bwrap")
+    name, secret = house.published(), house.published("secret", tier="controlled")
+    address = f"/api/v1/records/{name}/ask"
+    asked = site.post(address, json={"sql": "SELECT count(*) AS n, min(visit_start_date) FROM visit_occurrence"}).json()
+    assert (asked["rows"], asked["columns"][0], asked["is_cut"]) == ([[300, "2020-01-01"]], ["n", "BIGINT"], False)
+    page = site.post(f"/records/{name}/ask", data={"sql": "SELECT '<b>' AS x"}, headers=OURS)
+    assert page.status_code == 200 and "&lt;b&gt;" in page.text
+    keys = house.node.home.path / "keys" / "audit.key"
+    for wrong in ("DELETE FROM person", f"SELECT * FROM read_text('{keys}')", "SELECT 1; SELECT 2", "SELECT x", ""):
+        answer = site.post(address, json={"sql": wrong})
+        assert answer.status_code == 422 and answer.json()["title"], wrong
+    assert site.post(f"/api/v1/records/{secret}/ask", json={"sql": "SELECT 1"}).status_code == 401
 
 
 def test_a_withdrawn_record_leaves_a_tombstone_and_nothing_else(house: House, site: Served) -> None:

@@ -44,7 +44,7 @@ def hand_out(
     Errors: `catalog.none`, those of permissions, `catalog.no_table`.
     """
     record = see(node, actor, name)
-    version = _published(record, number)
+    version = published(record, number)
     check(actor, "record.read", record)
     lake = node.home.lake().dataset(record.dataset).version(version.number)
     if table and table not in lake.tables:
@@ -60,7 +60,8 @@ def hand_out(
     return Bytes(f"{stem}.zip", "application/zip", _zip(_entries(lake, table)))
 
 
-def _published(record: Record, number: int | None) -> RecordVersion:
+def published(record: Record, number: int | None) -> RecordVersion:
+    """The version of that number, or the newest, if it is published. Errors: `catalog.no_version`."""
     found = newest(record) if number is None else next((v for v in record.versions if v.number == number), None)
     if found is None or found.state != "published" or record.state != "published":
         raise MadangError("catalog.no_version", _("There is no such published version."), _("See the record's page."))
