@@ -1,9 +1,11 @@
 """Keeps src/madang/locale/ko in step with the source; called by script/translations."""
 
+import ast
 import io
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -24,13 +26,13 @@ TYPER_TEXTS = ["Arguments", "Options", "Commands", "[default: {}]", "[required]"
 def template() -> Catalog:
     """All texts of the source, in the order of files."""
     catalog = Catalog()
-    for name, _line, text, comments, _context in extract_from_dir(
-        SOURCE,
-        [("**.py", "python"), ("**/templates/**.html", "jinja2")],
-        keywords={"_": None},
-        comment_tags=("Translators:",),
+    for path in sorted(SOURCE.rglob("*.py")):
+        for text in _texts(ast.parse(path.read_text())):
+            catalog.add(text, locations=[(f"src/madang/{path.relative_to(SOURCE)}", 0)])
+    for name, _line, text, _comments, _context in extract_from_dir(
+        SOURCE, [("**/templates/**.html", "jinja2")], keywords={"_": None}
     ):
-        catalog.add(text, locations=[(f"src/madang/{name}", 0)], auto_comments=comments)
+        catalog.add(text, locations=[(f"src/madang/{name}", 0)])
     for entry in commands():
         command = build(entry)
         for each in (command, *getattr(command, "commands", {}).values()):
@@ -40,6 +42,15 @@ def template() -> Catalog:
     for text in TYPER_TEXTS:
         catalog.add(text, auto_comments=["shown by Typer"])
     return catalog
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """What stands in `_("...")`, within f-strings too, in the order of the source."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
+    for call in calls:
+        first = call.args[0]
+        if isinstance(call.func, ast.Name) and call.func.id == "_" and isinstance(first, ast.Constant):
+            yield str(first.value)
 
 
 def read(path: Path) -> Catalog:
