@@ -1,0 +1,151 @@
+"""How fast the portal answers: pages under 20 readers, search over many records, memory at rest.
+
+    python benchmarks/portal.py [--records 10000] [--words 100000] [--seconds 10]
+
+The portal runs in a process of its own on SQLite, reads audited as always; readers are threads of this process, which
+shares the cores. Each figure stands beside its goal. The floor is a page without any question to the database.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from random import Random
+
+import httpx
+from sqlalchemy import insert
+
+from madang.node.database import now
+from madang.node.home import Home
+from madang.node.node import Node
+from madang.services.catalog import words
+from madang.services.catalog.models import Record
+
+SERVE = """
+import socket, sys
+from pathlib import Path
+from madang.app.portal import portal
+from madang.node.home import Home
+from madang.node.node import Node
+from madang.web.server import make_server
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+make_server(portal(Node.open(Home(Path(sys.argv[1]))))).run(sockets=[listening])
+"""
+NOUNS = "당뇨 고혈압 폐암 심장 신장 코호트 영상 검사 약물 진료 청구".split()
+NOUNS += "diabetes cancer heart kidney cohort image drug claim".split()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=10_000)
+    parser.add_argument("--words", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=10)
+    given = parser.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, SQLite")
+    with tempfile.TemporaryDirectory(prefix="madang-portal-") as folder:
+        fill(Path(folder) / "a", given.records)
+        with_portal(Path(folder) / "a", lambda address, pid: pages(address, pid, given.seconds))
+        fill(Path(folder) / "b", given.words)
+        with_portal(Path(folder) / "b", lambda address, _pid: searches(address, given.words))
+
+
+def fill(home: Path, records: int) -> None:
+    """Published records with made-up titles."""
+    chance, node, at = Random(7), Node.open(Home(home)), now()
+    with node.write() as session:
+        made = [
+            {
+                "id": n,
+                "name": f"record-{n}",
+                "dataset": f"record-{n}",
+                "organization_id": 1,
+                "state": "published",
+                "title": " ".join(chance.sample(NOUNS, 4)) + f" {n}",
+                "verdict": chance.choice(["good", "flawed"]),
+                "published": at,
+            }
+            for n in range(1, records + 1)
+        ]
+        for start in range(0, records, 1_000):
+            session.execute(insert(Record), made[start : start + 1_000])
+        for row in made:
+            words.put(session, int(str(row["id"])), str(row["title"]), [" ".join(chance.sample(NOUNS, 6))])
+    node.close()
+
+
+def with_portal(home: Path, work: object) -> None:
+    process = subprocess.Popen([sys.executable, "-c", SERVE, str(home)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and callable(work)
+    try:
+        address = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        while True:
+            try:
+                httpx.get(f"{address}/issuer.jwk")
+                break
+            except httpx.ConnectError:
+                time.sleep(0.1)
+        work(address, process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def pages(address: str, pid: int, seconds: float) -> None:
+    time.sleep(1)
+    rest = int(next(x for x in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmRSS" in x).split()[1]) / 1e3
+    show("at rest", rest, "MB", 300)
+    floor = [timed(httpx.Client(), f"{address}/sign-in") for _ in range(50)]
+    show("floor: a page that asks nothing, alone", statistics.median(floor), "ms", None)
+    show("front page", len(httpx.get(address).content) / 1e3, "kB", 100)
+    taken: list[float] = []
+    end = time.monotonic() + seconds
+
+    def read(seed: int) -> None:
+        chance = Random(seed)
+        with httpx.Client() as client:
+            while time.monotonic() < end:
+                word = chance.choice(NOUNS)
+                path = chance.choice(["/", f"/records?q={word}", f"/records/record-{seed + 2}", "/records"])
+                taken.append(timed(client, address + path))
+
+    readers = [threading.Thread(target=read, args=(seed,)) for seed in range(20)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    show(f"20 readers, {len(taken) / seconds:.0f} pages/s: 95% under", quantile(taken), "ms", 100)
+
+
+def searches(address: str, records: int) -> None:
+    with httpx.Client() as client:
+        taken = [timed(client, f"{address}/records?q={Random(n).choice(NOUNS)}+{n}") for n in range(100)]
+        wide = [timed(client, f"{address}/records?q={noun}") for noun in NOUNS * 3]
+    show(f"search in {records:,} records, few hits: 95% under", quantile(taken), "ms", 100)
+    show("  one word with a third of all as hits: 95% under", quantile(wide), "ms", 100)
+
+
+def timed(client: httpx.Client, address: str) -> float:
+    start = time.perf_counter()
+    answer = client.get(address, timeout=60)
+    assert answer.status_code == 200, (address, answer.status_code)
+    return (time.perf_counter() - start) * 1e3
+
+
+def quantile(values: list[float]) -> float:
+    return sorted(values)[int(len(values) * 0.95)]
+
+
+def show(what: str, value: float, unit: str, goal: float | None) -> None:
+    beside = "" if goal is None else f"   goal {goal:g}"
+    print(f"{what:55} {value:8.1f} {unit}{beside}")
+
+
+if __name__ == "__main__":
+    main()
