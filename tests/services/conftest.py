@@ -17,8 +17,19 @@ from postgres import Postgres
 from web.served import Served, serving
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.big)])
 def house(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """The installation; on PostgreSQL with --all, since what differs there is tested in node and in the search."""
+    yield from _opened(request, tmp_path, monkeypatch)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_house(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """The installation, on each database in every run."""
+    yield from _opened(request, tmp_path, monkeypatch)
+
+
+def _opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setenv("MADANG_LANG", "en")
     monkeypatch.setattr(jobs.queue, "wake", lambda node: None)
     if request.param == "postgresql":

@@ -43,15 +43,15 @@ ASKED = {
 
 
 @pytest.fixture
-def filled(house: House) -> House:
-    with house.node.write() as session:
+def filled(each_house: House) -> House:
+    with each_house.node.write() as session:
         for place, (name, (title, body)) in enumerate(RECORDS.items()):
             record = Record(name=name, dataset=name, organization_id=1, title=title, state="published", published=now())
             session.add(record)
             session.flush()
             words.put(session, record.id, title, [body])
             assert record.id == place + 1
-    return house
+    return each_house
 
 
 def test_a_question_finds_the_same_records_on_both_databases(filled: House) -> None:

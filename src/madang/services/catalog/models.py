@@ -1,6 +1,7 @@
 """Tables of the catalog: records, their versions and files."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -10,6 +11,35 @@ from madang.node.people.models import Organization
 from madang.node.text import Line, Machine, Prose
 
 TIERS = ("open", "registered", "controlled", "embargoed")
+
+
+class RecordVersion(Base):
+    """A version of the dataset in its record. `state` is preparing, ready, published or failed."""
+
+    __tablename__ = "record_versions"
+    __table_args__ = (UniqueConstraint("record_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    record_id: Mapped[int] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]  # in the lake
+    manifest: Mapped[str] = mapped_column(Machine)
+    state: Mapped[str] = mapped_column(Machine, default="preparing")
+    job_id: Mapped[int | None]
+    tables: Mapped[int] = mapped_column(default=0)
+    files: Mapped[int] = mapped_column(default=0)
+    rows: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    verdict: Mapped[str] = mapped_column(Machine, default="")  # good, flawed, unusable, unknown
+    passed: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    fatal: Mapped[int] = mapped_column(default=0)
+    certificate: Mapped[str] = mapped_column(Machine, default="")
+    minimum: Mapped[int] = mapped_column(default=5)  # the fewest persons that its profile tells of
+    documents: Mapped[str] = mapped_column(Machine, default="{}")  # JSON: kind to SHA-256 in files/
+    created: Mapped[datetime] = mapped_column(default=now)
+    published: Mapped[datetime | None]
+    if TYPE_CHECKING:
+        record: "Record"  # the other side of Record.versions
 
 
 class Record(Base):
@@ -40,8 +70,9 @@ class Record(Base):
     published: Mapped[datetime | None] = mapped_column(index=True)
     edition: Mapped[int] = mapped_column(default=1)  # goes up with every change, so that none is overwritten unseen
     organization: Mapped[Organization] = relationship()
-    versions: Mapped[list["RecordVersion"]] = relationship(
-        back_populates="record", order_by="RecordVersion.number.desc()", cascade="all, delete-orphan"
+    # Declared on this side alone, after its partner: another thread may ask for all tables while these are imported.
+    versions: Mapped[list[RecordVersion]] = relationship(
+        backref="record", order_by=RecordVersion.number.desc(), cascade="all, delete-orphan"
     )
 
     @property
@@ -49,34 +80,6 @@ class Record(Base):
         """The tier that holds now: an embargo that is over has given way to what was to come after it."""
         over = self.tier == "embargoed" and self.embargo_end is not None and self.embargo_end <= now()
         return self.tier_after if over else self.tier
-
-
-class RecordVersion(Base):
-    """A version of the dataset in its record. `state` is preparing, ready, published or failed."""
-
-    __tablename__ = "record_versions"
-    __table_args__ = (UniqueConstraint("record_id", "number"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    record_id: Mapped[int] = mapped_column(ForeignKey("records.id", ondelete="CASCADE"), index=True)
-    number: Mapped[int]  # in the lake
-    manifest: Mapped[str] = mapped_column(Machine)
-    state: Mapped[str] = mapped_column(Machine, default="preparing")
-    job_id: Mapped[int | None]
-    tables: Mapped[int] = mapped_column(default=0)
-    files: Mapped[int] = mapped_column(default=0)
-    rows: Mapped[int] = mapped_column(BigInteger, default=0)
-    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    verdict: Mapped[str] = mapped_column(Machine, default="")  # good, flawed, unusable, unknown
-    passed: Mapped[int] = mapped_column(default=0)
-    failed: Mapped[int] = mapped_column(default=0)
-    fatal: Mapped[int] = mapped_column(default=0)
-    certificate: Mapped[str] = mapped_column(Machine, default="")
-    minimum: Mapped[int] = mapped_column(default=5)  # the fewest persons that its profile tells of
-    documents: Mapped[str] = mapped_column(Machine, default="{}")  # JSON: kind to SHA-256 in files/
-    created: Mapped[datetime] = mapped_column(default=now)
-    published: Mapped[datetime | None]
-    record: Mapped[Record] = relationship(back_populates="versions")
 
 
 class RecordFile(Base):
