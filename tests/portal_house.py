@@ -65,7 +65,7 @@ class House:
                 tier_after=str(more.get("tier_after", "open")),
                 embargo_reason="Not yet.",
                 embargo_end=more.get("end"),  # type: ignore[arg-type]  # a moment, or nothing
-                description=service.describe(record).model_copy(update={"description": more.get("description", "")}),
+                description=record.told.model_copy(update={"description": more.get("description", "")}),
             ),
         )
         work_off(self.node)

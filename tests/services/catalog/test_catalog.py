@@ -96,7 +96,7 @@ def test_a_stricter_tier_hides_what_was_made_for_a_looser_one(house: House, site
         house.node,
         OWNER,
         name,
-        service.Edited(record.edition, "t", "", "controlled", "open", "", None, service.describe(record)),
+        service.Edited(record.edition, "t", "", "controlled", "open", "", None, record.told),
     )
     assert site.get(f"/api/v1/records/{name}").json()["profile"] is None
     assert site.get(f"/records/{name}/profile").status_code == 404

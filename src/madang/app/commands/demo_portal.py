@@ -85,7 +85,7 @@ def _publish(node: "Node", organization: str, dataset: str, tier: str) -> None:
         service.make(node, owner, dataset, organization)
         record = service.see(node, owner, dataset)
         korean, english = TITLES[dataset]
-        description = service.describe(record).model_copy(update={"synthetic": True, "license": "CC0-1.0"})
+        description = record.told.model_copy(update={"synthetic": True, "license": "CC0-1.0"})
         given = service.Edited(record.edition, korean, english, tier, "open", "", None, description)
         service.edit(node, owner, dataset, given)
     if not any(version.number == newest for version in record.versions):

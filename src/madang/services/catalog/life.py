@@ -20,7 +20,7 @@ from madang.node.people.actor import Actor
 from madang.services.catalog import words
 from madang.services.catalog.description import Description
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
-from madang.services.catalog.prepare import CLOSED, OPEN, Prepared
+from madang.services.catalog.prepare import Prepared, last_year
 
 
 class Component:
@@ -29,8 +29,8 @@ class Component:
     def prepared(self, session: Session, node: Node, version: RecordVersion, lake: Version, made: Prepared) -> None:
         """A version was assessed and profiled."""
 
-    def edited(self, session: Session, node: Node, actor: Actor, record: Record, before: str) -> None:
-        """A record was described anew; `before` is the tier that held."""
+    def edited(self, session: Session, node: Node, actor: Actor, record: Record) -> None:
+        """A record was described anew."""
 
     def published(self, session: Session, node: Node, record: Record, version: RecordVersion) -> None:
         """A version is about to be found by everybody."""
@@ -82,9 +82,7 @@ class Verdict(Component):
             if entry.certificate.manifest == version.manifest and entry.state == "issued":
                 version.certificate = entry.certificate.number
         record.verdict, record.certificate = version.verdict, version.certificate
-        profile = json.loads(files.read(node.home, json.loads(version.documents)["profile"]))
-        ends = [int(table["periods"][-1]["end"][:4]) for table in profile["tables"] if table["periods"]]
-        record.year = max((year for year in ends if year <= date.today().year), default=None)
+        record.year = last_year(json.loads(files.read(node.home, json.loads(version.documents)["profile"])))
 
 
 class Files(Component):
@@ -116,7 +114,7 @@ class Files(Component):
 class Words(Component):
     """What a record is found by."""
 
-    def edited(self, session: Session, node: Node, actor: Actor, record: Record, before: str) -> None:
+    def edited(self, session: Session, node: Node, actor: Actor, record: Record) -> None:
         """By its new words."""
         if record.state == "published":
             index(session, node, record)
@@ -133,17 +131,13 @@ class Words(Component):
 class Closeness(Component):
     """Profiles tell no more than the tier allows: a stricter tier has them made anew at once."""
 
-    def edited(self, session: Session, node: Node, actor: Actor, record: Record, before: str) -> None:
+    def edited(self, session: Session, node: Node, actor: Actor, record: Record) -> None:
         """Made anew where they now tell too much, or could tell more."""
-        from madang.node import jobs
-        from madang.services.catalog.service import prepare_version
+        from madang.services.catalog.service import begin_preparing
 
-        wanted = OPEN if record.access == "open" else CLOSED
         for version in record.versions:
-            if version.state in ("ready", "published") and version.minimum != wanted:
-                version.job_id = jobs.start(
-                    session, node, actor, prepare_version, {"version": version.id}, f"{record.dataset}@{version.number}"
-                )
+            if version.state in ("ready", "published") and version.minimum != record.minimum:
+                begin_preparing(session, node, actor, record, version)
 
 
 COMPONENTS: tuple[Component, ...] = (Files(), State(), Verdict(), Words(), Closeness())
@@ -155,10 +149,10 @@ def prepared(session: Session, node: Node, version: RecordVersion, lake: Version
         component.prepared(session, node, version, lake, made)
 
 
-def edited(session: Session, node: Node, actor: Actor, record: Record, before: str) -> None:
+def edited(session: Session, node: Node, actor: Actor, record: Record) -> None:
     """A record was described anew."""
     for component in COMPONENTS:
-        component.edited(session, node, actor, record, before)
+        component.edited(session, node, actor, record)
 
 
 def published(session: Session, node: Node, record: Record, version: RecordVersion) -> None:
@@ -176,8 +170,7 @@ def withdrawn(session: Session, record: Record, reason: str) -> None:
 
 def index(session: Session, node: Node, record: Record) -> None:
     """Have a record found by its titles, its description, its holder and its tables."""
-    told = Description.model_validate(json.loads(record.description))
-    holder = record.organization
+    told, holder = record.told, record.organization
     body = [
         *(told.description, told.description_en, *told.keyword, *told.keyword_en, *told.creator, told.publisher),
         *(*told.health_category, *told.coding_system, told.spatial, told.population, told.purpose),
@@ -196,12 +189,12 @@ class Told:
 
 def told_by(version: Version) -> Told:
     """The title and description that CDM_SOURCE and the manifest give, so that a steward has less to write."""
-    source: dict[str, Any] = {}
-    if "cdm_source" in version.tables:
-        with Engine() as engine:
-            version.attach(engine)
-            rows = engine.query("FROM cdm_source LIMIT 1").to_pylist()
-            source = {name: value for name, value in (rows[0] if rows else {}).items() if value is not None}
+    from madang.science.quality.assess import about_source
+    from madang.science.quality.columns import read_columns
+
+    with Engine() as engine:
+        version.attach(engine)
+        source = about_source(engine, read_columns(engine))
     pack = version.info.get("pack")
     name = pack.get("name", "") if isinstance(pack, dict) else ""
     parts = [

@@ -9,8 +9,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from madang.node.database import Base, now
 from madang.node.people.models import Organization
 from madang.node.text import Line, Machine, Prose
+from madang.services.catalog.description import Description
 
 TIERS = ("open", "registered", "controlled", "embargoed")
+OPEN, CLOSED = 1, 5  # the fewest persons that a profile of open data, and of others, tells of
 
 
 class RecordVersion(Base):
@@ -80,6 +82,16 @@ class Record(Base):
         """The tier that holds now: an embargo that is over has given way to what was to come after it."""
         over = self.tier == "embargoed" and self.embargo_end is not None and self.embargo_end <= now()
         return self.tier_after if over else self.tier
+
+    @property
+    def minimum(self) -> int:
+        """The fewest persons that its pictures and numbers may be about, by the tier that holds now."""
+        return OPEN if self.access == "open" else CLOSED
+
+    @property
+    def told(self) -> Description:
+        """The description, read."""
+        return Description.model_validate_json(self.description)
 
 
 class RecordFile(Base):

@@ -14,8 +14,6 @@ from madang.lake import Version
 from madang.node import files
 from madang.node.home import Home
 
-OPEN, CLOSED = 1, 5  # the fewest persons that a profile of open data, and of others, tells of
-
 
 @dataclass(frozen=True)
 class Prepared:
@@ -27,7 +25,6 @@ class Prepared:
     fatal: int
     minimum: int
     documents: Mapping[str, str]
-    year: int | None
 
 
 def prepare(home: Home, version: Version, *, minimum: int, progress: Progress) -> Prepared:
@@ -56,7 +53,6 @@ def prepare(home: Home, version: Version, *, minimum: int, progress: Progress) -
         fatal=fatal,
         minimum=minimum,
         documents=documents,
-        year=_last_year(orjson.loads(files.read(home, documents["profile"]))),
     )
 
 
@@ -83,7 +79,8 @@ def verdict_of(errors: int, fatal: int, failed: int) -> str:
     return "unusable" if fatal else "flawed" if failed else "good"
 
 
-def _last_year(profile: Mapping[str, Any]) -> int | None:
+def last_year(profile: Mapping[str, Any]) -> int | None:
+    """The last year, not after this one, that the document of a profile has records of."""
     ends = [table["periods"][-1]["end"][:4] for table in profile["tables"] if table["periods"]]
     this_year = datetime.date.today().year
     return max((int(end) for end in ends if int(end) <= this_year), default=None)

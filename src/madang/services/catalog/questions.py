@@ -4,12 +4,15 @@ from typing import Any
 
 from pydantic import Field
 
+from madang.lake import Version
 from madang.node import closed
 from madang.node.permissions import check
 from madang.services.catalog import service
 from madang.services.catalog.asking.ask import ask
 from madang.services.catalog.handout import published
+from madang.services.catalog.models import Record
 from madang.services.catalog.routes import room
+from madang.services.catalog.shown import in_language
 from madang.web import Here, View
 
 
@@ -42,18 +45,17 @@ class AnswerView(AskPage):
 @room.page("/records/{name}/ask", "ask.html")
 def ask_page(visit: Here, name: str, version: int | None = None) -> AskPage:
     """Where the data of a record are asked by SQL."""
-    return AskPage(**_page(visit, name, version))
+    return _page(*_opened(visit, name, version))
 
 
 @room.act("/records/{name}/ask", at=ask_page)
 def put_question(visit: Here, name: str, given: Question) -> AnswerView:
     """Ask one SELECT; it runs in a closed process with limits of time, memory and rows."""
-    page = _page(visit, name, given.version)
-    lake = visit.node.home.lake().dataset(service.see(visit.node, visit.actor, name).dataset)
-    visit.node.audit.read(visit.actor, "record.ask", f"dataset:{lake.name}", {"sql": given.sql[:2_000]})
-    answer = ask(lake.version(page["version"]), given.sql)
+    found, lake = _opened(visit, name, given.version)
+    visit.node.audit.read(visit.actor, "record.ask", f"dataset:{found.dataset}", {"sql": given.sql[:2_000]})
+    answer = ask(lake, given.sql)
     return AnswerView(
-        **page,
+        **_page(found, lake).model_dump(),
         columns=list(answer.columns),
         rows=[list(row) for row in answer.rows],
         is_cut=answer.is_cut,
@@ -61,16 +63,18 @@ def put_question(visit: Here, name: str, given: Question) -> AnswerView:
     )
 
 
-def _page(visit: Here, name: str, number: int | None) -> dict[str, Any]:
+def _opened(visit: Here, name: str, number: int | None) -> tuple[Record, Version]:
+    """The record, and its version in the lake, for whoever may read the data."""
     found = service.see(visit.node, visit.actor, name)
     check(visit.actor, "record.read", found)
-    version = published(found, number)
-    lake = visit.node.home.lake().dataset(found.dataset).version(version.number)
-    title = (found.title_en if visit.language == "en" else found.title) or found.title
-    return {
-        "name": name,
-        "title": title,
-        "version": version.number,
-        "tables": sorted(lake.tables),
-        "available": closed.is_available(),
-    }
+    return found, visit.node.home.lake().dataset(found.dataset).version(published(found, number).number)
+
+
+def _page(found: Record, lake: Version) -> AskPage:
+    return AskPage(
+        name=found.name,
+        title=in_language(found.title, found.title_en),
+        version=lake.number,
+        tables=sorted(lake.tables),
+        available=closed.is_available(),
+    )

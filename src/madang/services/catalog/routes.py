@@ -1,6 +1,7 @@
 """The pages of the catalog for whoever looks for data."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -11,13 +12,13 @@ from starlette.responses import Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.lake import Version
 from madang.node import files
 from madang.node.permissions import check, may
 from madang.services.catalog import service, shown
 from madang.services.catalog.description import Description
-from madang.services.catalog.handout import hand_out
+from madang.services.catalog.handout import Bytes, hand_out
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
-from madang.services.catalog.prepare import CLOSED, OPEN
 from madang.web import Here, Room, View
 from madang.web.headers import ALONE
 
@@ -147,9 +148,7 @@ def front(visit: Here) -> Front:
     """What there is, in a few numbers, and the newest records."""
     records, certified, rows = service.counted(visit.node)
     found = service.search(visit.node, visit.actor, "", service.Filters())
-    return Front(
-        records=records, certified=certified, rows=rows, newest=[hit(r, visit.language) for r in found.records[:6]]
-    )
+    return Front(records=records, certified=certified, rows=rows, newest=[hit(r) for r in found.records[:6]])
 
 
 @room.page("/records", "records.html")
@@ -171,7 +170,7 @@ def records(
         total=found.total,
         page=page,
         pages=max(1, -(-found.total // service.PAGE)),
-        hits=[hit(record, visit.language) for record in found.records],
+        hits=[hit(record) for record in found.records],
         holders=[Holder(name=each.name, title=each.title) for each in found.organizations],
         filters={"tier": tier, "holder": holder, "verdict": verdict, "certified": certified, "year": year},
     )
@@ -219,8 +218,8 @@ def whole(visit: Here, name: str, version: int | None = None) -> Response:
     return _bytes(hand_out(visit.node, visit.actor, name, version, "", "zip"))
 
 
-def _bytes(out: Any) -> Response:
-    if not hasattr(out.content, "__next__"):
+def _bytes(out: Bytes) -> Response:
+    if isinstance(out.content, Path):
         return FileResponse(out.content, media_type=out.media, filename=out.name)
     disposition = f'attachment; filename="{out.name}"'
     return StreamingResponse(out.content, media_type=out.media, headers={"Content-Disposition": disposition})
@@ -249,18 +248,17 @@ def _version(found: Record, number: int | None) -> RecordVersion:
 
 def _close_enough(found: Record, version: RecordVersion) -> bool:
     """Whether a profile was made for a tier as strict as the one that holds now."""
-    return version.minimum >= (OPEN if found.access == "open" else CLOSED)
+    return version.minimum >= found.minimum
 
 
-def hit(found: Record, language: str) -> Hit:
+def hit(found: Record) -> Hit:
     """A record in a list, in the reader's language."""
-    told, newest = service.describe(found), service.newest(found)
-    english = language == "en"
+    told, newest = found.told, service.newest(found)
     return Hit(
         name=found.name,
-        title=(found.title_en if english else found.title) or found.title,
-        description=((told.description_en if english else told.description) or told.description)[:280],
-        holder=_holder(found, language),
+        title=shown.in_language(found.title, found.title_en),
+        description=shown.in_language(told.description, told.description_en)[:280],
+        holder=_holder(found),
         access=found.access,
         verdict=found.verdict,
         certificate=found.certificate,
@@ -270,14 +268,14 @@ def hit(found: Record, language: str) -> Hit:
     )
 
 
-def _holder(found: Record, language: str) -> Holder:
+def _holder(found: Record) -> Holder:
     of = found.organization
-    return Holder(name=of.name, title=(of.title_en if language == "en" else of.title) or of.title)
+    return Holder(name=of.name, title=shown.in_language(of.title, of.title_en))
 
 
 def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -> RecordView:
     """A record for its page."""
-    actor, told = visit.actor, service.describe(found)
+    actor, told = visit.actor, found.told
     edits = may(actor, "record.edit", found)
     versions = [each for each in found.versions if edits or each.state == "published"]
     current = None
@@ -291,8 +289,9 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         content = orjson.loads(files.read(visit.node.home, orjson.loads(current.documents)["profile"]))
     listed = service.files_of(visit.node, current, page) if current is not None else []
     year = (found.published or found.created).year
-    holder = _holder(found, visit.language)
-    title = (found.title_en if visit.language == "en" else found.title) or found.title
+    holder, title = _holder(found), shown.in_language(found.title, found.title_en)
+    may_read = current is not None and may(actor, "record.read", found)
+    lake = None if current is None else visit.node.home.lake().dataset(found.dataset).version(current.number)
     return RecordView(
         name=found.name,
         dataset=found.dataset,
@@ -310,16 +309,16 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         withdrawn_reason=found.withdrawn_reason,
         current=version_view(current) if current is not None else None,
         versions=[version_view(each) for each in versions],
-        tables=_tables(visit, found, current, content) if current is not None else [],
+        tables=_tables(lake, content, may_read) if lake is not None else [],
         files=[_file(each, looks) for each in listed],
         page=page,
         pages=max(1, -(-(current.files if current else 0) // service.FILES)),
-        provenance=_provenance(visit, found, current) if current is not None else {},
+        provenance=_provenance(lake) if lake is not None else {},
         profile=content,
         citation=f"{', '.join(told.creator) or holder.title} ({year}). {title}"
         + (f" (version {current.number}). " if current else ". ")
         + f"{visit.node.settings.title}. {visit.origin}/records/{found.name}",
-        may_read=current is not None and may(actor, "record.read", found),
+        may_read=may_read,
         may_edit=edits,
     )
 
@@ -348,24 +347,21 @@ def _file(found: RecordFile, looks: bool) -> FileView:
     )
 
 
-def _tables(visit: Here, found: Record, version: RecordVersion, content: dict[str, Any] | None) -> list[TableView]:
-    """Tables and columns; rows as the profile tells them, of other tables where anybody may read the data."""
-    lake = visit.node.home.lake().dataset(found.dataset).version(version.number)
+def _tables(lake: Version, content: dict[str, Any] | None, may_read: bool) -> list[TableView]:
+    """Tables and columns; all rows for whoever may read the data, for others as the profile tells them."""
     told = {table["table"]: table["rows"] for table in (content or {}).get("tables", [])}
-    reads = may(visit.actor, "record.read", found)
     return [
         TableView(
             name=name,
-            rows=table.rows if reads else told.get(name),
+            rows=table.rows if may_read else told.get(name),
             columns=[Column(name=column, type=kind) for column, kind in table.schema],
         )
         for name, table in sorted(lake.tables.items())
     ]
 
 
-def _provenance(visit: Here, found: Record, version: RecordVersion) -> dict[str, Any]:
+def _provenance(lake: Version) -> dict[str, Any]:
     """Where a version comes from: what made it, from what, with which pack and vocabulary."""
-    lake = visit.node.home.lake().dataset(found.dataset).version(version.number)
     pack, vocabulary = lake.info.get("pack"), lake.info.get("vocabulary", {})
     report = lake.info.get("report", {})
     sources = report.get("sources", {}) if isinstance(report, dict) else {}

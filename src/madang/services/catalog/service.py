@@ -20,16 +20,17 @@ from madang.node.people.actor import Actor
 from madang.node.people.models import Organization
 from madang.node.permissions import check, may, visible
 from madang.node.text import clean_line, clean_prose
-from madang.services.catalog import life, permissions, words
+from madang.services.catalog import (
+    life,
+    permissions,  # noqa: F401 - names the acts
+    words,
+)
 from madang.services.catalog.description import Description
 from madang.services.catalog.models import TIERS, Record, RecordFile, RecordVersion
-from madang.services.catalog.prepare import CLOSED, OPEN, prepare
-
-__all__ = ["permissions"]
+from madang.services.catalog.prepare import prepare
 
 PAGE = 20
 FILES = 200
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,80}")
 KINDS = ("standardize", "import", "synthesize")
 
 
@@ -195,10 +196,14 @@ def _add_version(session: Session, node: Node, actor: Actor, record: Record, ver
     added = RecordVersion(record_id=record.id, number=version.number, manifest=version.digest)
     session.add(added)
     session.flush()
-    added.job_id = jobs.start(
-        session, node, actor, prepare_version, {"version": added.id}, _("Prepare {name}").format(name=version.name)
-    )
+    begin_preparing(session, node, actor, record, added)
     record.changed = now()
+
+
+def begin_preparing(session: Session, node: Node, actor: Actor, record: Record, version: RecordVersion) -> None:
+    """Start the job that assesses and profiles a version, for the tier that holds now."""
+    title = _("Prepare {name}").format(name=f"{record.dataset}@{version.number}")
+    version.job_id = jobs.start(session, node, actor, prepare_version, {"version": version.id}, title)
 
 
 @jobs.job
@@ -209,8 +214,7 @@ def prepare_version(work: jobs.Work, *, version: int) -> None:
         found = session.get(RecordVersion, version)
         if found is None:
             raise MadangError("catalog.none", _("There is no such record."))
-        dataset, number, record = found.record.dataset, found.number, found.record
-        minimum = OPEN if record.access == "open" else CLOSED
+        dataset, number, minimum = found.record.dataset, found.number, found.record.minimum
     lake_version = node.home.lake().dataset(dataset).version(number)
     made = prepare(node.home, lake_version, minimum=minimum, progress=work)
     with work.finish({"verdict": made.verdict}) as session:
@@ -249,14 +253,13 @@ def edit(node: Node, actor: Actor, name: str, given: Edited) -> None:
                 _("Somebody else changed this record meanwhile."),
                 _("Load the page again, look at the changes, and write yours once more."),
             )
-        before = record.access
         record.title = clean_line(given.title, _("The title"), 300, required=True)
         record.title_en = clean_line(given.title_en, _("The title"), 300)
         record.tier, record.tier_after = given.tier, given.tier_after
         record.embargo_reason, record.embargo_end = reason, given.embargo_end
         record.description = given.description.model_dump_json()
         record.changed, record.edition = now(), record.edition + 1
-        life.edited(session, node, actor, record, before)
+        life.edited(session, node, actor, record)
         node.audit.record(session, actor, "record.edit", f"record:{record.id}", {"tier": record.tier})
 
 
@@ -300,11 +303,6 @@ def documents_of(node: Node, name: str, number: int) -> dict[str, str]:
         query = select(RecordVersion.documents).join(Record).where(Record.name == name, RecordVersion.number == number)
         found: dict[str, str] = json.loads(session.scalar(query) or "{}")
         return found
-
-
-def describe(record: Record) -> Description:
-    """The description of a record."""
-    return Description.model_validate(json.loads(record.description))
 
 
 def rebuild_words(node: Node) -> None:

@@ -93,7 +93,7 @@ def desk(visit: Here) -> Desk:
     """The records that you answer for, and the datasets of this node that have none yet."""
     records, free = service.mine(visit.node, visit.actor)
     return Desk(
-        records=[hit(record, visit.language) for record in records],
+        records=[hit(record) for record in records],
         states={record.name: record.state for record in records},
         free=[Free(name=v.dataset.name, version=v.number, kind=v.kind, created=v.created) for v in free],
         organizations=[Holder(name=o.name, title=o.title) for o in service.stewarded(visit.node, visit.actor)],
@@ -129,7 +129,7 @@ def _found(visit: Any, name: str) -> Record:
 @room.act("/steward/{name}", at=edit_page)
 def edit(visit: Here, name: str, given: Edit) -> Done:
     """Describe a record anew; refused where somebody else changed it meanwhile."""
-    before = service.describe(_found(visit, name))
+    before = _found(visit, name).told
     told = {field: value for field, value in given.model_dump().items() if field in Description.model_fields}
     told["synthetic"] = given.synthetic == "yes"
     end = given.embargo_end
