@@ -45,12 +45,12 @@ def template() -> Catalog:
 
 
 def _texts(tree: ast.AST) -> Iterator[str]:
-    """What stands in `_("...")`, within f-strings too, in the order of the source."""
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
-    for call in calls:
-        first = call.args[0]
-        if isinstance(call.func, ast.Name) and call.func.id == "_" and isinstance(first, ast.Constant):
-            yield str(first.value)
+    """What stands in `_("...")`, within f-strings too, and the titles of a form's fields."""
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+        name = getattr(call.func, "id", "")
+        marked = call.args[:1] if name == "_" else [each.value for each in call.keywords if each.arg == "title"]
+        if name in ("_", "Field"):
+            yield from (str(each.value) for each in marked if isinstance(each, ast.Constant))
 
 
 def read(path: Path) -> Catalog:

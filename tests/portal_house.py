@@ -14,6 +14,7 @@ PEOPLE = """SELECT range + 1 AS person_id, (CASE WHEN range % 2 = 0 THEN 8507 EL
 VISITS = """SELECT range + 1 AS visit_occurrence_id, range % 20 + 1 AS person_id, 9201::BIGINT AS visit_concept_id,
     DATE '2020-01-01' + (range % 300)::INTEGER AS visit_start_date FROM range(300)"""
 SOURCE = "SELECT 'Ours' AS cdm_source_name, 'A synthetic test' AS source_description, 'us' AS cdm_holder"
+PASSWORD = "a long password it is"  # of everybody
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
 

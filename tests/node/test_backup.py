@@ -19,7 +19,8 @@ from madang.node.backup import backup, read_contents, restore
 from madang.node.dump import dump
 from madang.node.home import Home
 from madang.node.node import Node
-from madang.node.people import Actor, Organization, accounts, codes
+from madang.node.people import Actor, Organization, accounts, codes, second
+from madang.node.people.proof import Proof
 from postgres import Postgres
 from support import die_at
 
@@ -36,7 +37,7 @@ def live(node: Node) -> None:
     import pyotp
 
     secret = codes.new_secret()
-    codes.set_up_codes(node, actor, secret, pyotp.TOTP(secret).now())
+    second.set_up_codes(node, actor, Proof("붉은 소나무 and a lake"), secret, pyotp.TOTP(secret).now())
     node.home.folder("files").joinpath("ab").mkdir()
     (node.home.path / "files" / "ab" / "cd").write_bytes(b"a deposit")
     (node.home.path / "madang.toml").write_text('title = "백업된 마당"\n')

@@ -10,8 +10,9 @@ from sqlalchemy import select, update
 from madang.base.errors import MadangError
 from madang.node.database import now
 from madang.node.node import Node
-from madang.node.people import HOUSE, Actor, Person, accounts, codes, sessions, tokens
+from madang.node.people import HOUSE, Actor, Person, accounts, codes, second, sessions, tokens
 from madang.node.people.models import ApiToken, Attempts, RecoveryCode, SignInSession
+from madang.node.people.proof import Proof
 from madang.node.people.sign_in import sign_in
 from madang.node.permissions import may
 
@@ -148,10 +149,10 @@ def test_a_session_ends_when_idle_when_old_when_asked_and_with_the_account(node:
     other = accounts.create_person(node, OWNER, "lee", "Lee")
     with refused("permission.denied"):
         sessions.end_session(node, actor(node, other), me.session_id or 0)
-    accounts.change_password(node, me, PASSWORD, "another lake, and a pine")
+    accounts.change_password(node, me, Proof(PASSWORD), "another lake, and a pine")
     assert is_alive(one)
     with refused("people.wrong"):
-        accounts.change_password(node, me, PASSWORD, "yet another lake, no pine")
+        accounts.change_password(node, me, Proof(PASSWORD), "yet another lake, no pine")
     accounts.set_password(node, OWNER, number, PASSWORD)
     assert not is_alive(one)
     cookie = sign_in(node, "kim@example.org", PASSWORD)
@@ -172,9 +173,11 @@ def test_one_time_codes_and_recovery_codes_are_good_once(node: Node, monkeypatch
         return authenticator.at(int(clock[0]) + 30 * steps)
 
     with refused("people.code_wrong"):
-        codes.set_up_codes(node, actor(node, number), secret, "000000")
-    recovery = codes.set_up_codes(node, actor(node, number), secret, code())
-    assert len(set(recovery)) == codes.RECOVERY_CODES
+        second.set_up_codes(node, actor(node, number), Proof(PASSWORD), secret, "000000")
+    with refused("people.wrong"):
+        second.set_up_codes(node, actor(node, number), Proof("a guess"), secret, code())
+    recovery = second.set_up_codes(node, actor(node, number), Proof(PASSWORD), secret, code())
+    assert len(set(recovery)) == second.RECOVERY_CODES
     with refused("people.code_needed"):
         sign_in(node, "kim@example.org", PASSWORD)
     with refused("people.wrong"):
@@ -187,7 +190,9 @@ def test_one_time_codes_and_recovery_codes_are_good_once(node: Node, monkeypatch
     assert sign_in(node, "kim@example.org", PASSWORD, recovery[3].upper().replace("-", " "))
     with refused("people.wrong"):
         sign_in(node, "kim@example.org", PASSWORD, recovery[3])
-    renewed = codes.new_recovery_codes(node, actor(node, number))
+    with refused("people.code_needed"):
+        second.new_recovery_codes(node, actor(node, number), Proof(PASSWORD))
+    renewed = second.new_recovery_codes(node, actor(node, number), Proof(PASSWORD, recovery[5]))
     with refused("people.wrong"):
         sign_in(node, "kim@example.org", PASSWORD, recovery[4])
     assert sign_in(node, "kim@example.org", PASSWORD, renewed[0])
@@ -196,8 +201,10 @@ def test_one_time_codes_and_recovery_codes_are_good_once(node: Node, monkeypatch
         hashes = list(session.scalars(select(RecoveryCode.hash)))
     assert person is not None and secret.encode() not in (person.code_secret or b"")
     assert not set(hashes) & set(renewed)
-    codes.clear_codes(node, OWNER, number)
+    second.clear_codes(node, OWNER, number)
     assert sign_in(node, "kim@example.org", PASSWORD)
+    with refused("people.no_codes"):
+        second.new_recovery_codes(node, actor(node, number), Proof(PASSWORD))
 
 
 def test_who_needs_a_code_and_has_none_holds_no_roles(node: Node) -> None:
@@ -211,7 +218,7 @@ def test_who_needs_a_code_and_has_none_holds_no_roles(node: Node) -> None:
     found = sessions.actor_of_cookie(node, cookie)
     assert found is not None and not found.roles
     secret = codes.new_secret()
-    codes.set_up_codes(node, found, secret, pyotp.TOTP(secret).now())
+    second.set_up_codes(node, found, Proof(PASSWORD), secret, pyotp.TOTP(secret).now())
     found = sessions.actor_of_cookie(node, cookie)
     assert found is not None and found.holds("administrator")
 
@@ -245,12 +252,12 @@ def test_tokens_have_scopes_an_end_and_can_be_revoked(node: Node) -> None:
     number = kim(node)
     accounts.give_role(node, OWNER, number, "auditor")
     me = actor(node, number)
-    secret = tokens.make_token(node, me, "my script", ["read"], 30)
+    secret = tokens.make_token(node, me, Proof(PASSWORD), "my script", ["read"], 30)
     found = tokens.actor_of_token(node, secret)
     assert found is not None and found.scopes == {"read"} and found.via == "token"
     assert may(found, "audit.read") and not may(found, "audit.anchor")
     with refused("permission.scope"):
-        tokens.make_token(node, found, "more", ["write"], 1)
+        tokens.make_token(node, found, Proof(PASSWORD), "more", ["write"], 1)
     for scopes, days, code in [
         (["everything"], 1, "people.scope"),
         ([], 1, "people.scope"),
@@ -259,7 +266,7 @@ def test_tokens_have_scopes_an_end_and_can_be_revoked(node: Node) -> None:
         (["read"], 91, "people.token_days"),
     ]:
         with refused(code):
-            tokens.make_token(node, me, "x", scopes, days)
+            tokens.make_token(node, me, Proof(PASSWORD), "x", scopes, days)
     (token,) = tokens.list_tokens(node, me, number)
     assert secret not in f"{token.hash}{token.name}" and token.used is not None
     lee = actor(node, accounts.create_person(node, OWNER, "lee", "Lee"))
@@ -270,7 +277,34 @@ def test_tokens_have_scopes_an_end_and_can_be_revoked(node: Node) -> None:
     tokens.revoke_token(node, me, token.id)
     assert tokens.actor_of_token(node, secret) is None
     assert tokens.actor_of_token(node, "madang_never") is None
-    later = tokens.make_token(node, me, "another", ["read", "job.*"], 1)
+    later = tokens.make_token(node, me, Proof(PASSWORD), "another", ["read", "job.*"], 1)
     with node.write() as session:
         session.execute(update(ApiToken).values(expires=now()))
     assert tokens.actor_of_token(node, later) is None
+
+
+def test_an_open_session_is_no_proof(node: Node) -> None:
+    few = node.settings.sign_in.model_copy(update={"account_attempts": 3})
+    node.settings = node.settings.model_copy(update={"sign_in": few})
+    kim(node)
+    found = sessions.actor_of_cookie(node, sign_in(node, "kim@example.org", PASSWORD))
+    assert found is not None
+    for _attempt in range(3):
+        with refused("people.wrong"):
+            tokens.make_token(node, found, Proof("a guess"), "mine for ever", ["write"], 1)
+    with refused("people.too_many_attempts"):
+        accounts.change_password(node, found, Proof(PASSWORD), "another lake, and a pine")
+
+
+def test_who_has_no_password_proves_it_by_a_sign_in_of_just_now(node: Node) -> None:
+    number = accounts.create_person(node, OWNER, "lee", "Lee")
+    with node.write() as session:
+        person = session.get(Person, number)
+        assert person is not None
+        cookie = sessions.begin_session(session, node, person, method="openid")
+    found = sessions.actor_of_cookie(node, cookie)
+    assert found is not None and tokens.make_token(node, found, Proof(), "mine", ["read"], 1)
+    with node.write() as session:
+        session.execute(update(SignInSession).values(created=now() - timedelta(minutes=11)))
+    with refused("people.sign_in_again"):
+        accounts.change_password(node, found, Proof(), "another lake, and a pine")

@@ -12,7 +12,7 @@ from madang.node.node import Node
 from madang.node.people import accounts
 from madang.node.people.models import HOUSE, Person
 from madang.node.people.sessions import begin_session
-from portal_house import OWNER, House
+from portal_house import OWNER, PASSWORD, House
 from postgres import Postgres
 from web.served import Served, serving
 
@@ -39,7 +39,7 @@ def _opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     hospital = accounts.create_organization(node, OWNER, "hospital", "병원", "Hospital")
     cookies = {}
     for role, place in (("member", hospital), ("steward", hospital), ("auditor", HOUSE), ("administrator", HOUSE)):
-        person = accounts.create_person(node, OWNER, role, role.title(), password="a long password it is")
+        person = accounts.create_person(node, OWNER, role, role.title(), password=PASSWORD)
         accounts.give_role(node, OWNER, person, role, place)
         with node.write() as session:
             found = session.get(Person, person)

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from madang.app.portal import rooms
 from madang.services.certification import Entry
 from madang.web.room import PREFIX
-from portal_house import OURS, House
+from portal_house import OURS, PASSWORD, House
 from services.certification.certificates import issue_one
 from support import needs
 from web.served import Served
@@ -37,9 +37,16 @@ READS = {
     "/issuer.jwk": ("/issuer.jwk", (YES,) * 5),
     "/status.jwt": ("/status.jwt", (YES,) * 5),
     "/sign-in": ("/sign-in", (YES,) * 5),
+    "/sign-in/openid": ("/sign-in/openid", (BAD,) * 5),  # no provider here; has a test of its own
+    "/sign-in/openid/back": ("/sign-in/openid/back", (BAD,) * 5),
+    "/people": ("/people", (IN, NO, NO, YES, YES)),
+    "/people/{login}": ("/people/member", (IN, NO, NO, YES, YES)),
+    "/organizations": ("/organizations", (YES,) * 5),
     "/account": ("/account", (IN, YES, YES, YES, YES)),
     "/account/codes": ("/account/codes", (IN, YES, YES, YES, YES)),
     "/audit": ("/audit", (IN, NO, NO, YES, NO)),
+    "/audit/export": ("/audit/export", (IN, NO, NO, YES, NO)),
+    "/jobs": ("/jobs", (IN, YES, YES, YES, YES)),
     "/jobs/{number}": ("/jobs/1", (IN, NO, NO, NO, YES)),
     "/jobs/{number}/events": ("/jobs/1/events", (IN, NO, NO, NO, YES)),
 }
@@ -54,13 +61,25 @@ ACTS = {
     "/certificates/verify": ("/certificates/verify", {"certificate": "x"}, (YES,) * 5),
     "/sign-in": ("/sign-in", {"login": "nobody", "password": "x"}, (IN,) * 5),
     "/sign-out": ("/sign-out", None, ()),  # has a test of its own
-    "/account/password": ("/account/password", {"current": "x", "new": "y"}, (IN,) * 5),
+    "/account/password": ("/account/password", {"password": "x", "new": "y"}, (IN,) * 5),
     "/account/tokens": ("/account/tokens", {"name": "t", "scope": "everything"}, (IN, BAD, BAD, BAD, BAD)),
     "/account/tokens/revoke": ("/account/tokens/revoke", {"id": 999}, (IN, NONE, NONE, NONE, NONE)),
     "/account/sessions/end": ("/account/sessions/end", {"id": 999}, (IN, YES, YES, YES, YES)),
     "/account/sessions/end-others": ("/account/sessions/end-others", {}, (IN, YES, YES, YES, YES)),
-    "/account/codes": ("/account/codes", {"secret": "A" * 32, "code": "000000"}, (IN, BAD, BAD, BAD, BAD)),
+    "/account/link": ("/account/link", {}, (IN,) * 5),
+    "/account/unlink": ("/account/unlink", {"id": 999}, (IN, YES, YES, YES, YES)),
+    "/account/codes": ("/account/codes", {"secret": "A" * 32, "new_code": "000000"}, (IN,) * 5),
+    "/account/codes/recovery": ("/account/codes/recovery", {}, (IN,) * 5),
+    "/people": ("/people", {"login": "new", "name": "New"}, (IN, NO, NO, NO, IN)),
+    "/people/{login}/roles": ("/people/member/roles", {"role": "steward"}, (IN, NO, NO, NO, IN)),
+    "/people/{login}/roles/take": ("/people/member/roles/take", {"role": "auditor"}, (IN, NO, NO, NO, YES)),
+    "/people/{login}/disable": ("/people/administrator/disable", {}, (IN, NO, NO, NO, BAD)),
+    "/people/{login}/enable": ("/people/member/enable", {}, (IN, NO, NO, NO, IN)),
+    "/people/{login}/password": ("/people/member/password", {"new": PASSWORD}, (IN, NO, NO, NO, IN)),
+    "/people/{login}/codes/forget": ("/people/member/codes/forget", {}, (IN, NO, NO, NO, IN)),
+    "/organizations": ("/organizations", {"name": "?", "title": "t"}, (IN, NO, NO, NO, BAD)),
     "/audit/verify": ("/audit/verify", {}, (IN, NO, NO, YES, NO)),
+    "/jobs/{number}/retry": ("/jobs/1/retry", {}, (IN, NO, NO, NO, BAD)),
     "/jobs/{number}/cancel": ("/jobs/1/cancel", {}, (IN, NO, NO, NO, YES)),
 }
 
@@ -108,7 +127,8 @@ def test_every_role_gets_what_the_table_says(house: House, site: Served, furnish
 def test_a_token_does_what_its_scope_says_until_it_is_revoked(house: House, site: Served) -> None:
     name = house.published("closed", tier="controlled")
     with site.browser({"madang": house.cookies["steward"]}) as browser:
-        made = browser.post(f"{PREFIX}/account/tokens", json={"name": "mine", "scope": "read", "days": 1}, headers=OURS)
+        wanted = {"name": "mine", "scope": "read", "days": 1, "password": PASSWORD}
+        made = browser.post(f"{PREFIX}/account/tokens", json=wanted, headers=OURS)
         bearer = {"Authorization": f"Bearer {made.json()['secrets'][0]}"}
         listed = browser.get(f"{PREFIX}/account").json()["tokens"]
         assert made.json()["secrets"][0] not in str(listed)
@@ -125,7 +145,7 @@ def test_people_sign_in_and_out_and_a_session_that_is_over_opens_nothing(house: 
         assert asked.status_code == 303 and asked.headers["location"].endswith("/sign-in?next=%2Faccount")
         wrong = browser.post("/sign-in?lang=en", data={"login": "member", "password": "no"}, headers=OURS)
         assert wrong.status_code == 401 and "is not right" in wrong.text and 'value="member"' in wrong.text
-        proof = {"login": "member", "password": "a long password it is", "next": "/account"}
+        proof = {"login": "member", "password": PASSWORD, "next": "/account"}
         entered = browser.post("/sign-in", data=proof, headers=OURS)
         assert (entered.status_code, entered.headers["location"]) == (303, "/account")
         cookie = entered.headers["set-cookie"]
@@ -139,7 +159,7 @@ def test_people_sign_in_and_out_and_a_session_that_is_over_opens_nothing(house: 
 
 @pytest.mark.parametrize("next", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a b", "/\t/x"])
 def test_signing_in_leads_nowhere_else(house: House, site: Served, next: str) -> None:
-    proof = {"login": "member", "password": "a long password it is", "next": next}
+    proof = {"login": "member", "password": PASSWORD, "next": next}
     assert site.post("/sign-in", data=proof, headers=OURS).headers["location"] == "/"
 
 
@@ -175,7 +195,10 @@ def test_axe_finds_nothing_on_any_page_and_no_page_asks_another_host(
     if not house.node.database.is_sqlite:
         pytest.skip("pages look the same on both databases")
     pages = [READS[path][0] for path, room in _pages()]
-    seen = {"auditor": ("/audit",), "administrator": ("/jobs/1",)}
+    seen = {
+        "auditor": ("/audit",),
+        "administrator": ("/jobs", "/jobs/1", "/people", "/people/member", "/organizations"),
+    }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(needs("chromium")), args=["--no-sandbox"])
         for role in ("steward", *seen):
@@ -185,8 +208,8 @@ def test_axe_finds_nothing_on_any_page_and_no_page_asks_another_host(
             hosts: set[str] = set()
             said: list[str] = []
             tab.on("request", lambda request, hosts=hosts: hosts.add(request.url.split("/", 3)[2]))
-            tab.on("console", lambda message, said=said: said.append(message.text))
-            mine = seen.get(role) or [page for page in pages if page not in {"/audit", "/jobs/1"}]
+            tab.on("console", lambda message, said=said: said.append(f"{message.type}: {message.text}"))
+            mine = seen.get(role) or [page for page in pages if page not in sum(seen.values(), ())]
             for page in mine:
                 address = page.replace("CERTIFICATE", furnished.certificate.number)
                 mark = "&" if "?" in address else "?"
@@ -196,7 +219,9 @@ def test_axe_finds_nothing_on_any_page_and_no_page_asks_another_host(
                 found = Axe().run(tab)
                 assert found.violations_count == 0, page + found.generate_report()
                 assert tab.evaluate("document.documentElement.scrollWidth") <= width, page
-            assert hosts <= {site.address.split("//")[1]} and said == []
+            assert hosts <= {site.address.split("//")[1]} and not [
+                each for each in said if not each.startswith("verbose: ")
+            ]  # which are advice
             context.close()
         browser.close()
 

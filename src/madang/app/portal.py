@@ -13,6 +13,7 @@ def rooms() -> list[Room]:
     from madang.services.catalog.routes import room as catalog
     from madang.services.certification.routes import room as certification
     from madang.services.oversight.routes import room as oversight
+    from madang.services.people import account, administration  # noqa: F401 - add their pages to the room
     from madang.services.people.routes import room as people
 
     return [catalog, certification, people, oversight]

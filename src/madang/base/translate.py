@@ -31,6 +31,12 @@ def language() -> str:
     return "en"
 
 
+def in_language(korean: str, english: str) -> str:
+    """Of a text in two languages the reader's; the other one where it is missing."""
+    first, second = (english, korean) if language() == "en" else (korean, english)
+    return first or second
+
+
 @contextlib.contextmanager
 def speaking(language: str) -> Iterator[None]:
     """Have texts in this language within the block, in this thread or task: one reader of many."""

@@ -68,6 +68,11 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Moment()}  # noqa: RUF012 - SQLAlchemy's way to say it
 
 
+def is_kept(table: str) -> bool:
+    """Whether a table holds what cannot be made anew: those of rooms' indexes can."""
+    return not table.startswith(INDEX)
+
+
 class Database:
     """Opens transactions. Safe to use from several threads and processes."""
 

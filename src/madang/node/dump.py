@@ -17,7 +17,7 @@ from sqlalchemy import Connection, DateTime, LargeBinary, MetaData, Table, func,
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake.files import make_folder, sentences, sync_file, sync_folder
-from madang.node.database import INDEX, Database
+from madang.node.database import Database, is_kept
 from madang.node.database import sentences as database_sentences
 
 REVISION = "revision"
@@ -79,7 +79,7 @@ def _tables(connection: Connection) -> MetaData:
         listed = connection.exec_driver_sql("SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')")
         own = {name for (name,) in listed}
     found = MetaData()
-    found.reflect(connection, only=lambda name, _metadata: name not in own and not name.startswith(INDEX))
+    found.reflect(connection, only=lambda name, _metadata: name not in own and is_kept(name))
     return found
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FunctionLoader, PackageLoader, StrictUndefined, pass_context
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.requests import HTTPConnection
@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 
 from madang import __version__
 from madang.base.errors import MadangError
-from madang.base.translate import LANGUAGES, _, language
+from madang.base.translate import LANGUAGES, _, in_language, language
 from madang.node import permissions
 from madang.node.people.actor import Actor
 from madang.web import notes
@@ -46,18 +46,17 @@ def show_problem(request: HTTPConnection, error: MadangError, status: int, heade
 @cache
 def _environment(package: str) -> Environment:
     """The templates of a room, over those of the kit."""
-    loaders = [PackageLoader(name, "templates") for name in dict.fromkeys((package, "madang.web"))]
     environment = Environment(
-        loader=ChoiceLoader([*loaders, FunctionLoader(lambda name: None)]),
+        loader=ChoiceLoader([PackageLoader(name, "templates") for name in (package, "madang.web")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.do"],
     )
     environment.globals |= {
         "_": _,
         "asset": address_of_asset,
+        "in_language": in_language,
         "language": language,
         "languages": LANGUAGES,
         "may": permissions.may,

@@ -19,7 +19,7 @@ API = "/api/"
 
 # What an error code means in HTTP, the first pattern that fits; everything else is bad input.
 _STATUS = (
-    (r"permission\.sign_in|people\.(wrong|code_needed)", 401),
+    (r"permission\.sign_in|people\.(wrong|code_needed|sign_in_again)", 401),
     (r"permission\..*|web\.origin|people\.disabled", 403),
     (r"web\.method", 405),
     (r"web\.too_large", 413),

@@ -22,6 +22,7 @@ class Proxies:
             scope = dict(scope)
             if len(addresses) >= self.count:
                 scope["client"] = (addresses[-self.count], 0)
-            if schemes and schemes[-min(self.count, len(schemes))] in ("http", "https"):
-                scope["scheme"] = schemes[-min(self.count, len(schemes))]
+            scheme = schemes[-self.count :][:1]  # of fewer entries the first: not every proxy adds one
+            if scheme in (["http"], ["https"]):
+                scope["scheme"] = scheme[0]
         await self.app(scope, receive, send)

@@ -1,6 +1,6 @@
 """A room's doors: one function, two answers. The page for people, the same value as JSON for programs.
 
-    room = Room("catalog", __name__)
+    room = Room("catalog", __package__)
 
     @room.page("/records/{name}", "record.html")
     def record(visit: Here, name: str) -> RecordView: ...            # GET /records/x and GET /api/v1/records/x

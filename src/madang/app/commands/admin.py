@@ -97,7 +97,7 @@ def password(login: Login, from_input: FromInput = False) -> None:
 @app.command("forget-codes")
 def forget_codes(login: Login) -> None:
     """Ask somebody who lost everything for no one-time codes any more."""
-    from madang.node.people.codes import clear_codes
+    from madang.node.people.second import clear_codes
 
     with _node() as node:
         clear_codes(node, _owner(), _number(node, login))

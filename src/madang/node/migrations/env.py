@@ -5,7 +5,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy.types import TypeDecorator
 
-from madang.node.database import INDEX
+from madang.node.database import is_kept
 
 
 def plain(kind: str, item: Any, _draft: Any) -> str | Literal[False]:
@@ -21,6 +21,6 @@ context.configure(
     target_metadata=context.config.attributes.get("metadata"),
     render_item=plain,
     compare_type=True,
-    include_name=lambda name, kind, _parents: kind != "table" or not str(name).startswith(INDEX),
+    include_name=lambda name, kind, _parents: kind != "table" or is_kept(str(name)),
 )
 context.run_migrations()

@@ -13,7 +13,8 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.models import HOUSE, Organization, Person, Role, SignInSession
-from madang.node.people.passwords import check_new_password, hash_password, is_password
+from madang.node.people.passwords import check_new_password, hash_password
+from madang.node.people.proof import Proof, prove
 from madang.node.permissions import check
 from madang.node.text import clean_line
 
@@ -99,13 +100,19 @@ def list_people(node: Node, actor: Actor) -> Sequence[Person]:
         return session.scalars(query.order_by(Person.login)).all()
 
 
-def change_password(node: Node, actor: Actor, current: str, new: str) -> None:
+def see_person(node: Node, actor: Actor, login: str) -> Person:
+    """An account, with its roles."""
+    check(actor, "person.list")
+    with node.read() as session:
+        query = select(Person).options(selectinload(Person.roles).selectinload(Role.organization))
+        return session.scalars(query.where(Person.id == find_person(session, login).id)).one()
+
+
+def change_password(node: Node, actor: Actor, proof: Proof, new: str) -> None:
     """Set one's own password; whoever is signed in elsewhere has to sign in again."""
+    prove(node, actor, proof)
     with node.read() as session:
         person = _person(session, actor.person_id)
-        check(actor, "account.edit", person)
-    if person.password is not None and not is_password(person.password, current):
-        raise MadangError("people.wrong", _("The current password is not right."))
     _set_password(node, actor, person, new, "account.password")
 
 
@@ -186,6 +193,13 @@ def create_organization(node: Node, actor: Actor, name: str, title: str, title_e
         session.flush()
         node.audit.record(session, actor, "organization.create", f"organization:{organization.id}", {"name": name})
         return organization.id
+
+
+def list_organizations(node: Node, actor: Actor) -> Sequence[Organization]:
+    """Every organization, this installation first, the others by their short name."""
+    check(actor, "organization.list")
+    with node.read() as session:
+        return session.scalars(select(Organization).order_by(Organization.id != HOUSE, Organization.name)).all()
 
 
 def find_organization(session: Session, name: str) -> Organization:

@@ -20,6 +20,7 @@ class Organization(Base):
     name: Mapped[str] = mapped_column(Machine, unique=True)  # short, for addresses: small letters, digits, hyphens
     title: Mapped[str] = mapped_column(Line(200))
     title_en: Mapped[str] = mapped_column(Line(200), default="")
+    minimum: Mapped[int] = mapped_column(default=5, server_default="5")  # persons, whom a number of its data is about
     created: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -135,4 +136,5 @@ class OpenIdRequest(Base):
     state: Mapped[str] = mapped_column(Machine, primary_key=True)  # hash of what the browser carries
     nonce: Mapped[str] = mapped_column(Machine)
     verifier: Mapped[bytes] = mapped_column(LargeBinary)  # sealed
+    person_id: Mapped[int | None]  # who wants to have it linked; None for a sign-in
     created: Mapped[datetime] = mapped_column(default=now)

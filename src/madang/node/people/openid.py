@@ -3,8 +3,8 @@
 Identities are only linked: whoever the provider vouches for must have an account here that says so.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.models import Identity, OpenIdRequest, Person
+from madang.node.people.proof import Proof, own, prove
 from madang.node.people.sessions import begin_session, hash_of
 from madang.node.permissions import check
 from madang.node.sealing import seal, unseal
@@ -28,12 +29,13 @@ _CLOCK = 60  # seconds by which the provider's clock may differ
 
 @dataclass(frozen=True)
 class Vouched:
-    """Who the provider says that somebody is."""
+    """Who the provider says that somebody is; `person_id` whose account asked for it, to be linked."""
 
     issuer: str
     subject: str
     name: str = ""
     email: str = ""
+    person_id: int | None = None
 
 
 def is_offered(node: Node) -> bool:
@@ -46,7 +48,13 @@ def check_provider(node: Node) -> None:
     _provider(node)
 
 
-def begin(node: Node, back: str) -> tuple[str, str]:
+def begin_link(node: Node, actor: Actor, proof: Proof, back: str) -> tuple[str, str]:
+    """The same as `begin`, to link the identity to one's own account."""
+    prove(node, actor, proof)
+    return begin(node, back, actor.person_id)
+
+
+def begin(node: Node, back: str, person_id: int | None = None) -> tuple[str, str]:
     """Where to send the browser, and the state that its cookie keeps; `back` is the address to which it returns."""
     from authlib.common.security import generate_token
 
@@ -60,24 +68,31 @@ def begin(node: Node, back: str) -> tuple[str, str]:
         session.execute(delete(OpenIdRequest).where(OpenIdRequest.created < now() - _PATIENCE))
         session.add(
             OpenIdRequest(
-                state=hash_of(state), nonce=hash_of(nonce), verifier=seal(node.home, verifier.encode(), "openid")
+                state=hash_of(state),
+                nonce=hash_of(nonce),
+                verifier=seal(node.home, verifier.encode(), "openid"),
+                person_id=person_id,
             )
         )
     return url, state
 
 
-def finish(node: Node, back: str, kept: str, answer: Mapping[str, str]) -> Vouched:
+def finish(node: Node, actor: Actor, back: str, kept: str, answer: Mapping[str, str]) -> Vouched:
     """Who came back from the provider: `kept` is the state of the browser's cookie, `answer` the query it brought.
 
-    Every request is good once. Anything that does not fit is `openid.refused`.
+    An answer counts once, and only in the browser that asked for it: that of a sign-in keeps its state, that of a link
+    is signed in as whoever wants it. Anything that does not fit is `openid.refused`.
     """
     import httpx
 
+    brought = answer.get("state", "")
     with node.write() as session:
-        request = session.get(OpenIdRequest, hash_of(kept))
+        request = session.get(OpenIdRequest, hash_of(brought))
         if request is not None:
-            session.delete(request)
-    if request is None or request.created < now() - _PATIENCE or answer.get("state") != kept:
+            ours = brought == kept if request.person_id is None else request.person_id == actor.person_id
+            if ours:
+                session.delete(request)
+    if request is None or not ours or request.created < now() - _PATIENCE:
         raise _refused(_("this sign-in was not begun here, or too long ago"))
     if "code" not in answer:
         raise _refused(answer.get("error", _("the provider sent no code")))
@@ -90,11 +105,14 @@ def finish(node: Node, back: str, kept: str, answer: Mapping[str, str]) -> Vouch
             provider["token_endpoint"], code=answer["code"], code_verifier=verifier, grant_type="authorization_code"
         )
         keys = httpx.get(provider["jwks_uri"], timeout=_TIMEOUT).raise_for_status().json()
-    return _vouched(node, provider, str(token.get("id_token", "")), keys, request.nonce)
+    vouched = _vouched(node, provider, str(token.get("id_token", "")), keys, request.nonce)
+    return replace(vouched, person_id=request.person_id)
 
 
 def sign_in_with_identity(node: Node, vouched: Vouched, *, address: str = "", browser: str = "") -> str:
     """Begin a session for the account that is linked to this identity; what the cookie holds."""
+    if vouched.person_id is not None:
+        raise _refused(_("it was begun to link an account"))
     with node.write() as session:
         found = session.scalar(select(Identity).filter_by(issuer=vouched.issuer, subject=vouched.subject))
         person = session.get(Person, found.person_id) if found is not None else None
@@ -108,11 +126,11 @@ def sign_in_with_identity(node: Node, vouched: Vouched, *, address: str = "", br
 
 
 def link_identity(node: Node, actor: Actor, vouched: Vouched) -> None:
-    """Link an identity, which was just proved, to one's own account."""
+    """Link an identity, which was just proved for this account, to it."""
+    if vouched.person_id is None or vouched.person_id != actor.person_id:
+        raise _refused(_("it was not begun by this account"))
     with node.write() as session:
-        person = session.get(Person, actor.person_id) if actor.person_id is not None else None
-        if person is None:
-            raise MadangError("permission.sign_in", _("This needs an account."), _("Sign in first."))
+        person = own(session.get(Person, actor.person_id))
         check(actor, "account.edit", person)
         found = session.scalar(select(Identity).filter_by(issuer=vouched.issuer, subject=vouched.subject))
         if found is not None and found.person_id != person.id:
@@ -121,6 +139,13 @@ def link_identity(node: Node, actor: Actor, vouched: Vouched) -> None:
             session.add(Identity(person_id=person.id, issuer=vouched.issuer, subject=vouched.subject))
             details = {"issuer": vouched.issuer, "subject": vouched.subject}
             node.audit.record(session, actor, "account.link", f"person:{person.id}", details)
+
+
+def identities(node: Node, actor: Actor) -> Sequence[Identity]:
+    """The identities that are linked to one's own account."""
+    with node.read() as session:
+        query = select(Identity).where(Identity.person_id == actor.person_id)
+        return session.scalars(query.order_by(Identity.id)).all()
 
 
 def unlink_identity(node: Node, actor: Actor, identity_id: int) -> None:

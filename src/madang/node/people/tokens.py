@@ -12,6 +12,7 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.models import ApiToken, Person
+from madang.node.people.proof import Proof, own, prove
 from madang.node.people.sessions import hash_of
 from madang.node.permissions import acts, check
 from madang.node.text import clean_line
@@ -20,18 +21,17 @@ PREFIX = "madang_"  # so that people and scanners recognize one that leaked
 _USED_EVERY = timedelta(minutes=1)
 
 
-def make_token(node: Node, actor: Actor, name: str, scopes: Iterable[str], days: int) -> str:
+def make_token(node: Node, actor: Actor, proof: Proof, name: str, scopes: Iterable[str], days: int) -> str:
     """A new token of one's own; it is shown this once."""
     wanted = sorted(set(scopes))
     _check_scopes(wanted)
     most = node.settings.sign_in.token_days
     if not 1 <= days <= most:
         raise MadangError("people.token_days", _("A token lives from 1 to {most} days.").format(most=most))
+    prove(node, actor, proof)
     secret = PREFIX + secrets.token_urlsafe(32)
     with node.write() as session:
-        person = session.get(Person, actor.person_id) if actor.person_id is not None else None
-        if person is None:
-            raise MadangError("permission.sign_in", _("This needs an account."), _("Sign in first."))
+        person = own(session.get(Person, actor.person_id))
         check(actor, "token.make", person)
         token = ApiToken(
             person_id=person.id,

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from madang.base.translate import in_language
 from madang.lake import Version
 from madang.node import closed
 from madang.node.permissions import check
@@ -12,7 +13,6 @@ from madang.services.catalog.asking.ask import ask
 from madang.services.catalog.handout import published
 from madang.services.catalog.models import Record
 from madang.services.catalog.routes import room
-from madang.services.catalog.shown import in_language
 from madang.web import Here, View
 
 

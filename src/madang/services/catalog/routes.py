@@ -11,7 +11,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, in_language
 from madang.lake import Version
 from madang.node import files
 from madang.node.permissions import check, may
@@ -256,8 +256,8 @@ def hit(found: Record) -> Hit:
     told, newest = found.told, service.newest(found)
     return Hit(
         name=found.name,
-        title=shown.in_language(found.title, found.title_en),
-        description=shown.in_language(told.description, told.description_en)[:280],
+        title=in_language(found.title, found.title_en),
+        description=in_language(told.description, told.description_en)[:280],
         holder=_holder(found),
         access=found.access,
         verdict=found.verdict,
@@ -270,7 +270,7 @@ def hit(found: Record) -> Hit:
 
 def _holder(found: Record) -> Holder:
     of = found.organization
-    return Holder(name=of.name, title=shown.in_language(of.title, of.title_en))
+    return Holder(name=of.name, title=in_language(of.title, of.title_en))
 
 
 def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -> RecordView:
@@ -289,7 +289,7 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         content = orjson.loads(files.read(visit.node.home, orjson.loads(current.documents)["profile"]))
     listed = service.files_of(visit.node, current, page) if current is not None else []
     year = (found.published or found.created).year
-    holder, title = _holder(found), shown.in_language(found.title, found.title_en)
+    holder, title = _holder(found), in_language(found.title, found.title_en)
     may_read = current is not None and may(actor, "record.read", found)
     lake = None if current is None else visit.node.home.lake().dataset(found.dataset).version(current.number)
     return RecordView(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from madang.base.translate import _, language
+from madang.base.translate import _
 from madang.services.catalog.models import TIERS
 
 VERDICTS = ("good", "flawed", "unusable", "unknown")
@@ -28,11 +28,6 @@ def verdict_name(verdict: str) -> str:
         "unknown": _("not all checks were answered"),
         "": _("not assessed"),
     }[verdict]
-
-
-def in_language(korean: str, english: str) -> str:
-    """Of a text in two languages the reader's; the Korean one where the English is missing."""
-    return (english if language() == "en" else korean) or korean
 
 
 def state_name(state: str) -> str:
@@ -99,7 +94,6 @@ def json_ld(page: Any, visit: Any) -> dict[str, Any]:
 
 
 HELPERS = {
-    "in_language": in_language,
     "tier_name": tier_name,
     "verdict_name": verdict_name,
     "state_name": state_name,

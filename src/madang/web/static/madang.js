@@ -36,13 +36,3 @@ document.querySelectorAll("[data-copy]").forEach((button) => {
     button.textContent = button.dataset.done;
   });
 });
-
-// Tables with a filter.
-document.querySelectorAll("input[data-filter]").forEach((input) => {
-  input.parentElement.hidden = false;
-  const rows = document.querySelectorAll(`#${input.dataset.filter} > *`);
-  input.addEventListener("input", () => {
-    const wanted = input.value.normalize("NFC").toLowerCase();
-    rows.forEach((row) => { row.hidden = !row.textContent.toLowerCase().includes(wanted); });
-  });
-});

@@ -1,14 +1,18 @@
 """A small provider of OpenID Connect in a process of its own, as an institution would have one.
 
-It knows one client and one person, checks PKCE, and signs ID tokens. `--fault NAME` makes it do one thing wrong.
+It knows one client and one person, checks PKCE, and signs ID tokens. The name of a fault
+makes it do one thing wrong.
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import secrets
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -17,9 +21,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 CLIENT, SECRET, SUBJECT = "madang", "the client's secret", "subject-42"
-FAULT = sys.argv[1] if len(sys.argv) > 1 else ""
-KEY = RSAKey.generate_key(2048, parameters={"kid": "1"})
-OTHER = RSAKey.generate_key(2048, parameters={"kid": "1"})
+FAULT = sys.argv[1] if __name__ == "__main__" else ""
+KEY, OTHER = (RSAKey.generate_key(2048, parameters={"kid": "1"}) for _key in range(2))
 CODES: dict[str, dict[str, str]] = {}
 
 
@@ -95,6 +98,23 @@ class Provider(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: object) -> None:
         pass
+
+
+@contextlib.contextmanager
+def running(fault: str = "") -> Iterator[dict[str, str]]:
+    """A provider that runs, and the settings of an installation that trusts it."""
+    process = subprocess.Popen([sys.executable, __file__, fault], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        yield {
+            "MADANG_OPENID_ISSUER": f"http://127.0.0.1:{int(process.stdout.readline())}",
+            "MADANG_OPENID_CLIENT_ID": CLIENT,
+            "MADANG_OPENID_CLIENT_SECRET": SECRET,
+        }
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
 
 
 if __name__ == "__main__":
