@@ -28,13 +28,13 @@ from madang.services.catalog import words
 from madang.services.catalog.models import Record
 
 SERVE = """
-import socket, sys
+import sys
 from pathlib import Path
 from madang.app.portal import portal
 from madang.node.home import Home
 from madang.node.node import Node
-from madang.web.server import make_server
-listening = socket.create_server(("127.0.0.1", 0))
+from madang.web.server import listen, make_server
+listening = listen("127.0.0.1", 0)
 print(listening.getsockname()[1], flush=True)
 make_server(portal(Node.open(Home(Path(sys.argv[1]))))).run(sockets=[listening])
 """

@@ -54,6 +54,7 @@ READS = {
 ACTS = {
     "/records/{name}/ask": ("/records/closed/ask", {"sql": "SELEC"}, (IN, NO, BAD, NO, NO)),
     "/steward": ("/steward", {"dataset": "closed", "organization": "hospital"}, (IN, NO, 409, NO, NO)),
+    "/organizations/{organization}/minimum": ("/organizations/house/minimum", {"minimum": 5}, (IN, NO, NO, NO, NO)),
     "/steward/{name}": ("/steward/closed", {"edition": 0, "title": "t", "tier": "open"}, (IN, NO, 409, NO, NO)),
     "/steward/{name}/versions": ("/steward/closed/versions", {}, (IN, NO, NONE, NO, NO)),
     "/steward/{name}/publish": ("/steward/closed/publish", {"version": 9}, (IN, NO, 409, NO, NO)),

@@ -1,7 +1,6 @@
 """A web application on a real socket of loopback, for the tests."""
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from madang.web.server import make_server
+from madang.web.server import listen, make_server
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Served:
 @contextlib.contextmanager
 def serving(application: Any) -> Iterator[Served]:
     """Serve it for the length of a block."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = listen("127.0.0.1", 0)
     server = make_server(application)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

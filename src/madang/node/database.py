@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, StatementError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -53,6 +53,9 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+_BEGIN = {True: "BEGIN", False: "BEGIN IMMEDIATE"}  # who only reads does not wait for who writes
+
+
 class Base(DeclarativeBase):
     """What every table of node and of the rooms derives from; its history is in node/migrations."""
 
@@ -83,11 +86,11 @@ class Database:
         self._turn = threading.Lock()
         self._writer = threading.local()
         if self.is_sqlite:
-            self._reading = self.engine.execution_options(madang_begin="BEGIN")
-            self._writing = self.engine.execution_options(madang_begin="BEGIN IMMEDIATE")
+            self._reading = _engine(url, reading=True)
+            self._writing = self.engine
         else:
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            self._writing = self.engine.execution_options()
+            self._writing = self.engine
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
@@ -123,6 +126,7 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back."""
+        self._reading.dispose()
         self.engine.dispose()
 
 
@@ -147,7 +151,8 @@ def sqlite_url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path))
 
 
-def _engine(url: str | URL) -> Engine:
+def _engine(url: str | URL, *, reading: bool = False) -> Engine:
+    """The pool of connections; with `reading` those of SQLite can change nothing, and take no lock to begin."""
     try:
         parsed = make_url(url)
         if parsed.drivername in ("postgresql", "postgres"):
@@ -174,7 +179,9 @@ def _engine(url: str | URL) -> Engine:
         ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        if reading:
+            event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA query_only=ON"))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_BEGIN[reading]))
     return engine
 
 
@@ -182,12 +189,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, so that changes of the schema are transactions too
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    begin = connection.get_execution_options().get("madang_begin", "BEGIN IMMEDIATE")
-    connection.exec_driver_sql(f"PRAGMA query_only={'ON' if begin == 'BEGIN' else 'OFF'}")
-    connection.exec_driver_sql(begin)
 
 
 @contextlib.contextmanager

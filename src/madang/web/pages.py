@@ -50,6 +50,7 @@ def _environment(package: str) -> Environment:
         loader=ChoiceLoader([PackageLoader(name, "templates") for name in (package, "madang.web")]),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

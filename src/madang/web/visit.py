@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from madang.base.errors import MadangError
@@ -55,8 +56,10 @@ def visit_of(request: HTTPConnection) -> Visit:
     return Visit(request, node, found or Actor.stranger(address))
 
 
-def _visit(request: Request) -> Visit:
-    return visit_of(request)
+async def _visit(request: Request) -> Visit:
+    if "authorization" in request.headers or cookie_name(request) in request.cookies:
+        return await run_in_threadpool(visit_of, request)
+    return visit_of(request)  # a stranger, which needs no question to the database
 
 
 Here = Annotated[Visit, Depends(_visit)]

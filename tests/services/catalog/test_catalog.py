@@ -83,7 +83,8 @@ def test_nothing_of_data_under_embargo_is_given_out_until_it_ends(house: House, 
                 assert site.get(f"/api/v1/records/{name}{path}{version}").status_code == 401, path
                 assert member.get(f"/api/v1/records/{name}{path}{version}").status_code == 403, path
     shown = site.get(f"/api/v1/records/{name}")
-    assert shown.json()["profile"] is None and all(table["rows"] is None for table in shown.json()["tables"])
+    assert shown.json()["profile"] is None
+    assert all(each["rows"] is None for each in shown.json()["tables"] + shown.json()["files"])
     assert "<svg" not in site.get(f"/records/{name}").text and "Not yet." in site.get(f"/records/{name}").text
     ended = house.published("older", tier="embargoed", end=now() - timedelta(days=1))
     assert site.get(f"/records/{ended}/download.zip").status_code == 200
@@ -102,6 +103,20 @@ def test_a_stricter_tier_hides_what_was_made_for_a_looser_one(house: House, site
     assert site.get(f"/records/{name}/profile").status_code == 404
     work_off(house.node)
     assert site.get(f"/api/v1/records/{name}").json()["profile"]["minimum"] == 5
+
+
+def test_a_holders_rule_holds_for_all_its_data_that_are_not_open(house: House, site: Served) -> None:
+    name, open_one = house.published("closed", tier="controlled"), house.published("free")
+    with browser(site, house, "member") as member:
+        refused = member.post("/organizations/hospital/minimum", data={"minimum": 11}, headers=OURS)
+        assert refused.status_code == 403
+    with browser(site, house, "steward") as steward:
+        assert steward.post("/organizations/hospital/minimum", data={"minimum": 0}, headers=OURS).status_code == 422
+        assert steward.post("/organizations/hospital/minimum", data={"minimum": 11}, headers=OURS).status_code == 303
+    assert site.get(f"/api/v1/records/{name}").json()["profile"] is None, "it tells of groups of five"
+    work_off(house.node)
+    assert site.get(f"/api/v1/records/{name}").json()["profile"]["minimum"] == 11
+    assert site.get(f"/api/v1/records/{open_one}").json()["profile"]["minimum"] == 1
 
 
 def test_downloads_are_what_the_lake_has_and_formulas_are_defused(house: House, site: Served) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from madang.node.database import now
-from madang.services.catalog import service, words
+from madang.services.catalog import finding, service, words
 from madang.services.catalog.models import Record
 from portal_house import OWNER, House
 
@@ -57,7 +57,7 @@ def filled(each_house: House) -> House:
 def test_a_question_finds_the_same_records_on_both_databases(filled: House) -> None:
     found = {}
     for question in ASKED:
-        hits = service.search(filled.node, OWNER, question, service.Filters()).records
+        hits = finding.search(filled.node, OWNER, question, finding.Filters()).records
         found[question] = "".join(sorted(record.name for record in hits))
     assert found == ASKED
 
@@ -65,9 +65,9 @@ def test_a_question_finds_the_same_records_on_both_databases(filled: House) -> N
 def test_words_in_the_title_come_first_then_the_newest(filled: House) -> None:
     with filled.node.write() as session:
         words.put(session, 5, "빈 설명", ["당뇨 cohort"])
-    names = [record.name for record in service.search(filled.node, OWNER, "cohort", service.Filters()).records]
+    names = [record.name for record in finding.search(filled.node, OWNER, "cohort", finding.Filters()).records]
     assert names == ["b", "e"]
-    everything = [record.name for record in service.search(filled.node, OWNER, " ", service.Filters()).records]
+    everything = [record.name for record in finding.search(filled.node, OWNER, " ", finding.Filters()).records]
     assert everything == ["e", "d", "c", "b", "a"]
 
 
@@ -75,6 +75,6 @@ def test_what_is_dropped_is_found_no_more_and_an_index_that_was_lost_is_made_ane
     with filled.node.write() as session:
         for number in range(1, 6):
             words.drop(session, number)
-    assert service.search(filled.node, OWNER, "당뇨", service.Filters()).total == 0
+    assert finding.search(filled.node, OWNER, "당뇨", finding.Filters()).total == 0
     service.rebuild_words(filled.node)
-    assert [record.name for record in service.search(filled.node, OWNER, "당뇨병", service.Filters()).records] == ["a"]
+    assert [record.name for record in finding.search(filled.node, OWNER, "당뇨병", finding.Filters()).records] == ["a"]

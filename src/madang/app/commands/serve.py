@@ -45,10 +45,11 @@ def address_of(listening: socket.socket) -> str:
 
 
 def _listening(settings: "Settings", host: str, port: int) -> socket.socket:
+    from madang.web.server import listen
+
     wanted = settings.web.port if port < 0 else port
     try:
-        family = socket.getaddrinfo(host, wanted, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, wanted), family=family, backlog=512)
+        return listen(host, wanted)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise MadangError(

@@ -81,7 +81,7 @@ class Verdict(Component):
         for entry in register(node.home):
             if entry.certificate.manifest == version.manifest and entry.state == "issued":
                 version.certificate = entry.certificate.number
-        record.verdict, record.certificate = version.verdict, version.certificate
+        record.verdict, record.certificate, record.rows = version.verdict, version.certificate, version.rows
         record.year = last_year(json.loads(files.read(node.home, json.loads(version.documents)["profile"])))
 
 

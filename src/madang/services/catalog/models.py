@@ -12,7 +12,7 @@ from madang.node.text import Line, Machine, Prose
 from madang.services.catalog.description import Description
 
 TIERS = ("open", "registered", "controlled", "embargoed")
-OPEN, CLOSED = 1, 5  # the fewest persons that a profile of open data, and of others, tells of
+OPEN = 1  # the fewest persons that a profile of open data tells of
 
 
 class RecordVersion(Base):
@@ -48,6 +48,14 @@ class Record(Base):
     """A dataset as people find it. `state` is draft, published or withdrawn; what remains of that is a tombstone."""
 
     __tablename__ = "records"
+    # Whatever lists are chosen, ordered and counted by: see `finding`.
+    __table_args__ = (
+        Index(
+            "ix_records_found",
+            *("state", "published", "id", "organization_id", "kind", "tier", "tier_after", "embargo_end"),
+            *("verdict", "certificate", "year", "rows"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Machine, unique=True)  # of its address
@@ -55,7 +63,7 @@ class Record(Base):
     organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"), index=True)
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"))
     kind: Mapped[str] = mapped_column(Machine, default="cdm")
-    state: Mapped[str] = mapped_column(Machine, default="draft", index=True)
+    state: Mapped[str] = mapped_column(Machine, default="draft")
     tier: Mapped[str] = mapped_column(Machine, default="controlled")
     tier_after: Mapped[str] = mapped_column(Machine, default="controlled")  # of an embargo
     embargo_reason: Mapped[str] = mapped_column(Prose(2_000), default="")
@@ -65,11 +73,12 @@ class Record(Base):
     description: Mapped[str] = mapped_column(Machine, default="{}")  # JSON of a Description, whose texts are clean
     verdict: Mapped[str] = mapped_column(Machine, default="")  # of the newest published version, as are ...
     certificate: Mapped[str] = mapped_column(Machine, default="")  # ... its certificate and ...
+    rows: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # ... rows and ...
     year: Mapped[int | None]  # ... the last year of its data
     withdrawn_reason: Mapped[str] = mapped_column(Prose(2_000), default="")
     created: Mapped[datetime] = mapped_column(default=now)
     changed: Mapped[datetime] = mapped_column(default=now)
-    published: Mapped[datetime | None] = mapped_column(index=True)
+    published: Mapped[datetime | None]
     edition: Mapped[int] = mapped_column(default=1)  # goes up with every change, so that none is overwritten unseen
     organization: Mapped[Organization] = relationship()
     # Declared on this side alone, after its partner: another thread may ask for all tables while these are imported.
@@ -85,8 +94,8 @@ class Record(Base):
 
     @property
     def minimum(self) -> int:
-        """The fewest persons that its pictures and numbers may be about, by the tier that holds now."""
-        return OPEN if self.access == "open" else CLOSED
+        """The fewest persons that its pictures and numbers may be about: its holder's rule, unless it is open."""
+        return OPEN if self.access == "open" else self.organization.minimum
 
     @property
     def told(self) -> Description:

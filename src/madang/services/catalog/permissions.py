@@ -20,6 +20,7 @@ allow(
     reads=True,
 )
 allow("record.make", steward)
+allow("holder.edit", steward)  # the rule of an organization for all its data
 allow("record.edit", steward)
 allow("record.publish", steward)
 allow("record.withdraw", steward)

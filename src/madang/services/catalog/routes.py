@@ -14,8 +14,9 @@ from madang.base.errors import MadangError
 from madang.base.translate import _, in_language
 from madang.lake import Version
 from madang.node import files
+from madang.node.people.models import Organization
 from madang.node.permissions import check, may
-from madang.services.catalog import service, shown
+from madang.services.catalog import finding, service, shown
 from madang.services.catalog.description import Description
 from madang.services.catalog.handout import Bytes, hand_out
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
@@ -146,9 +147,10 @@ class RecordView(View):
 @room.page("/", "front.html")
 def front(visit: Here) -> Front:
     """What there is, in a few numbers, and the newest records."""
-    records, certified, rows = service.counted(visit.node)
-    found = service.search(visit.node, visit.actor, "", service.Filters())
-    return Front(records=records, certified=certified, rows=rows, newest=[hit(r) for r in found.records[:6]])
+    records, certified, rows = finding.counted(visit.node)
+    newest = [hit(found) for found in finding.latest(visit.node, 6)]
+    visit.node.audit.read(visit.actor, "record.front")
+    return Front(records=records, certified=certified, rows=rows, newest=newest)
 
 
 @room.page("/records", "records.html")
@@ -160,19 +162,27 @@ def records(
     verdict: Literal["", "good", "flawed", "unusable", "unknown"] = "",
     certified: Literal["", "yes"] = "",
     year: Annotated[str, Query(pattern=r"^(|[0-9]{4})$")] = "",
+    kind: Annotated[str, Query(max_length=70)] = "",
     page: Page = 1,
 ) -> Hits:
     """Search the published records by words, in either language, and by what they are."""
-    filters = service.Filters(tier, holder, verdict, certified == "yes", int(year) if year else None)
-    found = service.search(visit.node, visit.actor, q, filters, page)
+    filters = finding.Filters(tier, holder, verdict, certified == "yes", int(year) if year else None, kind)
+    found = finding.search(visit.node, visit.actor, q, filters, page)
     return Hits(
         question=q,
         total=found.total,
         page=page,
-        pages=max(1, -(-found.total // service.PAGE)),
+        pages=max(1, -(-found.total // finding.PAGE)),
         hits=[hit(record) for record in found.records],
-        holders=[Holder(name=each.name, title=each.title) for each in found.organizations],
-        filters={"tier": tier, "holder": holder, "verdict": verdict, "certified": certified, "year": year},
+        holders=[_holder(each) for each in found.organizations],
+        filters={
+            "tier": tier,
+            "holder": holder,
+            "verdict": verdict,
+            "certified": certified,
+            "year": year,
+            "kind": kind,
+        },
     )
 
 
@@ -253,23 +263,22 @@ def _close_enough(found: Record, version: RecordVersion) -> bool:
 
 def hit(found: Record) -> Hit:
     """A record in a list, in the reader's language."""
-    told, newest = found.told, service.newest(found)
+    told = found.told
     return Hit(
         name=found.name,
         title=in_language(found.title, found.title_en),
         description=in_language(told.description, told.description_en)[:280],
-        holder=_holder(found),
+        holder=_holder(found.organization),
         access=found.access,
         verdict=found.verdict,
         certificate=found.certificate,
-        rows=newest.rows if newest else 0,
+        rows=found.rows,
         published=found.published,
         synthetic=told.synthetic,
     )
 
 
-def _holder(found: Record) -> Holder:
-    of = found.organization
+def _holder(of: Organization) -> Holder:
     return Holder(name=of.name, title=in_language(of.title, of.title_en))
 
 
@@ -289,7 +298,7 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         content = orjson.loads(files.read(visit.node.home, orjson.loads(current.documents)["profile"]))
     listed = service.files_of(visit.node, current, page) if current is not None else []
     year = (found.published or found.created).year
-    holder, title = _holder(found), in_language(found.title, found.title_en)
+    holder, title = _holder(found.organization), in_language(found.title, found.title_en)
     may_read = current is not None and may(actor, "record.read", found)
     lake = None if current is None else visit.node.home.lake().dataset(found.dataset).version(current.number)
     return RecordView(
@@ -343,7 +352,7 @@ def _file(found: RecordFile, looks: bool) -> FileView:
     """A file; its rows only where the content may be shown."""
     return FileView(
         **{name: getattr(found, name) for name in FileView.model_fields if name != "rows"},
-        rows=found.rows if looks else 0,
+        rows=found.rows if looks else None,
     )
 
 

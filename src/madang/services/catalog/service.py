@@ -5,9 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from madang.base.errors import MadangError
@@ -16,6 +15,7 @@ from madang.lake import Version
 from madang.node import jobs
 from madang.node.database import now
 from madang.node.node import Node
+from madang.node.people.accounts import find_organization
 from madang.node.people.actor import Actor
 from madang.node.people.models import Organization
 from madang.node.permissions import check, may, visible
@@ -29,79 +29,9 @@ from madang.services.catalog.description import Description
 from madang.services.catalog.models import TIERS, Record, RecordFile, RecordVersion
 from madang.services.catalog.prepare import prepare
 
-PAGE = 20
 FILES = 200
+MOST = 1_000  # persons that a holder may set as the fewest
 KINDS = ("standardize", "import", "synthesize")
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a search is narrowed to; empty: nothing."""
-
-    tier: str = ""
-    organization: str = ""
-    verdict: str = ""
-    certified: bool = False
-    year: int | None = None
-
-
-@dataclass(frozen=True)
-class Found:
-    """One page of hits, how many there are altogether, and the organizations to filter by."""
-
-    records: Sequence[Record]
-    total: int
-    organizations: Sequence[Organization]
-
-
-def search(node: Node, actor: Actor, question: str, filters: Filters, page: int = 1) -> Found:
-    """The published records that have all words of the question: with them in the title first, then the newest."""
-    check(actor, "record.search")
-    with node.read() as session:
-        query = select(Record).where(Record.state == "published")
-        order: list[Any] = []
-        if words.asked(question):
-            query = query.where(Record.id.in_(words.hits(session, question)))
-            order.append(case((Record.id.in_(words.hits(session, question, title=True)), 0), else_=1))
-        elif question.strip():
-            return Found([], 0, [])
-        if filters.tier in TIERS:
-            query = query.where(Record.tier == filters.tier)
-        if filters.verdict:
-            query = query.where(Record.verdict == filters.verdict)
-        if filters.certified:
-            query = query.where(Record.certificate != "")
-        if filters.year is not None:
-            query = query.where(Record.year == filters.year)
-        holders = session.scalars(
-            select(Organization).where(
-                Organization.id.in_(select(Record.organization_id).where(Record.state == "published"))
-            )
-        ).all()
-        if filters.organization:
-            query = query.join(Organization).where(Organization.name == filters.organization)
-        total = int(session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0)
-        query = query.options(selectinload(Record.organization), selectinload(Record.versions))
-        order += [Record.published.desc(), Record.id.desc()]
-        rows = session.scalars(query.order_by(*order).limit(PAGE).offset((max(1, page) - 1) * PAGE)).all()
-    node.audit.read(actor, "record.search", "", {"question": question[:200]})
-    return Found(rows, total, holders)
-
-
-def counted(node: Node) -> tuple[int, int, int]:
-    """How many published records there are, how many of them are certified, and their rows."""
-    with node.read() as session:
-        of = select(Record.id).where(Record.state == "published")
-        records = session.scalar(select(func.count()).select_from(of.subquery())) or 0
-        certified = session.scalar(
-            select(func.count(Record.id)).where(Record.state == "published", Record.certificate != "")
-        )
-        rows = session.scalar(
-            select(func.sum(RecordVersion.rows)).where(
-                RecordVersion.record_id.in_(of), RecordVersion.state == "published"
-            )
-        )
-    return int(records), int(certified or 0), int(rows or 0)
 
 
 def see(node: Node, actor: Actor, name: str) -> Record:
@@ -156,9 +86,7 @@ def make(node: Node, actor: Actor, dataset: str, organization: str) -> str:
         raise MadangError("catalog.kind", _("{name} is no dataset to publish.").format(name=version.name))
     told = life.told_by(version)
     with node.write() as session:
-        holder = session.scalar(select(Organization).where(Organization.name == organization))
-        if holder is None:
-            raise MadangError("people.no_organization", _("There is no organization {name}.").format(name=organization))
+        holder = find_organization(session, organization)
         check(actor, "record.make", Record(organization_id=holder.id))
         if session.scalar(select(Record.id).where(Record.dataset == version.dataset.name)) is not None:
             raise MadangError("catalog.taken", _("{name} has a record already.").format(name=version.dataset.name))
@@ -176,6 +104,23 @@ def make(node: Node, actor: Actor, dataset: str, organization: str) -> str:
         _add_version(session, node, actor, record, version)
         node.audit.record(session, actor, "record.make", f"record:{record.id}", {"dataset": version.name})
         return record.name
+
+
+def set_minimum(node: Node, actor: Actor, organization: str, minimum: int) -> None:
+    """Have nothing told of a holder's data that are not open that is about fewer persons; profiles are made anew.
+
+    Until that is done, those that tell too much are not shown. Errors: `catalog.minimum`.
+    """
+    if not 1 <= minimum <= MOST:
+        raise MadangError("catalog.minimum", _("The smallest number of persons is from 1 to {most}.").format(most=MOST))
+    with node.write() as session:
+        holder = find_organization(session, organization)
+        check(actor, "holder.edit", Record(organization_id=holder.id))
+        holder.minimum = minimum
+        details = {"minimum": minimum}
+        node.audit.record(session, actor, "holder.edit", f"organization:{holder.id}", details)
+        for record in session.scalars(select(Record).where(Record.organization_id == holder.id)):
+            life.edited(session, node, actor, record)
 
 
 def add_version(node: Node, actor: Actor, name: str) -> None:

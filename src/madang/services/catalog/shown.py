@@ -93,7 +93,13 @@ def json_ld(page: Any, visit: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in ("", [])}
 
 
+def kinds_named() -> list[tuple[str, str]]:
+    """Kinds of datasets, for a choice."""
+    return [("cdm", _("tables of the OMOP CDM"))]
+
+
 HELPERS = {
+    "kinds_named": kinds_named,
     "tier_name": tier_name,
     "verdict_name": verdict_name,
     "state_name": state_name,

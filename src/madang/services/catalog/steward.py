@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from madang.base.translate import _
+from madang.base.translate import _, in_language
 from madang.node.permissions import check
 from madang.services.catalog import service
 from madang.services.catalog.description import Description
@@ -24,13 +24,19 @@ class Free(View):
     created: str
 
 
+class Stewarded(Holder):
+    """An organization whose data one answers for; `minimum` is how few persons numbers of them may be about."""
+
+    minimum: int
+
+
 class Desk(View):
     """What a steward has to do with."""
 
     records: list[Hit]
     states: dict[str, str]
     free: list[Free]
-    organizations: list[Holder]
+    organizations: list[Stewarded]
 
 
 class Make(View):
@@ -38,6 +44,12 @@ class Make(View):
 
     dataset: str = Field(title="The dataset", max_length=200)
     organization: str = Field(title="The organization", max_length=70)
+
+
+class Minimum(View):
+    """How few persons numbers of an organization's data may be about."""
+
+    minimum: int = Field(title="The smallest number of persons", ge=1, le=1_000)
 
 
 class Edit(View):
@@ -96,7 +108,10 @@ def desk(visit: Here) -> Desk:
         records=[hit(record) for record in records],
         states={record.name: record.state for record in records},
         free=[Free(name=v.dataset.name, version=v.number, kind=v.kind, created=v.created) for v in free],
-        organizations=[Holder(name=o.name, title=o.title) for o in service.stewarded(visit.node, visit.actor)],
+        organizations=[
+            Stewarded(name=each.name, title=in_language(each.title, each.title_en), minimum=each.minimum)
+            for each in service.stewarded(visit.node, visit.actor)
+        ],
     )
 
 
@@ -105,6 +120,13 @@ def make(visit: Here, given: Make) -> Done:
     """Begin a record for a dataset; what can be known of it is filled in, and its verdict is computed."""
     name = service.make(visit.node, visit.actor, given.dataset, given.organization)
     return Done(see=f"/steward/{name}", message=_("The draft is made. Its checks are being run."))
+
+
+@room.act("/organizations/{organization}/minimum", at=desk)
+def set_minimum(visit: Here, organization: str, given: Minimum) -> Done:
+    """Set how few persons numbers of your organization's data may be about, where they are not open."""
+    service.set_minimum(visit.node, visit.actor, organization, given.minimum)
+    return Done(see="/steward", message=_("The rule is set; what is shown of your data follows it."))
 
 
 @room.page("/steward/{name}", "edit.html")

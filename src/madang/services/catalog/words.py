@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from sqlalchemy import Select, delete, func, literal_column, select, table, text
+from sqlalchemy import Select, case, delete, func, literal_column, select, table, text
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import column
 
@@ -73,7 +73,7 @@ def drop(session: Session, record_id: int) -> None:
     session.execute(delete(_index).where(key == record_id))
 
 
-def hits(session: Session, question: str, *, title: bool = False) -> Select[tuple[int]]:
+def hits(session: Session, question: str, *, title: bool = False) -> Select[int]:
     """The identifiers of the records that have all words of a question (in their title); a part of a query."""
     wanted = asked(question)
     if _is_sqlite(session):
@@ -83,6 +83,27 @@ def hits(session: Session, question: str, *, title: bool = False) -> Select[tupl
     query = " & ".join(f"'{token}'{':*' if longer else ''}" for token, longer in wanted)
     place = _index.c.title if title else _index.c.body
     return select(_index.c.record_id).where(place.op("@@")(text("CAST(:asked AS tsquery)").bindparams(asked=query)))
+
+
+def page(session: Session, question: str, limit: int, start: int) -> tuple[int, list[int]]:
+    """How many records have all words of a question, and a page of them: with them in the title first, then the newest.
+
+    On SQLite the index gives its rows in their order, so only those of the page are touched.
+    """
+    found = hits(session, question)
+    key = found.selected_columns[0]
+    total = int(session.scalar(found.with_only_columns(func.count(key))) or 0)
+    if not _is_sqlite(session):
+        titled = hits(session, question, title=True).whereclause
+        order = (case((titled, 0), else_=1), key.desc())  # type: ignore[arg-type]  # it has a condition
+        return total, list(session.scalars(found.order_by(*order).limit(limit).offset(start)))
+    titles = hits(session, question, title=True)
+    first = list(session.scalars(titles.order_by(key.desc()).limit(limit).offset(start)))
+    if len(first) == limit:
+        return total, first
+    before = max(0, start - int(session.scalar(titles.with_only_columns(func.count(key))) or 0))
+    others = found.where(key.not_in(titles)).order_by(key.desc()).limit(limit - len(first)).offset(before)
+    return total, first + list(session.scalars(others))
 
 
 def count(session: Session) -> int:

@@ -1,0 +1,127 @@
+"""Finding records: by words and by what they are, the newest, and how many there are.
+
+What a list of records is chosen, ordered and counted by stands in one index of the table (`ix_records_found`), so no
+record is read that is not shown; what is found by words alone, the index of words answers alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.node.people.models import Organization
+from madang.node.permissions import check
+from madang.services.catalog import (
+    permissions,  # noqa: F401 - names the acts
+    words,
+)
+from madang.services.catalog.models import TIERS, Record
+
+PAGE = 20
+_PUBLISHED = Record.state == "published"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a search is narrowed to; empty: nothing."""
+
+    tier: str = ""
+    organization: str = ""
+    verdict: str = ""
+    certified: bool = False
+    year: int | None = None
+    kind: str = ""
+
+    @property
+    def narrow(self) -> bool:
+        """Whether there is any."""
+        return any(getattr(self, field.name) for field in fields(self))
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of hits, how many there are altogether, and the organizations to filter by."""
+
+    records: Sequence[Record]
+    total: int
+    organizations: Sequence[Organization]
+
+
+def search(node: Node, actor: Actor, question: str, filters: Filters, page: int = 1) -> Found:
+    """The published records that have all words of the question: with them in the title first, then the newest."""
+    check(actor, "record.search")
+    start = (max(1, page) - 1) * PAGE
+    with node.read() as session:
+        holds = and_(_PUBLISHED, *_conditions(session, filters))
+        if words.asked(question):
+            if filters.narrow:
+                holds = and_(holds, Record.id.in_(words.hits(session, question)))
+                titled = case((Record.id.in_(words.hits(session, question, title=True)), 0), else_=1)
+                chosen = select(Record.id).where(holds).order_by(titled, Record.id.desc()).limit(PAGE).offset(start)
+                total, ids = _count(session, holds), list(session.scalars(chosen))
+            else:
+                total, ids = words.page(session, question, PAGE, start)
+            rows = {each.id: each for each in session.scalars(_whole().where(_PUBLISHED, Record.id.in_(ids)))}
+            records = [rows[number] for number in ids if number in rows]
+        elif question.strip():
+            total, records = 0, []
+        else:
+            total, records = _count(session, holds), _newest(session, holds, PAGE, start)
+        holders = exists().where(Record.organization_id == Organization.id, _PUBLISHED)
+        organizations = session.scalars(select(Organization).where(holders).order_by(Organization.id)).all()
+    node.audit.read(actor, "record.search", "", {"question": question[:200]})
+    return Found(records, total, organizations)
+
+
+def latest(node: Node, count: int) -> list[Record]:
+    """The records that were published last."""
+    with node.read() as session:
+        return _newest(session, _PUBLISHED, count)
+
+
+def counted(node: Node) -> tuple[int, int, int]:
+    """How many published records there are, how many of them are certified, and the rows of their newest versions."""
+    with node.read() as session:
+        certified = func.sum(case((Record.certificate != "", 1), else_=0))
+        row = session.execute(select(func.count(), certified, func.sum(Record.rows)).where(_PUBLISHED)).one()
+    records, with_certificate, rows = (int(value or 0) for value in row)
+    return records, with_certificate, rows
+
+
+def _conditions(session: Session, filters: Filters) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.tier in TIERS:
+        over = and_(Record.tier == "embargoed", Record.embargo_end <= now())
+        then = and_(over, Record.tier_after == filters.tier)
+        found.append(or_(then, and_(Record.tier == filters.tier, or_(Record.embargo_end.is_(None), ~over))))
+    if filters.organization:
+        holder = session.scalar(select(Organization.id).where(Organization.name == filters.organization))
+        found.append(Record.organization_id == (holder or 0))
+    if filters.verdict:
+        found.append(Record.verdict == filters.verdict)
+    if filters.certified:
+        found.append(Record.certificate != "")
+    if filters.year is not None:
+        found.append(Record.year == filters.year)
+    if filters.kind:
+        found.append(Record.kind == filters.kind)
+    return found
+
+
+def _whole() -> Select[Record]:
+    return select(Record).options(joinedload(Record.organization))
+
+
+def _newest(session: Session, holds: ColumnElement[bool], count: int, start: int = 0) -> list[Record]:
+    chosen = select(Record.id).where(holds).order_by(Record.published.desc(), Record.id.desc())
+    ids = chosen.limit(count).offset(start).subquery()  # so that the index alone decides which rows are read
+    query = _whole().where(Record.id.in_(select(ids.c.id))).order_by(Record.published.desc(), Record.id.desc())
+    return list(session.scalars(query))
+
+
+def _count(session: Session, holds: ColumnElement[bool]) -> int:
+    return int(session.scalar(select(func.count()).select_from(Record).where(holds)) or 0)
