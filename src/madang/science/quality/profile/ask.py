@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
+from typing import Any
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.base.translate import _
 from madang.lake import Version
-from madang.lake.engine import Engine
+from madang.lake.engine import Engine, quote_name
 from madang.science.quality.assess import about_source, opened
 from madang.science.quality.columns import Columns, family, read_columns
 from madang.science.quality.profile.hide import enough, joined, listed
@@ -66,7 +67,7 @@ def profile(
     with opened(version, vocabulary, threads=threads) as tables, progress.interruptible(tables.engine.cancel):
         columns = read_columns(tables.engine)
         _check_persons(version, columns)
-        asked = _Asked(tables.engine, columns, minimum, day)
+        asked = Asked(tables.engine, columns, minimum, day)
         with progress.step(_("profile {version}").format(version=version.name), len(TABLES) + 2, _("tables")):
             persons = asked.everybody
             people, observed = (asked.people(), asked.observed()) if persons >= minimum else ((), ())
@@ -116,7 +117,7 @@ def _before(version: Version) -> Version | None:
 def _beside(records: Iterable[Records], before: Version, minimum: int) -> list[Records]:
     """The records with what the version before had."""
     with opened(before) as tables:
-        asked = _Asked(tables.engine, read_columns(tables.engine), minimum, date.today())
+        asked = Asked(tables.engine, read_columns(tables.engine), minimum, date.today())
         found = {record.table: asked.counted(record.table) for record in records}
     return [
         replace(record, rows_before=found[record.table][0], persons_before=found[record.table][1]) for record in records
@@ -124,16 +125,16 @@ def _beside(records: Iterable[Records], before: Version, minimum: int) -> list[R
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """One group of a grouping: what it is of, and how many records and persons."""
 
-    key: tuple[object, ...]
+    key: Any
     records: int
     persons: int
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """The questions, put to one opened version."""
 
     engine: Engine
@@ -235,50 +236,68 @@ class _Asked:
         fields = self.columns[table]
         found = Records(table, rows, persons)
         if family(fields.get(day, "")) == "date":
-            found = replace(found, periods=self._over_time(table, day))
+            found = replace(found, periods=self.over_time(table, day))
         if family(fields.get(concept, "")) != "integer":
             return found
-        entries = self._by_person(table, f"coalesce({concept}, 0)")
-        zero = next((entry for entry in entries if entry.key[0] == 0), _Entry((0,), 0, 0))
-        others = [entry for entry in entries if entry.key[0] != 0]
-        told = enough(zero.persons, self.minimum) and (
-            not others or any(other.persons >= self.minimum for other in others)
-        )
-        shown = listed(others if told else [*others, zero], self.minimum, MOST)
-        shown = [entry for entry in shown if entry.key[0] != 0]
-        values: list[_Entry] = []
-        if told and zero.records and family(fields.get(source, "")) == "text":
-            entries = self._by_person(table, source, f"coalesce({concept}, 0) = 0")
-            values = [entry for entry in listed(entries, self.minimum, MOST) if entry.key[0] is not None]
-        names = self._names(int(str(entry.key[0])) for entry in shown)
+        unmapped, shown = self.listing(table, f"coalesce({concept}, 0)", 0)
+        values: list[Entry] = []
+        if unmapped and family(fields.get(source, "")) == "text":
+            groups = self._groups(table, source, f"coalesce({concept}, 0) = 0")
+            values = [entry for entry in listed(groups, self.minimum, MOST) if entry.key is not None]
+        names = self.names(entry.key for entry in shown)
         return replace(
             found,
-            unmapped=zero.records if told else None,
+            unmapped=unmapped,
             concepts=tuple(
-                Concept(number, names.get(number, ""), entry.records, self.told(entry.persons))
-                for entry in shown
-                for number in [int(str(entry.key[0]))]
+                Concept(entry.key, names.get(entry.key, ""), entry.records, self.told(entry.persons)) for entry in shown
             ),
-            unmapped_values=tuple(SourceValue(str(e.key[0])[:200], e.records, self.told(e.persons)) for e in values),
+            unmapped_values=tuple(SourceValue(e.key[:200], e.records, self.told(e.persons)) for e in values),
         )
 
-    def _over_time(self, table: str, day: str) -> tuple[Period, ...]:
+    def listing(self, table: str, key: str, nothing: int | None = None) -> tuple[int | None, list[Entry]]:
+        """Of a key: how many records have `nothing` (None where that is kept back), and the groups to be listed."""
+        groups = self._groups(table, key, nothing=nothing)
+        without = next((entry for entry in groups if entry.key == nothing), Entry(nothing, 0, 0))
+        others = [entry for entry in groups if entry.key != nothing]
+        told = without.persons == 0 or (
+            enough(without.persons, self.minimum)
+            and (not others or any(other.persons >= self.minimum for other in others))
+        )
+        shown = listed(others if told else [*others, without], self.minimum, MOST)
+        return without.records if told else None, [entry for entry in shown if entry.key != nothing]
+
+    def _groups(self, table: str, key: str, where: str = "true", nothing: int | None = None) -> list[Entry]:
+        """The groups of a key that decide what is listed: the most frequent ones of enough persons, one of fewer.
+
+        Also the group of `nothing`. A column may have as many groups as rows; what is fetched of them is a few.
+        """
+        rows = self.engine.rows(
+            f"SELECT * FROM ({self._grouping(table, key, where)}) QUALIFY row_number() OVER "
+            f"(ORDER BY persons < {self.minimum}, records DESC, key) <= {MOST + 3} "
+            f"OR key IS NOT DISTINCT FROM {'NULL' if nothing is None else nothing} "
+            f"ORDER BY persons < {self.minimum}, records DESC, key"
+        )
+        return [Entry(*row) for row in rows]
+
+    def over_time(self, table: str, day: str) -> tuple[Period, ...]:
         """Records by month, or by year of a long time."""
         last = (self.today.year + 1) * 12 + 11
         month = f"greatest({EARLIEST * 12}, least({last}, year({day}) * 12 + month({day}) - 1))"
         [(first, end)] = self.engine.rows(
-            f"SELECT min(x), max(x) FROM (SELECT {month} AS x FROM {table} WHERE {day} IS NOT NULL)"
+            f"SELECT min(x), max(x) FROM (SELECT {month} AS x FROM {quote_name(table)} WHERE {day} IS NOT NULL)"
         )
         if first is None:
             return ()
         by_year = end - first >= MONTHS
         unit = f"({month}) // 12" if by_year else month
-        entries = {int(str(e.key[0])): e for e in self._by_person(table, unit, f"{day} IS NOT NULL")}
+        entries = {entry.key: entry for entry in self.by_person(table, unit, f"{day} IS NOT NULL")}
         places = range(min(entries), max(entries) + 1)
         counts = [(entries[place].persons if place in entries else 0,) for place in places]
         if not any(persons >= self.minimum for (persons,) in counts):
             return ()
-        undated = self.engine.value(f"SELECT count(DISTINCT person_id) FROM {table} WHERE {day} IS NULL")
+        undated = self.engine.value(
+            f"SELECT count(DISTINCT {self.who(table)}) FROM {quote_name(table)} WHERE {day} IS NULL"
+        )
         if not enough(undated, self.minimum):  # with the total these could be worked out
             return ()
         periods = []
@@ -287,13 +306,20 @@ class _Asked:
             periods.append(Period(_label(places[a], by_year), _label(places[b], by_year), records))
         return tuple(periods)
 
-    def _by_person(self, table: str, key: str, where: str = "true") -> list[_Entry]:
-        """The groups of a key, each with its records and persons; rows of nobody count as one person's."""
-        rows = self.engine.rows(
-            f"SELECT key, sum(n)::BIGINT, count(*) FROM (SELECT {key} AS key, person_id, count(*) AS n FROM {table} "
-            f"WHERE {where} GROUP BY ALL) GROUP BY key"
+    def by_person(self, table: str, key: str, where: str = "true") -> list[Entry]:
+        """The groups of a key that has few, each with its records and persons."""
+        return [Entry(*row) for row in self.engine.rows(self._grouping(table, key, where))]
+
+    def _grouping(self, table: str, key: str, where: str) -> str:
+        """SQL of the groups of a key: key, records, persons; rows of nobody count as one person's."""
+        return (
+            f"SELECT key, sum(n)::BIGINT AS records, count(*) AS persons FROM (SELECT {key} AS key, "
+            f"{self.who(table)} AS who, count(*) AS n FROM {quote_name(table)} WHERE {where} GROUP BY ALL) GROUP BY key"
         )
-        return [_Entry((key,), records, persons) for key, records, persons in rows]
+
+    def who(self, table: str) -> str:
+        """SQL of whose a row is; NULL in a table that is not about persons."""
+        return "person_id" if family(self.columns[table].get("person_id", "")) == "integer" else "NULL"
 
     def values(self, concepts: list[int]) -> tuple[Values, ...]:
         """What was measured in numbers, of concepts that may be told, by unit."""
@@ -311,26 +337,25 @@ class _Asked:
                 quantile_cont(CASE WHEN {known} THEN {number} END, [0.05, 0.25, 0.5, 0.75, 0.95])
             FROM measurement WHERE measurement_concept_id IN ({listed_}) GROUP BY ALL"""
         )
-        entries: dict[int, list[_Entry]] = {}
+        entries: dict[int, list[Entry]] = {}
         for concept, numeric, unit_id, records, persons, shares in rows:
-            entries.setdefault(concept, []).append(_Entry((numeric, unit_id, shares), records, persons))
+            entries.setdefault(concept, []).append(Entry((numeric, unit_id, shares), records, persons))
         kept = [(c, e) for c in concepts for e in listed(entries.get(c, []), self.minimum, MOST) if e.key[0]]
-        names = self._names([*concepts, *(int(str(e.key[1])) for _c, e in kept if e.key[1] is not None)])
+        names = self.names([*concepts, *(e.key[1] for _c, e in kept if e.key[1] is not None)])
         found = []
         for concept, entry in kept:
             _numeric, unit_id, shares = entry.key
             told = [
                 float(value) if self.minimum == 1 or entry.persons * share >= self.minimum else None
-                for value, share in zip(shares, (0.05, 0.25, 0.5, 0.25, 0.05), strict=True)  # type: ignore[call-overload]  # a list
+                for value, share in zip(shares, (0.05, 0.25, 0.5, 0.25, 0.05), strict=True)
             ]
-            number_ = None if unit_id is None else int(str(unit_id))
-            unit_name = "" if number_ is None else names.get(number_, "")
+            unit_name = "" if unit_id is None else names.get(unit_id, "")
             name = names.get(concept, "")
             persons = self.told(entry.persons)
-            found.append(Values(concept, name, number_, unit_name, entry.records, persons, *told))
+            found.append(Values(concept, name, unit_id, unit_name, entry.records, persons, *told))
         return tuple(found)
 
-    def _names(self, concepts: Iterable[int]) -> dict[int, str]:
+    def names(self, concepts: Iterable[int]) -> dict[int, str]:
         """The names of concepts, as far as there is a vocabulary."""
         wanted = sorted(set(concepts))
         fields = self.columns.get("concept", {})
