@@ -9,7 +9,7 @@ from madang.web.application import make_application
 
 def rooms() -> list[Room]:
     """The rooms with pages, in the order in which addresses are looked up."""
-    from madang.services.catalog import questions, steward  # noqa: F401 - add their pages to the room
+    from madang.services.catalog import questions, steward, tables  # noqa: F401 - add their pages to the room
     from madang.services.catalog.routes import room as catalog
     from madang.services.certification.routes import room as certification
     from madang.services.oversight.routes import room as oversight

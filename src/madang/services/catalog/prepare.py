@@ -17,7 +17,11 @@ from madang.node.home import Home
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was found, and the documents by kind: quality, quality-ko, quality-en, profile, profile-ko, profile-en."""
+    """What was found, and the documents by kind.
+
+    These are quality, profile, their pages quality-ko, profile-en and so on, pictures-ko, pictures-en, and
+    the columns of each table, see `contents_kind`.
+    """
 
     verdict: str
     passed: int
@@ -45,6 +49,8 @@ def prepare(home: Home, version: Version, *, minimum: int, progress: Progress) -
             documents[f"quality-{language}"] = files.keep(home, quality_page(done).encode())
             documents[f"profile-{language}"] = files.keep(home, profiling.page(found).encode())
             documents[f"pictures-{language}"] = files.keep(home, orjson.dumps(_pictures(found)))
+    for table, columns in profiling.contents(version, minimum=minimum, progress=progress).items():
+        documents[contents_kind(table)] = files.keep(home, orjson.dumps(profiling.contents_document(columns)))
     fatal = done.count(Status.FAILED, Severity.FATAL)
     return Prepared(
         verdict=verdict_of(done.count(Status.ERROR), fatal, done.count(Status.FAILED)),
@@ -54,6 +60,11 @@ def prepare(home: Home, version: Version, *, minimum: int, progress: Progress) -
         minimum=minimum,
         documents=documents,
     )
+
+
+def contents_kind(table: str) -> str:
+    """The kind of the document that has the columns of a table."""
+    return f"contents/{table}"
 
 
 def _pictures(found: Any) -> list[tuple[str, str]]:

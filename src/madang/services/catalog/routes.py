@@ -24,6 +24,7 @@ from madang.web import Here, Room, View
 from madang.web.headers import ALONE
 
 room = Room("catalog", __package__)
+COLUMNS = 100  # of a table on its record's page; its own page has all
 Page = Annotated[int, Query(ge=1, le=100_000)]
 
 
@@ -107,11 +108,12 @@ class Column(View):
 
 
 class TableView(View):
-    """A table of a version; `rows` is None where too few people are in it."""
+    """A table of a version; `rows` is None where too few people are in it. `columns` are its first, of `total`."""
 
     name: str
     rows: int | None
     columns: list[Column]
+    total: int
 
 
 class RecordView(View):
@@ -205,7 +207,7 @@ def profile(visit: Here, name: str, version: int | None = None) -> Response:
     """What is in a version, in pictures; nothing of data under embargo, no count about too few people."""
     found = service.see(visit.node, visit.actor, name)
     check(visit.actor, "record.look", found)
-    if not _close_enough(found, _version(found, version)):
+    if not close_enough(found, version_of(found, version)):
         raise MadangError("catalog.no_profile", _("The profile is being made anew."), _("Try again in a moment."))
     return _document(visit, found, version, "profile")
 
@@ -237,7 +239,7 @@ def _bytes(out: Bytes) -> Response:
 
 def _document(visit: Here, found: Record, number: int | None, kind: str) -> Response:
     """A page that was made when the version was prepared; as JSON under /api."""
-    documents = orjson.loads(_version(found, number).documents)
+    documents = orjson.loads(version_of(found, number).documents)
     visit.node.audit.read(visit.actor, f"record.{kind}", f"record:{found.id}")
     if visit.request.url.path.startswith("/api/"):
         return Response(files.read(visit.node.home, documents[kind]), media_type="application/json")
@@ -245,7 +247,8 @@ def _document(visit: Here, found: Record, number: int | None, kind: str) -> Resp
     return HTMLResponse(content, headers={"Content-Security-Policy": ALONE})
 
 
-def _version(found: Record, number: int | None) -> RecordVersion:
+def version_of(found: Record, number: int | None) -> RecordVersion:
+    """The version of that number, the newest one without; published or ready."""
     ready = [each for each in found.versions if each.state in ("published", "ready")]
     if number is None:
         chosen = service.newest(found) or (ready[0] if ready else None)
@@ -256,7 +259,7 @@ def _version(found: Record, number: int | None) -> RecordVersion:
     return chosen
 
 
-def _close_enough(found: Record, version: RecordVersion) -> bool:
+def close_enough(found: Record, version: RecordVersion) -> bool:
     """Whether a profile was made for a tier as strict as the one that holds now."""
     return version.minimum >= found.minimum
 
@@ -289,10 +292,10 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
     versions = [each for each in found.versions if edits or each.state == "published"]
     current = None
     if found.state != "withdrawn" and (number is not None or any(v.state in ("published", "ready") for v in versions)):
-        current = _version(found, number)
+        current = version_of(found, number)
         if current not in versions:
             raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
-    looks = current is not None and may(actor, "record.look", found) and _close_enough(found, current)
+    looks = current is not None and may(actor, "record.look", found) and close_enough(found, current)
     content: dict[str, Any] | None = None
     if looks and current is not None:
         content = orjson.loads(files.read(visit.node.home, orjson.loads(current.documents)["profile"]))
@@ -363,7 +366,8 @@ def _tables(lake: Version, content: dict[str, Any] | None, may_read: bool) -> li
         TableView(
             name=name,
             rows=table.rows if may_read else told.get(name),
-            columns=[Column(name=column, type=kind) for column, kind in table.schema],
+            columns=[Column(name=column, type=kind) for column, kind in table.schema[:COLUMNS]],
+            total=len(table.schema),
         )
         for name, table in sorted(lake.tables.items())
     ]

@@ -21,7 +21,8 @@ from madang.science.quality.profile.ask import MINIMUM, Asked
 from madang.science.quality.profile.hide import enough, joined
 
 BINS = 12  # about so many bars of numbers
-AT_ONCE = 200  # columns that one question counts
+AT_ONCE = 200  # columns that are asked about together
+PART = "columns asked about"
 LONGEST = 200  # characters of a value
 
 Why = Literal["", "empty", "key", "again", "profile", "text", "few", "other"]
@@ -78,9 +79,29 @@ def contents(
         found = {}
         with progress.step(_("pictures of the columns"), len(version.tables), _("tables")):
             for name in sorted(version.tables):
-                found[name] = tuple(_Table(asked, name.lower()).contents())
+                found[name] = tuple(each for part in _parts(asked, name.lower()) for each in part.contents())
                 progress.advance(1)
     return found
+
+
+def _parts(asked: Asked, name: str) -> Iterator["_Table"]:
+    """A table; one of very many columns a part after the other, because each question looks at all columns there are.
+
+    Use each part before the next one is asked for.
+    """
+    columns = asked.columns[name]
+    if len(columns) <= AT_ONCE:
+        yield _Table(asked, name, name, columns)
+        return
+    for start in range(0, len(columns), AT_ONCE):
+        part = dict(list(columns.items())[start : start + AT_ONCE])
+        kept = {**part, "person_id": columns["person_id"]} if "person_id" in columns else part
+        listed = ", ".join(map(quote_name, kept))
+        asked.engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE {quote_name(PART)} AS SELECT {listed} FROM {quote_name(name)}"
+        )
+        yield _Table(replace(asked, columns={**asked.columns, PART: kept}), name, PART, part)
+    asked.engine.execute(f"DROP TABLE {quote_name(PART)}")
 
 
 def document(found: tuple[Content, ...]) -> list[dict[str, Any]]:
@@ -100,19 +121,16 @@ class _Filled:
 
 @dataclass(frozen=True)
 class _Table:
-    """One table that is asked about its columns."""
+    """A table that is asked about its columns; `source` is what holds its rows, `columns` are those asked about."""
 
     asked: Asked
     name: str
-
-    @property
-    def columns(self) -> Mapping[str, str]:
-        """Column to SQL type."""
-        return self.asked.columns[self.name]
+    source: str
+    columns: Mapping[str, str]
 
     def contents(self) -> Iterator[Content]:
         """All columns in their order."""
-        whole = self.asked.who(self.name) == "person_id" or self.asked.minimum <= 1
+        whole = self.asked.who(self.source) == "person_id" or self.asked.minimum <= 1
         counts = self._filled() if whole else {}
         for column, kind in self.columns.items():
             bare = Content(column, kind, why="few")
@@ -121,24 +139,20 @@ class _Table:
             yield self._content(bare, filled) if filled and enough_rows else bare
 
     def _filled(self) -> dict[str, _Filled]:
-        """How far columns are filled: one pass by person, then the sum, for many columns at once."""
-        found = {}
-        names = list(self.columns)
-        for start in range(0, len(names), AT_ONCE):
-            part = names[start : start + AT_ONCE]
-            counts = ", ".join(f"count({quote_name(name)}) AS c{place}" for place, name in enumerate(part))
-            sums = ", ".join(
-                f"sum(n - c{place})::BIGINT, count(*) FILTER (c{place} > 0), count(*) FILTER (c{place} < n)"
-                for place in range(len(part))
-            )
-            [(rows, *numbers)] = self.asked.engine.rows(
-                f"SELECT coalesce(sum(n), 0)::BIGINT, {sums} FROM (SELECT {self.asked.who(self.name)} AS who, "
-                f"count(*) AS n, {counts} FROM {quote_name(self.name)} GROUP BY 1)"
-            )
-            for place, name in enumerate(part):
-                empty, *persons = numbers[place * 3 : place * 3 + 3]
-                found[name] = _Filled(rows, empty or 0, *persons)
-        return found
+        """How far columns are filled: one pass by person, then the sums."""
+        counts = ", ".join(f"count({quote_name(name)}) AS c{place}" for place, name in enumerate(self.columns))
+        sums = ", ".join(
+            f"sum(n - c{place})::BIGINT, count(*) FILTER (c{place} > 0), count(*) FILTER (c{place} < n)"
+            for place in range(len(self.columns))
+        )
+        [(rows, *numbers)] = self.asked.engine.rows(
+            f"SELECT coalesce(sum(n), 0)::BIGINT, {sums} FROM (SELECT {self.asked.who(self.source)} AS who, "
+            f"count(*) AS n, {counts} FROM {quote_name(self.source)} GROUP BY 1)"
+        )
+        return {
+            name: _Filled(rows, numbers[place * 3] or 0, *numbers[place * 3 + 1 : place * 3 + 3])
+            for place, name in enumerate(self.columns)
+        }
 
     def _content(self, bare: Content, filled: _Filled) -> Content:
         """A column of a table of enough persons."""
@@ -177,7 +191,7 @@ class _Table:
 
     def _concepts(self, bare: Content, rows: int) -> Content:
         """The most frequent concepts; as the profile lists them."""
-        without, shown = self.asked.listing(self.name, f"coalesce({quote_name(bare.name)}, 0)", 0)
+        without, shown = self.asked.listing(self.source, f"coalesce({quote_name(bare.name)}, 0)", 0)
         names = self.asked.names(entry.key for entry in shown)
         bars = tuple(Bar(str(entry.key), entry.records, names.get(entry.key, "")) for entry in shown)
         content = replace(bare, kind="list" if bars else "", bars=bars, why="" if bars else "few")
@@ -185,13 +199,13 @@ class _Table:
 
     def _texts(self, counted: Content) -> Content:
         """The most frequent texts."""
-        _without, shown = self.asked.listing(self.name, quote_name(counted.name))
+        _without, shown = self.asked.listing(self.source, quote_name(counted.name))
         bars = tuple(Bar(entry.key[:LONGEST], entry.records) for entry in shown)
         return replace(counted, kind="list" if bars else "", bars=bars, why="" if bars else "few")
 
     def _times(self, counted: Content) -> Content:
         """Records by month, or by year of a long time."""
-        periods = self.asked.over_time(self.name, quote_name(counted.name))
+        periods = self.asked.over_time(self.source, quote_name(counted.name))
         bars = tuple(Bar(p.start if p.start == p.end else f"{p.start}–{p.end}", p.records) for p in periods)
         return replace(counted, kind="time" if bars else "", bars=bars, why="" if bars else "few")
 
@@ -201,15 +215,15 @@ class _Table:
         whole = family(counted.type) == "integer"
         [(low, high, unknown)] = self.asked.engine.rows(
             f"SELECT quantile_cont(x, 0.05) FILTER (isfinite(x)), quantile_cont(x, 0.95) FILTER (isfinite(x)), "
-            f"count(DISTINCT {self.asked.who(self.name)}) FILTER (NOT isfinite(x)) "
-            f"FROM (SELECT *, {number} AS x FROM {quote_name(self.name)})"
+            f"count(DISTINCT who) FILTER (NOT isfinite(x)) "
+            f"FROM (SELECT {self.asked.who(self.source)} AS who, {number} AS x FROM {quote_name(self.source)})"
         )
         if low is None or not enough(unknown, self.asked.minimum):
             return counted
         edges = _edges(low, high, whole)
         steps = " ".join(f"WHEN {number} < {edge!r} THEN {place}" for place, edge in enumerate(edges))
         persons, records = [0] * (len(edges) + 1), [0] * (len(edges) + 1)
-        for entry in self.asked.by_person(self.name, f"CASE {steps} ELSE {len(edges)} END", f"isfinite({number})"):
+        for entry in self.asked.by_person(self.source, f"CASE {steps} ELSE {len(edges)} END", f"isfinite({number})"):
             persons[entry.key], records[entry.key] = entry.persons, entry.records
         if not any(count >= self.asked.minimum for count in persons):
             return counted
