@@ -21,6 +21,7 @@ READS = {
     "/": ("/", (YES,) * 5),
     "/records": ("/records?q=record", (YES,) * 5),
     "/records/{name}": ("/records/draft", (NONE, NONE, YES, YES, NONE)),
+    "/records/{name}/tables/{table}": ("/records/closed/tables/person", (YES,) * 5),
     "/records/{name}/quality": ("/records/closed/quality", (IN, NO, YES, NO, NO)),
     "/records/{name}/profile": ("/records/closed/profile", (YES,) * 5),
     "/records/{name}/download/{table}.parquet": ("/records/closed/download/person.parquet", (IN, NO, YES, NO, NO)),

@@ -60,7 +60,8 @@ def test_every_bar_is_right_and_none_is_about_too_few_people() -> None:
         made = Made(seed)
         with TemporaryDirectory() as folder:
             lake = Lake(Path(folder) / "lake", Path(folder) / "restricted")
-            select = f"SELECT * FROM {values(made.rows)} t({', '.join(NAMES)})"
+            typed = "value_as_string::VARCHAR AS value_as_string, share::DOUBLE AS share, ended::DATE AS ended"
+            select = f"SELECT * REPLACE ({typed}) FROM {values(made.rows)} t({', '.join(NAMES)})"
             found = contents(version(lake, "d", person=PERSON, observation=select), minimum=MINIMUM, today=TODAY)
         for content in (each for each in found["observation"] if each.name in NAMES):
             check_column(content, made)
@@ -116,7 +117,7 @@ def belongs(value: Any, told: str, kind: str) -> bool:
 def test_what_the_profile_tells_in_more_detail_and_what_tells_it_again_has_no_picture_of_its_own(lake: Lake) -> None:
     observation = """SELECT range AS observation_id, range AS person_id, DATE '2020-01-01' AS observation_date,
         TIMESTAMP '2020-01-01 09:00:00' AS observation_datetime, 'A' AS observation_source_value,
-        'x' AS "odd "" name", true AS told, NULL::INTEGER AS unfilled FROM range(40)"""
+        'x' AS odd_name, true AS told, NULL::INTEGER AS unfilled FROM range(40)"""
     note = "SELECT range AS note_id, range AS person_id, 'the same for all' AS note_text FROM range(40)"
     site = "SELECT 1 AS care_site_id, 'Ours' AS care_site_name"
     made = version(lake, "d", person=PERSON, observation=observation, note=note, care_site=site)
@@ -129,7 +130,7 @@ def test_what_the_profile_tells_in_more_detail_and_what_tells_it_again_has_no_pi
         "observation.observation_date": "time",
         "observation.observation_datetime": "again",
         "observation.observation_source_value": "again",
-        'observation.odd " name': "list",
+        "observation.odd_name": "list",
         "observation.told": "other",
         "observation.unfilled": "empty",
         "note.note_id": "key",
@@ -140,9 +141,10 @@ def test_what_the_profile_tells_in_more_detail_and_what_tells_it_again_has_no_pi
     }
     why = {f"{table}.{each.name}": each.why or each.kind for table, all_ in contents(made).items() for each in all_}
     assert {name: why[name] for name in wanted} == wanted
-    opened = {each.name: each.kind for table in contents(made, minimum=1).values() for each in table}
-    assert opened["note_text"] == opened["care_site_name"] == opened["observation_source_value"] == "list"
-    assert opened["year_of_birth"] == "scale" and opened["observation_datetime"] == "time"
+    opened = {f"{table}.{each.name}": each.kind for table, all_ in contents(made, minimum=1).items() for each in all_}
+    for text in ("note.note_text", "care_site.care_site_name", "observation.observation_source_value"):
+        assert opened[text] == "list"
+    assert opened["person.year_of_birth"] == "scale" and opened["observation.observation_datetime"] == "time"
 
 
 def test_concepts_are_listed_as_the_profile_lists_them(lake: Lake) -> None:

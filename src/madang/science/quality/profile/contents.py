@@ -241,7 +241,7 @@ def _edges(low: float, high: float, whole: bool) -> list[float]:
     """Where one bar ends and the next begins: multiples of a step of 1, 2 or 5 times a power of ten."""
     rough = high / BINS - low / BINS
     if rough <= abs(high) * 1e-9:  # as good as one number
-        rough = abs(high) / 10 or 1.0
+        rough = 1.0 if whole else abs(high) / 10 or 1.0
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * power for unit in (1, 2, 5, 10) if unit * power >= rough * (1 - 1e-9))
     if whole:
