@@ -109,7 +109,7 @@ def bad_input(error: Mapping[str, Any], label: str = "") -> MadangError:
         return MadangError("web.missing", _("{name} is missing.").format(name=name))
     if kind == "string_too_short":
         return MadangError("web.value", _("{name} is missing or too short.").format(name=name))
-    if kind in ("string_too_long", "too_long"):
+    if kind in ("string_too_long", "bytes_too_long", "too_long"):
         most = limits.get("max_length")
         return MadangError("web.value", _("{name} is too long; {most} is the most.").format(name=name, most=most))
     if kind in ("literal_error", "enum"):

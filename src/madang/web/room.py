@@ -72,10 +72,11 @@ class Room:
 
         return add
 
-    def act(self, path: str, *, at: Callable[..., Any]) -> Callable[[_Function], _Function]:
+    def act(self, path: str, *, at: Callable[..., Any], largest: int = LARGEST) -> Callable[[_Function], _Function]:
         """Do what a form asks: POST at `path` as a page at whose form `at` is, and as JSON below /api/v1.
 
-        The function's parameter `given`, if it has one, is a Pydantic model of the form's fields.
+        The function's parameter `given`, if it has one, is a Pydantic model of the form's fields. `largest` is how
+        many bytes a form may have.
         """
 
         def add(function: _Function) -> _Function:
@@ -99,7 +100,7 @@ class Room:
                 return _shown(self, self.templates[at], done, visit, given=fields)
 
             sent.__signature__ = _with_fields(function)  # type: ignore[attr-defined]  # how FastAPI is told
-            self._route(path, sent, ["POST"], response_model=None, include_in_schema=False)
+            self._route(path, sent, ["POST"], response_model=None, include_in_schema=False, max_body_size=largest)
             self._route(PREFIX + path, function, ["POST"], **self._described(function))
             return function
 
@@ -117,7 +118,7 @@ class Room:
 
     def _route(self, path: str, function: Callable[..., Any], methods: list[str], **options: Any) -> None:
         html = {"response_class": HTMLResponse} if not options.get("include_in_schema", True) else {}
-        self.router.add_api_route(path, function, methods=methods, max_body_size=LARGEST, **(html | options))
+        self.router.add_api_route(path, function, methods=methods, **({"max_body_size": LARGEST} | html | options))
 
     def _described(self, function: Callable[..., Any]) -> dict[str, Any]:
         """How the OpenAPI description calls it: the docstring's first line, the room as its tag."""

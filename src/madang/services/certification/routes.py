@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import Field
 from starlette.responses import Response
 
 from madang.base.translate import _
 from madang.node import signing
-from madang.services.certification import Entry, current_status_list, register
+from madang.services.certification import Entry, current_status_list, photo, register
 from madang.services.certification.store import SHEET, Store
 from madang.services.certification.verification import Answer, data_in, verify
 from madang.web import Here, Room, View
@@ -47,10 +47,10 @@ class One(View):
 
 
 class Check(View):
-    """A certificate to be verified: its text, or a file that holds it."""
+    """A certificate to be verified: its text, a file that holds it, or (in a form only) a picture of its QR code."""
 
     certificate: str = Field(default="", max_length=20_000, title="The certificate")
-    file: str = Field(default="", max_length=20_000)
+    file: bytes = Field(default=b"", max_length=photo.LARGEST, title="The file")
 
 
 class Asked(View):
@@ -98,11 +98,16 @@ def verify_page(visit: Here) -> Asked:
     return Asked(issuer=signing.issuer(visit.node.home))
 
 
-@room.act("/certificates/verify", at=verify_page)
+@room.act("/certificates/verify", at=verify_page, largest=2 * photo.LARGEST)
 def verify_one(visit: Here, given: Check) -> Answered:
     """Verify a certificate of this installation: signature, time, status, and every byte of data that is here."""
     home = visit.node.home
-    text = "".join((given.certificate or given.file).split())
+    text = given.certificate
+    if not text:
+        text = (
+            photo.text_in(given.file) if photo.is_picture(given.file) else given.file[:20_000].decode(errors="replace")
+        )
+    text = "".join(text.split())
     lake = home.lake()
     data = data_in(lake.root) if lake.root.is_dir() else None
     done = verify(text, signing.public_keys(home), status=current_status_list(home), data=data)
@@ -140,8 +145,6 @@ def jwt(visit: Here, number: str) -> Response:
 @room.bytes("/issuer.jwk")
 def issuer(visit: Here) -> Response:
     """The public keys of this installation, as a JWK Set."""
-    from fastapi.responses import JSONResponse
-
     return JSONResponse({"keys": signing.public_keys(visit.node.home)})
 
 
