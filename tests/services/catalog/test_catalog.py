@@ -85,6 +85,9 @@ def test_nothing_of_data_under_embargo_is_given_out_until_it_ends(house: House, 
     shown = site.get(f"/api/v1/records/{name}")
     assert shown.json()["profile"] is None
     assert all(each["rows"] is None for each in shown.json()["tables"] + shown.json()["files"])
+    table = site.get(f"/api/v1/records/{name}/tables/person").json()
+    assert not table["looks"] and all(each["filled"] is None and not each["bars"] for each in table["columns"])
+    assert "<svg" not in site.get(f"/records/{name}/tables/person").text
     assert "<svg" not in site.get(f"/records/{name}").text and "Not yet." in site.get(f"/records/{name}").text
     ended = house.published("older", tier="embargoed", end=now() - timedelta(days=1))
     assert site.get(f"/records/{ended}/download.zip").status_code == 200
@@ -101,6 +104,8 @@ def test_a_stricter_tier_hides_what_was_made_for_a_looser_one(house: House, site
     )
     assert site.get(f"/api/v1/records/{name}").json()["profile"] is None
     assert site.get(f"/records/{name}/profile").status_code == 404
+    table = f"/api/v1/records/{name}/tables/person"
+    assert not site.get(table).json()["looks"] and site.get(f"{table}?version=2").status_code == 404
     work_off(house.node)
     assert site.get(f"/api/v1/records/{name}").json()["profile"]["minimum"] == 5
 

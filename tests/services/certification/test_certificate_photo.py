@@ -3,11 +3,11 @@
 import io
 
 import segno
-from certificates import issue_one
 from PIL import Image
 
 from madang.services.certification import photo
 from portal_house import OURS, House
+from services.certification.certificates import issue_one
 from support import needs
 from web.served import Served
 
