@@ -105,7 +105,8 @@ def test_a_restored_node_is_the_same_also_on_the_other_database(
     again = Node.open(Home(tmp_path / "new"))
     assert again.database.is_sqlite != node.database.is_sqlite
     assert everything(again, tmp_path / "scratch") == before
-    assert ((tmp_path / "new" / "keys").stat().st_mode & 0o777) == 0o700
+    for name in ("keys", "files", "files/ab", "restricted"):
+        assert (tmp_path / "new" / name).stat().st_mode & 0o777 == 0o700, name
     with again.write() as session:  # it goes on where it was, with numbers that nobody has
         again.audit.record(session, OWNER, "go.on")
         session.add(Organization(name="next", title="Next"))

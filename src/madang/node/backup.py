@@ -30,7 +30,7 @@ from madang.node.audit.head import Head
 from madang.node.audit.models import audit_events
 from madang.node.database import now
 from madang.node.dump import dump, load, revision_in
-from madang.node.home import Home
+from madang.node.home import FOLDERS, Home
 from madang.node.node import Node, open_database
 from madang.node.people.actor import Actor
 from madang.node.permissions import allow, check, nobody_else
@@ -163,7 +163,7 @@ def restore(folder: Path, home: Home, progress: Progress | None = None) -> Conte
             for name in contents.files:
                 progress.advance()
                 if name.startswith("home/"):
-                    _put_back(folder / name, staged.path / name.removeprefix("home/"))
+                    _put_back(folder / name, staged.path, Path(name.removeprefix("home/")))
         with progress.step(_("database")):
             _fill_database(staged, folder / "database", contents)
         for where, _folders, _files in os.walk(staged.path):
@@ -259,9 +259,10 @@ def _copy(source: Path, target: Path, place: Path, hashes: dict[str, str], progr
     hashes[f"home/{place}"] = digest.hexdigest()
 
 
-def _put_back(source: Path, target: Path) -> None:
-    closed = target.parts[-2] == "keys" or "restricted" in target.parts
-    make_folder(target.parent, 0o700 if closed else 0o755)
+def _put_back(source: Path, home: Path, place: Path) -> None:
+    """Copy a file to its place; folders on the way are as open as those of a home that was not restored."""
+    target, top = home / place, place.parts[0]
+    make_folder(target.parent, 0o700 if top == "restricted" else FOLDERS.get(top, 0o755))
     shutil.copyfile(source, target)
     target.chmod(stat.S_IMODE(source.stat().st_mode))
     sync_file(target)

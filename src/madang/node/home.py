@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 _KEY_NAME = re.compile(r"[a-z][a-z0-9-]*")
-_FOLDERS = {
+FOLDERS = {  # of a home, with their modes
     "keys": 0o700,
     "sources": 0o755,
     "certificates": 0o755,
@@ -85,10 +85,10 @@ class Home:
         path = self.path / name
         with sentences(f"make the folder {path}"):
             try:
-                make_folder(path, _FOLDERS[name])
+                make_folder(path, FOLDERS[name])
             except (FileExistsError, NotADirectoryError):
                 raise MadangError("home.not_a_folder", f"{path} cannot be a folder: a file is in the way.") from None
-        if _FOLDERS[name] == 0o700:
+        if FOLDERS[name] == 0o700:
             self._check_closed(path)
         return path
 
