@@ -5,7 +5,7 @@ page has to have (language, who it is, security headers, defense against other s
 file each. Needs no JavaScript, no other host, and no session on the server but that of whoever signed in.
 """
 
-from madang.web.room import Done, Room, View
+from madang.web.room import Done, Number, Room, View
 from madang.web.visit import Here, Visit
 
-__all__ = ["Done", "Here", "Room", "View", "Visit"]
+__all__ = ["Done", "Here", "Number", "Room", "View", "Visit"]

@@ -19,7 +19,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -30,6 +30,9 @@ from madang.web import notes, pages, problems
 
 PREFIX = "/api/v1"
 LARGEST = 2 * 1024 * 1024  # bytes of a request's body
+
+Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""What rows of a table are named by in an address or a form; both databases can hold it."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -106,12 +109,19 @@ class Room:
 
         return add
 
-    def bytes(self, path: str) -> Callable[[_Function], _Function]:
-        """Give out what the function answers (a file, a stream), at `path` and at /api/v1 + `path`."""
+    def bytes(self, path: str, *media: str) -> Callable[[_Function], _Function]:
+        """Give out what the function answers (a file, a stream), at `path` and at /api/v1 + `path`.
+
+        `media` are the media types that it may have, for the description; none where it only leads elsewhere.
+        """
 
         def add(function: _Function) -> _Function:
+            described = self._described(function)
+            if media:
+                found = {"description": "The content.", "content": {each: {} for each in media}}
+                described |= {"responses": {**described["responses"], 200: found}, "status_code": 200}
             self._route(path, function, ["GET"], response_model=None, include_in_schema=False)
-            self._route(PREFIX + path, function, ["GET"], **(self._described(function) | {"response_model": None}))
+            self._route(PREFIX + path, function, ["GET"], **described)
             return function
 
         return add
@@ -124,7 +134,10 @@ class Room:
         """How the OpenAPI description calls it: the docstring's first line, the room as its tag."""
         first, _blank, rest = (inspect.getdoc(function) or "").partition("\n\n")
         problem = {"description": "What is wrong, as RFC 9457 has it.", "content": {"application/problem+json": {}}}
-        return {
+        returned = get_type_hints(function).get("return")
+        leads = isinstance(returned, type) and issubclass(returned, Response)  # and not with a value
+        elsewhere = {"response_model": None, "response_class": Response, "status_code": 303} if leads else {}
+        return elsewhere | {
             "tags": [self.name],
             "summary": first.rstrip("."),
             "description": rest,

@@ -13,14 +13,14 @@ from madang.services.catalog.asking.ask import ask
 from madang.services.catalog.handout import published
 from madang.services.catalog.models import Record
 from madang.services.catalog.routes import room
-from madang.web import Here, View
+from madang.web import Here, Number, View
 
 
 class Question(View):
     """One SELECT, over the newest published version unless another is named."""
 
     sql: str = Field(title="The question", min_length=1, max_length=100_000)
-    version: int | None = Field(default=None, ge=1)
+    version: Number | None = None
 
 
 class AskPage(View):
@@ -43,7 +43,7 @@ class AnswerView(AskPage):
 
 
 @room.page("/records/{name}/ask", "ask.html")
-def ask_page(visit: Here, name: str, version: int | None = None) -> AskPage:
+def ask_page(visit: Here, name: str, version: Number | None = None) -> AskPage:
     """Where the data of a record are asked by SQL."""
     return _page(*_opened(visit, name, version))
 

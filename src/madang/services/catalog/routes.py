@@ -20,7 +20,7 @@ from madang.services.catalog import finding, service, shown
 from madang.services.catalog.description import Description
 from madang.services.catalog.handout import Bytes, hand_out
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
-from madang.web import Here, Room, View
+from madang.web import Here, Number, Room, View
 from madang.web.headers import ALONE
 
 room = Room("catalog", __package__)
@@ -189,21 +189,21 @@ def records(
 
 
 @room.page("/records/{name}", "record.html")
-def record(visit: Here, name: str, version: int | None = None, page: Page = 1) -> RecordView:
+def record(visit: Here, name: str, version: Number | None = None, page: Page = 1) -> RecordView:
     """Show a record: what is in it, how good it is, where it comes from, how to get it."""
     return view(visit, service.see(visit.node, visit.actor, name), version, page)
 
 
-@room.bytes("/records/{name}/quality")
-def quality(visit: Here, name: str, version: int | None = None) -> Response:
+@room.bytes("/records/{name}/quality", "application/json")
+def quality(visit: Here, name: str, version: Number | None = None) -> Response:
     """The quality report of a version, with all its counts: for whoever may read the data."""
     found = service.see(visit.node, visit.actor, name)
     check(visit.actor, "record.read", found)
     return _document(visit, found, version, "quality")
 
 
-@room.bytes("/records/{name}/profile")
-def profile(visit: Here, name: str, version: int | None = None) -> Response:
+@room.bytes("/records/{name}/profile", "application/json")
+def profile(visit: Here, name: str, version: Number | None = None) -> Response:
     """What is in a version, in pictures; nothing of data under embargo, no count about too few people."""
     found = service.see(visit.node, visit.actor, name)
     check(visit.actor, "record.look", found)
@@ -212,20 +212,20 @@ def profile(visit: Here, name: str, version: int | None = None) -> Response:
     return _document(visit, found, version, "profile")
 
 
-@room.bytes("/records/{name}/download/{table}.parquet")
-def parquet(visit: Here, name: str, table: str, version: int | None = None) -> Response:
+@room.bytes("/records/{name}/download/{table}.parquet", "application/vnd.apache.parquet", "application/zip")
+def parquet(visit: Here, name: str, table: str, version: Number | None = None) -> Response:
     """A table as Parquet; a zip where it has several files."""
     return _bytes(hand_out(visit.node, visit.actor, name, version, table, "parquet"))
 
 
-@room.bytes("/records/{name}/download/{table}.csv")
-def csv(visit: Here, name: str, table: str, version: int | None = None, exact: bool = False) -> Response:
+@room.bytes("/records/{name}/download/{table}.csv", "text/csv")
+def csv(visit: Here, name: str, table: str, version: Number | None = None, exact: bool = False) -> Response:
     """A table as CSV; texts that a spreadsheet would take for formulas are defused, unless `exact`."""
     return _bytes(hand_out(visit.node, visit.actor, name, version, table, "csv", exact=exact))
 
 
-@room.bytes("/records/{name}/download.zip")
-def whole(visit: Here, name: str, version: int | None = None) -> Response:
+@room.bytes("/records/{name}/download.zip", "application/zip")
+def whole(visit: Here, name: str, version: Number | None = None) -> Response:
     """All tables of a version as a zip of Parquet files, with the manifest."""
     return _bytes(hand_out(visit.node, visit.actor, name, version, "", "zip"))
 

@@ -14,7 +14,7 @@ from madang.node.permissions import may
 from madang.services.catalog import service
 from madang.services.catalog.prepare import contents_kind
 from madang.services.catalog.routes import Page, close_enough, room, version_of
-from madang.web import Here, View
+from madang.web import Here, Number, View
 
 COLUMNS = 50  # on a page
 
@@ -60,7 +60,7 @@ class TablePage(View):
 
 
 @room.page("/records/{name}/tables/{table}", "table.html")
-def table(visit: Here, name: str, table: str, version: int | None = None, page: Page = 1) -> TablePage:
+def table(visit: Here, name: str, table: str, version: Number | None = None, page: Page = 1) -> TablePage:
     """What is in the columns of a table, in pictures; nothing of data under embargo."""
     found = service.see(visit.node, visit.actor, name)
     chosen = version_of(found, version)

@@ -128,7 +128,7 @@ def certificate(visit: Here, number: str) -> One:
     return One(certificate=_view(entry), text=entry.text)
 
 
-@room.bytes("/certificates/{number}/sheet")
+@room.bytes("/certificates/{number}/sheet", "text/html")
 def sheet(visit: Here, number: str) -> Response:
     """The sheet with the QR code, for the wall."""
     entry = Store(visit.node.home).entry(number)
@@ -136,19 +136,19 @@ def sheet(visit: Here, number: str) -> Response:
     return Response(content, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": ALONE})
 
 
-@room.bytes("/certificates/{number}/certificate.jwt")
+@room.bytes("/certificates/{number}/certificate.jwt", "application/jwt")
 def jwt(visit: Here, number: str) -> Response:
     """The certificate itself, to be verified anywhere."""
     return PlainTextResponse(Store(visit.node.home).entry(number).text, media_type="application/jwt")
 
 
-@room.bytes("/issuer.jwk")
+@room.bytes("/issuer.jwk", "application/json")
 def issuer(visit: Here) -> Response:
     """The public keys of this installation, as a JWK Set."""
     return JSONResponse({"keys": signing.public_keys(visit.node.home)})
 
 
-@room.bytes("/status.jwt")
+@room.bytes("/status.jwt", "application/jwt")
 def status(visit: Here) -> Response:
     """The signed list of what was revoked and suspended."""
     return PlainTextResponse(current_status_list(visit.node.home), media_type="application/jwt")

@@ -23,7 +23,7 @@ from madang.node import jobs
 from madang.node.audit import anchor
 from madang.node.jobs.queue import ENDED
 from madang.node.permissions import check
-from madang.web import Done, Here, Room, View
+from madang.web import Done, Here, Number, Room, View
 from madang.web.visit import visit_of
 
 room = Room("oversight", __package__)
@@ -91,7 +91,7 @@ def audit(
     actor: Annotated[str, Query(max_length=100)] = "",
     act: Annotated[str, Query(max_length=100)] = "",
     thing: Annotated[str, Query(max_length=100)] = "",
-    before: Annotated[int | None, Query(ge=1)] = None,
+    before: Number | None = None,
 ) -> AuditView:
     """Who did what: the newest events first, of an actor, an act (or area, as `record.*`) or a thing."""
     check(visit.actor, "audit.read")
@@ -121,7 +121,7 @@ def prove(visit: Here) -> Proof:
     )
 
 
-@room.bytes("/audit/export")
+@room.bytes("/audit/export", "application/jsonl")
 def export(visit: Here) -> Response:
     """Every event, one canonical JSON text per line: anybody can compute the digest of an anchor from it."""
     check(visit.actor, "audit.read")
@@ -154,7 +154,7 @@ def _line(found: jobs.Job) -> dict[str, Any]:
 
 
 @room.page("/jobs/{number}", "job.html")
-def job(visit: Here, number: int) -> JobView:
+def job(visit: Here, number: Number) -> JobView:
     """A job: how far it is, and what came of it."""
     found = jobs.find(visit.node, visit.actor, number)
     events = jobs.events_after(visit.node, visit.actor, number)
@@ -170,21 +170,21 @@ def job(visit: Here, number: int) -> JobView:
 
 
 @room.act("/jobs/{number}/cancel", at=job)
-def cancel(visit: Here, number: int) -> Done:
+def cancel(visit: Here, number: Number) -> Done:
     """Ask a job to stop."""
     jobs.cancel(visit.node, visit.actor, number)
     return Done(see=f"/jobs/{number}", message=_("The job was asked to stop."))
 
 
 @room.act("/jobs/{number}/retry", at=job)
-def retry(visit: Here, number: int) -> Done:
+def retry(visit: Here, number: Number) -> Done:
     """Begin a job anew that failed or was cancelled."""
     jobs.retry(visit.node, visit.actor, number)
     return Done(see=f"/jobs/{number}", message=_("The job begins anew."))
 
 
-@room.bytes("/jobs/{number}/events")
-def events(visit: Here, number: int) -> Response:
+@room.bytes("/jobs/{number}/events", "text/event-stream")
+def events(visit: Here, number: Number) -> Response:
     """What a job says while it runs, as server-sent events: `progress`, and `end` when it is over."""
     jobs.find(visit.node, visit.actor, number)
     return StreamingResponse(_told(visit.request, number), media_type="text/event-stream")

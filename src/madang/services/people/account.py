@@ -17,7 +17,7 @@ from madang.node.people.models import Person, Role
 from madang.node.people.proof import Proof
 from madang.node.permissions import check
 from madang.services.people.routes import BACK, provider_of, room
-from madang.web import Done, Here, View
+from madang.web import Done, Here, Number, View
 
 
 class Session(View):
@@ -128,7 +128,7 @@ class NewCodes(Proved):
 class Numbered(View):
     """Which one is meant."""
 
-    id: int = Field(title="The number", ge=1)
+    id: Number = Field(title="The number")
 
 
 @room.page("/account", "account.html")
