@@ -19,13 +19,16 @@ from pathlib import Path
 from random import Random
 
 import httpx
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
+from madang.lake.engine import Engine
 from madang.node.database import now
 from madang.node.home import Home
+from madang.node.jobs.worker import run_next
 from madang.node.node import Node
-from madang.services.catalog import words
-from madang.services.catalog.models import Record
+from madang.node.people.actor import Actor
+from madang.services.catalog import service, words
+from madang.services.catalog.models import Record, RecordFile, RecordVersion
 
 SERVE = """
 import sys
@@ -38,6 +41,7 @@ listening = listen("127.0.0.1", 0)
 print(listening.getsockname()[1], flush=True)
 make_server(portal(Node.open(Home(Path(sys.argv[1]))))).run(sockets=[listening])
 """
+FILES, WIDE = 100_000, 10_000
 NOUNS = "당뇨 고혈압 폐암 심장 신장 코호트 영상 검사 약물 진료 청구".split()
 NOUNS += "diabetes cancer heart kidney cohort image drug claim".split()
 
@@ -54,6 +58,8 @@ def main() -> None:
         with_portal(Path(folder) / "a", lambda address, pid: pages(address, pid, given.seconds))
         fill(Path(folder) / "b", given.words)
         with_portal(Path(folder) / "b", lambda address, _pid: searches(address, given.words))
+        fill_large(Path(folder) / "c")
+        with_portal(Path(folder) / "c", lambda address, _pid: large(address))
 
 
 def fill(home: Path, records: int) -> None:
@@ -78,6 +84,38 @@ def fill(home: Path, records: int) -> None:
         for row in made:
             words.put(session, int(str(row["id"])), str(row["title"]), [" ".join(chance.sample(NOUNS, 6))])
     node.close()
+
+
+def fill_large(home: Path) -> None:
+    """A record of 100,000 files and a table of 10,000 columns, made as a steward does; few files are there."""
+    node, owner = Node.open(Home(home)), Actor.owner()
+    with Engine() as engine, node.home.lake().dataset("large").write() as writer:
+        wide = "SELECT range AS person_id, " + ", ".join(f"{n} AS c{n}" for n in range(WIDE)) + " FROM range(20)"
+        for table, sql in {"person": "SELECT range AS person_id FROM range(20)", "wide": wide}.items():
+            path = writer.new_file(table)
+            engine.copy_to_parquet(sql, path)
+            writer.add(table, path)
+        writer.commit("import", {})
+    name = service.make(node, owner, "large", "house")
+    while run_next(node, ("madang",)):
+        pass
+    service.publish(node, owner, name, 1)
+    row = {"version_id": 1, "table": "wide", "rows": 1, "bytes": 1, "sha256": "0" * 64}
+    with node.write() as session:
+        session.execute(insert(RecordFile), [{**row, "place": n, "name": f"{n}"} for n in range(10, FILES)])
+        session.execute(update(RecordVersion).values(files=FILES))
+    node.close()
+
+
+def large(address: str) -> None:
+    with httpx.Client() as client:
+        for what, path in {
+            f"a record of {FILES:,} files": "/records/large",
+            "  its last files": "/records/large?page=500",
+            f"a table of {WIDE:,} columns": "/records/large/tables/wide?page=100",
+        }.items():
+            taken = [timed(client, address + path) for _ in range(50)]
+            show(f"{what}: 95% under", quantile(taken), "ms", 200)
 
 
 def with_portal(home: Path, work: object) -> None:

@@ -19,7 +19,7 @@ from madang.node.home import Home
 class Prepared:
     """What was found, and the documents by kind.
 
-    These are quality, profile, their pages quality-ko, profile-en and so on, pictures-ko, pictures-en, and
+    These are quality, profile, their pages quality-ko, profile-en and so on, pictures-ko, pictures-en, outline, and
     the columns of each table, see `contents_kind`.
     """
 
@@ -43,6 +43,7 @@ def prepare(home: Home, version: Version, *, minimum: int, progress: Progress) -
     documents = {
         "quality": files.keep(home, canonical_json(report_document(done))),
         "profile": files.keep(home, orjson.dumps(profiling.document(found))),
+        "outline": files.keep(home, orjson.dumps(outline(version))),
     }
     for language in LANGUAGES:
         with speaking(language):
@@ -60,6 +61,30 @@ def prepare(home: Home, version: Version, *, minimum: int, progress: Progress) -
         minimum=minimum,
         documents=documents,
     )
+
+
+def outline(version: Version) -> dict[str, Any]:
+    """What pages tell of a version: tables with their columns, and where it comes from.
+
+    Kept as a document because reading the manifest takes longer the more files there are.
+    """
+    pack, vocabulary = version.info.get("pack"), version.info.get("vocabulary", {})
+    report = version.info.get("report", {})
+    sources = report.get("sources", {}) if isinstance(report, dict) else {}
+    return {
+        "tables": [
+            {"name": name, "rows": table.rows, "columns": [list(column) for column in table.schema]}
+            for name, table in sorted(version.tables.items())
+        ],
+        "provenance": {
+            "made_by": version.kind,
+            "created": version.created,
+            "pack": f"{pack.get('name', '')} {pack.get('version', '')}".strip() if isinstance(pack, dict) else "",
+            "vocabulary": str(vocabulary.get("release", "")),
+            "sources": len(sources),
+            "manifest": version.digest,
+        },
+    }
 
 
 def contents_kind(table: str) -> str:

@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _, in_language
-from madang.lake import Version
 from madang.node import files
 from madang.node.people.models import Organization
 from madang.node.permissions import check, may
@@ -20,6 +19,7 @@ from madang.services.catalog import finding, service, shown
 from madang.services.catalog.description import Description
 from madang.services.catalog.handout import Bytes, hand_out
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
+from madang.services.catalog.prepare import outline
 from madang.web import Here, Number, Room, View
 from madang.web.headers import ALONE
 
@@ -303,7 +303,7 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
     year = (found.published or found.created).year
     holder, title = _holder(found.organization), in_language(found.title, found.title_en)
     may_read = current is not None and may(actor, "record.read", found)
-    lake = None if current is None else visit.node.home.lake().dataset(found.dataset).version(current.number)
+    outlined = {"tables": [], "provenance": {}} if current is None else outline_of(visit, found, current)
     return RecordView(
         name=found.name,
         dataset=found.dataset,
@@ -321,11 +321,11 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         withdrawn_reason=found.withdrawn_reason,
         current=version_view(current) if current is not None else None,
         versions=[version_view(each) for each in versions],
-        tables=_tables(lake, content, may_read) if lake is not None else [],
+        tables=_tables(outlined, content, may_read),
         files=[_file(each, looks) for each in listed],
         page=page,
         pages=max(1, -(-(current.files if current else 0) // service.FILES)),
-        provenance=_provenance(lake) if lake is not None else {},
+        provenance=outlined["provenance"],
         profile=content,
         citation=f"{', '.join(told.creator) or holder.title} ({year}). {title}"
         + (f" (version {current.number}). " if current else ". ")
@@ -359,33 +359,27 @@ def _file(found: RecordFile, looks: bool) -> FileView:
     )
 
 
-def _tables(lake: Version, content: dict[str, Any] | None, may_read: bool) -> list[TableView]:
+def outline_of(visit: Here, found: Record, version: RecordVersion) -> dict[str, Any]:
+    """Tables, columns and provenance of a version, as `outline` has them."""
+    kept = orjson.loads(version.documents).get("outline")
+    if kept is None:  # prepared by an earlier release
+        return outline(visit.node.home.lake().dataset(found.dataset).version(version.number))
+    document: dict[str, Any] = orjson.loads(files.read(visit.node.home, kept))
+    return document
+
+
+def _tables(outlined: dict[str, Any], content: dict[str, Any] | None, may_read: bool) -> list[TableView]:
     """Tables and columns; all rows for whoever may read the data, for others as the profile tells them."""
     told = {table["table"]: table["rows"] for table in (content or {}).get("tables", [])}
     return [
         TableView(
-            name=name,
-            rows=table.rows if may_read else told.get(name),
-            columns=[Column(name=column, type=kind) for column, kind in table.schema[:COLUMNS]],
-            total=len(table.schema),
+            name=table["name"],
+            rows=table["rows"] if may_read else told.get(table["name"]),
+            columns=[Column(name=column, type=kind) for column, kind in table["columns"][:COLUMNS]],
+            total=len(table["columns"]),
         )
-        for name, table in sorted(lake.tables.items())
+        for table in outlined["tables"]
     ]
-
-
-def _provenance(lake: Version) -> dict[str, Any]:
-    """Where a version comes from: what made it, from what, with which pack and vocabulary."""
-    pack, vocabulary = lake.info.get("pack"), lake.info.get("vocabulary", {})
-    report = lake.info.get("report", {})
-    sources = report.get("sources", {}) if isinstance(report, dict) else {}
-    return {
-        "made_by": lake.kind,
-        "created": lake.created,
-        "pack": f"{pack.get('name', '')} {pack.get('version', '')}".strip() if isinstance(pack, dict) else "",
-        "vocabulary": str(vocabulary.get("release", "")),
-        "sources": len(sources),
-        "manifest": lake.digest,
-    }
 
 
 room.helpers |= shown.HELPERS | {"pictures_of": _pictures}

@@ -13,7 +13,7 @@ from madang.node import files
 from madang.node.permissions import may
 from madang.services.catalog import service
 from madang.services.catalog.prepare import contents_kind
-from madang.services.catalog.routes import Page, close_enough, room, version_of
+from madang.services.catalog.routes import Page, close_enough, outline_of, room, version_of
 from madang.web import Here, Number, View
 
 COLUMNS = 50  # on a page
@@ -66,12 +66,12 @@ def table(visit: Here, name: str, table: str, version: Number | None = None, pag
     chosen = version_of(found, version)
     if chosen.state != "published" and not may(visit.actor, "record.edit", found):
         raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
-    lake = visit.node.home.lake().dataset(found.dataset).version(chosen.number)
-    if table not in lake.tables:
+    tables = {each["name"]: each["columns"] for each in outline_of(visit, found, chosen)["tables"]}
+    if table not in tables:
         raise MadangError(
             "catalog.no_table", _("There is no table {name}.").format(name=table), _("See the record's page.")
         )
-    schema = lake.tables[table].schema
+    schema = tables[table]
     document = orjson.loads(chosen.documents).get(contents_kind(table))
     looks = document is not None and may(visit.actor, "record.look", found) and close_enough(found, chosen)
     part = slice((page - 1) * COLUMNS, page * COLUMNS)
