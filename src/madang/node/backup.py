@@ -261,8 +261,8 @@ def _copy(source: Path, target: Path, place: Path, hashes: dict[str, str], progr
 
 def _put_back(source: Path, home: Path, place: Path) -> None:
     """Copy a file to its place; folders on the way are as open as those of a home that was not restored."""
-    target, top = home / place, place.parts[0]
-    make_folder(target.parent, 0o700 if top == "restricted" else FOLDERS.get(top, 0o755))
+    target = home / place
+    make_folder(target.parent, FOLDERS.get(place.parts[0], 0o755))
     shutil.copyfile(source, target)
     target.chmod(stat.S_IMODE(source.stat().st_mode))
     sync_file(target)

@@ -17,6 +17,7 @@ KEY_BYTES = 32
 _KEY_NAME = re.compile(r"[a-z][a-z0-9-]*")
 FOLDERS = {  # of a home, with their modes
     "keys": 0o700,
+    "restricted": 0o700,
     "sources": 0o755,
     "certificates": 0o755,
     "files": 0o700,
