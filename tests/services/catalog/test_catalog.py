@@ -110,6 +110,24 @@ def test_a_stricter_tier_hides_what_was_made_for_a_looser_one(house: House, site
     assert site.get(f"/api/v1/records/{name}").json()["profile"]["minimum"] == 5
 
 
+def test_a_version_that_is_not_published_yet_is_for_its_stewards_alone(house: House, site: Served) -> None:
+    name = house.published()
+    commit(house.node, name, person=PEOPLE)
+    service.add_version(house.node, OWNER, name)
+    work_off(house.node)
+    looked = ("", "/profile", "/quality", "/tables/person")
+    with browser(site, house, "member") as member, browser(site, house, "steward") as steward:
+        for path in looked:
+            address = f"/api/v1/records/{name}{path}?version=2"
+            assert site.get(address).status_code == member.get(address).status_code == 404, path
+            assert steward.get(address).status_code == 200, path
+        for path in ("/ask", "/download.zip", "/download/person.csv", "/download/person.parquet"):
+            address = f"/api/v1/records/{name}{path}?version=2"
+            assert {client.get(address).status_code for client in (site, member, steward)} == {404}, path
+    shown = site.get(f"/api/v1/records/{name}").json()
+    assert [each["number"] for each in shown["versions"]] == [shown["current"]["number"]] == [1]
+
+
 def test_a_holders_rule_holds_for_all_its_data_that_are_not_open(house: House, site: Served) -> None:
     name, open_one = house.published("closed", tier="controlled"), house.published("free")
     with browser(site, house, "member") as member:

@@ -207,7 +207,7 @@ def profile(visit: Here, name: str, version: Number | None = None) -> Response:
     """What is in a version, in pictures; nothing of data under embargo, no count about too few people."""
     found = service.see(visit.node, visit.actor, name)
     check(visit.actor, "record.look", found)
-    if not close_enough(found, version_of(found, version)):
+    if not close_enough(found, service.version_of(visit.actor, found, version)):
         raise MadangError("catalog.no_profile", _("The profile is being made anew."), _("Try again in a moment."))
     return _document(visit, found, version, "profile")
 
@@ -239,24 +239,12 @@ def _bytes(out: Bytes) -> Response:
 
 def _document(visit: Here, found: Record, number: int | None, kind: str) -> Response:
     """A page that was made when the version was prepared; as JSON under /api."""
-    documents = orjson.loads(version_of(found, number).documents)
+    documents = orjson.loads(service.version_of(visit.actor, found, number).documents)
     visit.node.audit.read(visit.actor, f"record.{kind}", f"record:{found.id}")
     if visit.request.url.path.startswith("/api/"):
         return Response(files.read(visit.node.home, documents[kind]), media_type="application/json")
     content = files.read(visit.node.home, documents[f"{kind}-{visit.language}"])
     return HTMLResponse(content, headers={"Content-Security-Policy": ALONE})
-
-
-def version_of(found: Record, number: int | None) -> RecordVersion:
-    """The version of that number, the newest one without; published or ready."""
-    ready = [each for each in found.versions if each.state in ("published", "ready")]
-    if number is None:
-        chosen = service.newest(found) or (ready[0] if ready else None)
-    else:
-        chosen = next((each for each in ready if each.number == number), None)
-    if chosen is None or found.state == "withdrawn":
-        raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
-    return chosen
 
 
 def close_enough(found: Record, version: RecordVersion) -> bool:
@@ -292,9 +280,7 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
     versions = [each for each in found.versions if edits or each.state == "published"]
     current = None
     if found.state != "withdrawn" and (number is not None or any(v.state in ("published", "ready") for v in versions)):
-        current = version_of(found, number)
-        if current not in versions:
-            raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
+        current = service.version_of(actor, found, number)
     looks = current is not None and may(actor, "record.look", found) and close_enough(found, current)
     content: dict[str, Any] | None = None
     if looks and current is not None:

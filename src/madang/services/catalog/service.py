@@ -237,6 +237,18 @@ def withdraw(node: Node, actor: Actor, name: str, reason: str) -> None:
         node.audit.record(session, actor, "record.withdraw", f"record:{record.id}", {"reason": reason})
 
 
+def version_of(actor: Actor, record: Record, number: int | None) -> RecordVersion:
+    """The version of that number; without one the newest that is published, else the newest that is ready.
+
+    What is only ready, whoever edits the record sees, and nobody else. Errors: `catalog.no_version`.
+    """
+    states = ("published", "ready") if may(actor, "record.edit", record) else ("published",)
+    seen = [each for each in record.versions if each.state in states and number in (None, each.number)]
+    if not seen or record.state == "withdrawn":
+        raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
+    return next((each for each in seen if each.state == "published"), seen[0])
+
+
 def newest(record: Record) -> RecordVersion | None:
     """The newest published version of a record."""
     return next((each for each in record.versions if each.state == "published"), None)

@@ -13,7 +13,7 @@ from madang.node import files
 from madang.node.permissions import may
 from madang.services.catalog import service
 from madang.services.catalog.prepare import contents_kind
-from madang.services.catalog.routes import Page, close_enough, outline_of, room, version_of
+from madang.services.catalog.routes import Page, close_enough, outline_of, room
 from madang.web import Here, Number, View
 
 COLUMNS = 50  # on a page
@@ -63,9 +63,7 @@ class TablePage(View):
 def table(visit: Here, name: str, table: str, version: Number | None = None, page: Page = 1) -> TablePage:
     """What is in the columns of a table, in pictures; nothing of data under embargo."""
     found = service.see(visit.node, visit.actor, name)
-    chosen = version_of(found, version)
-    if chosen.state != "published" and not may(visit.actor, "record.edit", found):
-        raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
+    chosen = service.version_of(visit.actor, found, version)
     tables = {each["name"]: each["columns"] for each in outline_of(visit, found, chosen)["tables"]}
     if table not in tables:
         raise MadangError(
