@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import postgres as servers
+import support
 from support import MISSING, needs
 
 settings.register_profile("default", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,7 +18,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("all" if config.getoption("--all") else "default")
+    support.EVERYTHING = config.getoption("--all")
+    seed = config.getoption("--hypothesis-seed") or ""
+    support.SEED = int(seed) if seed.isdigit() else 0
+    settings.load_profile("all" if support.EVERYTHING else "default")
     if not hasattr(config, "workerinput"):
         servers.begin_run()
 

@@ -1,4 +1,5 @@
-"""What tests of every storey share: real data beside the repository, tools that may be missing, full disks, kill -9."""
+"""What tests of every storey share: real data beside the repository, tools that may be missing, full disks, kill -9,
+and which steps of many a run takes."""
 
 import contextlib
 import os
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
+EVERYTHING, SEED = False, 0  # --all, and the number that changes every day; conftest.py sets both
 MISSING = "missing: "  # how a skip for lack of something starts; conftest.py repeats these at the end of the run
 
 
@@ -49,6 +51,11 @@ def small_file_system(folder: Path, size: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def rotating(steps: range, stride: int) -> range:
+    """All steps with --all; else every `stride`-th of them, beginning with another one each day."""
+    return steps if EVERYTHING else steps[SEED % stride :: stride]
 
 
 def die_at(step: int, calls: tuple[str, ...]) -> None:
