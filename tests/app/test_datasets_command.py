@@ -209,8 +209,8 @@ def test_sql_limits(home: Home) -> None:
     ("query", "code"),
     [
         ("drop table person", "engine.select_only"),
-        ("select 1; select 2", "sql.one_select"),
-        ("", "sql.one_select"),
+        ("select 1; select 2", "engine.select_only"),
+        ("", "engine.select_only"),
         ("select", "engine.syntax"),
         ("copy person to 'x.csv'", "engine.select_only"),
         ("set threads = 1", "engine.select_only"),

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -191,9 +192,22 @@ class Engine:
         message = str(answer.get("error_message", "")).rstrip(".!")
         if answer.get("error_type") == "not implemented":
             raise MadangError("engine.select_only", "Only SELECT statements are accepted here.", "Begin with SELECT.")
+        if answer.get("error_type") == "out of memory":
+            raise MadangError("engine.memory", "Reading the SQL needs more memory than is allowed.", "Nest it less.")
         position = answer.get("position")
         where = f" in line {sql.count(chr(10), 0, int(position)) + 1}" if position else ""
         raise MadangError("engine.syntax", f"The SQL cannot be read{where}: {message}.")
+
+    def one_select(self, sql: str) -> str:
+        """The one SELECT of a text, without the semicolon that may end it; `engine.select_only` if it is not one."""
+        if len(self.parse(sql)["statements"]) != 1:
+            raise MadangError("engine.select_only", "Exactly one SELECT is accepted.", "Begin with SELECT.")
+        written, start = sql.encode(), 0
+        for end in [place for place, kind in duckdb.tokenize(sql) if written[place : place + 1] == b";"]:
+            if written[start:end].strip():
+                return written[start:end].decode()
+            start = end + 1
+        return written[start:].decode()
 
     def unparse(self, tree: Mapping[str, Any]) -> str:
         """The SQL of a syntax tree made by `parse`, changed or not."""
@@ -210,6 +224,28 @@ class Engine:
     def cancel(self) -> None:
         """Stop the running statement from another thread; it raises `Cancelled` there."""
         self._connection.interrupt()
+
+    @contextlib.contextmanager
+    def within(self, seconds: float | None, late: MadangError) -> Iterator[None]:
+        """Have what the block does stopped after so many seconds, and raise `late` then; None: no limit."""
+        is_late = threading.Event()
+
+        def stop() -> None:
+            is_late.set()
+            self.cancel()
+
+        timer = threading.Timer(seconds or 0, stop)
+        timer.daemon = True
+        if seconds is not None:
+            timer.start()
+        try:
+            yield
+        except Cancelled:
+            if not is_late.is_set():
+                raise
+            raise late from None
+        finally:
+            timer.cancel()
 
 
 class _sentences(contextlib.AbstractContextManager[None]):

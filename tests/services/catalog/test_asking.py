@@ -99,6 +99,27 @@ def test_text_that_is_no_question_is_refused(version: Version) -> None:
     assert refused(version, "SELECT " + "(" * 5_000) in ("ask.refused", "ask.memory")
 
 
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT 1; -- one;", ";; SELECT 1", "SELECT 1 /* ; */ ;;\n", "-- 하나;\nFROM (VALUES (1));", "SELECT 1 -- x"],
+)
+def test_semicolons_and_comments_around_a_question_do_no_harm(version: Version, sql: str) -> None:
+    assert ask(version, sql).rows == ((1,),)
+
+
+def test_a_process_that_ends_before_it_answers_is_told_as_that(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for code, error in ((139, "ask.failed"), (1, "ask.failed"), (137, "ask.memory"), (134, "ask.memory")):
+        monkeypatch.setattr(closed, "run", lambda *_, code=code, **__: closed.Finished(code, b"", b""))
+        assert refused(version, "SELECT 1") == error
+
+
+def test_where_nothing_can_be_closed_in_nothing_is_answered(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closed, "is_available", lambda: False)
+    assert refused(version, "SELECT 1") == "closed.missing"
+
+
 def test_time_memory_and_size_are_bounded(version: Version) -> None:
     endless = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
     assert refused(version, endless, Limits(seconds=1)) == "ask.time"

@@ -1,6 +1,5 @@
 """`madang sql`: one SELECT over one version, read only."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,26 +49,15 @@ def answer(
     version: "Version", query: str, limit: int | None, seconds: float | None, memory: str, threads: int | None
 ) -> "Iterator[pa.RecordBatch]":
     """The rows of one SELECT over `version`, at least one batch; at most `limit` rows, for at most `seconds`."""
-    from madang.base.errors import Cancelled, MadangError
+    from madang.base.errors import MadangError
     from madang.lake import Engine
 
     with Engine(memory, threads, preserve_insertion_order=True) as engine:
-        tree = engine.parse(query)
-        if len(tree["statements"]) != 1:
-            raise MadangError("sql.one_select", "Exactly one SELECT is accepted.")
+        query = engine.one_select(query)
         version.attach(engine)
         engine.confine(path for table in version.tables.values() for path in table.paths)
-        late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            engine.cancel()
-
-        timer = threading.Timer(seconds or 0, stop)
-        timer.daemon = True
-        if seconds is not None:
-            timer.start()
-        try:
+        late = MadangError("sql.time", f"Stopped after {seconds or 0:g} seconds.", "Give more --seconds.")
+        with engine.within(seconds, late):
             left = limit
             for batch in engine.batches(query):
                 yield batch if left is None else batch.slice(0, left)
@@ -77,9 +65,3 @@ def answer(
                     left -= min(left, batch.num_rows)
                     if left == 0:
                         return
-        except Cancelled:
-            if late.is_set():
-                raise MadangError("sql.time", f"Stopped after {seconds:g} seconds.", "Give more --seconds.") from None
-            raise
-        finally:
-            timer.cancel()

@@ -15,10 +15,9 @@ the rule is about, all of the table if not given. Both see the tables of the dat
 no setting besides, and are stopped after `timeout` seconds.
 """
 
-import threading
 import tomllib
 from collections.abc import Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -157,7 +156,7 @@ def count(engine: Engine, checks: Iterable[Check], *, cohort: int | None = None)
     counts = {}
     for check in checks:
         try:
-            with stopped_after(engine, check):
+            with in_time(engine, check):
                 violated = engine.value(f"SELECT count(*) FROM ({rows(engine, check, cohort)})")
                 counts[check.id] = Count(violated, engine.value(f"SELECT count(*) FROM ({_of(engine, check, cohort)})"))
         except MadangError as error:
@@ -178,9 +177,12 @@ def _of(engine: Engine, check: Check, cohort: int | None) -> str:
 
 def _narrowed(engine: Engine, check: Check, sql: str, cohort: int | None) -> str:
     """One SELECT as it was written, or only its rows of a cohort's persons."""
-    if len(engine.parse(sql)["statements"]) != 1:
-        raise MadangError("quality.custom", _("Exactly one SELECT is accepted."))
-    sql = sql.strip().rstrip(";")
+    try:
+        sql = engine.one_select(sql)
+    except MadangError as error:
+        if error.code != "engine.select_only":
+            raise
+        raise MadangError("quality.custom", _("Exactly one SELECT is accepted.")) from None
     key = key_of(check)
     if key and key not in {name.lower() for name, _kind in engine.describe(sql)}:
         raise MadangError("quality.custom", _("Its SELECT has to give the column {key}.").format(key=key))
@@ -197,28 +199,11 @@ def key_of(check: Check) -> str:
     return model.primary_key.name if model is not None and model.primary_key is not None else ""
 
 
-@contextmanager
-def stopped_after(engine: Engine, check: Check) -> Any:
+def in_time(engine: Engine, check: Check) -> AbstractContextManager[None]:
     """Stop what the engine does when the check has taken too long: `quality.time`."""
-    late = threading.Event()
-
-    def stop() -> None:
-        late.set()
-        engine.cancel()
-
     seconds = float(check.parameters["timeout"])
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except Cancelled:
-        if not late.is_set():
-            raise
-        message = _("It took longer than {seconds} seconds.").format(seconds=f"{seconds:g}")
-        raise MadangError("quality.time", message) from None
-    finally:
-        timer.cancel()
+    message = _("It took longer than {seconds} seconds.").format(seconds=f"{seconds:g}")
+    return engine.within(seconds, MadangError("quality.time", message))
 
 
 def _sentence(error: MadangError) -> str:

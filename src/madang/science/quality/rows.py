@@ -46,7 +46,7 @@ def find(
             key = custom.key_of(check)
             others = [name for name, _kind in engine.describe(select) if name.lower() != key]
             listed = ", ".join(map(quote_name, [key, *others] if key else others))
-            with custom.stopped_after(engine, check):
+            with custom.in_time(engine, check):
                 return engine.query(f"SELECT {listed} FROM ({select}) ORDER BY ALL LIMIT {int(limit)}")
     with opened(version, vocabulary) as tables:
         columns = read_columns(tables.engine)

@@ -1,6 +1,7 @@
 """One SELECT of somebody over one version, answered in a closed process that sees nothing but that version."""
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from madang.node import closed
 _ROOM = 2 << 30  # bytes that DuckDB and Python reserve besides what the engine may fill
 _LONGEST = 100_000  # characters of a question
 _AT_ONCE = 2
+_STARVED = (128 + signal.SIGKILL, 128 + signal.SIGABRT)  # how a process ends that could not say it lacks memory
 _places = threading.BoundedSemaphore(_AT_ONCE)
 
 
@@ -42,7 +44,8 @@ class Answer:
 def ask(version: Version, sql: str, *, limits: Limits = Limits()) -> Answer:
     """The answer to one SELECT over the open tables of `version`.
 
-    Errors: `ask.one_select`, `ask.refused`, `ask.time`, `ask.memory`, `ask.too_much`, `ask.busy`, `closed.missing`.
+    Errors: `ask.one_select`, `ask.refused`, `ask.time`, `ask.memory`, `ask.too_much`, `ask.failed`, `ask.busy`,
+    `closed.missing`.
     """
     if len(sql) > _LONGEST or "\0" in sql:
         raise MadangError("ask.refused", _("The question is too long or not text."), _("Ask a shorter question."))
@@ -79,8 +82,11 @@ def _said(version: Version, sql: str, limits: Limits) -> dict[str, Any]:
         if error.code == "closed.output":
             raise _too_much() from None
         raise
-    if ended.code:  # killed, or out of memory where it could not say so
+    if ended.code in _STARVED or any(word in ended.errors for word in (b"MemoryError", b"bad_alloc")):
         raise _memory()
+    if ended.code:
+        hint = _("Ask it in another way.")
+        raise MadangError("ask.failed", _("The process that was to answer ended before it did."), hint)
     said: dict[str, Any] = json.loads(ended.output)
     if said.get("code") == "ask.memory":
         raise _memory()

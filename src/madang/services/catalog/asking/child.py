@@ -35,9 +35,7 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
         for name, paths in question["tables"].items():
             engine.execute(f"CREATE VIEW {quote_name(name)} AS FROM read_parquet({quote_paths(paths)})")
         engine.confine(Path(path) for paths in question["tables"].values() for path in paths)
-        if len(engine.parse(sql)["statements"]) != 1:
-            raise MadangError("engine.select_only", "Exactly one SELECT is accepted.")
-        only = sql.strip().rstrip(";")
+        only = engine.one_select(sql)
         columns = engine.describe(only)
         rows = engine.rows(f"SELECT * FROM ({only}\n) LIMIT {most + 1}")
     return {"columns": columns, "rows": [list(map(_plain, row)) for row in rows[:most]], "is_cut": len(rows) > most}
