@@ -27,11 +27,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--all"):
+    if support.EVERYTHING:
         return
-    big = [item for item in items if item.get_closest_marker("big")]
-    config.hook.pytest_deselected(items=big)
-    items[:] = [item for item in items if item not in big]
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("rotating"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    todays = {each[support.SEED % len(each)] for each in cases.values()}
+    left_out = {
+        item
+        for item in items
+        if item.get_closest_marker("big") or (item.get_closest_marker("rotating") and item not in todays)
+    }
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

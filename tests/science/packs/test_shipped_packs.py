@@ -1,13 +1,21 @@
 """The cases of the shipped packs hold."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from madang.science.standardize.check import check_pack
 from madang.science.standardize.pack import load_pack
+from support import rotating
 
 
 @pytest.mark.parametrize("name", ["synthea-csv", "fhir-r4"])
-def test_every_case_comes_out_as_it_says(name: str) -> None:
-    pack = load_pack(name)
+def test_every_case_comes_out_as_it_says(tmp_path: Path, name: str) -> None:
+    """Half of them each day, and all with --all."""
+    pack = load_pack(shutil.copytree(load_pack(name).folder, tmp_path / name))
     assert len(pack.cases) >= 8
+    todays = {pack.cases[place] for place in rotating(range(len(pack.cases)), 2)}
+    for other in set(pack.cases) - todays:
+        other.unlink()
     assert [str(problem) for problem in check_pack(pack)] == []

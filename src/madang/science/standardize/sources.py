@@ -8,16 +8,19 @@ Two ways to hold a source:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from madang.base.progress import Progress
 from madang.lake.engine import Engine, quote_name, quote_paths, quote_text
+from madang.lake.files import sentences
 from madang.science.standardize.accounting import REJECTED, UNUSED, Ledger
 from madang.science.standardize.compiler.program import Program
 from madang.science.standardize.identify import LINE_BITS, Registered, row_number
@@ -29,6 +32,7 @@ DUPLICATE_KEY = "key of an earlier row with other content"
 CORRECTED = "corrected by a later delivery"
 WITHDRAWN = "withdrawn by a later delivery"
 WITHDRAWAL = "withdraws an earlier row"
+FEW_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,8 @@ class Reader:
         self.threads = threads
         self.progress = progress
 
-    def _read(self, incoming: Incoming, source: Source, work: Callable[[str], object]) -> _Stream:
-        """Let `work` run SQL over the rows of one file, once."""
+    def _read(self, incoming: Incoming, source: Source, work: Callable[[pa.RecordBatchReader], object]) -> _Stream:
+        """Let `work` take the rows of one file, once."""
         columns = self.needed[source.name]
         blocks = read_blocks(
             incoming.path,
@@ -153,15 +157,12 @@ class Reader:
             progress=self.progress,
         )
         stream = _Stream(incoming, source, blocks)
-        self.engine.register("_incoming", stream.reader(arrow_schema(source, columns)))
         try:
-            work("_incoming")
+            work(stream.reader(arrow_schema(source, columns)))
         except BaseException:
             if stream.failure is not None:
                 raise stream.failure from None
             raise
-        finally:
-            self.engine.unregister("_incoming")
         self.ledger.note_rows(incoming.registered, source, stream.rows)
         self.ledger.note(stream.rejects, lasting=True)
         self.ledger.note_repairs(stream.repairs)
@@ -169,15 +170,40 @@ class Reader:
 
     def stage(self, incoming: Incoming, source: Source, path: Path) -> Span | None:
         """Write one file of a staged source to Parquet; returns its first and last key if its keys only grow."""
-        stream = self._read(incoming, source, lambda rows: self.engine.copy_to_parquet(f"SELECT * FROM {rows}", path))
+        stream = self._read(incoming, source, lambda rows: self._copy(rows, path))
         return (stream.first, stream.last) if stream.grows and stream.first and stream.last else None
+
+    def _copy(self, rows: pa.RecordBatchReader, path: Path) -> None:
+        """Write rows to Parquet. Few go without the engine, to which beginning costs more than a small file."""
+        held: list[pa.RecordBatch] = []
+        while sum(batch.num_rows for batch in held) < FEW_ROWS:
+            batch = next(rows, None)
+            if batch is None:
+                with sentences("keep the rows of a source file"):
+                    pq.write_table(pa.Table.from_batches(held, rows.schema), path, compression="zstd")
+                return
+            held.append(batch)
+        with self._registered(pa.RecordBatchReader.from_batches(rows.schema, chain(held, rows))) as name:
+            self.engine.copy_to_parquet(f"SELECT * FROM {name}", path)
+
+    @contextmanager
+    def _registered(self, rows: pa.RecordBatchReader) -> Iterator[str]:
+        """The name by which SQL sees rows, once."""
+        self.engine.register("_incoming", rows)
+        try:
+            yield "_incoming"
+        finally:
+            self.engine.unregister("_incoming")
 
     def pass_through(self, incoming: Incoming, source: Source) -> None:
         """Make the temporary table of a passing source from one file, every key once."""
         table = quote_name(source.name)
-        stream = self._read(
-            incoming, source, lambda rows: self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM {rows}")
-        )
+
+        def hold(rows: pa.RecordBatchReader) -> None:
+            with self._registered(rows) as name:
+                self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM {name}")
+
+        stream = self._read(incoming, source, hold)
         if not source.key or stream.grows:
             return
         found = duplicates(self.engine, table, source.key, self.needed[source.name])
