@@ -38,7 +38,7 @@ def command(
     persons: Annotated[int, typer.Option(help=_("How many synthetic people."), min=50)] = 500,
 ) -> None:
     """Make synthetic raw data of an insurer and a hospital, turn each into an OMOP CDM dataset, certify one."""
-    from madang.app.commands.demo_portal import open_house
+    from madang.app.commands.demo_portal import begin_record, open_house, publish
     from madang.app.commands.demo_verdict import show_verdicts, verify_as_a_stranger
     from madang.app.commands.reports import show_account
     from madang.app.commands.standardize import STARTER, vocabulary_version
@@ -47,21 +47,23 @@ def command(
     from madang.science.standardize import standardize
 
     home = Home.find()
-    for holder in HOLDERS:
-        with ProgressBars() as progress, progress.step(holder.dataset):
-            done = standardize(
-                holder.pack,
-                _source(home, holder, persons, progress),
-                vocabulary_version(home, STARTER, progress),
-                home.lake().dataset(holder.dataset),
-                key=home.key("pseudonym"),
-                progress=progress,
-            )
-        show_account(done)
-    entry = show_verdicts(home, [holder.dataset for holder in HOLDERS])
-    if entry is not None:
-        verify_as_a_stranger(home, entry, home.lake().find(HOLDERS[-1].dataset))
-    open_house(home)
+    with open_house(home) as node:
+        for holder in HOLDERS:
+            with ProgressBars() as progress, progress.step(holder.dataset):
+                done = standardize(
+                    holder.pack,
+                    _source(home, holder, persons, progress),
+                    vocabulary_version(home, STARTER, progress),
+                    home.lake().dataset(holder.dataset),
+                    key=home.key("pseudonym"),
+                    progress=progress,
+                )
+            show_account(done)
+            begin_record(node, holder.dataset)
+        entry = show_verdicts(home, [holder.dataset for holder in HOLDERS])
+        if entry is not None:
+            verify_as_a_stranger(home, entry, home.lake().find(HOLDERS[-1].dataset))
+        publish(node)
     out = console()
     out.print(_("All of this is synthetic: nobody in these data exists. Go on with:"))
     insurer, hospital = (holder.dataset for holder in HOLDERS)

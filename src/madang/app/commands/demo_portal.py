@@ -1,9 +1,14 @@
-"""The end of `madang demo`: both datasets published in the catalog, and people who can sign in to look around."""
+"""The portal's part of `madang demo`: people who can sign in to look around, and both datasets in the catalog.
+
+What is computed for the catalog is begun as soon as a dataset is there, in a process beside the demo's own.
+"""
 
 import base64
 import hashlib
 import hmac
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from madang.base.errors import MadangError
@@ -26,19 +31,28 @@ PEOPLE = {"demo-steward": "steward", "demo-researcher": "member", "demo-auditor"
 _PATIENCE = 300  # seconds for the checks of both
 
 
-def open_house(home: "Home") -> None:
-    """Publish the demo datasets, make the demo accounts, and say who can sign in."""
-    from madang.base.console import ProgressBars, show_table
+@contextmanager
+def open_house(home: "Home") -> "Iterator[Node]":
+    """The installation with the demo accounts, whose passwords are shown; jobs are looked after within the block."""
+    from madang.base.console import show_table
     from madang.node.jobs import Keeper
     from madang.node.node import opened
 
     with opened(home) as node:
         accounts = [[login, _password(home, login), role] for login, role in _people(node, home).items()]
-        with Keeper(node), ProgressBars() as progress, progress.step(_("publish"), len(HOLDERS), _("datasets")):
-            for organization, _ko, _en, dataset, tier in HOLDERS:
-                _publish(node, organization, dataset, tier)
-                progress.advance(1)
-    show_table(_("Who can sign in to the demo"), [_("account"), _("password"), _("role")], accounts)
+        show_table(_("Who can sign in to the demo"), [_("account"), _("password"), _("role")], accounts)
+        with Keeper(node):
+            yield node
+
+
+def publish(node: "Node") -> None:
+    """Publish the newest version of each demo dataset, as soon as it is prepared."""
+    from madang.base.console import ProgressBars
+
+    with ProgressBars() as progress, progress.step(_("publish"), len(HOLDERS), _("datasets")):
+        for _name, _korean, _english, dataset, _tier in HOLDERS:
+            _publish(node, dataset)
+            progress.advance(1)
 
 
 def _password(home: "Home", login: str) -> str:
@@ -72,12 +86,13 @@ def _people(node: "Node", home: "Home") -> dict[str, str]:
     return PEOPLE
 
 
-def _publish(node: "Node", organization: str, dataset: str, tier: str) -> None:
-    """The newest version of a dataset in the catalog; nothing happens if it is there."""
+def begin_record(node: "Node", dataset: str) -> None:
+    """Take the newest version of a demo dataset into its record; nothing happens if it is there."""
     from madang.node.people.actor import Actor
     from madang.services.catalog import service
 
     owner = Actor.owner()
+    organization, tier = next((name, tier) for name, _ko, _en, held, tier in HOLDERS if held == dataset)
     newest = node.home.lake().find(dataset).number
     try:
         record = service.see(node, owner, dataset)
@@ -90,6 +105,14 @@ def _publish(node: "Node", organization: str, dataset: str, tier: str) -> None:
         service.edit(node, owner, dataset, given)
     if not any(version.number == newest for version in record.versions):
         service.add_version(node, owner, dataset)
+
+
+def _publish(node: "Node", dataset: str) -> None:
+    from madang.node.people.actor import Actor
+    from madang.services.catalog import service
+
+    owner = Actor.owner()
+    newest = node.home.lake().find(dataset).number
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         found = next(v for v in service.see(node, owner, dataset).versions if v.number == newest)
