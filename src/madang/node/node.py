@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from madang.lake.files import make_folder, sentences
 from madang.node.audit import Audit
 from madang.node.database import Database, sqlite_url
+from madang.node.editions import Answers
 from madang.node.home import Home
 from madang.node.people.actor import add_house
 from madang.node.people.models import HOUSE, Organization
@@ -26,6 +27,7 @@ class Node:
     settings: Settings
     database: Database
     audit: Audit = field(init=False)
+    answers: Answers = field(init=False, default_factory=Answers)
 
     def __post_init__(self) -> None:
         self.audit = Audit(self.home, self.database)

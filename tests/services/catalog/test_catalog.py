@@ -10,7 +10,8 @@ import pytest
 
 from madang.base.errors import MadangError
 from madang.node.database import now
-from madang.services.catalog import service
+from madang.node.node import Node
+from madang.services.catalog import finding, service
 from portal_house import OURS, OWNER, PEOPLE, VISITS, House, commit, work_off
 from support import needs
 from web.served import Served
@@ -208,3 +209,33 @@ def test_a_dataset_that_is_no_model_cannot_have_a_record(house: House) -> None:
     with pytest.raises(MadangError) as error:
         service.make(house.node, OWNER, "nothing", "hospital")
     assert error.value.code == "lake.no_dataset"
+
+
+def test_what_was_found_is_kept_until_another_process_changes_the_catalog(each_house: House) -> None:
+    house, other = each_house, Node.open(each_house.node.home)  # as another process has it
+
+    def seen() -> tuple[int, int, int, str]:
+        found = finding.search(other, OWNER, "", finding.Filters())
+        assert found is finding.search(other, OWNER, "", finding.Filters())
+        latest = finding.latest(other, 6)
+        return found.total, len(latest), finding.counted(other)[0], latest[0].title if latest else ""
+
+    assert seen() == (0, 0, 0, "")
+    name = house.published(title="One")
+    assert seen() == (1, 1, 1, "One")
+    record = service.see(house.node, OWNER, name)
+    service.edit(
+        house.node, OWNER, name, service.Edited(record.edition, "Two", "", "open", "open", "", None, record.told)
+    )
+    assert seen() == (1, 1, 1, "Two")
+    service.withdraw(house.node, OWNER, name, "It was wrong.")
+    assert seen() == (0, 0, 0, "")
+    other.close()
+
+
+def test_the_end_of_an_embargo_changes_what_is_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.published(tier="embargoed", end=now() + timedelta(days=1))
+    filters = finding.Filters(tier="open")
+    assert finding.search(house.node, OWNER, "", filters).total == 0
+    monkeypatch.setattr(finding, "now", lambda: now() + timedelta(days=2))
+    assert finding.search(house.node, OWNER, "", filters).total == 1

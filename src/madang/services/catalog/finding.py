@@ -1,7 +1,8 @@
 """Finding records: by words and by what they are, the newest, and how many there are.
 
 What a list of records is chosen, ordered and counted by stands in one index of the table (`ix_records_found`), so no
-record is read that is not shown; what is found by words alone, the index of words answers alone.
+record is read that is not shown; what is found by words alone, the index of words answers alone. What was found is
+kept until the catalog changes, unless time alone can change it, as the end of an embargo does.
 """
 
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from madang.services.catalog import (
     permissions,  # noqa: F401 - names the acts
     words,
 )
-from madang.services.catalog.models import TIERS, Record
+from madang.services.catalog.models import CATALOG, TIERS, Record
 
 PAGE = 20
 _PUBLISHED = Record.state == "published"
@@ -54,42 +55,55 @@ class Found:
 def search(node: Node, actor: Actor, question: str, filters: Filters, page: int = 1) -> Found:
     """The published records that have all words of the question: with them in the title first, then the newest."""
     check(actor, "record.search")
-    start = (max(1, page) - 1) * PAGE
     with node.read() as session:
-        holds = and_(_PUBLISHED, *_conditions(session, filters))
-        if words.asked(question):
-            if filters.narrow:
-                holds = and_(holds, Record.id.in_(words.hits(session, question)))
-                titled = case((Record.id.in_(words.hits(session, question, title=True)), 0), else_=1)
-                chosen = select(Record.id).where(holds).order_by(titled, Record.id.desc()).limit(PAGE).offset(start)
-                total, ids = _count(session, holds), list(session.scalars(chosen))
-            else:
-                total, ids = words.page(session, question, PAGE, start)
-            rows = {each.id: each for each in session.scalars(_whole().where(_PUBLISHED, Record.id.in_(ids)))}
-            records = [rows[number] for number in ids if number in rows]
-        elif question.strip():
-            total, records = 0, []
+        if filters.tier:
+            found = _found(session, question, filters, page)
         else:
-            total, records = _count(session, holds), _newest(session, holds, PAGE, start)
-        holders = exists().where(Record.organization_id == Organization.id, _PUBLISHED)
-        organizations = session.scalars(select(Organization).where(holders).order_by(Organization.id)).all()
+            asked = ("search", question, filters, page)
+            found = node.answers.get(session, CATALOG, asked, lambda: _found(session, question, filters, page))
     node.audit.read(actor, "record.search", "", {"question": question[:200]})
-    return Found(records, total, organizations)
+    return found
 
 
 def latest(node: Node, count: int) -> list[Record]:
     """The records that were published last."""
     with node.read() as session:
-        return _newest(session, _PUBLISHED, count)
+        return node.answers.get(session, CATALOG, ("latest", count), lambda: _newest(session, _PUBLISHED, count))
 
 
 def counted(node: Node) -> tuple[int, int, int]:
     """How many published records there are, how many of them are certified, and the rows of their newest versions."""
     with node.read() as session:
-        certified = func.sum(case((Record.certificate != "", 1), else_=0))
-        row = session.execute(select(func.count(), certified, func.sum(Record.rows)).where(_PUBLISHED)).one()
+        return node.answers.get(session, CATALOG, "counted", lambda: _counted(session))
+
+
+def _counted(session: Session) -> tuple[int, int, int]:
+    certified = func.sum(case((Record.certificate != "", 1), else_=0))
+    row = session.execute(select(func.count(), certified, func.sum(Record.rows)).where(_PUBLISHED)).one()
     records, with_certificate, rows = (int(value or 0) for value in row)
     return records, with_certificate, rows
+
+
+def _found(session: Session, question: str, filters: Filters, page: int) -> Found:
+    start = (max(1, page) - 1) * PAGE
+    holds = and_(_PUBLISHED, *_conditions(session, filters))
+    if words.asked(question):
+        if filters.narrow:
+            holds = and_(holds, Record.id.in_(words.hits(session, question)))
+            titled = case((Record.id.in_(words.hits(session, question, title=True)), 0), else_=1)
+            chosen = select(Record.id).where(holds).order_by(titled, Record.id.desc()).limit(PAGE).offset(start)
+            total, ids = _count(session, holds), list(session.scalars(chosen))
+        else:
+            total, ids = words.page(session, question, PAGE, start)
+        rows = {each.id: each for each in session.scalars(_whole().where(_PUBLISHED, Record.id.in_(ids)))}
+        records = [rows[number] for number in ids if number in rows]
+    elif question.strip():
+        total, records = 0, []
+    else:
+        total, records = _count(session, holds), _newest(session, holds, PAGE, start)
+    holders = exists().where(Record.organization_id == Organization.id, _PUBLISHED)
+    organizations = session.scalars(select(Organization).where(holders).order_by(Organization.id)).all()
+    return Found(records, total, organizations)
 
 
 def _conditions(session: Session, filters: Filters) -> list[ColumnElement[bool]]:

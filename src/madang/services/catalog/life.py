@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from madang.lake import Version
 from madang.lake.engine import Engine
-from madang.node import files
+from madang.node import editions, files
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.services.catalog import words
 from madang.services.catalog.description import Description
-from madang.services.catalog.models import Record, RecordFile, RecordVersion
+from madang.services.catalog.models import CATALOG, Record, RecordFile, RecordVersion
 from madang.services.catalog.prepare import Prepared, last_year
 
 
@@ -140,7 +140,23 @@ class Closeness(Component):
                 begin_preparing(session, node, actor, record, version)
 
 
-COMPONENTS: tuple[Component, ...] = (Files(), State(), Verdict(), Words(), Closeness())
+class Edition(Component):
+    """What was answered about the catalog is asked anew."""
+
+    def edited(self, session: Session, node: Node, actor: Actor, record: Record) -> None:
+        """From now on."""
+        editions.changed(session, CATALOG)
+
+    def published(self, session: Session, node: Node, record: Record, version: RecordVersion) -> None:
+        """From now on."""
+        editions.changed(session, CATALOG)
+
+    def withdrawn(self, session: Session, record: Record) -> None:
+        """From now on."""
+        editions.changed(session, CATALOG)
+
+
+COMPONENTS: tuple[Component, ...] = (Files(), State(), Verdict(), Words(), Closeness(), Edition())
 
 
 def prepared(session: Session, node: Node, version: RecordVersion, lake: Version, made: Prepared) -> None:

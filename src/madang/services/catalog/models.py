@@ -12,6 +12,7 @@ from madang.node.text import Line, Machine, Prose
 from madang.services.catalog.description import Description
 
 TIERS = ("open", "registered", "controlled", "embargoed")
+CATALOG = "catalog"  # the area of which lists of published records are an answer, see `node.editions`
 OPEN = 1  # the fewest persons that a profile of open data tells of
 
 
