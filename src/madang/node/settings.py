@@ -40,6 +40,13 @@ class Web(_Table):
         description="Address under which people reach the portal, such as `https://data.example.org`; for links in "
         "e-mails, QR codes and OpenID Connect. Empty: the host and port above.",
     )
+    processes: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="How many processes answer, each with about 140 MB; as many as the machine has cores serve the "
+        "most readers at once.",
+    )
     proxies: int = Field(
         default=0,
         ge=0,

@@ -1,6 +1,7 @@
 """`madang serve`: the portal, until somebody stops it."""
 
 import socket
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,11 +31,14 @@ def serve(node: "Node", listening: socket.socket) -> None:
     """Answer on that socket; returns when asked to stop."""
     from madang.app.portal import portal
     from madang.base.console import console
+    from madang.web.helpers import Helpers
     from madang.web.server import make_server
 
     address = node.settings.web.address or address_of(listening)
     console().print(_("The portal is at {address} (Ctrl-C ends it).").format(address=address), markup=False)
-    make_server(portal(node)).run(sockets=[listening])
+    helper = [sys.executable, "-m", "madang.app.helper"]
+    with Helpers(helper, listening, node.settings.web.processes - 1, {"MADANG_HOME": str(node.home.path)}):
+        make_server(portal(node)).run(sockets=[listening])
 
 
 def address_of(listening: socket.socket) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,10 @@ from madang.node.people.actor import Actor
 KEY = "audit"
 LOCK = 0x6D6164616E67  # PostgreSQL's advisory lock of whoever adds to the chain
 _BATCH = 5_000
+# Asked at every page, so made once.
+_LAST = text("SELECT number, digest FROM audit_events ORDER BY number DESC LIMIT 1")
+_DIGEST_AT = text("SELECT digest FROM audit_events WHERE number = :number")
+_ADD = text("INSERT INTO audit_events (text, digest, mac) VALUES (:text, :digest, :mac)")
 
 
 @dataclass
@@ -120,7 +124,7 @@ class Audit:
             written = canonical_json(event | {"number": number, "at": _stamp()}).decode()
             digest = link(digest, written)
             rows.append({"text": written, "digest": digest, "mac": mac(self._key, digest)})
-        session.execute(insert(audit_events), rows)
+        session.execute(_ADD, rows)
         if not contradicted:  # otherwise the head stays as it is: it is the proof
             reached = Head(number, digest)
             after_commit(session, lambda: self.head.advance(reached))
@@ -235,13 +239,11 @@ def _stamp() -> str:
 
 
 def _last(session: Session) -> tuple[int, str]:
-    row = session.execute(
-        select(audit_events.c.number, audit_events.c.digest).order_by(audit_events.c.number.desc()).limit(1)
-    ).first()
+    row = session.execute(_LAST).first()
     return (row.number, row.digest) if row else (0, START)
 
 
 def _digest_at(session: Session, number: int) -> str | None:
     if number == 0:
         return START
-    return session.scalar(select(audit_events.c.digest).where(audit_events.c.number == number))
+    return session.scalar(_DIGEST_AT, {"number": number})

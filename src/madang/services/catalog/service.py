@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -32,6 +32,11 @@ from madang.services.catalog.prepare import prepare
 FILES = 200
 MOST = 1_000  # persons that a holder may set as the fewest
 KINDS = ("standardize", "import", "synthesize")
+_BY_NAME = (  # all in one question: this is what most pages begin with
+    select(Record)
+    .where(Record.name == bindparam("name"))
+    .options(joinedload(Record.versions), joinedload(Record.organization))
+)
 
 
 def see(node: Node, actor: Actor, name: str) -> Record:
@@ -276,8 +281,7 @@ def rebuild_words(node: Node) -> None:
 
 
 def _record(session: Session, actor: Actor, name: str) -> Record:
-    query = select(Record).where(Record.name == name)
-    found = session.scalar(query.options(selectinload(Record.versions), selectinload(Record.organization)))
+    found = session.scalars(_BY_NAME, {"name": name}).unique().one_or_none()
     if found is None or not may(actor, "record.see", found):
         raise MadangError("catalog.none", _("There is no record {name}.").format(name=name), _("Search for it."))
     return found
