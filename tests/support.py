@@ -2,6 +2,7 @@
 and which steps of many a run takes."""
 
 import contextlib
+import multiprocessing
 import os
 import shutil
 import signal
@@ -15,6 +16,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 EVERYTHING, SEED = False, 0  # --all, and the number that changes every day; conftest.py sets both
+# For processes that are killed. They are forked from one that has no threads and has imported this, or each child would
+# import it; it is one for all tests, so nobody else names what it imports.
+children = multiprocessing.get_context("forkserver")
+children.set_forkserver_preload(
+    [
+        *("pytest", "hypothesis", "madang.lake.persons", "madang.lake.removal", "madang.lake.verify"),
+        *("madang.node.backup", "madang.science.standardize", "madang.science.omop.starter"),
+        *("madang.services.certification", "joserfc.jws", "jinja2", "segno"),
+    ]
+)
 MISSING = "missing: "  # how a skip for lack of something starts; conftest.py repeats these at the end of the run
 
 

@@ -5,7 +5,6 @@ until the operation gets through: one by one with --all, else in strides that be
 death the lake must be whole, show the old state or the new one, and do the operation when it is asked again.
 """
 
-import multiprocessing
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -19,14 +18,11 @@ from madang.lake import Engine, Lake
 from madang.lake.persons import remove_persons
 from madang.lake.removal import remove_versions
 from madang.lake.verify import verify
-from support import die_at, rotating
+from support import children, die_at, rotating
 
 CALLS = ("link", "replace", "fsync", "chmod", "mkdir", "unlink", "rmdir", "open")
 MOST = 400
 STRIDE = 5
-
-children = multiprocessing.get_context("forkserver")  # forks from a process that has no threads
-children.set_forkserver_preload(["pytest", "madang.lake.persons", "madang.lake.verify"])
 
 
 def first_version(folder: Path) -> None:

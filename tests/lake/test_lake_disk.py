@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import multiprocessing
 import os
 import resource
 import signal
@@ -21,12 +20,9 @@ from madang.base.progress import Silent
 from madang.lake import Engine, Lake
 from madang.lake.persons import remove_persons
 from madang.lake.verify import verify
-from support import small_file_system
+from support import children, small_file_system
 
 NOBODY = 65534
-
-children = multiprocessing.get_context("forkserver")
-children.set_forkserver_preload(["pytest", "madang.lake.persons", "madang.lake.verify"])
 
 
 @pytest.fixture

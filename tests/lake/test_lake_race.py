@@ -1,6 +1,5 @@
 """Several processes write one dataset at once."""
 
-import multiprocessing
 import time
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,7 @@ from madang.base.errors import MadangError
 from madang.lake import Lake
 from madang.lake.removal import remove_versions
 from madang.lake.verify import verify
-
-children = multiprocessing.get_context("forkserver")
-children.set_forkserver_preload(["pytest", "madang.lake.removal", "madang.lake.verify"])
+from support import children
 
 WRITERS, TIMES = 4, 6
 

@@ -1,7 +1,6 @@
 """Backups: made while work goes on, checked, and put back on an empty machine."""
 
 import json
-import multiprocessing
 import os
 import shutil
 import threading
@@ -22,11 +21,9 @@ from madang.node.node import Node
 from madang.node.people import Actor, Organization, accounts, codes, second
 from madang.node.people.proof import Proof
 from postgres import Postgres
-from support import die_at
+from support import children, die_at
 
 OWNER = Actor.owner()
-children = multiprocessing.get_context("forkserver")
-children.set_forkserver_preload(["pytest", "madang.node.backup"])
 
 
 def live(node: Node) -> None:

@@ -1,6 +1,5 @@
 """The home folder and its keys."""
 
-import multiprocessing
 import os
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,7 @@ import pytest
 
 from madang.base.errors import MadangError
 from madang.node import Home
-
-children = multiprocessing.get_context("forkserver")
-children.set_forkserver_preload(["pytest", "madang.node.home"])
+from support import children
 
 
 def test_the_environment_names_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -142,7 +142,10 @@ def test_no_other_site_acts_in_the_name_of_its_visitor(things: Served, headers: 
 
 
 def test_what_is_too_large_is_refused(things: Served) -> None:
-    assert things.post("/things/7", data={"name": "x" * 3_000_000}, headers=OURS).status_code == 413
+    for prefix, kind in (("", "text/html"), ("/api/v1", "application/problem+json")):
+        refused = things.post(f"{prefix}/things/7?lang=en", data={"name": "x" * 3_000_000}, headers=OURS)
+        assert refused.status_code == 413 and refused.headers["content-type"].startswith(kind)
+        assert "The request is too large." in refused.text
 
 
 @pytest.mark.parametrize(("proxies", "said"), [(0, "127.0.0.1"), (1, "10.9.9.9"), (2, "10.8.8.8"), (3, "127.0.0.1")])

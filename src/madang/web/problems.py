@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -67,12 +68,16 @@ class Mistakes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
-        begun = False
+        begun = replaced = False
 
         async def watched(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, replaced
             begun = True
-            await send(message)
+            if _is_bare_refusal(message):  # whatever we answer to a body that is too large, the framework says this
+                replaced = True
+                await answer(HTTPConnection(scope), _of_status(413))(scope, receive, send)
+            elif not replaced:
+                await send(message)
 
         try:
             await self.app(scope, receive, watched)
@@ -83,6 +88,15 @@ class Mistakes:
             message = _("Something went wrong here, and it is our mistake.")
             error = MadangError("web.mistake", message, _("It is in the log of this installation."))
             await answer(HTTPConnection(scope), error)(scope, receive, send)
+
+
+def _is_bare_refusal(message: Message) -> bool:
+    """Whether an answer of the framework's begins here that a body is too large; ours are never plain text."""
+    return (
+        message["type"] == "http.response.start"
+        and message["status"] == 413
+        and Headers(raw=message["headers"]).get("content-type", "").startswith("text/plain")
+    )
 
 
 def install(app: FastAPI) -> None:

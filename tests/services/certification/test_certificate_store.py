@@ -1,7 +1,6 @@
 """Issuing on files: once, whole, under a lock, and never undone by a kill."""
 
 import json
-import multiprocessing
 import os
 import re
 import shutil
@@ -28,7 +27,7 @@ from madang.services.certification import (
     status_list,
     suspend,
 )
-from support import die_at, needs
+from support import children, die_at, needs
 
 SCHEME = load_scheme("omop-ready")
 
@@ -116,8 +115,6 @@ def test_damage_is_one_sentence(issued: Issuance) -> None:
     assert caught.value.code == "certificate.damaged"
 
 
-children = multiprocessing.get_context("forkserver")  # forks from a process that has no threads
-children.set_forkserver_preload(["certificates", "joserfc.jws", "jinja2", "segno"])
 CALLS = ("rename", "replace", "link", "mkdir", "rmdir", "unlink")
 MOST = 100
 

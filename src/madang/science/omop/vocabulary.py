@@ -80,7 +80,7 @@ def load_vocabulary(
                         engine.copy_to_parquet(files[table].select() + order, path)
                     check_key(engine, table, f"read_parquet({quote_text(str(path))})")
                     if table == "vocabulary":
-                        release = _release(engine, f"read_parquet({quote_text(str(path))})")
+                        release = release_in(engine, f"read_parquet({quote_text(str(path))})")
                 else:
                     engine.copy_to_parquet(empty_select(table), path)
                 writer.add(table, path)
@@ -105,7 +105,8 @@ def check_key(engine: Engine, table: str, relation: str) -> None:
         )
 
 
-def _release(engine: Engine, relation: str) -> str:
+def release_in(engine: Engine, relation: str) -> str:
+    """The release that a table VOCABULARY tells."""
     text = engine.value(f"SELECT vocabulary_version FROM {relation} WHERE vocabulary_id = 'None'")
     return str(text) if text else UNKNOWN_RELEASE
 
@@ -130,7 +131,7 @@ class Vocabulary:
             )
         version.attach(engine, schema=schema)
         vocabulary = cls(engine, schema, UNKNOWN_RELEASE)
-        return cls(engine, schema, _release(engine, vocabulary.table("vocabulary")))
+        return cls(engine, schema, release_in(engine, vocabulary.table("vocabulary")))
 
     @classmethod
     def from_folder(cls, engine: Engine, folder: Path, schema: str = "vocab") -> Self:
@@ -154,7 +155,7 @@ class Vocabulary:
                         check_key(engine, table, name)
                 else:
                     engine.execute(f"CREATE OR REPLACE {kind} {name} AS {empty_select(table)}")
-        return cls(engine, schema, _release(engine, vocabulary.table("vocabulary")))
+        return cls(engine, schema, release_in(engine, vocabulary.table("vocabulary")))
 
     def table(self, name: str) -> str:
         """A table of the vocabulary as it is named in SQL."""

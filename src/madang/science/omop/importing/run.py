@@ -13,14 +13,14 @@ from madang.base.translate import _
 from madang.lake import Dataset, Version
 from madang.lake.engine import Engine, quote_text
 from madang.lake.write import Writer
-from madang.science.omop.athena import VOCABULARY_TABLES, empty_select
+from madang.science.omop.athena import UNKNOWN_RELEASE, VOCABULARY_TABLES, empty_select
 from madang.science.omop.cdm import TABLES
 from madang.science.omop.importing.fit import RENAMED, Difference, Fit, What, fit
 from madang.science.omop.importing.given import Given, GivenTable, opened
 from madang.science.omop.importing.text_files import explained
 from madang.science.omop.release import fingerprint
 from madang.science.omop.vocabulary import KIND as VOCABULARY
-from madang.science.omop.vocabulary import SORTED_BY, check_key
+from madang.science.omop.vocabulary import SORTED_BY, check_key, release_in
 
 KIND = "import"
 _DATA = tuple(name for name in TABLES if name not in VOCABULARY_TABLES)
@@ -179,7 +179,7 @@ def _vocabulary(given: Given, dataset: Dataset, run: _Run) -> Version | None:
     if before is not None and before.kind == VOCABULARY and before.info.get("state") == state:
         return before
     with home.write(parent=before) as writer, progress.step(_("vocabulary"), len(VOCABULARY_TABLES), _("tables")):
-        release = "unknown"
+        release = UNKNOWN_RELEASE
         for name in VOCABULARY_TABLES:
             path = writer.new_file(name)
             if name not in mine:
@@ -187,9 +187,7 @@ def _vocabulary(given: Given, dataset: Dataset, run: _Run) -> Version | None:
             else:
                 _write_vocabulary(name, mine[name], path, run)
             if name == "vocabulary":
-                relation = f"read_parquet({quote_text(str(path))})"
-                found = engine.value(f"SELECT vocabulary_version FROM {relation} WHERE vocabulary_id = 'None'")
-                release = str(found or release)
+                release = release_in(engine, f"read_parquet({quote_text(str(path))})")
             writer.add(name, path)
             progress.advance(1)
         missing = sorted(set(VOCABULARY_TABLES) - set(mine))

@@ -15,7 +15,7 @@ from madang.base.canonical import sha256_of_file
 from madang.base.errors import MadangError
 from madang.base.progress import Progress
 from madang.base.translate import _
-from madang.lake.engine import Engine, quote_paths, quote_text
+from madang.lake.engine import Engine, quote_name, quote_paths, quote_text
 from madang.lake.files import sentences
 from madang.science.omop.cdm import TABLES
 from madang.science.omop.importing.given import Given, GivenTable
@@ -91,7 +91,7 @@ def _csv(table: str, path: Path, encoding: str, scratch: Path) -> GivenTable:
         f"max_line_size=16000000, columns={{{listed}}})"
     )
     if not second:  # a header alone
-        empty = ", ".join(f"NULL::VARCHAR AS {_quoted(name)}" for name in names)
+        empty = ", ".join(f"NULL::VARCHAR AS {quote_name(name)}" for name in names)
         relation = f"(SELECT {empty} WHERE false)"
     return GivenTable(table, relation, columns, state, path.name, tuple(notes))
 
@@ -179,10 +179,6 @@ def explained(table: GivenTable) -> Iterator[None]:
             raise _bad(table.place, _("mixes line ends"), _("Write it with one kind of line ends.")) from None
         what = _("has a line{where} that is no row of {count} columns").format(where=where, count=len(table.columns))
         raise _bad(table.place, what, _("It may be cut off, or a quote or separator in it is not escaped.")) from None
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _bad(name: str, what: str, hint: str) -> MadangError:
