@@ -76,10 +76,12 @@ def columns(
     chosen = dict(colors or {"": "#2f8070"})
     chart = altair.Chart(altair.Data(values=[dict(row) for row in rows]))
     many = len({row[place] for row in rows}) > 12
+    most = max((row[value] or 0 for row in rows), default=0)
+    ticks = max(1, most) if most < 5 else altair.Undefined  # or 1 would stand there twice, once for a half
     axis = altair.Axis(labelAngle=-60 if many else 0, labelOverlap="greedy", title=None)
     encoding: dict[str, Any] = {
         "x": altair.X(f"{place}:N", sort=None, axis=axis),
-        "y": altair.Y(f"{value}:Q", title=value, axis=altair.Axis(format=",d", tickMinStep=1)),
+        "y": altair.Y(f"{value}:Q", title=value, axis=altair.Axis(format=",d", tickCount=ticks)),
     }
     if part:
         scale = altair.Scale(domain=list(chosen), range=list(chosen.values()))

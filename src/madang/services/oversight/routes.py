@@ -228,4 +228,12 @@ def job_state(state: str) -> str:
     }[state]
 
 
-room.helpers |= {"job_state": job_state}
+def in_words(details: dict[str, Any]) -> str:
+    """What an event tells besides, for a table."""
+    told = {
+        name: each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for name, each in details.items()
+    }
+    return ", ".join(f"{name}: {each}" for name, each in told.items() if each)
+
+
+room.helpers |= {"job_state": job_state, "in_words": in_words}

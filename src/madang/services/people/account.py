@@ -16,6 +16,7 @@ from madang.node.people import accounts, codes, openid, second, sessions, tokens
 from madang.node.people.models import Person, Role
 from madang.node.people.proof import Proof
 from madang.node.permissions import check
+from madang.services.people.roles import role_named
 from madang.services.people.routes import BACK, provider_of, room
 from madang.web import Done, Here, Number, View
 
@@ -137,7 +138,8 @@ def account(visit: Here) -> Account:
     person = _person(visit)
     known: dict[str, list[str]] = {}
     for role in person.roles:
-        known.setdefault(in_language(role.organization.title, role.organization.title_en), []).append(role.role)
+        title = in_language(role.organization.title, role.organization.title_en)
+        known.setdefault(title, []).append(role_named(role.role))
     return Account(
         **_proves(person),
         name=person.name,

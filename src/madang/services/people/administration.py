@@ -17,6 +17,7 @@ from madang.node.people.models import HOUSE, Person
 from madang.node.people.proof import prove
 from madang.node.permissions import check
 from madang.services.people.account import Own, Proved, own
+from madang.services.people.roles import role_named, roles_named
 from madang.services.people.routes import room
 from madang.web import Done, Here, View
 
@@ -257,23 +258,6 @@ def _organizations(visit: Here) -> list[OrganizationView]:
         OrganizationView(name=each.name, title=each.title, title_en=each.title_en, minimum=each.minimum)
         for each in accounts.list_organizations(visit.node, visit.actor)
     ]
-
-
-def role_named(role: str) -> str:
-    """A role in the reader's language."""
-    known = {
-        "administrator": _("administrator"),
-        "auditor": _("auditor"),
-        "member": _("member"),
-        "steward": _("steward"),
-        "committee": _("committee"),
-    }
-    return known.get(role, role)
-
-
-def roles_named(roles: list[str]) -> list[tuple[str, str]]:
-    """Roles, for a choice."""
-    return [(role, role_named(role)) for role in roles]
 
 
 def organizations_named(organizations: list[OrganizationView]) -> list[tuple[str, str]]:
