@@ -36,7 +36,7 @@ def test_every_operation_answers_as_described(house: House, site: Served, role: 
 def ask(operation: Any, call: Callable[[Any], Any], checks: list[Any]) -> None:
     """Send generated requests to one operation and hold each answer against the description."""
 
-    @settings(max_examples=max(3, settings().max_examples // 25), suppress_health_check=list(HealthCheck))
+    @settings(max_examples=max(3, settings().max_examples // 5), suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def send(case: Any) -> None:
         case.validate_response(call(case), checks=checks)
