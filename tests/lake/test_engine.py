@@ -166,6 +166,15 @@ def test_syntax_trees_go_there_and_back(engine: Engine) -> None:
     assert len(engine.parse("SELECT 1; SELECT 2")["statements"]) == 2
 
 
+@pytest.mark.parametrize("before", ["", ";", "-- first\n;", "/* é; */"])
+@pytest.mark.parametrize("after", ["", " ;", "-- x", " /* 1 */ ; -- ;\n--", ";;"])
+def test_one_select_fits_into_brackets_whatever_stands_around_it(engine: Engine, before: str, after: str) -> None:
+    for select in ("SELECT 'é; -- no' AS x", "FROM range(1) -- within\nWHERE range = 0", "VALUES (1)"):
+        only = engine.one_select(before + select + after)
+        assert only == select
+        assert len(engine.rows(f"SELECT * FROM ({only})")) == 1
+
+
 @pytest.mark.parametrize("sql", ["DROP TABLE x", "COPY x TO 'y'", "SET threads = 1", "ATTACH 'x'", "PRAGMA version"])
 def test_only_selects_have_a_tree(engine: Engine, sql: str) -> None:
     with pytest.raises(MadangError) as refused:

@@ -113,6 +113,18 @@ def test_the_reader_chooses_the_language(things: Served) -> None:
         assert 'lang="ko"' in browser.get("/things/7?lang=ko").text
 
 
+def test_a_page_of_another_value_address_or_language_is_another(things: Served) -> None:
+    def told(path: str, language: str) -> str:
+        return things.get(path, headers={"Accept-Language": language}).text
+
+    pages = {
+        (path, language): told(path, language) for path in ("/things/7", "/things/8?a=1") for language in ("ko", "en")
+    }
+    assert len(set(pages.values())) == 4
+    assert all(told(*asked) == page for asked, page in pages.items())
+    assert "/things/8?a=1&amp;lang=ko" in pages["/things/8?a=1", "en"]
+
+
 def test_every_answer_has_the_headers(things: Served) -> None:
     for path in ("/things/7", "/things/13", "/api/v1/things/7", "/things/500", "/no"):
         headers = things.get(path).headers

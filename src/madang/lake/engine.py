@@ -199,15 +199,20 @@ class Engine:
         raise MadangError("engine.syntax", f"The SQL cannot be read{where}: {message}.")
 
     def one_select(self, sql: str) -> str:
-        """The one SELECT of a text, without the semicolon that may end it; `engine.select_only` if it is not one."""
+        """The one SELECT of a text, without semicolons and comments around it, so that it fits into brackets.
+
+        Errors: `engine.select_only` if it is not one.
+        """
         if len(self.parse(sql)["statements"]) != 1:
             raise MadangError("engine.select_only", "Exactly one SELECT is accepted.", "Begin with SELECT.")
-        written, start = sql.encode(), 0
-        for end in [place for place, kind in duckdb.tokenize(sql) if written[place : place + 1] == b";"]:
-            if written[start:end].strip():
-                return written[start:end].decode()
-            start = end + 1
-        return written[start:].decode()
+        written = sql.encode()
+        tokens = [
+            (place, kind == duckdb.token_type.comment or written[place : place + 1] == b";")
+            for place, kind in duckdb.tokenize(sql)
+        ]
+        own = [number for number, (_place, around) in enumerate(tokens) if not around]
+        ends = [place for place, _around in tokens[own[-1] + 1 :]] or [len(written)]
+        return written[tokens[own[0]][0] : ends[0]].decode().rstrip()
 
     def unparse(self, tree: Mapping[str, Any]) -> str:
         """The SQL of a syntax tree made by `parse`, changed or not."""

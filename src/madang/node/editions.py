@@ -48,7 +48,7 @@ class Answers:
 
     def get(self, session: Session, area: str, question: Hashable, answer: Callable[[], _T]) -> _T:
         """The answer that is kept, or else that of `answer`, which asks in the same `session`."""
-        edition = int(session.scalar(_NUMBER, {"area": area}) or 0)
+        edition = int(session.connection().scalar(_NUMBER, {"area": area}) or 0)
         with self._lock:
             known, answers = self._kept.get(area, _NOTHING)
             if known == edition and question in answers:

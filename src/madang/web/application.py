@@ -16,6 +16,7 @@ from madang.web.headers import Headers
 from madang.web.language import Languages
 from madang.web.origin import OwnOrigin
 from madang.web.proxies import Proxies
+from madang.web.rendered import Rendered
 from madang.web.room import PREFIX, Room
 
 
@@ -48,6 +49,7 @@ def make_application(node: Node, rooms: Sequence[Room], *, keeper: bool = True) 
         ],
     )
     app.state.node = node
+    app.state.rendered = Rendered()
     problems.install(app)
     app.add_route("/static/{hash}/{name}", asset, include_in_schema=False)
     for room in rooms:

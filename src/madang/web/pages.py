@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
@@ -24,7 +25,14 @@ def show(visit: Any, package: str, template: str, value: Any, *, status: int = 2
     """A page: `template` of `package` sees `page` (the value), `visit`, and what `more` has."""
     note = notes.take(visit.request)
     context = {"page": value, "visit": visit, "given": {}, "problem": None, "note": note} | more
-    answer = HTMLResponse(_environment(package).get_template(template).render(context), status)
+    made = _environment(package).get_template(template)
+    content: str | bytes
+    if visit.actor.is_signed_in or note or context["given"] or context["problem"] or not isinstance(value, BaseModel):
+        content = made.render(context)
+    else:
+        follows_from = (package, template, language(), str(visit.request.url), value.model_dump_json())
+        content = visit.request.app.state.rendered.get(follows_from, lambda: made.render(context))
+    answer = HTMLResponse(content, status)
     if note:
         answer.delete_cookie(notes.COOKIE)
     return answer

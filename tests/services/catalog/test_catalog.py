@@ -217,8 +217,8 @@ def test_what_was_found_is_kept_until_another_process_changes_the_catalog(each_h
     def seen() -> tuple[int, int, int, str]:
         found = finding.search(other, OWNER, "", finding.Filters())
         assert found is finding.search(other, OWNER, "", finding.Filters())
-        latest = finding.latest(other, 6)
-        return found.total, len(latest), finding.counted(other)[0], latest[0].title if latest else ""
+        there = finding.overview(other, 6)
+        return found.total, len(there.newest), there.records, there.newest[0].title if there.newest else ""
 
     assert seen() == (0, 0, 0, "")
     name = house.published(title="One")

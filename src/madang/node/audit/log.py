@@ -1,5 +1,6 @@
 """Writing events, reading them, and checking that they are what was written."""
 
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -107,9 +108,11 @@ class Audit:
 
     def _append(self, session: Session, events: list[dict[str, Any]]) -> None:
         """Add events to the end of the chain, within the transaction of `session`."""
+        connection = session.connection()
         if not self._database.is_sqlite:  # SQLite has one writer at a time anyway
-            session.connection().exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        number, digest = _last(session)
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+        last = connection.execute(_LAST).first()
+        number, digest = (last.number, last.digest) if last else (0, START)
         try:
             head = self.head.read()
         except MadangError:
@@ -117,14 +120,16 @@ class Audit:
         else:
             if head is None and number == 0:  # so that from the first event on there is a head
                 self.head.advance(Head())
-            contradicted = number > 0 if head is None else _digest_at(session, head.length) != head.digest
+            contradicted = head != Head(number, digest) and (
+                number > 0 if head is None else _digest_at(connection, head.length) != head.digest
+            )
         rows = []
         for event in events:
             number += 1
             written = canonical_json(event | {"number": number, "at": _stamp()}).decode()
             digest = link(digest, written)
             rows.append({"text": written, "digest": digest, "mac": mac(self._key, digest)})
-        session.execute(_ADD, rows)
+        connection.execute(_ADD, rows)
         if not contradicted:  # otherwise the head stays as it is: it is the proof
             reached = Head(number, digest)
             after_commit(session, lambda: self.head.advance(reached))
@@ -205,10 +210,12 @@ class Audit:
 
 def _batches(connection: Connection, columns: str) -> Iterator[Sequence[Sequence[Any]]]:
     """All events in order, many at a time, as the driver gives them: this is the long loop of the house."""
-    query = text(f"SELECT {columns} FROM audit_events ORDER BY number")
-    found = connection.execute(query, execution_options={"stream_results": True})
-    while batch := found.fetchmany(_BATCH):
-        yield batch
+    driver = connection.connection  # SQLAlchemy's rows would take as long to make as the hashes of what is in them
+    named = {} if connection.dialect.name == "sqlite" else {"name": "audit_events"}  # psycopg: leave them in the server
+    with contextlib.closing(driver.cursor(**named)) as cursor:
+        cursor.execute(f"SELECT {columns} FROM audit_events ORDER BY number")
+        while batch := cursor.fetchmany(_BATCH):
+            yield batch
 
 
 def _event(actor: Actor, act: str, thing: str, details: dict[str, Any] | None) -> dict[str, Any]:
@@ -238,12 +245,7 @@ def _stamp() -> str:
     return now().isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _last(session: Session) -> tuple[int, str]:
-    row = session.execute(_LAST).first()
-    return (row.number, row.digest) if row else (0, START)
-
-
-def _digest_at(session: Session, number: int) -> str | None:
+def _digest_at(connection: Connection, number: int) -> str | None:
     if number == 0:
         return START
-    return session.scalar(_DIGEST_AT, {"number": number})
+    return connection.scalar(_DIGEST_AT, {"number": number})

@@ -1,6 +1,7 @@
 """What a record says about its dataset, wide enough for DCAT-AP 3, HealthDCAT-AP, DataCite and schema.org."""
 
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -48,3 +49,9 @@ class Description(BaseModel):
     funding: Line = ""
     related: Words = ()
     synthetic: bool = False
+
+
+@lru_cache(maxsize=1_000)
+def read_description(written: str) -> Description:
+    """A description from its JSON; the same one for everybody, since it cannot be changed."""
+    return Description.model_validate_json(written)

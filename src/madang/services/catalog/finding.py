@@ -52,6 +52,16 @@ class Found:
     organizations: Sequence[Organization]
 
 
+@dataclass(frozen=True)
+class Overview:
+    """How many published records there are, how many of them are certified, all their rows, and the newest of them."""
+
+    records: int
+    certified: int
+    rows: int
+    newest: Sequence[Record]
+
+
 def search(node: Node, actor: Actor, question: str, filters: Filters, page: int = 1) -> Found:
     """The published records that have all words of the question: with them in the title first, then the newest."""
     check(actor, "record.search")
@@ -65,23 +75,17 @@ def search(node: Node, actor: Actor, question: str, filters: Filters, page: int 
     return found
 
 
-def latest(node: Node, count: int) -> list[Record]:
-    """The records that were published last."""
+def overview(node: Node, count: int) -> Overview:
+    """What there is altogether, and the `count` records that were published last."""
     with node.read() as session:
-        return node.answers.get(session, CATALOG, ("latest", count), lambda: _newest(session, _PUBLISHED, count))
+        return node.answers.get(session, CATALOG, ("overview", count), lambda: _overview(session, count))
 
 
-def counted(node: Node) -> tuple[int, int, int]:
-    """How many published records there are, how many of them are certified, and the rows of their newest versions."""
-    with node.read() as session:
-        return node.answers.get(session, CATALOG, "counted", lambda: _counted(session))
-
-
-def _counted(session: Session) -> tuple[int, int, int]:
+def _overview(session: Session, count: int) -> Overview:
     certified = func.sum(case((Record.certificate != "", 1), else_=0))
     row = session.execute(select(func.count(), certified, func.sum(Record.rows)).where(_PUBLISHED)).one()
     records, with_certificate, rows = (int(value or 0) for value in row)
-    return records, with_certificate, rows
+    return Overview(records, with_certificate, rows, _newest(session, _PUBLISHED, count))
 
 
 def _found(session: Session, question: str, filters: Filters, page: int) -> Found:

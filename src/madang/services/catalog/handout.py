@@ -20,8 +20,7 @@ from madang.lake.engine import Engine, quote_paths
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
-from madang.services.catalog.models import Record, RecordVersion
-from madang.services.catalog.service import newest, see
+from madang.services.catalog.service import published_version, see
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CHUNK = 1 << 20
@@ -44,7 +43,7 @@ def hand_out(
     Errors: `catalog.none`, those of permissions, `catalog.no_table`.
     """
     record = see(node, actor, name)
-    version = published(record, number)
+    version = published_version(record, number)
     check(actor, "record.read", record)
     lake = node.home.lake().dataset(record.dataset).version(version.number)
     if table and table not in lake.tables:
@@ -58,14 +57,6 @@ def hand_out(
     if form == "parquet" and len(paths) == 1:
         return Bytes(f"{stem}.parquet", "application/vnd.apache.parquet", paths[0])
     return Bytes(f"{stem}.zip", "application/zip", _zip(_entries(lake, table)))
-
-
-def published(record: Record, number: int | None) -> RecordVersion:
-    """The version of that number, or the newest, if it is published. Errors: `catalog.no_version`."""
-    found = newest(record) if number is None else next((v for v in record.versions if v.number == number), None)
-    if found is None or found.state != "published" or record.state != "published":
-        raise MadangError("catalog.no_version", _("There is no such published version."), _("See the record's page."))
-    return found
 
 
 def _entries(lake: Version, table: str) -> Iterator[tuple[str, Path]]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from madang.node.database import Base, now
 from madang.node.people.models import Organization
 from madang.node.text import Line, Machine, Prose
-from madang.services.catalog.description import Description
+from madang.services.catalog.description import Description, read_description
 
 TIERS = ("open", "registered", "controlled", "embargoed")
 CATALOG = "catalog"  # the area of which lists of published records are an answer, see `node.editions`
@@ -101,7 +101,7 @@ class Record(Base):
     @property
     def told(self) -> Description:
         """The description, read."""
-        return Description.model_validate_json(self.description)
+        return read_description(self.description)
 
 
 class RecordFile(Base):

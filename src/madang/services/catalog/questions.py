@@ -10,7 +10,6 @@ from madang.node import closed
 from madang.node.permissions import check
 from madang.services.catalog import service
 from madang.services.catalog.asking.ask import ask
-from madang.services.catalog.handout import published
 from madang.services.catalog.models import Record
 from madang.services.catalog.routes import room
 from madang.web import Here, Number, View
@@ -67,7 +66,7 @@ def _opened(visit: Here, name: str, number: int | None) -> tuple[Record, Version
     """The record, and its version in the lake, for whoever may read the data."""
     found = service.see(visit.node, visit.actor, name)
     check(visit.actor, "record.read", found)
-    return found, visit.node.home.lake().dataset(found.dataset).version(published(found, number).number)
+    return found, visit.node.home.lake().dataset(found.dataset).version(service.published_version(found, number).number)
 
 
 def _page(found: Record, lake: Version) -> AskPage:

@@ -149,10 +149,10 @@ class RecordView(View):
 @room.page("/", "front.html")
 def front(visit: Here) -> Front:
     """What there is, in a few numbers, and the newest records."""
-    records, certified, rows = finding.counted(visit.node)
-    newest = [hit(found) for found in finding.latest(visit.node, 6)]
+    there = finding.overview(visit.node, 6)
     visit.node.audit.read(visit.actor, "record.front")
-    return Front(records=records, certified=certified, rows=rows, newest=newest)
+    newest = [hit(found) for found in there.newest]
+    return Front(records=there.records, certified=there.certified, rows=there.rows, newest=newest)
 
 
 @room.page("/records", "records.html")

@@ -247,16 +247,19 @@ def version_of(actor: Actor, record: Record, number: int | None) -> RecordVersio
 
     What is only ready, whoever edits the record sees, and nobody else. Errors: `catalog.no_version`.
     """
-    states = ("published", "ready") if may(actor, "record.edit", record) else ("published",)
+    return _version(record, number, ("published", "ready") if may(actor, "record.edit", record) else ("published",))
+
+
+def published_version(record: Record, number: int | None) -> RecordVersion:
+    """The same for whoever takes bytes away: of what is only ready nobody gets any. Errors: `catalog.no_version`."""
+    return _version(record, number, ("published",))
+
+
+def _version(record: Record, number: int | None, states: tuple[str, ...]) -> RecordVersion:
     seen = [each for each in record.versions if each.state in states and number in (None, each.number)]
     if not seen or record.state == "withdrawn":
         raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
     return next((each for each in seen if each.state == "published"), seen[0])
-
-
-def newest(record: Record) -> RecordVersion | None:
-    """The newest published version of a record."""
-    return next((each for each in record.versions if each.state == "published"), None)
 
 
 def documents_of(node: Node, name: str, number: int) -> dict[str, str]:
