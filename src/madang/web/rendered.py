@@ -1,8 +1,8 @@
 """Pages that were rendered for strangers, given again as long as they would come out the same.
 
-A page for somebody who is not signed in follows from its template, its language, its address and its value alone. The
-value is found and permitted anew at each request; only making HTML of an equal one is spared, so nothing here can be
-out of date or meant for somebody else.
+A page for somebody who is not signed in follows from its template, its language, its address and its value alone: a
+room's helpers look up nothing for it but what the value names by its hash. The value is found and permitted anew at
+each request; only making HTML of an equal one is spared, so nothing here can be out of date or meant for somebody else.
 """
 
 import hashlib

@@ -117,7 +117,10 @@ class TableView(View):
 
 
 class RecordView(View):
-    """A record as a page shows it; `profile` is None where its content may not be shown."""
+    """A record as a page shows it; `profile` is None where its content may not be shown.
+
+    `pictures` names, by its SHA-256, the document with the pictures of that content in the reader's language.
+    """
 
     name: str
     dataset: str
@@ -141,6 +144,7 @@ class RecordView(View):
     pages: int
     provenance: dict[str, Any]
     profile: dict[str, Any] | None
+    pictures: str
     citation: str
     may_read: bool
     may_edit: bool
@@ -282,9 +286,8 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
     if found.state != "withdrawn" and (number is not None or any(v.state in ("published", "ready") for v in versions)):
         current = service.version_of(actor, found, number)
     looks = current is not None and may(actor, "record.look", found) and close_enough(found, current)
-    content: dict[str, Any] | None = None
-    if looks and current is not None:
-        content = orjson.loads(files.read(visit.node.home, orjson.loads(current.documents)["profile"]))
+    documents: dict[str, str] = orjson.loads(current.documents) if looks and current is not None else {}
+    content = orjson.loads(files.read(visit.node.home, documents["profile"])) if documents else None
     listed = service.files_of(visit.node, current, page) if current is not None else []
     year = (found.published or found.created).year
     holder, title = _holder(found.organization), in_language(found.title, found.title_en)
@@ -313,6 +316,7 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         pages=max(1, -(-(current.files if current else 0) // service.FILES)),
         provenance=outlined["provenance"],
         profile=content,
+        pictures=documents.get(f"pictures-{visit.language}", ""),
         citation=f"{', '.join(told.creator) or holder.title} ({year}). {title}"
         + (f" (version {current.number}). " if current else ". ")
         + f"{visit.node.settings.title}. {visit.origin}/records/{found.name}",
@@ -322,11 +326,8 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
 
 
 def _pictures(visit: Here, found: RecordView) -> list[tuple[str, Markup]]:
-    """The pictures of a record's page, where its content may be shown; drawn when the version was prepared."""
-    if found.profile is None or found.current is None:
-        return []
-    documents = service.documents_of(visit.node, found.name, found.current.number)
-    drawn = orjson.loads(files.read(visit.node.home, documents[f"pictures-{visit.language}"]))
+    """The pictures of a record's page; drawn when the version was prepared."""
+    drawn = orjson.loads(files.read(visit.node.home, found.pictures)) if found.pictures else []
     return [(title, Markup(svg)) for title, svg in drawn]
 
 

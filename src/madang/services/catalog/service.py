@@ -1,6 +1,5 @@
 """What people do with records, one function each: find, see, make, describe, publish, withdraw."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -260,14 +259,6 @@ def _version(record: Record, number: int | None, states: tuple[str, ...]) -> Rec
     if not seen or record.state == "withdrawn":
         raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
     return next((each for each in seen if each.state == "published"), seen[0])
-
-
-def documents_of(node: Node, name: str, number: int) -> dict[str, str]:
-    """The documents of a version by kind; the caller has checked who may see them."""
-    with node.read() as session:
-        query = select(RecordVersion.documents).join(Record).where(Record.name == name, RecordVersion.number == number)
-        found: dict[str, str] = json.loads(session.scalar(query) or "{}")
-        return found
 
 
 def rebuild_words(node: Node) -> None:
