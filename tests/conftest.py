@@ -29,16 +29,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if support.EVERYTHING:
         return
+    left_out = {item for item in items if item.get_closest_marker("big")}
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("rotating"):
+        if item.get_closest_marker("rotating") and item not in left_out:
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    todays = {each[support.SEED % len(each)] for each in cases.values()}
-    left_out = {
-        item
-        for item in items
-        if item.get_closest_marker("big") or (item.get_closest_marker("rotating") and item not in todays)
-    }
+    for each in cases.values():
+        marker = each[0].get_closest_marker("rotating")
+        stride = marker.args[0] if marker is not None and marker.args else len(each)
+        left_out |= set(each) - set(each[support.SEED % stride :: stride])
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
 

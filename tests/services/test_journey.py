@@ -40,7 +40,8 @@ def tab(site: Served) -> Iterator[Page]:
         browser.close()
 
 
-@pytest.mark.parametrize("language", ["ko", pytest.param("en", marks=pytest.mark.big)])
+@pytest.mark.rotating
+@pytest.mark.parametrize("language", ["ko", "en"])
 def test_from_a_search_to_the_audit_without_a_script(house: House, tab: Page, language: str, tmp_path: Path) -> None:
     needs("bwrap")
     search, ask, sign_in, begin, publish, verify, prove, sign_out = WORDS[language]

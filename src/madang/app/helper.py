@@ -3,7 +3,7 @@
 from madang.app.portal import portal
 from madang.node.node import opened
 from madang.web.helpers import inherited, until_input_ends
-from madang.web.server import make_server
+from madang.web.server import make_server, settle
 
 
 def main() -> None:
@@ -11,6 +11,7 @@ def main() -> None:
     with opened() as node:
         server = make_server(portal(node, keeper=False))
         until_input_ends(server)
+        settle()
         server.run(sockets=[inherited()])
 
 

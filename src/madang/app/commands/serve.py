@@ -32,13 +32,15 @@ def serve(node: "Node", listening: socket.socket) -> None:
     from madang.app.portal import portal
     from madang.base.console import console
     from madang.web.helpers import Helpers
-    from madang.web.server import make_server
+    from madang.web.server import make_server, settle
 
     address = node.settings.web.address or address_of(listening)
     console().print(_("The portal is at {address} (Ctrl-C ends it).").format(address=address), markup=False)
     helper = [sys.executable, "-m", "madang.app.helper"]
     with Helpers(helper, listening, node.settings.web.processes - 1, {"MADANG_HOME": str(node.home.path)}):
-        make_server(portal(node)).run(sockets=[listening])
+        server = make_server(portal(node))
+        settle()
+        server.run(sockets=[listening])
 
 
 def address_of(listening: socket.socket) -> str:
