@@ -5,6 +5,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -23,37 +24,40 @@ Files = dict[str, list[str]]
 Fates = dict[tuple[str, int], str]
 
 GOOD = ["p1,1980-02-03,M", "p2,1990-12-31,F"]  # at the end of the patients, or hardly any line would be used
-PEOPLE = st.sampled_from(["p1", "p1", "p1", "p2", "p2", "p2", "p3", "p4", "p9", ""])
-VISITS = st.sampled_from([*"1111222233", "4", "5", "x", "", "7.5"])
-NUMBERS = st.sampled_from([*"123456", ""])
+PEOPLE = ["p1", "p1", "p1", "p2", "p2", "p2", "p3", "p4", "p9", ""]
+VISITS = [*"123456123456", "x", "", "7.5"]
+NUMBERS = ["1", "2", "3", ""]
 DAYS = [f"{month}{day}" for month in MONTHS for day in ("01", "15", "28")]
-PATIENT = st.tuples(PEOPLE, st.sampled_from(["1980-02-03", "1990-12-31", "1990-02-30", ""]), st.sampled_from("MF?"))
-VISIT = st.tuples(VISITS, PEOPLE, st.sampled_from([*DAYS, "20130230", ""]), st.sampled_from(["", "", "s1", "s2"]))
-DIAGNOSIS = st.tuples(VISITS, NUMBERS, st.sampled_from(["I109", "E119", "NOSUCH", ""]))
-SERVICE = st.tuples(
-    VISITS, NUMBERS, st.sampled_from(["C3750", "650000100", "XX1", "XX1", "M6561", "M6561", "NOSUCH", ""]),
-    st.sampled_from(["", "30", "many"]), st.sampled_from(["", "10", "1.5"]),
-)  # fmt: skip
+VALUES: dict[str, list[Sequence[str]]] = {  # of each column
+    "patients": [PEOPLE, ["1980-02-03", "1990-12-31", "1990-02-30", ""], "MF?"],
+    "visits": [VISITS, PEOPLE, [*DAYS, "20130230", ""], ["", "", "s1", "s2"]],
+    "dx": [VISITS, NUMBERS, ["I109", "E119", "NOSUCH", ""]],
+    "sv": [
+        VISITS,
+        NUMBERS,
+        ["C3750", "650000100", "XX1", "M6561", "NOSUCH", ""],
+        ["", "30", "many"],
+        ["", "10", "1.5"],
+    ],
+}
 
 
-def lines_of(rows: st.SearchStrategy[Any]) -> st.SearchStrategy[list[str]]:
+def lines_of(kind: str, chance: Random) -> list[str]:
     """Lines with now and then a field too few or too many."""
-    broken = st.sampled_from([*[""] * 12, "short", "long"])
-
-    def written(pair: tuple[tuple[str, ...], str]) -> str:
-        row, how = pair
-        return ",".join(row[:-1] if how == "short" else (*row, "x") if how == "long" else row)
-
-    return st.lists(st.tuples(rows, broken).map(written), max_size=9)
+    lines = []
+    for _line in range(chance.randrange(10)):
+        row = [chance.choice(values) for values in VALUES[kind]]
+        how = chance.randrange(10)
+        lines.append(",".join(row[:-1] if how == 0 else [*row, "x"] if how == 1 else row))
+    return lines
 
 
 @st.composite
 def clinics(draw: st.DrawFn) -> Files:
-    files = {"patients": [*draw(lines_of(PATIENT)), *GOOD]}
-    for month in MONTHS:
-        kinds = (("visits", VISIT), ("dx", DIAGNOSIS), ("sv", SERVICE))
-        files |= {f"{kind}_{month}": draw(lines_of(rows)) for kind, rows in kinds}
-    return files
+    # Evenly spread: what Hypothesis likes to choose is the same again and again, which is a duplicate and not used.
+    chance = draw(st.randoms(use_true_random=True))
+    files = {"patients": [*lines_of("patients", chance), *GOOD]}
+    return files | {f"{kind}_{month}": lines_of(kind, chance) for month in MONTHS for kind in ("visits", "dx", "sv")}
 
 
 class Twin:
@@ -219,7 +223,7 @@ def test_random_files_become_what_a_loop_makes_of_them() -> None:
 def test_many_random_files_become_what_a_loop_makes_of_them() -> None:
     counts = Counter[str]()
 
-    @settings(max_examples=150)
+    @settings(max_examples=60)
     @given(clinics())
     def check(files: Files) -> None:
         check_all(files, counts, traced=counts["used"] % 5 == 0)
