@@ -61,7 +61,9 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 def text(written: str) -> str:
     """Text as it is shown: markup is no markup, and what steers the direction of text is not let through."""
-    return escape("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in written))
+    if not written.isprintable():  # asked of all letters at once, because a report has tens of thousands of texts
+        written = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in written)
+    return escape(written)
 
 
 def _cell(value: object) -> str:
