@@ -64,6 +64,14 @@ def small_file_system(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that take no time; that ours take some is the business of argon2."""
+    from argon2 import PasswordHasher
+
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr("madang.node.people.passwords._hasher", lambda: hasher)
+
+
 def rotating(steps: range, stride: int) -> range:
     """All steps with --all; else every `stride`-th of them, beginning with another one each day."""
     return steps if EVERYTHING else steps[SEED % stride :: stride]

@@ -15,6 +15,7 @@ from madang.node.people.models import ApiToken, Attempts, RecoveryCode, SignInSe
 from madang.node.people.proof import Proof
 from madang.node.people.sign_in import sign_in
 from madang.node.permissions import may
+from support import quick_passwords
 
 OWNER = Actor.owner()
 PASSWORD = "붉은 소나무 and a lake"
@@ -22,11 +23,7 @@ PASSWORD = "붉은 소나무 and a lake"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes that take no time; that ours take some is the business of argon2."""
-    from argon2 import PasswordHasher
-
-    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr("madang.node.people.passwords._hasher", lambda: hasher)
+    quick_passwords(monkeypatch)
 
 
 def kim(node: Node) -> int:

@@ -14,6 +14,7 @@ from madang.node.people.models import HOUSE, Person
 from madang.node.people.sessions import begin_session
 from portal_house import OWNER, PASSWORD, House
 from postgres import Postgres
+from support import quick_passwords
 from web.served import Served, serving
 
 
@@ -30,6 +31,7 @@ def each_house(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
 
 
 def _opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    quick_passwords(monkeypatch)
     monkeypatch.setenv("MADANG_LANG", "en")
     monkeypatch.setattr(jobs.queue, "wake", lambda node: None)
     if request.param == "postgresql":
