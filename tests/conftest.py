@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for each in cases.values():
         marker = each[0].get_closest_marker("rotating")
         stride = marker.args[0] if marker is not None and marker.args else len(each)
-        left_out |= set(each) - set(each[support.SEED % stride :: stride])
+        left_out |= set(each) - set(support.rotating(each, stride))
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
 

@@ -8,13 +8,14 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+_T = TypeVar("_T")
 EVERYTHING, SEED = False, 0  # --all, and the number that changes every day; conftest.py sets both
 # For processes that are killed. They are forked from one that has no threads and has imported this, or each child would
 # import it; it is one for all tests, so nobody else names what it imports.
@@ -72,9 +73,9 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("madang.node.people.passwords._hasher", lambda: hasher)
 
 
-def rotating(steps: range, stride: int) -> range:
-    """All steps with --all; else every `stride`-th of them, beginning with another one each day."""
-    return steps if EVERYTHING else steps[SEED % stride :: stride]
+def rotating(cases: Sequence[_T], stride: int) -> Sequence[_T]:
+    """All cases with --all; else every `stride`-th of them, beginning with another one each day."""
+    return cases if EVERYTHING else cases[SEED % stride :: stride]
 
 
 def die_at(step: int, calls: tuple[str, ...]) -> None:
