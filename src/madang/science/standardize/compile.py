@@ -49,7 +49,7 @@ class _Compilation:
         self.events: list[Select] = []
         self.failed: list[str] = []
         """The text of each SELECT that does not compile."""
-        functions = Functions.of(engine)
+        functions = Functions.known()
         relations = {source.name.lower(): _source_relation(source.name, pack) for source in pack.sources.values()}
         later = {
             made.lower(): f"{made} is not made yet: an entity may read sources and the entities before it in pack.toml."

@@ -1,12 +1,12 @@
 """What a run has made so far: which files each table of the new version has, and which SELECT wrote them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from madang.lake import Version
-from madang.lake.engine import Engine, quote_name, quote_paths
+from madang.lake.engine import Engine, quote_name, quote_paths, quote_text
 from madang.lake.write import Writer
 from madang.science.omop.cdm import TABLES
 from madang.science.standardize.entities import table_sql
@@ -73,9 +73,9 @@ class Made:
             return f"SELECT * FROM read_parquet({quote_paths(paths)})"
         return f"{table_sql(table, {}, '(SELECT 1)')} WHERE FALSE"
 
-    def show(self) -> None:
-        """Make a view per CDM table over what was written so far."""
-        for table in TABLES:
+    def show(self, tables: Iterable[str] = TABLES) -> None:
+        """Make a view over what was written so far of each of these CDM tables."""
+        for table in tables:
             self.engine.execute(f"CREATE OR REPLACE TEMP VIEW {quote_name(table)} AS {self.sql(table)}")
 
     def complete(self) -> None:
@@ -90,8 +90,6 @@ class Made:
 
     def rows(self) -> dict[str, int]:
         """Rows per CDM table that was written to."""
-        return {
-            table: int(self.engine.value(f"SELECT count(*) FROM ({self.sql(table)})"))
-            for table in TABLES
-            if (table, False) in self.paths
-        }
+        written = [table for table in TABLES if (table, False) in self.paths]
+        counts = (f"SELECT {quote_text(table)}, count(*) FROM ({self.sql(table)})" for table in written)
+        return {table: int(rows) for table, rows in self.engine.rows(" UNION ALL ".join(counts))}

@@ -251,7 +251,7 @@ class _Run:
         for name, sql in self._derived().items():
             with self._timed(name):
                 self.made.put(name, sql, "derived")
-                self.made.show()
+                self.made.show([name])
         with self._timed("account"):
             self.made.put("cdm_source", about.cdm_source_sql(self.pack, self.vocabulary.release), "derived")
             if self.pack.imputed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from madang.lake.engine import Engine
 from madang.science.standardize.compiler.text import Node, SqlFile, children
@@ -87,20 +88,22 @@ class Functions:
     """Functions that give another answer tomorrow, or on another machine."""
 
     @classmethod
-    def of(cls, engine: Engine) -> "Functions":
-        """Ask the engine.
+    @cache
+    def known(cls) -> "Functions":
+        """Ask an engine, once: all of them have the same functions.
 
         What a function makes of times with a zone depends on the zone that is set; ours is always UTC. `age` counts
         from today where it is given one date.
         """
-        rows = engine.rows(
-            f"""
-            SELECT DISTINCT function_name, function_type,
-                   stability = 'VOLATILE' OR (stability = 'CONSISTENT_WITHIN_QUERY' AND (len(parameter_types) = 0
-                       OR NOT list_has_any(list_append(parameter_types, return_type), {ZONED})))
-            FROM duckdb_functions()
-            """
-        )
+        with Engine(threads=1) as engine:
+            rows = engine.rows(
+                f"""
+                SELECT DISTINCT function_name, function_type,
+                       stability = 'VOLATILE' OR (stability = 'CONSISTENT_WITHIN_QUERY' AND (len(parameter_types) = 0
+                           OR NOT list_has_any(list_append(parameter_types, return_type), {ZONED})))
+                FROM duckdb_functions()
+                """
+            )
         scalars = {name for name, kind, _ in rows if kind != "aggregate"}
         return cls(
             frozenset({name for name, kind, _ in rows if kind == "aggregate"} - scalars),
