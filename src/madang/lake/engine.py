@@ -5,7 +5,7 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -201,17 +201,21 @@ class Engine:
     def one_select(self, sql: str) -> str:
         """The one SELECT of a text, without semicolons and comments around it, so that it fits into brackets.
 
-        Errors: `engine.select_only` if it is not one.
+        Errors: `engine.select_only` if it is not one, `engine.syntax` if it cannot be read.
         """
-        if len(self.parse(sql)["statements"]) != 1:
-            raise MadangError("engine.select_only", "Exactly one SELECT is accepted.", "Begin with SELECT.")
         written = sql.encode()
         tokens = [
-            (place, kind == duckdb.token_type.comment or written[place : place + 1] == b";")
+            (place, b"--" if kind == duckdb.token_type.comment else written[place : place + 1])
             for place, kind in duckdb.tokenize(sql)
         ]
-        own = [number for number, (_place, around) in enumerate(tokens) if not around]
-        ends = [place for place, _around in tokens[own[-1] + 1 :]] or [len(written)]
+        # The parser, which goes 1,000 deep, looks for the ends of missing brackets in a time that grows with the
+        # square of their number.
+        if max(accumulate((sign == b"(") - (sign == b")") for _place, sign in tokens), default=0) > 1_000:
+            raise MadangError("engine.syntax", "The SQL is nested more than 1,000 deep.", "Nest it less.")
+        if len(self.parse(sql)["statements"]) != 1:
+            raise MadangError("engine.select_only", "Exactly one SELECT is accepted.", "Begin with SELECT.")
+        own = [number for number, (_place, sign) in enumerate(tokens) if sign not in (b"--", b";")]
+        ends = [place for place, _sign in tokens[own[-1] + 1 :]] or [len(written)]
         return written[tokens[own[0]][0] : ends[0]].decode().rstrip()
 
     def unparse(self, tree: Mapping[str, Any]) -> str:

@@ -60,7 +60,7 @@ def test_rows_beyond_the_limit_are_cut(version: Version) -> None:
     assert answer.is_cut
     assert [row[0] for row in answer.rows] == list(range(10_000))
     assert not ask(version, "SELECT person_id FROM person LIMIT 10000").is_cut
-    assert len(ask(version, "SELECT " + "0, " * 9_999 + "0").columns) == 10_000
+    assert len(ask(version, "SELECT " + ", ".join(f"{i} AS c{i}" for i in range(10_000))).columns) == 10_000
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_no_file_no_secret_and_no_place_can_be_read(version: Version) -> None:
 def test_text_that_is_no_question_is_refused(version: Version) -> None:
     for sql in ("SELECT '\0'", "SELECT '\ud800'", "SELECT '" + "x" * 100_000 + "'", "SELECT nothing FROM person"):
         assert refused(version, sql) == "ask.refused"
-    assert refused(version, "SELECT " + "(" * 5_000) in ("ask.refused", "ask.memory")
+    assert refused(version, "SELECT " + "(" * 50_000) == "ask.refused"
 
 
 @pytest.mark.parametrize(
