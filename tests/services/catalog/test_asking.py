@@ -60,7 +60,7 @@ def test_rows_beyond_the_limit_are_cut(version: Version) -> None:
     assert answer.is_cut
     assert [row[0] for row in answer.rows] == list(range(10_000))
     assert not ask(version, "SELECT person_id FROM person LIMIT 10000").is_cut
-    assert len(ask(version, "SELECT " + ", ".join(f"{i} AS c{i}" for i in range(10_000))).columns) == 10_000
+    assert len(ask(version, "SELECT " + ", ".join(f"0 c{i}" for i in range(10_000))).columns) == 10_000
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class State(Component):
     def prepared(self, session: Session, node: Node, version: RecordVersion, lake: Version, made: Prepared) -> None:
         """Ready to be published."""
         version.state, version.minimum = "ready", made.minimum
-        version.documents = json.dumps(dict(made.documents))
+        version.documents = dict(made.documents)
         if version.published is not None:  # it was published, and only made anew
             version.state = "published"
 
@@ -82,7 +82,7 @@ class Verdict(Component):
             if entry.certificate.manifest == version.manifest and entry.state == "issued":
                 version.certificate = entry.certificate.number
         record.verdict, record.certificate, record.rows = version.verdict, version.certificate, version.rows
-        record.year = last_year(json.loads(files.read(node.home, json.loads(version.documents)["profile"])))
+        record.year = last_year(json.loads(files.read(node.home, version.documents["profile"])))
 
 
 class Files(Component):

@@ -1,9 +1,10 @@
 """Tables of the catalog: records, their versions and files."""
 
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Dialect, ForeignKey, Index, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from madang.node.database import Base, now
@@ -14,6 +15,21 @@ from madang.services.catalog.description import Description, read_description
 TIERS = ("open", "registered", "controlled", "embargoed")
 CATALOG = "catalog"  # the area of which lists of published records are an answer, see `node.editions`
 OPEN = 1  # the fewest persons that a profile of open data tells of
+
+
+class Documents(TypeDecorator[dict[str, str]]):
+    """A column for the documents of a version, as JSON; nobody changes a mapping that was read or set."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: dict[str, str] | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> dict[str, str] | None:
+        """From the database."""
+        return None if value is None else json.loads(value)
 
 
 class RecordVersion(Base):
@@ -38,7 +54,7 @@ class RecordVersion(Base):
     fatal: Mapped[int] = mapped_column(default=0)
     certificate: Mapped[str] = mapped_column(Machine, default="")
     minimum: Mapped[int] = mapped_column(default=5)  # the fewest persons that its profile tells of
-    documents: Mapped[str] = mapped_column(Machine, default="{}")  # JSON: kind to SHA-256 in files/
+    documents: Mapped[dict[str, str]] = mapped_column(Documents, default=dict)  # kind to SHA-256 in files/
     created: Mapped[datetime] = mapped_column(default=now)
     published: Mapped[datetime | None]
     if TYPE_CHECKING:

@@ -243,7 +243,7 @@ def _bytes(out: Bytes) -> Response:
 
 def _document(visit: Here, found: Record, number: int | None, kind: str) -> Response:
     """A page that was made when the version was prepared; as JSON under /api."""
-    documents = orjson.loads(service.version_of(visit.actor, found, number).documents)
+    documents = service.version_of(visit.actor, found, number).documents
     visit.node.audit.read(visit.actor, f"record.{kind}", f"record:{found.id}")
     if visit.request.url.path.startswith("/api/"):
         return Response(files.read(visit.node.home, documents[kind]), media_type="application/json")
@@ -286,7 +286,7 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
     if found.state != "withdrawn" and (number is not None or any(v.state in ("published", "ready") for v in versions)):
         current = service.version_of(actor, found, number)
     looks = current is not None and may(actor, "record.look", found) and close_enough(found, current)
-    documents: dict[str, str] = orjson.loads(current.documents) if looks and current is not None else {}
+    documents = current.documents if looks and current is not None else {}
     content = orjson.loads(files.read(visit.node.home, documents["profile"])) if documents else None
     listed = service.files_of(visit.node, current, page) if current is not None else []
     year = (found.published or found.created).year
@@ -348,7 +348,7 @@ def _file(found: RecordFile, looks: bool) -> FileView:
 
 def outline_of(visit: Here, found: Record, version: RecordVersion) -> dict[str, Any]:
     """Tables, columns and provenance of a version, as `outline` has them."""
-    kept = orjson.loads(version.documents).get("outline")
+    kept = version.documents.get("outline")
     if kept is None:  # prepared by an earlier release
         return outline(visit.node.home.lake().dataset(found.dataset).version(version.number))
     document: dict[str, Any] = orjson.loads(files.read(visit.node.home, kept))

@@ -70,8 +70,8 @@ def table(visit: Here, name: str, table: str, version: Number | None = None, pag
             "catalog.no_table", _("There is no table {name}.").format(name=table), _("See the record's page.")
         )
     schema = tables[table]
-    document = orjson.loads(chosen.documents).get(contents_kind(table))
-    looks = document is not None and may(visit.actor, "record.look", found) and close_enough(found, chosen)
+    document = chosen.documents.get(contents_kind(table), "")
+    looks = bool(document) and may(visit.actor, "record.look", found) and close_enough(found, chosen)
     part = slice((page - 1) * COLUMNS, page * COLUMNS)
     if looks:
         visit.node.audit.read(visit.actor, "record.profile", f"record:{found.id}", {"table": table})
