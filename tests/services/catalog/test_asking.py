@@ -9,6 +9,7 @@ import pytest
 from madang.base.errors import MadangError
 from madang.lake import Engine, Lake, Version
 from madang.node import closed
+from madang.services.catalog.asking import ask as asking
 from madang.services.catalog.asking.ask import Limits, ask
 from support import needs
 
@@ -97,6 +98,17 @@ def test_text_that_is_no_question_is_refused(version: Version) -> None:
     for sql in ("SELECT '\0'", "SELECT '\ud800'", "SELECT '" + "x" * 100_000 + "'", "SELECT nothing FROM person"):
         assert refused(version, sql) == "ask.refused"
     assert refused(version, "SELECT " + "(" * 50_000) == "ask.refused"
+
+
+def test_of_very_many_files_only_those_of_the_tables_in_the_question_are_opened(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_FILES", 1)
+    assert ask(version, "SELECT count(*) FROM Person").rows == ((20_000,),)
+    assert refused(version, "FROM query_table('per' || 'son')") == "ask.refused"
+    monkeypatch.setattr(asking, "_MOST_FILES", 1)
+    assert ask(version, 'SELECT count(*) FROM "kinds"').rows == ((1,),)
+    assert refused(version, "FROM person, kinds") == "ask.too_many_files"
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,23 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.lake import Version
+from madang.lake import Table, Version
 from madang.node import closed
 
 _ROOM = 2 << 30  # bytes that DuckDB and Python reserve besides what the engine may fill
 _LONGEST = 100_000  # characters of a question
 _AT_ONCE = 2
+# Each file is shown to the closed process by itself, which takes a time that grows with the square of their number:
+# 0.2 s for 200, 2 s for 1,000.
+_FILES = 200  # of more than these only the tables that a question names are shown
+_MOST_FILES = 1_000
 _STARVED = (128 + signal.SIGKILL, 128 + signal.SIGABRT)  # how a process ends that could not say it lacks memory
 _places = threading.BoundedSemaphore(_AT_ONCE)
 
@@ -44,8 +49,8 @@ class Answer:
 def ask(version: Version, sql: str, *, limits: Limits = Limits()) -> Answer:
     """The answer to one SELECT over the open tables of `version`.
 
-    Errors: `ask.one_select`, `ask.refused`, `ask.time`, `ask.memory`, `ask.too_much`, `ask.failed`, `ask.busy`,
-    `closed.missing`.
+    Errors: `ask.one_select`, `ask.refused`, `ask.time`, `ask.memory`, `ask.too_much`, `ask.too_many_files`,
+    `ask.failed`, `ask.busy`, `closed.missing`.
     """
     if len(sql) > _LONGEST or "\0" in sql:
         raise MadangError("ask.refused", _("The question is too long or not text."), _("Ask a shorter question."))
@@ -65,7 +70,7 @@ def ask(version: Version, sql: str, *, limits: Limits = Limits()) -> Answer:
 def _said(version: Version, sql: str, limits: Limits) -> dict[str, Any]:
     files: dict[str, Path] = {}
     tables: dict[str, list[str]] = {}
-    for name, table in version.tables.items():  # under names of their own: SQL can see them
+    for name, table in _shown(version, sql).items():  # under names of their own: SQL can see them
         inside = {f"/data/{len(files) + number}.parquet": path for number, path in enumerate(table.paths)}
         tables[name] = list(inside)
         files |= inside
@@ -95,6 +100,24 @@ def _said(version: Version, sql: str, limits: Limits) -> dict[str, Any]:
     if said.get("code") == "ask.one_select":
         raise MadangError("ask.one_select", _("Exactly one SELECT is accepted."), _("Begin with SELECT."))
     return said
+
+
+def _shown(version: Version, sql: str) -> Mapping[str, Table]:
+    """The tables that the closed process gets to see."""
+    if sum(len(table.paths) for table in version.tables.values()) <= _FILES:
+        return version.tables
+    said = sql.casefold()
+    named = {n: table for n, table in version.tables.items() if n.replace('"', '""').casefold() in said}
+    count = sum(len(table.paths) for table in named.values())
+    if count > _MOST_FILES:
+        raise MadangError(
+            "ask.too_many_files",
+            _("The tables of this question have {count} files; {most} can be opened.").format(
+                count=count, most=_MOST_FILES
+            ),
+            _("Ask for fewer tables at once, or download them."),
+        )
+    return named
 
 
 def _memory() -> MadangError:
