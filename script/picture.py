@@ -1,18 +1,25 @@
-"""Runs a command on a terminal of its own and draws the end of what is left on the screen; called by script/picture."""
+"""Runs a command on a terminal of its own and draws the end of what is left on the screen, then takes a picture of the
+portal; called by script/picture.
+"""
 
 import os
 import pty
 import re
 import struct
+import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from fcntl import ioctl
 from html import escape
-from io import StringIO
+from io import BytesIO, StringIO
 from itertools import groupby
 from pathlib import Path
 from termios import TIOCSWINSZ
 
+from PIL import Image
+from playwright.sync_api import sync_playwright
 from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
@@ -22,6 +29,7 @@ from rich.text import Text
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs/pictures"
 WIDTH = 100
+SIZE = (1180, 820)  # of the picture of the portal
 LONGEST = 20  # lines of a table that are shown
 CELL, LINE, PAD, TOP = 8.4, 18.0, 16, 30.0  # of one character; around the text
 INK, PAPER, DOTS, THEME = "#d8d8d8", "#20242b", ("#e0645c", "#e0b04c", "#5cb85c"), SVG_EXPORT_THEME
@@ -115,10 +123,35 @@ def draw(lines: list[Text]) -> str:
     )
 
 
+def photograph(environment: dict[str, str], language: str) -> bytes:
+    """A PNG of the page of a record in the portal, in few colors."""
+    port = "8461"
+    address = f"http://127.0.0.1:{port}/records/demo-hospital"
+    with subprocess.Popen([str(ROOT / ".venv/bin/madang"), "serve", "--port", port], env=environment) as portal:
+        try:
+            for _attempt in range(60):
+                try:
+                    urllib.request.urlopen(address).close()
+                    break
+                except OSError:
+                    time.sleep(0.5)
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+                page = browser.new_page(locale=language, viewport={"width": SIZE[0], "height": SIZE[1]})
+                page.goto(address)
+                picture = Image.open(BytesIO(page.screenshot()))
+                browser.close()
+        finally:
+            portal.terminate()
+    small = BytesIO()
+    picture.convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+    return small.getvalue()
+
+
 def main() -> None:
-    """Draw the demo in both languages."""
+    """Draw the demo and its portal in both languages."""
     PICTURES.mkdir(exist_ok=True)
-    for language, name in (("en", "demo.svg"), ("ko", "demo-ko.svg")):
+    for language, name in (("en", "demo"), ("ko", "demo-ko")):
         with tempfile.TemporaryDirectory(prefix="madang-") as home:
             environment = {
                 **os.environ,
@@ -131,11 +164,13 @@ def main() -> None:
             environment.pop("COLUMNS", None)
             command = [str(ROOT / ".venv/bin/madang"), *(sys.argv[1:] or ["demo"])]
             text = run(command, environment).replace(f"{home}/madang", "~/.local/share/madang")
+            portal = photograph(environment, language)
         lines = screen(text)
         while lines and not lines[-1].strip():
             lines.pop()
         prompt = Text.assemble(("$ ", "dim"), ("madang " + " ".join(command[1:]), "bold"))
-        (PICTURES / name).write_text(draw([prompt, *shorten([Text.from_ansi(line) for line in lines])]))
+        (PICTURES / f"{name.replace('demo', 'portal')}.png").write_bytes(portal)
+        (PICTURES / f"{name}.svg").write_text(draw([prompt, *shorten([Text.from_ansi(line) for line in lines])]))
 
 
 if __name__ == "__main__":
