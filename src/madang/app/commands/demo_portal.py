@@ -27,6 +27,12 @@ TITLES = {
     "demo-insurer": ("시범 건강보험 표본코호트 (합성)", "Demo health insurance sample cohort (synthetic)"),
     "demo-hospital": ("시범 병원 전자의무기록 (합성)", "Demo hospital records (synthetic)"),
 }
+KOREAN = {  # what the packs say in English
+    "demo-insurer": "표본으로 뽑은 가입자의 자격, 진료비 청구, 건강검진입니다. 관찰 기간은 자격이 있는 해이며, "
+    "사이에 빈 날이 없으면 이어 붙이고 사망에서 끊습니다. 출생 연도는 다섯 살 간격의 연령대에서 추정했습니다.",
+    "demo-hospital": "한 병원의 방문, 진단, 시행된 약 처방, 검사 결과, 활력징후, 처치입니다. 관찰 기간은 첫 기록부터 "
+    "병원 안에서의 사망까지, 사망하지 않았으면 추출한 날까지입니다. 병원 밖의 사망은 알 수 없습니다.",
+}
 PEOPLE = {"demo-steward": "steward", "demo-researcher": "member", "demo-auditor": "auditor"}
 _PATIENCE = 300  # seconds for the checks of both
 
@@ -100,7 +106,8 @@ def begin_record(node: "Node", dataset: str) -> None:
         service.make(node, owner, dataset, organization)
         record = service.see(node, owner, dataset)
         korean, english = TITLES[dataset]
-        description = record.told.model_copy(update={"synthetic": True, "license": "CC0-1.0"})
+        said = {"description": KOREAN[dataset], "description_en": record.told.description}
+        description = record.told.model_copy(update={"synthetic": True, "license": "CC0-1.0", **said})
         given = service.Edited(record.edition, korean, english, tier, "open", "", None, description)
         service.edit(node, owner, dataset, given)
     if not any(version.number == newest for version in record.versions):
