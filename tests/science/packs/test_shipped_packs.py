@@ -10,9 +10,10 @@ from madang.science.standardize.pack import load_pack
 from support import rotating
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("name", ["synthea-csv", "fhir-r4"])
 def test_every_case_comes_out_as_it_says(tmp_path: Path, name: str) -> None:
-    """A third of them each day, and all with --all."""
+    """A third of those of one pack each day, and all with --all."""
     pack = load_pack(shutil.copytree(load_pack(name).folder, tmp_path / name))
     assert len(pack.cases) >= 8
     for other in set(pack.cases) - set(rotating(pack.cases, 3)):

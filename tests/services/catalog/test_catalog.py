@@ -48,7 +48,7 @@ def test_a_steward_publishes_a_dataset_in_a_few_steps(house: House, site: Served
 
 
 def test_two_people_who_edit_one_record_do_not_overwrite_each_other(house: House, site: Served) -> None:
-    name = house.published()
+    name = house.drafted("ours")
     edition = service.see(house.node, OWNER, name).edition
     with browser(site, house, "steward") as steward:
         first, second = (
@@ -209,15 +209,15 @@ def test_a_withdrawn_record_leaves_a_tombstone_and_nothing_else(house: House, si
     assert {site.get(f"/api/v1/records/{name}{path}").status_code for path in CONTENT} <= {401, 404}
 
 
-@pytest.mark.parametrize("text", ["a\x00b", "a\u202eb", "a\u200bb", "x" * 301])
-def test_texts_that_deceive_are_refused(house: House, site: Served, text: str) -> None:
+def test_texts_that_deceive_are_refused(house: House, site: Served) -> None:
     name = house.published()
     edition = service.see(house.node, OWNER, name).edition
     with browser(site, house, "steward") as steward:
         fields = {"edition": edition, "tier": "open"}
-        for sent in ({"title": text}, {"title": "t", "license": text}, {"title": "t", "keyword": text}):
-            answer = steward.post(f"/steward/{name}", data=fields | sent, headers=OURS)
-            assert answer.status_code == 422, sent
+        for text in ("a\x00b", "a\u202eb", "a\u200bb", "x" * 301):
+            for sent in ({"title": text}, {"title": "t", "license": text}, {"title": "t", "keyword": text}):
+                answer = steward.post(f"/steward/{name}", data=fields | sent, headers=OURS)
+                assert answer.status_code == 422, sent
         kept = steward.post(f"/steward/{name}", data=fields | {"title": "<script>alert(1)</script>"}, headers=OURS)
         assert kept.status_code == 303
     assert "<script>alert" not in site.get(f"/records/{name}").text + site.get("/records").text
