@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import support
 from madang.science.standardize.intake import read_blocks, reason_code, register
 from madang.science.standardize.intake.exact import Bad, split_row, text_of, value_of
 from madang.science.standardize.intake.fields import plan
@@ -184,10 +185,7 @@ def _encoded(character: str, encoding: str) -> bytes:
 SEEN: Counter[str] = Counter()
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(files())
-def check(case: tuple[bytes, Source, int]) -> None:
-    data, spec, block_bytes = case
+def compare(data: bytes, spec: Source, block_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "dirty.csv")
         path.write_bytes(data)
@@ -207,7 +205,16 @@ def check(case: tuple[bytes, Source, int]) -> None:
 
 def test_fast_reader_agrees_with_the_rules_and_every_oddity_occurred() -> None:
     SEEN.clear()
+
+    @settings(max_examples=settings().max_examples * 6, suppress_health_check=list(HealthCheck))
+    @given(files())
+    def check(case: tuple[bytes, Source, int]) -> None:
+        compare(*case)
+
     check()
+    assert SEEN["rows"] > 100
+    if not support.EVERYTHING:  # of few files another part each day
+        return
     kinds = ["empty", "no_date", "no_integer", "no_text"]
     lines = ["empty", "few_fields", "many_fields", "open_quote"]
     for kind in [f"field.{k}" for k in kinds] + [f"line.{k}" for k in lines]:
@@ -215,5 +222,4 @@ def test_fast_reader_agrees_with_the_rules_and_every_oddity_occurred() -> None:
     for column in COLUMNS:
         if not column.required and column.identifier != "direct" and column.name != "KEY":
             assert SEEN[f"repair {column.name}"], f"no repair of {column.name} was generated"
-    assert SEEN["rows"] > 500
     assert SEEN["quoted"]

@@ -7,11 +7,12 @@ from random import Random
 
 import pyarrow as pa
 import slow_mapping
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_mapping import Concept, Edge, OwnMap, World
 from vocabularies import FOREVER, attach
 
+import support
 from madang.lake.engine import Engine
 from madang.science.omop.mapping import LEVELS, fallbacks, map_codes
 
@@ -87,7 +88,7 @@ def test_every_code_on_every_date_means_what_the_slow_twin_says(engine: Engine) 
 
     days = {*DATES, *(day - DAY for day in DATES), *(day + DAY for day in DATES), slow_mapping.FIRST, slow_mapping.LAST}
 
-    @settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=settings().max_examples + 5)
     @given(st.randoms(use_true_random=True))
     def agree(random: Random) -> None:
         world = make_world(random)
@@ -105,7 +106,8 @@ def test_every_code_on_every_date_means_what_the_slow_twin_says(engine: Engine) 
                 _note(expected, windows, seen)
 
     agree()
-    assert seen == {*LEVELS, "several targets", "value", "several windows", "source concept of an unmapped code"}
+    if support.EVERYTHING:  # of few examples another part each day
+        assert seen == {*LEVELS, "several targets", "value", "several windows", "source concept of an unmapped code"}
 
 
 def _note(answer: slow_mapping.Answer, windows: list, seen: set[str]) -> None:
