@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from spec_clinic import DX, PERSON, TOML
 
-from conftest import Example
+from examples import Example
 from madang.base.errors import MadangError
 from madang.lake import Engine
 from madang.science.standardize import load_pack

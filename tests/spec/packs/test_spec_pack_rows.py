@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from spec_clinic import DIAGNOSES, DX, PATIENTS, PERSON, TOML
 
-from conftest import Example
+from examples import Example
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, standardize
 
