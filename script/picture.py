@@ -151,7 +151,7 @@ def photograph(environment: dict[str, str], language: str) -> bytes:
 def main() -> None:
     """Draw the demo and its portal in both languages."""
     PICTURES.mkdir(exist_ok=True)
-    for language, name in (("en", "demo"), ("ko", "demo-ko")):
+    for language, suffix in (("en", ""), ("ko", "-ko")):
         with tempfile.TemporaryDirectory(prefix="madang-") as home:
             environment = {
                 **os.environ,
@@ -169,8 +169,8 @@ def main() -> None:
         while lines and not lines[-1].strip():
             lines.pop()
         prompt = Text.assemble(("$ ", "dim"), ("madang " + " ".join(command[1:]), "bold"))
-        (PICTURES / f"{name.replace('demo', 'portal')}.png").write_bytes(portal)
-        (PICTURES / f"{name}.svg").write_text(draw([prompt, *shorten([Text.from_ansi(line) for line in lines])]))
+        (PICTURES / f"portal{suffix}.png").write_bytes(portal)
+        (PICTURES / f"demo{suffix}.svg").write_text(draw([prompt, *shorten([Text.from_ansi(line) for line in lines])]))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def every(months: Sequence[str]) -> list[Sequence[str]]:
 
 
 def some(months: Sequence[str]) -> list[Sequence[str]]:
-    return [months[:9], months[9:]]
+    return [months[:9], months[9:10], months[10:]]
 
 
 @pytest.mark.parametrize("steps", [some, pytest.param(every, marks=pytest.mark.big)])

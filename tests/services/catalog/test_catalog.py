@@ -156,6 +156,8 @@ def test_downloads_are_what_the_lake_has(house: House, site: Served) -> None:
     assert whole.testzip() is None
     table = pq.read_table(io.BytesIO(site.get(f"/records/{name}/download/person.parquet").content))
     assert table.num_rows == 20
+    lines = site.get(f"/records/{name}/download/person.csv").text.splitlines()
+    assert len(lines) == 21 and lines[1].endswith(',"\'=1+1"')
     for wrong in ("/download/nothing.csv", "/download/..%2f..%2fkeys.csv", "/download.zip?version=9"):
         assert site.get(f"/api/v1/records/{name}{wrong}").status_code == 404
 
