@@ -1,6 +1,7 @@
 """How the tests run: how many generated examples, which tests are left out, what was missing."""
 
 import gc
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -9,6 +10,9 @@ import postgres as servers
 import support
 from support import MISSING, needs
 
+# Files of tests may have equal names, since pytest imports them by their place; what they share, by its own name.
+HERE = support.ROOT / "tests"
+sys.path += sorted({str(path.parent) for path in HERE.rglob("*.py") if path.parent != HERE})
 settings.register_profile("default", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("all", settings.get_profile("default"), max_examples=250)
 

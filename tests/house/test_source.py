@@ -17,6 +17,13 @@ LISTED = subprocess.run(
 FILES = sorted(path for name in LISTED.stdout.split("\0") if name and (path := ROOT / name).is_file())
 PYTHON = [path for path in FILES if path.suffix == ".py"]
 LONGEST = 500
+FEWEST_PACKAGES = {
+    "requirements.txt": 20,
+    "requirements-rooms.txt": 60,
+    "requirements-dev.txt": 80,
+    "requirements-uv.txt": 1,
+    **{f"environments/{path.name}": 1 for path in sorted((ROOT / "environments").glob("*.txt"))},
+}
 
 # Written so that no pattern finds itself here.
 FORBIDDEN = {
@@ -65,11 +72,6 @@ def test_no_lock_file_with_addresses_is_kept() -> None:
     assert not [path.name for path in FILES if path.name in ("uv.lock", "pylock.toml", "package-lock.json")]
 
 
-def test_no_two_test_files_have_the_same_name() -> None:
-    names = [path.name for path in PYTHON if path.name.startswith("test_")]
-    assert len(names) == len(set(names))
-
-
 def test_scripts_are_ones_that_any_posix_shell_runs() -> None:
     scripts = [path for path in FILES if path.parent == ROOT / "script" and not path.suffix]
     assert {"bootstrap", "up", "test"} <= {path.name for path in scripts}
@@ -80,10 +82,11 @@ def test_scripts_are_ones_that_any_posix_shell_runs() -> None:
 
 
 def test_every_requirement_has_a_hash_and_no_address() -> None:
-    for name, fewest in {"requirements.txt": 20, "requirements-dev.txt": 40, "requirements-uv.txt": 1}.items():
+    for name, fewest in FEWEST_PACKAGES.items():
         text = text_of(ROOT / name)
         packages = [part for part in re.split(r"\n(?=\S)", text.strip()) if not part.startswith("#")]
         assert len(packages) >= fewest
         assert all(re.match(r"[\w.\[\]-]+==", part) and "--hash=sha256:" in part for part in packages), name
         assert "://" not in text
-    assert "--require-hashes" in text_of(ROOT / "script/bootstrap")
+    for script in ("bootstrap", "environment"):
+        assert "--require-hashes" in text_of(ROOT / "script" / script)

@@ -1,11 +1,10 @@
 """What a person reads is in Korean too."""
 
 import subprocess
-from pathlib import Path
 
 from babel.messages.mofile import read_mo
 
-from madang.base.translate import CATALOGS
+from madang.base.translate import CATALOGS, _, speaking
 from support import ROOT
 
 
@@ -14,11 +13,19 @@ def test_every_text_is_translated_and_no_translation_is_stale() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_the_compiled_catalog_is_that_of_the_source() -> None:
-    # Compiled by script/bootstrap; without it Korean would fall back to English in silence.
-    compiled: Path = CATALOGS / "ko/LC_MESSAGES/madang.mo"
-    with compiled.open("rb") as file:
-        texts = {message.id for message in read_mo(file)}
-    source = compiled.with_suffix(".po").read_text()
-    assert all(f'msgid "{text}"' in source for text in texts if text and "\n" not in text and '"' not in text)
-    assert "Options" in texts
+def test_the_compiled_catalogs_are_those_of_the_source() -> None:
+    # Compiled by script/bootstrap; without them Korean would fall back to English in silence.
+    sources = sorted((CATALOGS / "ko/LC_MESSAGES").glob("*.po"))
+    assert "madang" in {path.stem for path in sources}
+    for path in sources:
+        with path.with_suffix(".mo").open("rb") as file:
+            texts = {message.id for message in read_mo(file)}
+        source = path.read_text()
+        assert all(f'msgid "{text}"' in source for text in texts if text and "\n" not in text and '"' not in text)
+        assert path.stem != "madang" or "Options" in texts
+
+
+def test_a_text_of_a_room_is_translated_and_a_word_by_its_context() -> None:
+    with speaking("ko"):
+        assert _("Search") != "Search"
+        assert _("Search", "no such context") == "Search"

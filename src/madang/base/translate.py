@@ -1,4 +1,9 @@
-"""Texts for people, in Korean and English."""
+"""Texts for people, in Korean and English.
+
+Each room has a catalog of its own, `locale/ko/LC_MESSAGES/ROOM.po`; `madang.po` is that of everything else. They are
+read as one: a text that two rooms use is translated alike in both, and one that means different things in different
+places has a context.
+"""
 
 import contextlib
 import gettext
@@ -16,7 +21,13 @@ _spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
 
 @cache
 def _catalog(language: str) -> gettext.NullTranslations:
-    return gettext.translation("madang", CATALOGS, languages=[language], fallback=True)
+    found = gettext.NullTranslations()
+    for path in sorted((CATALOGS / language / "LC_MESSAGES").glob("*.mo")):
+        with path.open("rb") as file:
+            read = gettext.GNUTranslations(file)
+        read.add_fallback(found)
+        found = read
+    return found
 
 
 def language() -> str:
@@ -47,9 +58,15 @@ def speaking(language: str) -> Iterator[None]:
         _spoken.reset(token)
 
 
-def _(text: str) -> str:
-    """`text` in the reader's language."""
-    return _catalog(language()).gettext(text)
+def _(text: str, context: str = "") -> str:
+    """`text` in the reader's language; a word that means several things is told apart by its `context`."""
+    catalog = _catalog(language())
+    return catalog.pgettext(context, text) if context else catalog.gettext(text)
+
+
+def later(text: str, context: str = "") -> str:
+    """Mark a text that is kept as it is and translated where it is shown, by `_(text)`."""
+    return text
 
 
 def translate_libraries() -> None:
