@@ -38,6 +38,11 @@ def commands() -> list[Entry]:
             _("Certify a version by a scheme; verify, revoke, suspend certificates."),
             "madang.services.certification.commands:app",
         ),
+        Entry(
+            "manufacturing",
+            _("Develop a bioprocess: campaigns, runs, monitoring, a twin, a foundry."),
+            "madang.services.manufacturing.commands:app",
+        ),
         Entry("serve", _("Serve the portal to browsers and programs."), "serve:command"),
         Entry("admin", _("Make accounts, give roles, add organizations."), "admin:app"),
         Entry("audit", _("Read who did what; prove that nothing was changed."), "audit:app"),
