@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ def train(
     cva, innovations = np.empty(len(scaled)), np.empty(len(scaled))
     edges = np.linspace(0, len(scaled), settings.folds + 1).astype(int)
     with progress.step(_("cross-validation"), settings.folds, _("folds")):
-        for begin, end in zip(edges[:-1], edges[1:], strict=True):
+        for begin, end in pairwise(edges):
             mask = keep.copy()
             mask[max(0, begin - settings.guard) : end + settings.guard] = False
             center, spread = samples[mask].mean(0), samples.std(0, ddof=1)
