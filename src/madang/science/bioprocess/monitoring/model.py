@@ -25,17 +25,19 @@ class Settings:
     `lag`: samples in the past vector of CVA; `states`: canonical variates kept as the state, the rest is the residual;
     `order`: samples that the one-step prediction looks back; `ridge`: its regularization, in units of samples;
     `memory`: weight of the newest sample in the averages; `alarms`: share of samples of normal operation allowed above
-    the limits; `release`: an alarm ends when the ratio to the limit falls below this; `folds`: of the cross-validation;
-    `guard`: samples left out on both sides of a fold, so that what is tested is not next to what was learned.
+    the limit of an average; `alarms_at_once`: the same for single samples; `confidence`: that no more are above it;
+    `folds`: of the cross-validation; `guard`: samples left out on both sides of a fold, so that what is tested is not
+    next to what was learned.
     """
 
     lag: int = 3
     states: int = 25
     order: int = 2
     ridge: float = 50.0
-    memory: float = 0.07
-    alarms: float = 0.002
-    release: float = 0.97
+    memory: float = 0.1
+    alarms: float = 0.01
+    alarms_at_once: float = 0.002
+    confidence: float = 0.95
     folds: int = 20
     guard: int = 15
 

@@ -61,18 +61,9 @@ def watch(model: Model, record: Signals, product: str = "", explain: bool = Fals
     fixed = np.flatnonzero(np.isfinite(model.constants))
     moved = np.abs(values[:, fixed] - model.constants[fixed]) > 1e-6 * np.maximum(1.0, np.abs(model.constants[fixed]))
     ratio = np.where(moved.any(1), np.maximum(ratio, 10.0), ratio)  # what never moved in training moves
-    alarm = latched(ratio, settings.release)
+    alarm = ratio > 1
     explanations = _explained(model, scaled, alarm, moved, fixed) if explain else ()
     return Watched(alarm, ratio, cva, innovations, missing, explanations)
-
-
-def latched(ratio: Array, release: float) -> NDArray[np.bool_]:
-    """An alarm begins above 1 and ends below `release`."""
-    out, on = np.zeros(len(ratio), dtype=bool), False
-    for place, value in enumerate(ratio):
-        on = value > 1 or (on and value > release)
-        out[place] = on
-    return out
 
 
 def _filled(model: Model, record: Signals, product: str) -> tuple[Array, NDArray[np.bool_]]:
