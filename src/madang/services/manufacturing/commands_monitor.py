@@ -25,7 +25,7 @@ def train_command(
     product: Product = "",
     alarms: Annotated[
         float, typer.Option(min=1e-5, max=0.2, help=_("Share of samples of normal operation above a limit."))
-    ] = 0.002,
+    ] = 0.01,
 ) -> None:
     """Learn normal operation. Known disturbances choose settings; the limits never see them."""
     from madang.base.console import ProgressBars, console
@@ -50,7 +50,7 @@ def train_command(
 
 
 @app.command("test")
-def test_command(
+def hold_command(
     model: Annotated[Path, typer.Argument(help=_("A model that `train` wrote."))],
     file: Annotated[Path, typer.Argument(help=_("The record to hold against it."))],
     json_: Annotated[Path | None, typer.Option("--json", help=_("Write the answer to this file."))] = None,
@@ -90,9 +90,7 @@ def test_command(
             ],
         }
         write_json(json_, answer)
-    share = watched.alarm.mean()
     title = _("{file}: {alarms} of {samples} samples alarm ({share})")
-    named = title.format(
-        file=file.name, alarms=int(watched.alarm.sum()), samples=len(watched.alarm), share=f"{share:.1%}"
-    )
+    count, share = int(watched.alarm.sum()), f"{watched.alarm.mean():.1%}"
+    named = title.format(file=file.name, alarms=count, samples=len(watched.alarm), share=share)
     show_table(named, [_("from sample"), _("samples"), _("explained by")], rows[:20])

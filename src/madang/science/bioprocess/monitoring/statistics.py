@@ -6,6 +6,7 @@ Averages: Roberts, Technometrics 1 (1959) 239-250.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,3 +90,33 @@ def averaged(values: Array, memory: float, start: float) -> Array:
         level += memory * (value - level)
         out[place] = level
     return out
+
+
+def tolerance_limit(values: Array, content: float, confidence: float) -> float:
+    """The value below which a share `content` lies, with `confidence`, of positive values of which these are a sample.
+
+    A one-sided tolerance limit of a lognormal distribution (Natrella, Experimental Statistics, 1963, 2-15) whose number
+    of observations is that of independent ones: neighbours in time repeat each other.
+    """
+    logs = np.log(np.maximum(values, 1e-300))
+    count = max(8.0, independent(logs))
+    normal = NormalDist()
+    part, sure = normal.inv_cdf(content), normal.inv_cdf(confidence)
+    first = 1 - sure**2 / (2 * (count - 1))
+    factor = (part + np.sqrt(part**2 - first * (part**2 - sure**2 / count))) / first
+    return float(np.exp(logs.mean() + factor * logs.std(ddof=1)))
+
+
+def independent(values: Array) -> float:
+    """How many independent observations a series is worth: its length over the sum of its autocorrelations."""
+    centered = values - values.mean()
+    power = float(centered @ centered)
+    if power == 0:
+        return float(len(values))
+    total = 1.0
+    for lag in range(1, len(values) // 4):
+        correlation = float(centered[lag:] @ centered[:-lag]) / power
+        if correlation <= 0:
+            break
+        total += 2 * correlation
+    return len(values) / total

@@ -16,15 +16,16 @@ from madang.science.bioprocess.monitoring.statistics import (
     cva_distance,
     fit,
     innovations_distance,
+    tolerance_limit,
 )
 from madang.science.bioprocess.monitoring.watch import watch
 from madang.science.bioprocess.signals import Signals
 
 LEAST_SAMPLES = 100
 TUNED: tuple[dict[str, float], ...] = (  # what known disturbances may choose from; the limits never see them
-    {"memory": 0.05},
     {"memory": 0.07},
     {"memory": 0.1},
+    {"memory": 0.2},
 )
 NORMAL_LIKE = 0.05  # a disturbance with fewer alarms than this cannot be told from normal operation
 
@@ -111,16 +112,16 @@ def tune(
 
 
 def _limits(cva: Array, innovations: Array, settings: Settings) -> Limits:
-    def limit(values: Array) -> float:
-        return float(np.quantile(values, 1 - settings.alarms, method="higher"))
+    def limit(values: Array, alarms: float) -> float:
+        return tolerance_limit(values, 1 - alarms, settings.confidence)
 
     starts = float(np.median(cva)), float(np.median(innovations))
     return Limits(
-        cva=limit(cva),
-        cva_average=limit(averaged(cva, settings.memory, starts[0])),
+        cva=limit(cva, settings.alarms_at_once),
+        cva_average=limit(averaged(cva, settings.memory, starts[0]), settings.alarms),
         cva_start=starts[0],
-        innovations=limit(innovations),
-        innovations_average=limit(averaged(innovations, settings.memory, starts[1])),
+        innovations=limit(innovations, settings.alarms_at_once),
+        innovations_average=limit(averaged(innovations, settings.memory, starts[1]), settings.alarms),
         innovations_start=starts[1],
     )
 
