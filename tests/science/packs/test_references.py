@@ -14,8 +14,7 @@ from madang.lake.engine import Engine
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, standardize
 from madang.science.standardize.compile import compile_pack
-from madang.science.standardize.intake.exact import Bad, value_of
-from madang.science.standardize.intake.fields import Field, plan
+from madang.science.standardize.intake.references import Named, as_text, named
 from madang.science.standardize.pack import load_pack
 
 PACK = """
@@ -156,31 +155,96 @@ def test_an_alternate_key_is_a_column_of_the_select(tmp_path: Path) -> None:
 
 WORD = st.from_regex(r"[A-Za-z0-9.-]{1,20}", fullmatch=True)
 SYSTEM = st.sampled_from(["http://hl7.org/fhir/sid/us-npi", "urn:oid:1.2.410", "https://example.org/a/b"])
+BASE = st.sampled_from(["https://x.kr/fhir", "http://h:8080/a_1"])
+TYPES, BESIDES = ("Patient",), ("Group",)
 
 
-def reference_field() -> Field:
-    (field,) = (one for one in plan(load_pack("fhir-r4").sources["encounter"]) if one.name == "patient")
-    return field
+@given(WORD, BASE)
+def test_a_resource_of_the_type_and_of_this_export_is_found_by_id(word: str, base: str) -> None:
+    for text in (f"Patient/{word}", f"Patient/{word}/_history/3", f"{base}/Patient/{word}", f"urn:uuid:{word}"):
+        assert named(text, TYPES, BESIDES, base) == Named(id=word)
 
 
-@given(
-    WORD,
-    SYSTEM,
-    st.sampled_from(["Patient", "Practitioner"]),
-    st.sampled_from(["https://x.kr/fhir/", "http://h:8080/a_1/", ""]),
-)
-def test_every_form_of_a_reference_gives_its_last_part(word: str, system: str, kind: str, base: str) -> None:
-    field = reference_field()
-    forms = [
-        f"{base}{kind}/{word}",
-        f"{base}{kind}/{word}/_history/3",
-        f"urn:uuid:{word}",
-        f"{kind}?identifier={system}|{word}",
+@given(WORD, SYSTEM, BASE)
+def test_only_an_identifier_finds_by_identifier(word: str, system: str, base: str) -> None:
+    logical = as_text({"identifier": {"system": system, "value": word}, "display": "somebody"})
+    for text in (f"Patient?identifier={system}|{word}", f"{base}/Patient?identifier={system}%7C{word}", logical):
+        assert named(str(text), TYPES, BESIDES, base) == Named(system=system, value=word)
+    assert named(f"Patient?identifier={word}", TYPES, BESIDES, base) == Named(value=word)
+    both = as_text({"reference": f"https://other.org/Patient/{word}", "identifier": {"value": word}})
+    assert named(str(both), TYPES, BESIDES, base) == Named(value=word)
+
+
+@given(WORD, BASE)
+def test_what_is_of_another_type_or_server_names_nothing(word: str, base: str) -> None:
+    for text in (
+        f"Practitioner/{word}", f"https://other.org/fhir/Patient/{word}", f"#{word}", word, "Patient/", "a|b",
+        f"Practitioner?identifier=s|{word}", "Patient?identifier=s|", f"Patient/{word}/extra", f"/Patient/{word}",
+    ):  # fmt: skip
+        assert named(text, TYPES, BESIDES, base) is None
+    assert named(f"Group/{word}", TYPES, BESIDES, base) == Named()
+
+
+def subject(**reference: Any) -> dict[str, Any]:
+    return {"subject": reference, "code": {"text": "x"}, "valueString": "y", "effectiveDateTime": "2020-01-01"}
+
+
+def observe(folder: Path, observations: Sequence[dict[str, Any]], **parameters: str) -> Standardized:
+    """Two patients whose ids and numbers are each other's, and observations of them that say who is meant."""
+    source = folder / "in"
+    source.mkdir()
+    patients = [
+        {"id": "100", "identifier": [{"system": "urn:mrn", "value": "200"}], "birthDate": "1970"},
+        {"id": "200", "identifier": [{"system": "urn:mrn", "value": "100"}], "birthDate": "1980"},
+        {"id": "a", "identifier": [{"system": "urn:other", "value": "100"}], "birthDate": "1990"},
     ]
-    assert [value_of(field, form) for form in forms] == [word] * 4
+    for name, lines in (("Patient", patients), ("Observation", observations)):
+        text = "".join(json.dumps({"id": str(i), **line}) + "\n" for i, line in enumerate(lines))
+        (source / f"{name}.ndjson").write_text(text, encoding="utf-8")
+    return standardize("fhir-r4", source, starter_path(), key=b"sixteen bytes or more", parameters=parameters)
 
 
-def test_what_is_no_reference_is_bad() -> None:
-    for text in ("Patient/", "Patient?identifier=http://a|", "a|b"):
-        with pytest.raises(Bad):
-            value_of(reference_field(), text)
+def who(result: Standardized) -> list[int]:
+    sql = "SELECT year_of_birth AS y FROM observation JOIN person USING (person_id) ORDER BY observation_id"
+    return [row["y"] for row in result.sql(sql).to_pylist()]
+
+
+def test_ids_and_identifiers_that_collide_stay_apart(tmp_path: Path) -> None:
+    logical = {"system": "urn:other", "value": "100"}
+    told = [
+        (subject(reference="Patient/100"), 1970),
+        (subject(reference="Patient?identifier=urn:mrn|100"), 1980),
+        (subject(identifier=logical, type="Patient"), 1990),
+        (subject(reference="https://elsewhere.org/Patient/9", identifier=logical), 1990),
+        (subject(reference="Patient?identifier=200"), 1970),
+        (subject(reference="Patient/300"), None),
+        (subject(reference="Patient?identifier=100"), None),  # two persons have that number
+        (subject(reference="Practitioner/100"), None),
+        (subject(reference="https://elsewhere.org/Patient/100"), None),
+        (subject(identifier=logical, type="Practitioner"), None),
+        (subject(reference="Group/100"), None),
+    ]
+    result = observe(tmp_path, [observation for observation, _ in told])
+    assert who(result) == [year for _, year in told if year]
+    assert result.report.sources["observation"][3] == sum(year is None for _, year in told)
+
+
+def test_the_base_of_the_export_is_told_or_the_only_one(tmp_path: Path) -> None:
+    own = [subject(reference="https://here.org/r4/Patient/100/_history/1")]
+    other = [*own, subject(reference="https://there.org/r4/Patient/200")]
+    for name, observations, parameters, years in (
+        ("only", own, {}, [1970]),
+        ("two", other, {}, []),
+        ("told", other, {"base": "https://there.org/r4/"}, [1980]),
+    ):
+        (tmp_path / name).mkdir()
+        result = observe(tmp_path / name, observations, **parameters)
+        assert who(result) == years
+        assert result.report.warnings
+
+
+def test_an_encounter_of_another_type_is_no_visit_and_counted(tmp_path: Path) -> None:
+    told = subject(reference="Patient/100") | {"encounter": {"reference": "Patient/100"}}
+    result = observe(tmp_path, [told])
+    assert result.table("observation")["visit_occurrence_id"].to_pylist() == [None]
+    assert dict(result.report.repairs) == {"observation.encounter": 1}

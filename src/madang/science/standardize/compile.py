@@ -141,7 +141,7 @@ def _made(entity: Entity, select: Select) -> list[Relation]:
     """The tables that later SELECTs see of an entity."""
     identifier = identifier_of(entity.table)
     types = ({identifier: "BIGINT"} if identifier else {}) | dict(select.columns)
-    keys = [entity.key, entity.alternate_key, (identifier,) if identifier else ()]
+    keys = [entity.key, *entity.alternate_keys, (identifier,) if identifier else ()]
     made = [_relation(entity.name, types, keys, False)]
     if select.grouped:
         made.append(_relation(f"{entity.name}_members", {"id": "BIGINT"}, [], False))

@@ -220,6 +220,7 @@ def _check_columns(table: TomlTable, source: Source) -> None:
             raise table.file.error("pack.contradiction", path, message)
         seen[column.name.lower()] = column.name
         label = column.path or column.header or column.name
+        label += f" by {column.by}" if column.reference else ""
         if label in headers:
             message = f'{at} and {headers[label]} both read "{label}" of the file.'
             raise table.file.error("pack.contradiction", path, message)
@@ -237,9 +238,18 @@ def _column(table: TomlTable, format_: str) -> Column:
         header=table.take("header", "text"),
         path=table.take("path", "text"),
         extract=table.take("extract", "text"),
+        reference=table.take("reference", "a list of texts", ()),
+        besides=table.take("besides", "a list of texts", ()),
+        by=table.take("by", "text", "id", among=("id", "identifier", "value")),
     )
     table.finish()
     at = dotted(table.path)
+    if column.reference and (format_ != "ndjson" or column.type != "text" or column.extract is not None):
+        message = f"{at}.reference: only text of an ndjson source without extract has it."
+        raise table.error("pack.contradiction", message, key="reference")
+    if not column.reference and (column.besides or column.by != "id"):
+        key = "besides" if column.besides else "by"
+        raise table.error("pack.contradiction", f"{at}.{key}: only a column with reference has it.", key=key)
     if column.format is not None and column.type not in ("date", "time", "datetime"):
         message = f"{at}.format: only a date, time or datetime has a format, and this column is {column.type}."
         raise table.error("pack.contradiction", message, key="format")
@@ -290,7 +300,7 @@ def _entity(table: TomlTable, folder: Path) -> Entity:
         name=name,
         table=cdm_table,
         key=table.take("key", "a list of texts", ()),
-        alternate_key=table.take("alternate_key", "a list of texts", ()),
+        alternate_keys=_alternate_keys(table),
         extra=table.take("extra", "a list of texts", ()),
         sql_path=path,
         sql=_sql(table, path, folder),
@@ -298,6 +308,17 @@ def _entity(table: TomlTable, folder: Path) -> Entity:
     )
     table.finish()
     return entity
+
+
+def _alternate_keys(table: TomlTable) -> tuple[tuple[str, ...], ...]:
+    """One other key, as a list of columns, or several, as a list of such lists."""
+    table.known.append("alternate_key")
+    value = table.values.get("alternate_key", [])
+    lists = value if isinstance(value, list) and value and isinstance(value[0], list) else [value] if value else []
+    if not isinstance(value, list) or not all(isinstance(c, str) for key in lists for c in key):
+        message = f"{dotted((*table.path, 'alternate_key'))} has to be a list of texts, or a list of such lists."
+        raise table.error("pack.wrong_type", message, key="alternate_key")
+    return tuple(tuple(key) for key in lists)
 
 
 def _event(table: TomlTable, folder: Path) -> Event:

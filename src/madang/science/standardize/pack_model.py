@@ -53,6 +53,13 @@ class Column:
     extract: str | None = None
     """Regular expression whose only group is the value within the text, as the identifier within a reference."""
 
+    reference: tuple[str, ...] = ()
+    """NDJSON: the value is a FHIR reference to a resource of one of these types; `path` leads to the reference."""
+    besides: tuple[str, ...] = ()
+    """Types that it may refer to as well, whose resources are not looked up."""
+    by: Literal["id", "identifier", "value"] = "id"
+    """What is read of it: the id; system and value of an identifier, as `system|value`; a value without a system."""
+
     @property
     def sql_type(self) -> str:
         """The engine's type."""
@@ -81,6 +88,8 @@ class Source:
     """True: that there is no file is no error."""
     extra_columns: Literal["refuse", "ignore"] = "refuse"
     """What to do with columns of a file that the pack does not declare."""
+    base: str = ""
+    """The address under which the resources of this export lie; of a run, not of a pack."""
 
     @property
     def captures(self) -> tuple[str, ...]:
@@ -105,8 +114,8 @@ class Entity:
     sql: str = field(repr=False)
     type_concept_id: int | None = None
     """Record type of all rows, unless the SELECT gives it."""
-    alternate_key: tuple[str, ...] = ()
-    """Other columns by which later SELECTs may join; rows where one of them is null have no alternate key."""
+    alternate_keys: tuple[tuple[str, ...], ...] = ()
+    """Other columns by which later SELECTs may join; rows where one of them is null have no such key."""
     extra: tuple[str, ...] = ()
     """Columns that the CDM has not and that are written all the same, to the table `<name>_extra`."""
 
@@ -173,6 +182,11 @@ class Pack:
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
+
+    def with_base(self, base: str) -> "Pack":
+        """This pack for an export whose resources lie under the address `base`."""
+        sources = {name: replace(source, base=base) for name, source in self.sources.items()}
+        return replace(self, sources=MappingProxyType(sources))
 
     def with_parameters(self, values: Mapping[str, str | Scalar]) -> "Pack":
         """This pack with other parameter values; text is read as the type of the default.

@@ -29,6 +29,7 @@ from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.delivery import Delivery
 from madang.science.standardize.identify import LINE_BITS, Registered
 from madang.science.standardize.intake import pseudonymizer
+from madang.science.standardize.intake.base import find_base
 from madang.science.standardize.made import Made
 from madang.science.standardize.maps import drop_unknown, load_maps
 from madang.science.standardize.pack import Pack, Source, load_pack
@@ -155,7 +156,7 @@ class _Run:
         self.ledger = Ledger(engine)
         self.needed = columns_needed(self.program)
         self.reader = Reader(engine, self.ledger, self.needed, pseudonym, threads, progress)
-        self.keys = {name: (entity.key, entity.alternate_key) for name, entity in pack.entities.items()}
+        self.keys = {name: (entity.key, *entity.alternate_keys) for name, entity in pack.entities.items()}
         self.seconds: dict[str, float] = {}
         self.built: set[str] = set()
         self.warnings: list[str] = []
@@ -190,6 +191,7 @@ class _Run:
             found = delivery.register(self.program, folder, before, self.progress)
         if before is not None and not found.new:
             return before, Report.from_json(before.info["report"]), False
+        self._find_base(folder, before, found)
         with into.write(parent=parent) as writer:
             try:
                 report = self._write(writer, before, parent, found)
@@ -205,6 +207,7 @@ class _Run:
                 "layouts": {name: originals.layout(source) for name, source in self.pack.sources.items()},
                 "rows": {str(number): rows for number, rows in self.ledger.rows.items()},
                 "counters": found.counters,
+                "base": self.base,
                 "foundations": self.foundations,
                 "writers": [vars(w) | {"tables": list(w.tables)} for w in delivery.writers(self.program)],
                 "parts": self.made.parts,
@@ -213,6 +216,22 @@ class _Run:
             with self._timed("commit"):
                 version = writer.commit(kind=KIND, info=info, rebase=False)
         return version, report, True
+
+    def _find_base(self, folder: Path, before: Version | None, found: Delivery) -> None:
+        """Say under which address the resources of this export lie, and warn of references to others."""
+        files = [(self.pack.sources[one.registered.source], one.path) for one in found.new]
+        own, others = find_base(folder, files)
+        given = str(self.pack.parameters.get("base", "")).rstrip("/")
+        earlier = before.info.get("base", "") if before is not None else ""
+        self.base = given or earlier or own
+        self.pack = self.pack.with_base(self.base)
+        if self.base and self.base == own:
+            self.warnings.append(f"References are absolute; {own} is taken for the address of this export.")
+        if others := (others | {own}) - {self.base, ""}:
+            self.warnings.append(
+                f"References name resources under {', '.join(sorted(others)[:3])}, which are not of this export and are "
+                "not looked up. If they are, say so: --set base=ADDRESS."
+            )
 
     # One version, from the staged sources to the account.
 

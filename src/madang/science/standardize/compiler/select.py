@@ -254,7 +254,8 @@ class SelectCompiler:
 
     def _check_key(self, entity: Entity, names: set[str]) -> None:
         lower = {name.lower() for name in names}
-        asked = {"key": entity.key, "alternate_key": entity.alternate_key, "extra": entity.extra}
+        alternate = tuple(column for key in entity.alternate_keys for column in key)
+        asked = {"key": entity.key, "alternate_key": alternate, "extra": entity.extra}
         for word, column in [(word, column) for word, columns in asked.items() for column in columns]:
             if column.lower() not in lower:
                 line = self.pack.line("entities", entity.name, word)

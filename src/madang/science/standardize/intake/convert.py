@@ -35,6 +35,9 @@ def column(
     """The typed column of a field from its `raw` bytes (null where empty); `plain` if these are ASCII, no blank among
     them, so that nothing has to be decoded or trimmed."""
     text, unreadable = (raw.view(pa.string()), None) if plain else texts(raw, encoding)
+    if field.reference:
+        typed, bad = _referred(field, text, pseudonym)
+        return typed, _either(bad, unreadable)
     typed, bad = typed_column(field, text)
     if field.pseudonym:
         typed = replaced(typed, pseudonym)
@@ -63,6 +66,29 @@ def _extracted(field: Field, text: pa.Array) -> tuple[pa.Array, Mask]:
             values.append(None)
     found = pa.array(values, pa.string()).take(coded.indices)
     return found, (_missing(found) & ~_missing(text)) if None in values else None
+
+
+def _referred(field: Field, text: pa.Array, pseudonym: Callable[[str], str] | None) -> tuple[pa.Array, Mask]:
+    """What each reference names; identifiers become pseudonyms where the field is one, their systems stay."""
+    if field.by != "id" and not pc.any(pc.match_substring(text, "identifier="), min_count=0).as_py():
+        return pa.nulls(len(text), pa.string()), None  # what is no reference is told by the field that reads the id
+    coded = text.dictionary_encode()
+    values: list[str | None] = []
+    wrong: list[bool] = []
+    for value in coded.dictionary.to_pylist():
+        try:
+            found, before = exact.reference_of(field, value)
+        except exact.Bad:
+            found, before = None, ""
+            wrong.append(field.by == "id")
+        else:
+            wrong.append(False)
+        if found is not None and field.pseudonym:
+            assert pseudonym is not None
+            found = pseudonym(found)
+        values.append(None if found is None else before + found)
+    array = pa.array(values, pa.string()).take(coded.indices)
+    return array, _filled(pa.array(wrong, pa.bool_()).take(coded.indices)) if any(wrong) else None
 
 
 def replaced(typed: pa.Array, pseudonym: Callable[[str], str] | None) -> pa.Array:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 
 from madang.science.standardize.intake.fields import Field
+from madang.science.standardize.intake.references import named
 
 BLANKS = " \t\r\n\v\f\0\u00a0\u3000"
 """Trimmed from both ends of a value; NUL is the padding of fixed-width systems."""
@@ -165,6 +166,22 @@ def _time(field: Field, text: str) -> str:
     if not match:
         raise Bad
     return time(int(match.group(1)), int(match.group(2)), int(match.group(4) or 0)).isoformat()
+
+
+def reference_of(field: Field, text: str) -> tuple[str | None, str]:
+    """What a reference names, as `by` of the field asks: the value, None where it names otherwise, and what stands
+    before the value (the system of an identifier); raises `Bad` where it names nothing of this export."""
+    found = named(text, field.reference, field.besides, field.base)
+    if found is None:
+        raise Bad
+    if field.by == "id":
+        way = "value" if found.system is None else "identifier"
+        if found.id is None and found.value is not None and way not in field.searched:
+            raise Bad
+        return found.id, ""
+    if field.by == "identifier":
+        return (found.value if found.system is not None else None), f"{found.system}|"
+    return (found.value if found.system is None else None), ""
 
 
 def _text(field: Field, text: str) -> str:

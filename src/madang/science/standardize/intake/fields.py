@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from madang.base.errors import MadangError
+from madang.science.standardize.intake.references import By
 from madang.science.standardize.pack import Source
 
 Kind = Literal["text", "integer", "number", "date", "time", "datetime"]
@@ -19,6 +20,7 @@ NO_VALUE = {
     "time": "is no time",
     "datetime": "is no date and time",
 }
+NO_REFERENCE = " is no reference to a "
 EMPTY_LINE = "the line is empty"
 TOO_FEW = "the line has too few fields"
 TOO_MANY = "the line has too many fields"
@@ -39,6 +41,8 @@ def reason_code(reason: str) -> str:
     """The stable code of a reason of this reader, as `field.no_date`; empty for any other text."""
     if reason in _CODES:
         return _CODES[reason]
+    if NO_REFERENCE in reason:
+        return "field.no_reference"
     return next((code for tail, code in _TAILS.items() if reason.endswith(" " + tail)), "")
 
 
@@ -59,6 +63,13 @@ class Field:
     thousands: str | None = None
     path: str | None = None
     extract: str | None = None
+    reference: tuple[str, ...] = ()
+    """Types of the resources that the value refers to; then `by` says what of a reference is read."""
+    besides: tuple[str, ...] = ()
+    by: By = "id"
+    searched: tuple[str, ...] = ()
+    """How other fields read the same reference: what none of them reads names nothing."""
+    base: str = ""
 
     @property
     def empty(self) -> str:
@@ -68,6 +79,8 @@ class Field:
     @property
     def bad(self) -> str:
         """Reason of a row whose field is no value of its type."""
+        if self.reference:
+            return f"{self.name}{NO_REFERENCE}{' or '.join(self.reference)} of this export"
         return f"{self.name} {NO_VALUE[self.kind]}"
 
     @cached_property
@@ -139,6 +152,11 @@ def plan(source: Source, columns: Sequence[str] | None = None) -> list[Field]:
                 thousands=column.thousands,
                 path=column.path,
                 extract=column.extract,
+                reference=column.reference,
+                besides=column.besides,
+                by=column.by,
+                searched=tuple(c.by for c in source.columns.values() if column.reference and c.path == column.path),
+                base=source.base,
             )
         )
     return fields

@@ -9,6 +9,7 @@ import orjson
 import pyarrow as pa
 
 from madang.base.errors import MadangError
+from madang.science.standardize.intake import references
 from madang.science.standardize.intake.delimited import Rows
 from madang.science.standardize.intake.fields import EMPTY_LINE, NO_OBJECT, Field
 
@@ -69,8 +70,10 @@ def as_text(value: Any) -> str | None:
 
 def parse(data: bytes, fields: Sequence[Field], encoding: str) -> Rows:
     """The rows of a block of whole lines, as bytes of UTF-8."""
-    getters = [getter(field.path or field.header) for field in fields]
-    columns: list[list[str | None]] = [[] for _ in fields]
+    # Several fields may read one reference: it is looked up once.
+    wanted = list(dict.fromkeys((field.path or field.header, bool(field.reference)) for field in fields))
+    getters = [(getter(path), is_reference) for path, is_reference in wanted]
+    columns: list[list[str | None]] = [[] for _ in wanted]
     refused: list[tuple[int, str]] = []
     lines = data.split(b"\n")
     if not lines[-1]:
@@ -86,10 +89,14 @@ def parse(data: bytes, fields: Sequence[Field], encoding: str) -> Rows:
         if not isinstance(value, dict):
             refused.append((number, NO_OBJECT))
             continue
-        for column, get in zip(columns, getters, strict=True):
+        for column, (get, is_reference) in zip(columns, getters, strict=True):
             found = get(value)
-            column.append(found if found is None or type(found) is str else as_text(found))
-    arrays = [_bytes_or_null(column) for column in columns]
+            if found is None or type(found) is str:
+                column.append(found)
+            else:
+                column.append(references.as_text(found) if is_reference else as_text(found))
+    read = {key: _bytes_or_null(column) for key, column in zip(wanted, columns, strict=True)}
+    arrays = [read[field.path or field.header, bool(field.reference)] for field in fields]
     kept = np.delete(np.arange(len(lines)), [number for number, _ in refused]) if refused else None
     return Rows(arrays, kept, refused, len(lines))
 

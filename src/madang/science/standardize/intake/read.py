@@ -14,6 +14,7 @@ import pyarrow as pa
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.science.standardize.intake import convert, delimited, exact, ndjson
+from madang.science.standardize.intake.base import find_base
 from madang.science.standardize.intake.delimited import Rows, Shape
 from madang.science.standardize.intake.fields import Field, plan
 from madang.science.standardize.intake.files import (
@@ -284,7 +285,8 @@ def _typed(first: int, rows: Rows, fields: list[Field], reader: _Reader, plain: 
         if bad is not None and one.strict:
             refuse(bad, one.bad)
         if one.required and array.null_count:
-            empty = array.is_null().to_numpy(zero_copy_only=False)
+            # A reference that names by identifier has no id, and is none the less there.
+            empty = (raw if one.reference and raw is not None else array).is_null().to_numpy(zero_copy_only=False)
             refuse(empty if bad is None else empty & ~bad, one.empty)
         if bad is not None and not one.strict and one.kept:
             repaired.append((one.name, bad))
@@ -333,13 +335,14 @@ def check_files(folder: Path, sources: Sequence[Source]) -> list[MadangError]:
         except MadangError as error:
             problems.append(error)
             refused.add(source.name)
+    base, _others = find_base(folder, [(source, path) for source, path, _ in found])
     largest: dict[str, tuple[Source, Path]] = {}
     for source, path, _captures in found:
         if source.name not in largest or path.stat().st_size > largest[source.name][1].stat().st_size:
             largest[source.name] = source, path
     for name, (source, path) in largest.items():
         if name not in refused:
-            problems += _unreadable(path, source)
+            problems += _unreadable(path, replace(source, base=source.base or base))
     return problems
 
 

@@ -1,7 +1,9 @@
 -- An identifier that two organizations have tells neither from the other.
 select
     organization.id,
-    case when count(*) over (partition by identifier) = 1 then identifier end as identifier,
+    case when count(*) over (partition by coalesce(identifier_system, ''), identifier) = 1
+        then coalesce(identifier_system, '') || '|' || identifier end as identifier,
+    case when count(*) over (partition by identifier) = 1 then identifier end as identifier_value,
     name as care_site_name,
     0 as place_of_service_concept_id,
     organization_address.location_id,

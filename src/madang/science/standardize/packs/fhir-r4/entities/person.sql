@@ -8,7 +8,9 @@ with dated as (
 )
 select
     dated.id,
-    case when count(*) over (partition by identifier) = 1 then identifier end as identifier,
+    case when count(*) over (partition by coalesce(identifier_system, ''), identifier) = 1
+        then coalesce(identifier_system, '') || '|' || identifier end as identifier,
+    case when count(*) over (partition by identifier) = 1 then identifier end as identifier_value,
     reject_when(born is null, 'year of birth is missing'),
     case gender when 'male' then 8507 when 'female' then 8532 else 0 end as gender_concept_id,
     year(born) as year_of_birth,

@@ -8,17 +8,18 @@ with coded as (
     from practitioner_role
 )
 select
-    coalesce(practitioner.identifier, named) as who,
+    coalesce(practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, named) as who,
     reject_when(named is null, 'names no practitioner'),
     first(systems[coding.system] order by coded._row) as specialty_vocabulary_id,
     first(coding.code order by coded._row) as specialty_code,
     first(left(coalesce(coding.display, coding.code), 50) order by coded._row) as specialty_source_value,
-    first(coalesce(institution.care_site_id, known.care_site_id) order by coded._row) as care_site_id,
+    first(coalesce(institution.care_site_id, known.care_site_id, valued.care_site_id) order by coded._row) as care_site_id,
     first(practitioner.gender order by coded._row) as gender_source_value,
     first(case practitioner.gender when 'male' then 8507 when 'female' then 8532 else 0 end order by coded._row) as gender_concept_id,
-    coalesce(practitioner.identifier, named) as provider_source_value
+    string_split(who, '|')[-1] as provider_source_value
 from coded
-left join practitioner on practitioner.id = coded.named
-left join institution on institution.id = coalesce(coded.organization, coded.organization_identifier)
-left join institution as known on known.identifier = coalesce(coded.organization, coded.organization_identifier)
+left join practitioner on practitioner.id = coded.practitioner
+left join institution on institution.id = coded.organization
+left join institution as known on known.identifier = coded.organization_identifier
+left join institution as valued on valued.identifier_value = coded.organization_value
 group by who

@@ -18,9 +18,9 @@ negated as (
     select *, coding.code in ('716186003', '409137002', '429625007', '428607008', '1003774007') as none from coded
 )
 select
-    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     unused_when(verification in ('refuted', 'entered-in-error'), 'refuted or an error'),
-    coalesce(person.person_id, named.person_id) as person_id,
+    coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
     case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
     'SNOMED' as vocabulary_id,
@@ -32,9 +32,11 @@ select
     case when not coalesce(none, false) then coalesce(systems[coding.system], coding.system) end as value_vocabulary_id,
     case when not coalesce(none, false) then coding.code end as value_code,
     coalesce(coding.display, said) as value,
-    visit.visit_occurrence_id,
-    visit.provider_id
+    coalesce(visit.visit_occurrence_id, known_visit.visit_occurrence_id) as visit_occurrence_id,
+    coalesce(visit.provider_id, known_visit.provider_id) as provider_id
 from negated
 left join person on person.id = negated.patient
-left join person as named on named.identifier = negated.patient
+left join person as named on named.identifier = negated.patient_identifier
+left join person as valued on valued.identifier_value = negated.patient_value
 left join visit on visit.id = negated.encounter
+left join visit as known_visit on known_visit.identifier = negated.encounter_identifier

@@ -15,9 +15,9 @@ coded as (
     from listed
 )
 select
-    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     unused_when(verification in ('refuted', 'entered-in-error'), 'refuted or an error'),
-    coalesce(person.person_id, named.person_id) as person_id,
+    coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
     case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
     try_cast(case length(ended) when 4 then ended || '-01-01' when 7 then ended || '-01' else left(ended, 10) end as date) as end_date,
@@ -29,9 +29,11 @@ select
     case category when 'problem-list-item' then 32840 else 32817 end as type_concept_id,  -- problem list, EHR
     case verification when 'confirmed' then 'confirmed' when 'unconfirmed' then 'preliminary'
         when 'provisional' then 'preliminary' when 'differential' then 'preliminary' end as status,
-    visit.visit_occurrence_id,
-    visit.provider_id
+    coalesce(visit.visit_occurrence_id, known_visit.visit_occurrence_id) as visit_occurrence_id,
+    coalesce(visit.provider_id, known_visit.provider_id) as provider_id
 from coded
 left join person on person.id = coded.patient
-left join person as named on named.identifier = coded.patient
+left join person as named on named.identifier = coded.patient_identifier
+left join person as valued on valued.identifier_value = coded.patient_value
 left join visit on visit.id = coded.encounter
+left join visit as known_visit on known_visit.identifier = coded.encounter_identifier

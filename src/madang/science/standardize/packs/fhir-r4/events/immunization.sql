@@ -13,9 +13,9 @@ coded as (
     from listed
 )
 select
-    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     unused_when(status in ('not-done', 'entered-in-error'), 'was not given'),
-    coalesce(person.person_id, named.person_id) as person_id,
+    coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
     try_cast(case length(occurred) when 4 then occurred || '-01-01' when 7 then occurred || '-01' else left(occurred, 10) end as date) as start_date,
     case when length(occurred) > 10 then try_cast(left(occurred, 19) as timestamp) end as start_datetime,
     coalesce(systems[coding.system], coding.system) as vocabulary_id,
@@ -25,12 +25,14 @@ select
     coalesce(quantity, 1) as quantity,
     route,
     lot as lot_number,
-    visit.visit_occurrence_id,
-    coalesce(role.provider_id, unassigned.provider_id, visit.provider_id) as provider_id
+    coalesce(visit.visit_occurrence_id, known_visit.visit_occurrence_id) as visit_occurrence_id,
+    coalesce(role.provider_id, unassigned.provider_id, visit.provider_id, known_visit.provider_id) as provider_id
 from coded
 left join person on person.id = coded.patient
-left join person as named on named.identifier = coded.patient
+left join person as named on named.identifier = coded.patient_identifier
+left join person as valued on valued.identifier_value = coded.patient_value
 left join visit on visit.id = coded.encounter
+left join visit as known_visit on known_visit.identifier = coded.encounter_identifier
 left join practitioner on practitioner.id = coded.practitioner
-left join role on role.who = coalesce(practitioner.identifier, coded.practitioner)
-left join unassigned on unassigned.who = coalesce(practitioner.identifier, coded.practitioner)
+left join role on role.who = coalesce(coded.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
+left join unassigned on unassigned.who = coalesce(coded.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)

@@ -15,11 +15,11 @@ coded as (
     from listed
 )
 select
-    reject_when(person.person_id is null and named.person_id is null, 'patient is unknown'),
+    reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     unused_when(status in ('cancelled', 'draft', 'entered-in-error'), 'was cancelled or never ordered'),
     unused_when(intent in ('proposal', 'plan', 'option') or prohibits = 'true', 'is no order'),
     unused_when(getvariable('drugs') = 'executed', 'what was dispensed or given is taken'),
-    coalesce(person.person_id, named.person_id) as person_id,
+    coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
     try_cast(case length(authored) when 4 then authored || '-01-01' when 7 then authored || '-01' else left(authored, 10) end as date) as start_date,
     case when length(authored) > 10 then try_cast(left(authored, 19) as timestamp) end as start_datetime,
     try_cast(case length(until) when 4 then until || '-01-01' when 7 then until || '-01' else left(until, 10) end as date) as end_date,
@@ -32,12 +32,14 @@ select
     case when repeats between 0 and 1000 then repeats::integer end as refills,
     sig,
     route,
-    visit.visit_occurrence_id,
-    coalesce(role.provider_id, unassigned.provider_id, visit.provider_id) as provider_id
+    coalesce(visit.visit_occurrence_id, known_visit.visit_occurrence_id) as visit_occurrence_id,
+    coalesce(role.provider_id, unassigned.provider_id, visit.provider_id, known_visit.provider_id) as provider_id
 from coded
 left join person on person.id = coded.patient
-left join person as named on named.identifier = coded.patient
+left join person as named on named.identifier = coded.patient_identifier
+left join person as valued on valued.identifier_value = coded.patient_value
 left join visit on visit.id = coded.encounter
+left join visit as known_visit on known_visit.identifier = coded.encounter_identifier
 left join practitioner on practitioner.id = coded.practitioner
-left join role on role.who = coalesce(practitioner.identifier, coded.practitioner)
-left join unassigned on unassigned.who = coalesce(practitioner.identifier, coded.practitioner)
+left join role on role.who = coalesce(coded.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
+left join unassigned on unassigned.who = coalesce(coded.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
