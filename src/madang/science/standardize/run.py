@@ -229,8 +229,8 @@ class _Run:
             self.warnings.append(f"References are absolute; {own} is taken for the address of this export.")
         if others := (others | {own}) - {self.base, ""}:
             self.warnings.append(
-                f"References name resources under {', '.join(sorted(others)[:3])}, which are not of this export and are "
-                "not looked up. If they are, say so: --set base=ADDRESS."
+                f"References name resources under {', '.join(sorted(others)[:3])}, which is not this export and is "
+                "not looked up. If it is, say so: --set base=ADDRESS."
             )
 
     # One version, from the staged sources to the account.

@@ -16,7 +16,9 @@ By = Literal["id", "identifier", "value"]
 
 _SEARCH = "?identifier="
 _BESIDE = "\n"
-_LITERAL = re.compile(r"(?:(?P<base>https?://.+)/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[^/|?#\s]+)(?:/_history/[^/|?#\s]+)?")
+_LITERAL = re.compile(
+    r"(?:(?P<base>https?://.+)/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[^/|?#\s]+)(?:/_history/[^/|?#\s]+)?"
+)
 _URN = re.compile(r"urn:(?:uuid|oid):(?P<id>[^/|?#\s]+)", re.IGNORECASE)
 _ABSOLUTE = re.compile(rb'"reference"\s*:\s*"(?:(https?://[^"?#]+)/)?[A-Z][A-Za-z]+/[^"/?#]+(?:/_history/[^"/?#]+)?"')
 _EXPORT = re.compile(r'"request"\s*:\s*"(https?://[^"]+?)(?:/Patient|/Group/[^/"]+)?/\$export[^"]*"')
