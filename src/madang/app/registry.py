@@ -43,6 +43,11 @@ def commands() -> list[Entry]:
             _("Develop a bioprocess: campaigns, runs, monitoring, a twin, a foundry."),
             "madang.services.manufacturing.commands:app",
         ),
+        Entry(
+            "fhir",
+            _("Validate FHIR resources, test a record system, serve a synthetic one."),
+            "madang.services.emr.commands:app",
+        ),
         Entry("serve", _("Serve the portal to browsers and programs."), "serve:command"),
         Entry("admin", _("Make accounts, give roles, add organizations."), "admin:app"),
         Entry("audit", _("Read who did what; prove that nothing was changed."), "audit:app"),

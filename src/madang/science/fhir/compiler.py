@@ -1,0 +1,346 @@
+"""From the tree of a profile to closures: one function per element that looks at a parsed value once.
+
+A function takes a value and the `Context` of the resource and gives None, or what it found. Paths are only put
+together on the way up from a finding, so a valid resource costs no text at all. Functions of data types are made once
+and shared; recursion (Extension in Extension, contentReference) goes through a function that is filled in later.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from madang.science.fhir import findings as f
+from madang.science.fhir.bindings import binding_check, coding_check
+from madang.science.fhir.definitions import CORE, Definitions
+from madang.science.fhir.facts import Constraint, Row, TypeRef
+from madang.science.fhir.findings import Found, at, here, under
+from madang.science.fhir.invariants import BUILT_IN, COUNTED, FUNCTIONS
+from madang.science.fhir.narrative import problem
+from madang.science.fhir.primitives import NAMES as PRIMITIVES
+from madang.science.fhir.primitives import checker as primitive_checker
+from madang.science.fhir.tree import Node, tree_of
+
+Check = Callable[[Any, "Context"], Found]
+RESOURCES = ("Resource", "DomainResource")
+COMMENT_KEYS = ("fhir_comments",)
+
+
+@dataclass
+class Context:
+    """One resource under the checks, and what is counted on the way."""
+
+    root: Any = None  # the resource as it stands in the file
+    resource: Any = None  # the resource that the element belongs to: root, or an entry of a Bundle
+    keys: int = 0  # members of objects seen
+    unsure: dict[str, int] = field(default_factory=dict)  # value sets whose codes are not at hand
+    counted: dict[str, int] = field(default_factory=dict)  # advice disregarded
+    references: list[str] = field(default_factory=list)
+    local: list[str] = field(default_factory=list)  # references into `contained`
+    depth: int = 0
+    entries: dict[str, Any] = field(default_factory=dict)  # of the Bundle around: fullUrl and Type/id
+
+
+class Compiler:
+    """Makes and keeps the functions of one set of definitions."""
+
+    def __init__(self, definitions: Definitions, expressions: bool = True) -> None:
+        self.definitions = definitions
+        self.expressions = expressions  # whether invariants without a function of ours are evaluated as FHIRPath
+        self._trees: dict[str, tuple[Node, dict[str, Node]] | None] = {}
+        self._types: dict[tuple[str, str], Check] = {}
+        self._nodes: dict[tuple[str, str], Check] = {}
+        self.resource: Check = lambda value, context: None  # set by the validator: a resource inside another
+
+    def tree(self, url: str) -> tuple[Node, dict[str, Node]] | None:
+        """Root and nodes of a profile; None if it is not at hand."""
+        if url not in self._trees:
+            profile = self.definitions.profile(url)
+            self._trees[url] = tree_of(profile) if profile and profile.rows else None
+        return self._trees[url]
+
+    def of_type(self, name: str, profile: str = "") -> Check:
+        """The function of a data type or resource type, or of a profile on it."""
+        key = (name, profile)
+        made = self._types.get(key)
+        if made is not None:
+            return made
+        cell: list[Check] = []
+        self._types[key] = lambda value, context: cell[0](value, context)
+        if name in PRIMITIVES and not profile:
+            cell.append(self._primitive(name))
+        elif name in RESOURCES and not profile:
+            cell.append(lambda value, context: self.resource(value, context))
+        else:
+            found = self.tree(profile or CORE + name) or self.tree(CORE + name)
+            cell.append(self._object(found[0], name, ()) if found else self._unknown_type(name))
+        self._types[key] = cell[0]
+        return cell[0]
+
+    def _unknown_type(self, name: str) -> Check:
+        return lambda value, context: here(f.TYPE, "unknown_type", name)
+
+    def _primitive(self, name: str) -> Check:
+        if name == "xhtml":
+            return _xhtml
+        test = primitive_checker(name)
+
+        def check(value: Any, context: Context) -> Found:
+            wrong = test(value)
+            return here(f.PRIMITIVE, f"primitive_{wrong}", name) if wrong else None
+
+        return check
+
+    # One element.
+
+    def value(self, node: Node, ref: TypeRef) -> Check:
+        """The function of one value of an element with this type: type, content, fixed values, binding, invariants."""
+        row = node.row
+        parts: list[Check] = []
+        primitive = ref.code in PRIMITIVES
+        if row.content:
+            parts.append(self._content(node, row.content))
+        elif ref.code == "Extension" and not node.children:
+            parts.append(self.of_type("Extension", ref.profiles[0]) if len(ref.profiles) == 1 else self.extension)
+        elif node.children and not primitive:
+            parts.append(self._object(node, ref.code, row.constraints))
+        elif len(ref.profiles) > 1:
+            parts.append(self._any_of([self.of_type(ref.code, url) for url in ref.profiles]))
+        else:
+            known = ref.profiles[0] if ref.profiles and self.tree(ref.profiles[0]) else ""
+            parts.append(self.of_type(ref.code, known))
+        if ref.code in ("Reference", "canonical") and ref.targets:
+            parts.append(self._target(ref))
+        if not (node.children and not primitive):
+            own = self._type_keys(ref)
+            parts.extend(self._invariants([each for each in row.constraints if each.key not in own], primitive))
+        if row.fixed is not None:
+            parts.append(_fixed(row.fixed))
+        if row.pattern is not None:
+            parts.append(_pattern(row.pattern))
+        if row.binding is not None and row.binding[0] in ("required", "extensible"):
+            parts.append(binding_check(ref.code, row.binding, self.definitions.terminology))
+        if row.widest:
+            parts.append(binding_check(ref.code, ("required", row.widest), self.definitions.terminology))
+        if row.max_length or row.least is not None or row.most is not None:
+            parts.append(_limits(row))
+        return _all(parts)
+
+    def _content(self, node: Node, identifier: str) -> Check:
+        key = (node.profile, identifier)
+        if key in self._nodes:
+            return self._nodes[key]
+        cell: list[Check] = []
+        self._nodes[key] = lambda value, context: cell[0](value, context)
+        found = self.tree(node.profile)
+        target = found[1].get(identifier) if found else None
+        if target is None or not target.children:  # a profile that does not repeat it has it in its type
+            base = self.tree(CORE + identifier.partition(".")[0])
+            target = base[1].get(identifier) if base else None
+        if target is None:
+            cell.append(lambda value, context: None)
+        else:
+            cell.append(self._object(target, "BackboneElement", target.row.constraints))
+        return cell[0]
+
+    def _type_keys(self, ref: TypeRef) -> set[str]:
+        found = self.tree(ref.profiles[0]) if len(ref.profiles) == 1 else None
+        found = found or self.tree(CORE + ref.code)
+        return {each.key for each in found[0].row.constraints} if found else set()
+
+    def _any_of(self, checks: list[Check]) -> Check:
+        def check(value: Any, context: Context) -> Found:
+            first: Found = None
+            for each in checks:
+                found = each(value, context)
+                if not found or all(one.severity != f.ERROR for one in found):
+                    return found
+                first = first or found
+            return first
+
+        return check
+
+    def _target(self, ref: TypeRef) -> Check:
+        types = set()
+        for url in ref.targets:
+            kind = self.definitions.facts(url)[0] or url.rpartition("/")[2]
+            types.add(kind)
+        if types & {"Resource"} or ref.code == "canonical":
+            return lambda value, context: None
+        names = tuple(sorted(types))
+        known: dict[str, bool] = {}
+        is_resource = self.definitions.is_resource
+
+        def check(value: Any, context: Context) -> Found:
+            text = value.get("reference") if type(value) is dict else None
+            said = value.get("type") if type(value) is dict else None
+            if type(said) is str and said.rpartition("/")[2] not in types and is_resource(said.rpartition("/")[2]):
+                return here(f.TARGET, "target", ", ".join(names))
+            if type(text) is not str:
+                return None
+            kind = _type_in(text, context)
+            if not kind or kind in types:
+                return None
+            if kind not in known:
+                known[kind] = is_resource(kind)
+            return here(f.TARGET, "target", ", ".join(names)) if known[kind] else None
+
+        return check
+
+    def _invariants(self, constraints: Any, primitive: bool = False) -> list[Check]:
+        return [
+            self._invariant(each)
+            for each in constraints
+            if each.key not in BUILT_IN and each.expression and not (primitive and each.expression in FUNCTIONS)
+        ]
+
+    def _invariant(self, constraint: Constraint) -> Check:
+        holds = FUNCTIONS.get(constraint.expression)
+        key, severity = constraint.key, constraint.severity
+        if holds is None:
+            from madang.science.fhir.paths import holds_by_path
+
+            return holds_by_path(constraint) if self.expressions else _all([])
+        if key in COUNTED:
+
+            def count(value: Any, context: Context) -> Found:
+                if not holds(value, context):
+                    context.counted[key] = context.counted.get(key, 0) + 1
+                return None
+
+            return count
+
+        def check(value: Any, context: Context) -> Found:
+            if type(value) is dict and not holds(value, context):
+                return here(key, "invariant", key, severity=severity)
+            return None
+
+        return check
+
+    # Objects.
+
+    def _object(self, node: Node, type_name: str, extra: tuple[Constraint, ...]) -> Check:
+        from madang.science.fhir.objects import object_check
+
+        return object_check(self, node, type_name, extra)
+
+    def extension(self, value: Any, context: Context) -> Found:
+        """An extension that no slice names: against its own definition where that is at hand."""
+        url = value.get("url") if type(value) is dict else None
+        if type(url) is not str:
+            return self.of_type("Extension")(value, context)
+        check = self._types.get(("Extension", url))
+        if check is None:
+            kind, derivation, _package = self.definitions.facts(url.partition("|")[0])
+            if kind == "Extension" and derivation == "constraint":
+                check = self.of_type("Extension", url)
+            elif url.startswith("http://hl7.org/fhir/StructureDefinition/"):
+                return here(f.EXTENSION, "extension_unknown") + (self.of_type("Extension")(value, context) or [])
+            else:
+                context.unsure[url if url.startswith(("http:", "https:", "urn:")) else "extension"] = (
+                    context.unsure.get(url, 0) + 1
+                )
+                return self.of_type("Extension")(value, context)
+        return check(value, context)
+
+    def coding(self) -> Check:
+        """The check of every Coding: a code that its complete code system does not have."""
+        return coding_check(self.definitions.terminology)
+
+
+def _type_in(text: str, context: Context) -> str:
+    """The resource type that a reference points at, empty where it cannot be told from the text."""
+    if text[:1] == "#":
+        for each in context.resource.get("contained") or () if type(context.resource) is dict else ():
+            if type(each) is dict and each.get("id") == text[1:]:
+                return str(each.get("resourceType", ""))
+        return ""
+    parts = text.partition("/_history/")[0].split("/")
+    if len(parts) >= 2 and not text.startswith("urn:"):
+        return parts[-2]
+    target = context.entries.get(text)
+    return str(target.get("resourceType", "")) if type(target) is dict else ""
+
+
+def _all(parts: list[Check]) -> Check:
+    if not parts:
+        return lambda value, context: None
+    if len(parts) == 1:
+        return parts[0]
+    if len(parts) == 2:
+        first, second = parts
+
+        def both(value: Any, context: Context) -> Found:
+            one = first(value, context)
+            if one:
+                return one if _broken(one) else one + (second(value, context) or [])
+            return second(value, context)
+
+        return both
+    head, rest = parts[0], parts[1:]
+
+    def every(value: Any, context: Context) -> Found:
+        found = head(value, context)
+        if found and _broken(found):
+            return found
+        for each in rest:
+            more = each(value, context)
+            if more:
+                found = found + more if found else more
+        return found
+
+    return every
+
+
+def _broken(found: list[f.Raw]) -> bool:
+    """Whether the value itself has another form, so that nothing more can be said of it."""
+    return any(not each.path and each.rule in (f.PRIMITIVE, f.FORM) for each in found)
+
+
+def _fixed(wanted: Any) -> Check:
+    def check(value: Any, context: Context) -> Found:
+        return None if value == wanted and type(value) is type(wanted) else here(f.FIXED, "fixed")
+
+    return check
+
+
+def _pattern(wanted: Any) -> Check:
+    def check(value: Any, context: Context) -> Found:
+        return None if matches(value, wanted) else here(f.FIXED, "pattern")
+
+    return check
+
+
+def matches(value: Any, wanted: Any) -> bool:
+    """Whether a value has everything that a pattern has."""
+    if type(wanted) is dict:
+        return type(value) is dict and all(key in value and matches(value[key], part) for key, part in wanted.items())
+    if type(wanted) is list:
+        return type(value) is list and all(any(matches(each, part) for each in value) for part in wanted)
+    return bool(value == wanted) and (type(value) is bool) == (type(wanted) is bool)
+
+
+def _limits(row: Row) -> Check:
+    def check(value: Any, context: Context) -> Found:
+        if row.max_length and type(value) is str and len(value) > row.max_length:
+            return here("length", "length", row.max_length)
+        for limit, low in ((row.least, True), (row.most, False)):
+            number = limit.get("value") if type(limit) is dict else limit
+            given = value.get("value") if type(value) is dict else value
+            if number is not None and type(given) in (int, float, str) and type(number) in (int, float, str):
+                if (type(given) is str) != (type(number) is str):
+                    continue
+                if (given < number) if low else (given > number):
+                    return here("range", "limit_low" if low else "limit_high", number)
+        return None
+
+    return check
+
+
+def _xhtml(value: Any, context: Context) -> Found:
+    if type(value) is not str:
+        return here(f.PRIMITIVE, "primitive_type", "xhtml")
+    wrong = problem(value)
+    return here(f.NARRATIVE, f"narrative_{wrong}") if wrong else None
+
+
+__all__ = ["Check", "Compiler", "Context", "at", "matches", "under"]

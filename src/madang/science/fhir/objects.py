@@ -1,0 +1,270 @@
+"""Objects in JSON against the children of an element: members, how often each, slices, choices, what must be there."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from madang.science.fhir import findings as f
+from madang.science.fhir.facts import Constraint, TypeRef
+from madang.science.fhir.findings import Found, at, here, under
+from madang.science.fhir.primitives import NAMES as PRIMITIVES
+from madang.science.fhir.slices import slices_of
+from madang.science.fhir.tree import Node
+
+if TYPE_CHECKING:
+    from madang.science.fhir.compiler import Check, Compiler, Context
+
+DEEPEST = 60  # objects inside objects
+SAFE_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+
+
+def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[Constraint, ...]) -> "Check":
+    """The function of an object whose members are the children of `node`, or of its type where it has none."""
+    base = node
+    if not node.children:
+        found = compiler.tree(f"http://hl7.org/fhir/StructureDefinition/{type_name}")
+        base = found[0] if found else node
+    handlers: dict[str, Callable[[Any, Any], Found]] = {}
+    required: list[str] = []
+    choices: list[tuple[str, frozenset[str], int]] = []
+    lists: set[str] = set()
+    for child in base.children.values():
+        _add_child(compiler, child, handlers, required, choices, lists)
+    keys = {each.key for each in extra}
+    own = [each for each in base.row.constraints if each.key not in keys] if base is not node else []
+    typed = compiler.tree(f"http://hl7.org/fhir/StructureDefinition/{type_name}") if node.children else None
+    above = list(typed[0].row.constraints) if typed else []
+    every = {each.key: each for each in [*above, *own, *base.row.constraints, *node.row.constraints, *extra]}
+    invariants = compiler._invariants(every.values())
+    if type_name == "Coding":
+        invariants.append(compiler.coding())
+    is_resource = node.row.path.count(".") == 0 and compiler.definitions.is_resource(node.row.path)
+    if is_resource:
+        handlers["resourceType"] = _nothing
+    is_extension, is_reference = type_name == "Extension", type_name == "Reference"
+    mandatory = frozenset(required)
+    get = handlers.get
+
+    def check(value: Any, context: "Context") -> Found:
+        if type(value) is not dict:
+            return here(f.FORM, "not_object")
+        if not value:
+            return here(f.FORM, "empty_object")
+        if context.depth > DEEPEST:
+            return here(f.FORM, "too_deep")
+        context.keys += len(value)
+        context.depth += 1
+        out: Found = None
+        for key, part in value.items():
+            handler = get(key)
+            found = _unknown(key, handlers) if handler is None else handler(part, context)
+            if found:
+                out = out + found if out else found
+        if not mandatory <= value.keys():
+            missing = _missing(value, required)
+            out = (out or []) + missing if missing else out
+        for name, group, low in choices:
+            count = len(group & value.keys())
+            if count != 1 and (count or low):
+                wrong = _choice(value, name, group, count, low)
+                out = (out or []) + wrong if wrong else out
+        for invariant in invariants:
+            found = invariant(value, context)
+            if found:
+                out = out + found if out else found
+        context.depth -= 1
+        if is_reference:
+            text = value.get("reference")
+            if type(text) is str:
+                (context.local if text[:1] == "#" else context.references).append(text)
+        elif is_extension:
+            wrong = _extension(value)
+            out = (out or []) + wrong if wrong else out
+        return out
+
+    return check
+
+
+def _nothing(value: Any, context: Any) -> Found:
+    return None
+
+
+def _unknown(key: str, handlers: dict[str, Any]) -> list[f.Raw]:
+    name = key if len(key) <= 64 and SAFE_NAME.issuperset(key) else "?"
+    if key == "fhir_comments":
+        return here(f.UNKNOWN, "comments")
+    near = ""
+    if name != "?":
+        from difflib import get_close_matches
+
+        near = next(iter(get_close_matches(key, [each for each in handlers if each[0] != "_"], 1, 0.75)), "")
+    return here(f.UNKNOWN, "unknown_near" if near else "unknown", name, near)
+
+
+def _missing(value: dict[str, Any], required: list[str]) -> list[f.Raw]:
+    return [
+        each
+        for name in required
+        if name not in value and ("_" + name) not in value
+        for each in at(name, f.CARDINALITY, "missing", name)
+    ]
+
+
+def _choice(value: dict[str, Any], name: str, group: frozenset[str], count: int, low: int) -> Found:
+    if count == 0:
+        if any(("_" + key) in value for key in group):
+            return None
+        return at(name, f.CARDINALITY, "missing", name)
+    return at(name, f.CARDINALITY, "two_choices", name)
+
+
+def _extension(value: dict[str, Any]) -> Found:
+    """ext-1: an extension has a value or extensions, not both."""
+    valued = any(key[:5] == "value" or key[:6] == "_value" for key in value)
+    if valued == ("extension" in value):
+        return here("ext-1", "invariant", "ext-1")
+    return None
+
+
+def _add_child(
+    compiler: "Compiler",
+    child: Node,
+    handlers: dict[str, Any],
+    required: list[str],
+    choices: list[tuple[str, frozenset[str], int]],
+    lists: set[str],
+) -> None:
+    row = child.row
+    if child.name.endswith("[x]"):
+        _add_choice(compiler, child, handlers, choices)
+        return
+    if row.high == 0:
+        handlers[child.name] = _forbidden(child.name)
+        handlers["_" + child.name] = _forbidden(child.name)
+        return
+    if row.low > 0:
+        required.append(child.name)
+    ref = row.types[0] if row.types else TypeRef("BackboneElement")
+    check = compiler.value(child, ref)
+    if row.is_list:
+        lists.add(child.name)
+        handlers[child.name] = _many(compiler, child, ref, check)
+    else:
+        handlers[child.name] = _one(child.name, check)
+    if ref.code in PRIMITIVES and not row.content:
+        handlers["_" + child.name] = _beside(compiler, child.name, row.is_list)
+
+
+def _add_choice(
+    compiler: "Compiler", child: Node, handlers: dict[str, Any], choices: list[tuple[str, frozenset[str], int]]
+) -> None:
+    stem = child.name[:-3]
+    by_type: dict[str, Node] = {}
+    for each in child.slices:
+        for ref in each.row.types:
+            if len(each.row.types) == 1 or len(child.slices) == 1:
+                by_type[ref.code] = each
+    names = []
+    low = child.row.low
+    for ref in child.row.types:
+        node = by_type.get(ref.code, child)
+        key = stem + ref.code[:1].upper() + ref.code[1:]
+        if node is not child:
+            low = max(low, node.row.low if len(child.row.types) == 1 or node.row.low else low)
+            ref = next(each for each in node.row.types if each.code == ref.code)
+            if node.row.low and not child.row.low:
+                choices.append((key, frozenset([key]), 1))
+                low = child.row.low
+        if node.row.high == 0:
+            handlers[key] = _forbidden(key)
+            continue
+        names.append(key)
+        usable = node if len(child.row.types) == 1 or node is not child else Node(child.row, child.name, child.profile)
+        check = compiler.value(usable, ref)
+        handlers[key] = _many(compiler, usable, ref, check, key) if child.row.is_list else _one(key, check)
+        if ref.code in PRIMITIVES:
+            handlers["_" + key] = _beside(compiler, key, child.row.is_list)
+    found = compiler.tree("http://hl7.org/fhir/StructureDefinition/" + child.row.path.partition(".")[0])
+    whole = found[1].get(child.row.path) if found else None
+    for ref in whole.row.types if whole is not None else ():  # types of R4 that the profile leaves out
+        key = stem + ref.code[:1].upper() + ref.code[1:]
+        if key not in handlers:
+            inside = child.row.path == "Extension.value[x]"
+            handlers[key] = _wrong_extension(names) if inside else _wrong_type(key, names)
+    choices.append((child.name, frozenset(names), low))
+
+
+def _forbidden(name: str) -> "Check":
+    return lambda value, context: at(name, f.CARDINALITY, "forbidden", name)
+
+
+def _wrong_type(key: str, names: list[str]) -> "Check":
+    return lambda value, context: at(key, "type", "choice_type", ", ".join(names))
+
+
+def _wrong_extension(names: list[str]) -> "Check":
+    return lambda value, context: here(f.EXTENSION, "extension_type", ", ".join(names))
+
+
+def _one(name: str, check: "Check") -> "Check":
+    def one(value: Any, context: "Context") -> Found:
+        found = check(value, context)
+        if found:
+            if type(value) is list:
+                return at(name, f.FORM, "is_list", name)
+            if value is None:
+                return at(name, f.FORM, "is_null", name)
+            return under(name, name, found)
+        return None
+
+    return one
+
+
+def _many(compiler: "Compiler", child: Node, ref: TypeRef, check: "Check", name: str = "") -> "Check":
+    name = name or child.name
+    low, high = child.row.low, child.row.high
+    sliced = slices_of(compiler, child, check) if child.slices or child.row.discriminators else None
+    primitive = ref.code in PRIMITIVES
+
+    def many(value: Any, context: "Context") -> Found:
+        if type(value) is not list:
+            return at(name, f.FORM, "not_list", name)
+        if not value:
+            return at(name, f.FORM, "empty_list", name)
+        out: Found = None
+        if sliced is None:
+            for place, each in enumerate(value):
+                if each is None and primitive:
+                    continue
+                found = check(each, context)
+                if found:
+                    out = (out or []) + under(name, f"{name}[{place}]", found)
+        else:
+            out = sliced(name, value, context)
+        if low > 1 and len(value) < low:
+            out = (out or []) + at(name, f.CARDINALITY, "too_few", name, low)
+        if high is not None and len(value) > high:
+            out = (out or []) + at(name, f.CARDINALITY, "too_many", name, high)
+        return out
+
+    return many
+
+
+def _beside(compiler: "Compiler", name: str, is_list: bool) -> "Check":
+    """The member `_name` that holds id and extensions of a primitive."""
+    check = compiler.of_type("Element")
+    hidden = "_" + name
+
+    def beside(value: Any, context: "Context") -> Found:
+        if is_list:
+            if type(value) is not list:
+                return at(name, f.FORM, "not_list", hidden)
+            out: Found = None
+            for place, each in enumerate(value):
+                found = check(each, context) if each is not None else None
+                if found:
+                    out = (out or []) + under(name, f"{name}[{place}]", found)
+            return out
+        found = check(value, context)
+        return under(name, name, found) if found else None
+
+    return beside

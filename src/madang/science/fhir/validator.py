@@ -1,0 +1,130 @@
+"""The validator: one parsed resource in, findings out.
+
+Which profiles a resource is held against: those that it claims in `meta.profile` and that are at hand, those that the
+caller names, and, where a guide is asked for and the resource claims none of it, the one profile of the guide that its
+type and fixed codes lead to. Otherwise the definition of its type.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from madang.science.fhir import findings as f
+from madang.science.fhir.compiler import Compiler, Context
+from madang.science.fhir.definitions import CORE, Definitions
+from madang.science.fhir.findings import Found, Raw, at, here, under
+from madang.science.fhir.selection import Selection
+
+DEEPEST_RESOURCE = 20  # resources inside resources
+
+
+@dataclass
+class Verdict:
+    """The outcome for one resource."""
+
+    type: str
+    id: str
+    profiles: tuple[str, ...]
+    findings: list[Raw]
+    context: Context = field(repr=False, default_factory=Context)
+
+    @property
+    def valid(self) -> bool:
+        """Whether nothing of severity error was found."""
+        return all(each.severity != f.ERROR for each in self.findings)
+
+
+class Validator:
+    """Holds resources against definitions. Compiles what it needs at first use; not to be shared by threads."""
+
+    def __init__(self, definitions: Definitions, guide: str = "", profiles: tuple[str, ...] = ()) -> None:
+        self.definitions = definitions
+        self.compiler = Compiler(definitions)
+        self.compiler.resource = self._inside
+        self.selection = Selection(definitions, self.compiler, guide)
+        self.named = profiles
+
+    def validate(self, resource: Any) -> Verdict:
+        """Check one parsed resource."""
+        context = Context(root=resource, resource=resource)
+        if type(resource) is not dict:
+            return Verdict("", "", (), here(f.FORM, "not_object"), context)
+        name = resource.get("resourceType")
+        found, profiles = self._resource(resource, context, self.named)
+        label = name if type(name) is str and self.definitions.is_resource(name) else ""
+        identifier = resource.get("id")
+        path = label or "Resource"
+        return Verdict(
+            label,
+            identifier if type(identifier) is str else "",
+            profiles,
+            under(path, path, found) if found else [],
+            context,
+        )
+
+    def _inside(self, resource: Any, context: Context) -> Found:
+        """A resource in another: contained, or in an entry of a Bundle."""
+        if type(resource) is not dict:
+            return here(f.FORM, "not_object")
+        found, _profiles = self._resource(resource, context, ())
+        return found
+
+    def _resource(
+        self, resource: dict[str, Any], context: Context, named: tuple[str, ...]
+    ) -> tuple[Found, tuple[str, ...]]:
+        name = resource.get("resourceType")
+        if type(name) is not str or not self.definitions.is_resource(name):
+            context.keys += len(resource)
+            kind = "no_type" if "resourceType" not in resource else "unknown_resource"
+            return here(f.TYPE, kind), ()
+        if context.depth > DEEPEST_RESOURCE:
+            return here(f.FORM, "too_deep"), ()
+        above, local, entries = context.resource, context.local, context.entries
+        contained = resource is not context.root and any(resource is each for each in _list(above, "contained"))
+        if not contained:
+            context.resource, context.local = resource, []
+        if name == "Bundle":
+            from madang.science.fhir.bundles import entries_of
+
+            context.entries = entries_of(resource)
+        out: Found = None
+        profiles, trouble = self.selection.profiles(resource, named)
+        for number, url in enumerate(profiles):
+            keys = context.keys
+            found = self.compiler.of_type(name, "" if url == CORE + name else url)(resource, context)
+            if number:
+                context.keys = keys
+                found = [each for each in found or () if each not in (out or ())]
+            if found:
+                out = (out or []) + found
+        out = (out or []) + trouble if trouble else out
+        if not contained:
+            wrong = self._local_references(resource, context)
+            out = (out or []) + wrong if wrong else out
+            context.resource, context.local = above, local
+        if name == "Bundle":
+            from madang.science.fhir.bundles import problems
+
+            wrong = problems(resource, context)
+            out = (out or []) + wrong if wrong else out
+            context.entries = entries
+        return out, profiles
+
+    def _local_references(self, resource: dict[str, Any], context: Context) -> Found:
+        """ref-1, and that resources contained have ids which differ."""
+        contained = _list(resource, "contained")
+        if not context.local and not contained:
+            return None
+        ids = [each.get("id") for each in contained if type(each) is dict]
+        out: list[Raw] = []
+        if any(text != "#" and text[1:] not in ids for text in context.local):
+            out += here("ref-1", "local_reference")
+        if any(type(each) is not str for each in ids):
+            out += at("contained", f.REFERENCE, "contained_id")
+        elif len(set(ids)) != len(ids):
+            out += at("contained", f.REFERENCE, "contained_twice")
+        return out or None
+
+
+def _list(resource: Any, name: str) -> list[Any]:
+    found = resource.get(name) if type(resource) is dict else None
+    return found if type(found) is list else []
