@@ -1,0 +1,209 @@
+"""Structures: read from SMILES or a molfile with a reason where that fails, their identity, parent and fingerprints."""
+
+import contextlib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from madang.science.chemistry.needs import needed
+
+with needed("rdkit"):
+    from rdkit import Chem, DataStructs, RDLogger
+    from rdkit.Chem import rdFingerprintGenerator
+    from rdkit.Chem.MolStandardize import rdMolStandardize
+
+# What is wrong with a structure goes into its reason, not onto somebody's terminal.
+RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+
+MOST_ATOMS = 999  # heavy atoms; what a V2000 molfile can hold. Larger ones are no small molecules
+LONGEST_SMILES = 20_000
+RADIUS, BITS = 2, 2048
+PATTERN_BITS = 1024
+
+
+class Unreadable(Exception):
+    """A structure cannot be read; the text says why, in English."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a structure is recognized by.
+
+    `smiles` is canonical and keeps salts, charges, isotopes and all stereo (with an extension where stereo groups
+    need it). `parent` is the largest organic fragment, neutralized where that can be done. The InChIKeys are empty
+    where InChI has no name for the structure, as with R groups. `notes` say what a chemist should look at.
+    """
+
+    smiles: str
+    inchikey: str
+    parent: str
+    parent_inchikey: str
+    notes: tuple[str, ...]
+
+
+def read_structure(text: str) -> Chem.Mol:
+    """A molecule from SMILES (also with CXSMILES extension) or a molfile, whichever it is; raises `Unreadable`."""
+    return read_molfile(text) if "\n" in text.strip() or "M  END" in text else read_smiles(text)
+
+
+def read_smiles(text: str) -> Chem.Mol:
+    """A molecule from SMILES; raises `Unreadable`."""
+    text = text.strip()
+    if not text:
+        raise Unreadable("no structure")
+    if len(text) > LONGEST_SMILES:
+        raise Unreadable(f"{len(text):,} characters are too long for the SMILES of a small molecule")
+    parameters: Any = Chem.SmilesParserParams()
+    parameters.allowCXSMILES = "|" in text
+    parameters.parseName = False
+    head = text.split(None, 1)[0]
+    molecule = _guarded(lambda: Chem.MolFromSmiles(text if "|" in text else head, parameters))
+    if molecule is None:
+        raise Unreadable(_why(lambda: Chem.MolFromSmiles(head, sanitize=False), "not a SMILES"))
+    return _sized(molecule)
+
+
+def read_molfile(text: str) -> Chem.Mol:
+    """A molecule from a molfile, V2000 or V3000; raises `Unreadable`."""
+    if "M  END" not in text:
+        raise Unreadable("the molfile is cut off: it has no line `M  END`")
+    molecule = _guarded(lambda: Chem.MolFromMolBlock(text))
+    if molecule is None:
+        raise Unreadable(_why(lambda: Chem.MolFromMolBlock(text, sanitize=False), "not a molfile"))
+    return _sized(molecule)
+
+
+def read_query(smarts: str) -> Chem.Mol:
+    """A substructure query from SMARTS (or SMILES, which is SMARTS almost always) or a molfile; raises `Unreadable`."""
+    text = smarts.strip()
+    if not text:
+        raise Unreadable("no query")
+    if len(text) > LONGEST_SMILES:
+        raise Unreadable("the query is too long")
+    if "M  END" in text:
+        return read_molfile(smarts)
+    query = _guarded(lambda: Chem.MolFromSmarts(text))
+    if query is None or not query.GetNumAtoms():
+        raise Unreadable("not a SMARTS")
+    return query
+
+
+def identify(molecule: Chem.Mol) -> Identity:
+    """Names of a molecule by which duplicates are found."""
+    smiles = canonical(molecule)
+    notes = []
+    parent = molecule
+    if "." in smiles:
+        parent = _largest().choose(molecule)
+        notes.append("several fragments")
+    if any(atom.GetFormalCharge() for atom in parent.GetAtoms()):
+        with contextlib.suppress(Exception):  # a charge that cannot be taken away stays
+            parent = _uncharger().uncharge(parent)
+    parent_smiles = canonical(parent) if parent is not molecule else smiles
+    inchikey = inchikey_of(molecule)
+    parent_key = inchikey if parent_smiles == smiles else inchikey_of(parent)
+    atoms = list(molecule.GetAtoms())
+    if any(not atom.GetAtomicNum() for atom in atoms):
+        notes.append("R group or dummy atom")
+    elif not inchikey:
+        notes.append("no InChI")
+    if any(atom.GetNumRadicalElectrons() for atom in atoms):
+        notes.append("radical")
+    if any(_is_metal(atom.GetAtomicNum()) for atom in atoms):
+        notes.append("metal")
+    if any(atom.GetIsotope() for atom in atoms if atom.GetAtomicNum()):
+        notes.append("isotope")
+    open_centers = Chem.FindMolChiralCenters(molecule, includeUnassigned=True, useLegacyImplementation=False)
+    if any(kind == "?" for _atom, kind in open_centers):
+        notes.append("stereo center not given")
+    return Identity(smiles, inchikey, parent_smiles, parent_key, tuple(notes))
+
+
+def canonical(molecule: Chem.Mol) -> str:
+    """Canonical SMILES with all stereo; CXSMILES where the molecule has groups of relative or racemic stereo."""
+    if molecule.GetStereoGroups():
+        parameters = Chem.SmilesWriteParams()
+        copy = Chem.Mol(molecule)
+        Chem.CanonicalizeEnhancedStereo(copy)
+        return str(Chem.MolToCXSmiles(copy, parameters, Chem.CXSmilesFields.CX_ENHANCEDSTEREO))
+    return str(Chem.MolToSmiles(molecule))
+
+
+def inchikey_of(molecule: Chem.Mol) -> str:
+    """Standard InChIKey, empty where InChI has none."""
+    if any(not atom.GetAtomicNum() for atom in molecule.GetAtoms()):
+        return ""
+    try:
+        return str(Chem.MolToInchiKey(molecule, options="/LargeMolecules"))
+    except Exception:  # InChI gives up on some structures by whatever exception
+        return ""
+
+
+def fingerprint(molecule: Chem.Mol) -> npt.NDArray[np.uint64]:
+    """Morgan fingerprint, radius 2, 2,048 bits, RDKit's defaults: 32 words, bit b in word b // 64, lowest first."""
+    return np.frombuffer(fingerprint_bytes(molecule), dtype="<u8")
+
+
+def fingerprint_bytes(molecule: Chem.Mol) -> bytes:
+    """The fingerprint as 256 bytes."""
+    return bytes(DataStructs.BitVectToBinaryText(_morgan().GetFingerprint(molecule)))
+
+
+def pattern_bytes(molecule: Chem.Mol) -> bytes:
+    """Fingerprint for screening substructures, 128 bytes: a match has all bits of the query."""
+    return bytes(DataStructs.BitVectToBinaryText(Chem.PatternFingerprint(molecule, PATTERN_BITS)))
+
+
+@cache
+def _morgan() -> Any:
+    return rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
+
+
+@cache
+def _largest() -> Any:
+    return rdMolStandardize.LargestFragmentChooser(True)  # preferring organic fragments
+
+
+@cache
+def _uncharger() -> Any:
+    return rdMolStandardize.Uncharger()
+
+
+def _sized(molecule: Chem.Mol) -> Chem.Mol:
+    atoms = molecule.GetNumAtoms()
+    if not atoms:
+        raise Unreadable("no atoms")
+    if atoms > MOST_ATOMS:
+        raise Unreadable(f"{atoms:,} atoms are more than the {MOST_ATOMS} of a small molecule")
+    return molecule
+
+
+def _guarded(read: Any) -> Any:
+    try:
+        return read()
+    except Exception:  # RDKit raises several kinds of its own for what it cannot read
+        return None
+
+
+def _why(read: Any, otherwise: str) -> str:
+    """Why a structure was refused: what sanitizing says, or that its text means nothing."""
+    molecule = _guarded(read)
+    if molecule is None:
+        return otherwise
+    if molecule.GetNumAtoms() > MOST_ATOMS:
+        return f"{molecule.GetNumAtoms():,} atoms are more than the {MOST_ATOMS} of a small molecule"
+    try:
+        Chem.SanitizeMol(molecule)
+    except Exception as error:
+        return " ".join(str(error).split()).removesuffix(".") or otherwise
+    return otherwise
+
+
+_NONMETALS = {0, 1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 32, 33, 34, 35, 36, 51, 52, 53, 54, 85, 86}
+
+
+def _is_metal(number: int) -> bool:
+    return number not in _NONMETALS
