@@ -1,0 +1,111 @@
+"""Who is in a cohort: the rows of subject, start and end that a definition gives on a dataset version."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from madang.base.errors import MadangError
+from madang.base.progress import Progress, Silent
+from madang.base.translate import _
+from madang.lake import Version
+from madang.science.cohorts.definition import Definition
+from madang.science.cohorts.opened import Opened, drop_leftovers, opened
+from madang.science.cohorts.seam import RESULTS, compile_definition
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COLUMNS = ("subject_id", "cohort_start_date", "cohort_end_date")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many a definition found: persons and entries, seconds it took, or why it could not be run.
+
+    `masks` counts persons by the inclusion rules that their best event fulfills (bit k for rule k), where asked for.
+    """
+
+    definition: Definition
+    persons: int
+    entries: int
+    seconds: float
+    error: MadangError | None = None
+    masks: Mapping[int, int] = field(default_factory=dict)
+
+
+def generate(found: Opened, definition: Definition, cohort: int = 1, *, statistics: bool = False) -> Counted:
+    """Put the members of a definition into `results.cohort` under the number `cohort`, and count them.
+
+    Errors: `cohort.definition`, `cohort.table`, `cohort.vocabulary`, and those of the engine.
+    """
+    begun = time.monotonic()
+    compiled = compile_definition(definition, cohort, statistics=statistics)
+    found.need(compiled.tables)
+    try:
+        found.engine.execute(compiled.sql)
+    except BaseException:
+        drop_leftovers(found.engine)
+        raise
+    persons, entries = found.engine.rows(
+        f"SELECT count(DISTINCT subject_id), count(*) FROM {RESULTS}.cohort WHERE cohort_definition_id = ?", [cohort]
+    )[0]
+    masks = {}
+    if statistics and definition.rules:
+        sql = (
+            f"SELECT inclusion_rule_mask, person_count FROM {RESULTS}.cohort_inclusion_result "
+            "WHERE cohort_definition_id = ? AND mode_id = 1"
+        )
+        masks = dict(found.engine.rows(sql, [cohort]))
+    return Counted(definition, persons, entries, time.monotonic() - begun, masks=masks)
+
+
+def rows(found: Opened, cohort: int = 1) -> "pa.Table":
+    """The members that `generate` found: subject_id, cohort_start_date, cohort_end_date, in this order."""
+    return found.engine.query(
+        f"SELECT {', '.join(COLUMNS)} FROM {RESULTS}.cohort WHERE cohort_definition_id = {int(cohort)} ORDER BY ALL"
+    )
+
+
+def members(
+    version: Version,
+    definition: Definition,
+    vocabulary: Version | None = None,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> "pa.Table":
+    """The members of a definition on a version: a table of subject_id, cohort_start_date, cohort_end_date."""
+    with opened(version, vocabulary, threads=threads, progress=progress or Silent()) as found:
+        generate(found, definition)
+        return rows(found)
+
+
+def count(
+    version: Version,
+    definitions: Sequence[Definition],
+    vocabulary: Version | None = None,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> list[Counted]:
+    """Persons and entries of each definition, in one opening; one that cannot be run carries its error instead."""
+    progress = progress or Silent()
+    with opened(version, vocabulary, threads=threads, progress=progress) as found:
+        return list(counted(found, definitions, progress))
+
+
+def counted(found: Opened, definitions: Iterable[Definition], progress: Progress) -> Iterable[Counted]:
+    """As `count`, on what is open already; members are put in under the numbers 1, 2, ..."""
+    kept = list(definitions)
+    with progress.step(_("count cohorts"), len(kept), _("definitions")):
+        for number, definition in enumerate(kept, 1):
+            progress.check()
+            begun = time.monotonic()
+            try:
+                yield generate(found, definition, number)
+            except MadangError as error:
+                if error.code == "cancelled":
+                    raise
+                yield Counted(definition, 0, 0, time.monotonic() - begun, error)
+            progress.advance()
