@@ -16,6 +16,7 @@ from madang.science.cohorts.definition import Definition
 from madang.science.cohorts.findings import Finding, Severity, at, error, note, warning
 from madang.science.cohorts.parts import Criterion, criteria, groups, listed, rule_name
 from madang.science.cohorts.seam import check_shape
+from madang.science.cohorts.words import attribute_name
 
 
 def check(definition: Definition) -> list[Finding]:
@@ -39,6 +40,19 @@ def version(definition: Definition) -> Iterator[Finding]:
     if wanted and not _includes(wanted, (5, 4, 0)):
         message = _("The definition is for versions {range} of the model; datasets here are in version 5.4.")
         yield error("version", message.format(range=wanted), "cdmVersionRange")
+
+
+def columns(definition: Definition) -> Iterator[Finding]:
+    """Attributes that rest on columns of CDM 5.0 which 5.4 has not."""
+    for part in criteria(definition):
+        for key in _OLD_COLUMNS.get(part.kind, ()):
+            if part.body.get(key) is not None:
+                message = _("{criterion} asks for {attribute}, which CDM 5.4 has no column for.")
+                text = message.format(criterion=at(part), attribute=attribute_name(key))
+                yield error("version", text, f"{part.path}.{key}")
+
+
+_OLD_COLUMNS = {"DrugExposure": ("DoseUnit", "DoseUnitCS", "EffectiveDrugDose")}
 
 
 def _includes(wanted: str, ours: tuple[int, int, int]) -> bool:
@@ -335,7 +349,7 @@ def drugs(definition: Definition) -> Iterator[Finding]:
 
 
 QUESTIONS: tuple[Callable[[Definition], Iterator[Finding]], ...] = (
-    runnable, version, initial_event, concept_sets, criteria_without_set, attributes, rules, occurrences, windows,
+    runnable, version, columns, initial_event, concept_sets, criteria_without_set, attributes, rules, occurrences, windows,
     exits, limits, duplicates, drugs, types,
 )  # fmt: skip
 """All questions, in the order in which a person would look."""

@@ -72,7 +72,7 @@ class Concept:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What became of a code: `level` says how it was found, `through` the codes it stands for, `concepts` the answer."""
+    """What became of a code: `level` is how it was found, `through` the codes it stands for, `concepts` the result."""
 
     code: Code
     level: str

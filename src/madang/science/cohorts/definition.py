@@ -12,7 +12,7 @@ from madang.base.translate import _
 from madang.lake.files import explain
 
 LIMIT = 4 << 20
-"""Bytes of a definition; the largest of the PhenotypeLibrary has 0.2 MB, and SqlRender's time grows faster than size."""
+"""Bytes of a definition; the largest of the PhenotypeLibrary has 0.2 MB, and SQL of more takes long to translate."""
 DEPTH = 64
 SUFFIXES = (".json", ".toml", ".xlsx", ".csv")
 

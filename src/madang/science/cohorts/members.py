@@ -1,5 +1,6 @@
 """Who is in a cohort: the rows of subject, start and end that a definition gives on a dataset version."""
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,8 +45,10 @@ def generate(found: Opened, definition: Definition, cohort: int = 1, *, statisti
     found.need(compiled.tables)
     try:
         found.engine.execute(compiled.sql)
-    except BaseException:
+    except BaseException as error:
         drop_leftovers(found.engine)
+        if isinstance(error, MadangError) and error.code == "engine.columns":
+            raise _column_error(error) from None
         raise
     persons, entries = found.engine.rows(
         f"SELECT count(DISTINCT subject_id), count(*) FROM {RESULTS}.cohort WHERE cohort_definition_id = ?", [cohort]
@@ -58,6 +61,15 @@ def generate(found: Opened, definition: Definition, cohort: int = 1, *, statisti
         )
         masks = dict(found.engine.rows(sql, [cohort]))
     return Counted(definition, persons, entries, time.monotonic() - begun, masks=masks)
+
+
+def _column_error(error: MadangError) -> MadangError:
+    """What is said of a column that circe knows from an older or newer model."""
+    named = re.search(r'column named "(\w+)"', error.message)
+    if named is None:
+        return error
+    message = _("The definition asks for the column {column}, which CDM 5.4 does not have.")
+    return MadangError("cohort.table", message.format(column=named[1]), _("`madang cohort check` says where."))
 
 
 def rows(found: Opened, cohort: int = 1) -> "pa.Table":

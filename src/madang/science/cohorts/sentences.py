@@ -1,4 +1,4 @@
-"""A definition in sentences, as a protocol would say it, in the reader's language; circe's own printing is the model."""
+"""A definition in sentences, as a protocol would say it, in the reader's language."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -251,7 +251,10 @@ class _Speaker:
             for each in censoring:
                 yield from self._criterion(each, 2)
         pad = int((self.document.get("CollapseSettings") or {}).get("EraPad") or 0)
-        yield Line(1, _("Entries of a person are one where at most {days} days lie between them.").format(days=pad))
+        if pad:
+            yield Line(1, _("Entries of a person are one where at most {days} days lie between them.").format(days=pad))
+        else:
+            yield Line(1, _("Entries of a person that overlap are one."))
         window = self.document.get("CensorWindow") or {}
         if window.get("StartDate") or window.get("EndDate"):
             yield Line(
@@ -337,9 +340,9 @@ def _window(window: Any, *, start: bool) -> str:
     if low is None and high is None:
         return _("ending at any time") if ends else _("starting at any time")
     if low is None:
-        text = _("ending up to {high}") if ends else _("starting up to {high}")
+        text = _("ending at any time up to {high}") if ends else _("starting at any time up to {high}")
     elif high is None:
-        text = _("ending from {low}") if ends else _("starting from {low}")
+        text = _("ending at any time from {low} on") if ends else _("starting at any time from {low} on")
     else:
         text = _("ending from {low} to {high}") if ends else _("starting from {low} to {high}")
     return text.format(low=low, high=high)
@@ -351,6 +354,10 @@ def _point(endpoint: Any, index: str) -> str | None:
     days = int(endpoint["Days"])
     if days == 0:
         return _("the day of {event}").format(event=index)
+    if days == 1:
+        return (_("the day before {event}") if endpoint.get("Coeff", 0) < 0 else _("the day after {event}")).format(
+            event=index
+        )
     text = _("{days} days before {event}") if endpoint.get("Coeff", 0) < 0 else _("{days} days after {event}")
     return text.format(days=days, event=index)
 

@@ -27,7 +27,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 ROLES: Mapping[str, str] = {
     "entry": "entry", "with": "with", "without": "without",
-    "진입": "entry", "대상": "entry", "동반": "with", "포함": "with", "배제": "without", "제외": "without", "없음": "without",
+    "진입": "entry", "대상": "entry", "동반": "with", "포함": "with",
+    "배제": "without", "제외": "without", "없음": "without",
 }  # fmt: skip
 _YES, _NO = ("yes", "y", "true", "1", "o", "예", "포함", "제외", "v"), ("", "no", "n", "false", "0", "x", "아니오")
 MOST_ROWS = 20_000
