@@ -1,7 +1,7 @@
 """The known answers of the field: circe-be's own cohort tests, and PhenotypeLibrary definitions on a public CDM."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def test_criteria_find_the_events_of_circes_own_tests(case: Mapping[str, Any], t
         }
         events = verified[step["table"]]
         if "DoseUnitCS" in body:  # a column of CDM 5.0 that 5.4 has not; datasets here are in 5.4
-            with pytest.raises(MadangError, match="dose_unit_concept_id, which CDM 5.4 does not have"):
+            with pytest.raises(MadangError, match="dose_unit_concept_id"):
                 members(version, of_document(document))
             continue
         assert _plain(members(version, of_document(document))) == _as_cohort(events, tables), step["table"]
@@ -157,11 +157,11 @@ def _as_cohort(events: list[dict[str, Any]], tables: Mapping[str, list[dict[str,
 
 
 @pytest.fixture(scope="module")
-def synthea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Version]:
+def synthea(tmp_path_factory: pytest.TempPathFactory) -> Version:
     folder = tmp_path_factory.mktemp("synthea")
     lake = Lake(folder / "lake", folder / "restricted")
     import_model(str(shared_data("omop-synthea27nj")), lake.dataset("synthea"))
-    yield lake.find("synthea")
+    return lake.find("synthea")
 
 
 def _library() -> list[str]:

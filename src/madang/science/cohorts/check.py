@@ -21,7 +21,13 @@ from madang.science.cohorts.words import attribute_name
 
 def check(definition: Definition) -> list[Finding]:
     """All findings about a definition, errors first."""
-    found = [finding for question in QUESTIONS for finding in question(definition)]
+    found: list[Finding] = []
+    for question in QUESTIONS:
+        try:
+            found += question(definition)
+        except (AttributeError, KeyError, TypeError, ValueError):  # a list where an object belongs, and the like
+            message = _("A part of the definition has another shape than circe's, so not everything could be checked.")
+            found.append(error("shape", message))
     order = list(Severity)
     return sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.severity))
 
@@ -349,7 +355,7 @@ def drugs(definition: Definition) -> Iterator[Finding]:
 
 
 QUESTIONS: tuple[Callable[[Definition], Iterator[Finding]], ...] = (
-    runnable, version, columns, initial_event, concept_sets, criteria_without_set, attributes, rules, occurrences, windows,
-    exits, limits, duplicates, drugs, types,
+    runnable, version, columns, initial_event, concept_sets, criteria_without_set, attributes, rules, occurrences,
+    windows, exits, limits, duplicates, drugs, types,
 )  # fmt: skip
 """All questions, in the order in which a person would look."""

@@ -66,11 +66,16 @@ def _range(value: Mapping[str, Any], what: str, path: str, *, dated: bool) -> It
         yield error("empty-range", _("{attribute} has no start value.").format(attribute=what), path)
     elif between and end is None:
         yield error("empty-range", _("{attribute} has no end value.").format(attribute=what), path)
-    elif between and isinstance(start, type(end)) and start > end:
+    elif between and _in_wrong_order(start, end):
         message = _("{attribute} starts after it ends: {start} and {end}.")
         yield error("range-order", message.format(attribute=what, start=start, end=end), path)
     elif isinstance(start, int | float) and start < 0 and ("Age" in path.rpartition(".")[2] or "Length" in path):
         yield error("negative", _("{attribute} is negative.").format(attribute=what), path)
+
+
+def _in_wrong_order(start: Any, end: Any) -> bool:
+    numbers = isinstance(start, int | float) and isinstance(end, int | float)
+    return bool(start > end) if numbers or (isinstance(start, str) and isinstance(end, str)) else False
 
 
 def _period(value: Mapping[str, Any], what: str, path: str) -> Iterator[Finding]:

@@ -226,7 +226,7 @@ class _Finder:
                 each.domain_id,
                 each.vocabulary_id,
                 each.concept_class_id,
-                each.standard_concept or "",
+                each.standard or "",
                 each.code,
                 each.invalid_reason or "",
             )

@@ -68,7 +68,8 @@ def compile_definition(definition: Definition, cohort: int = 1, *, statistics: b
         message = _("The definition cannot be made into a query: {reason}.")
         raise wrong(message.format(reason=str(error)[:200]), _("`madang cohort check` says where.")) from None
     for token, text in texts.items():
-        sql = re.sub(rf"'(%?){token}(%?)'", lambda found, text=text: quote_text(found[1] + text + found[2]), sql)
+        for before, after in (("", ""), ("%", ""), ("", "%"), ("%", "%")):
+            sql = sql.replace(f"'{before}{token}{after}'", quote_text(before + text + after))
     tables = frozenset(name.lower() for name in _TABLE.findall(sql))
     return Compiled(sql, tables)
 

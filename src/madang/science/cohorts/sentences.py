@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from madang.base.translate import _
-from madang.science.cohorts.definition import Definition
+from madang.science.cohorts.definition import Definition, wrong
 from madang.science.cohorts.parts import listed, rule_name, wrapped
 from madang.science.cohorts.words import attribute_name, column_name, kind_name
 
@@ -22,7 +22,11 @@ class Line:
 
 def explain(definition: Definition) -> list[Line]:
     """The sentences of a definition: who enters, who stays, when they leave, and which concepts are meant."""
-    return list(_Speaker(definition).lines())
+    try:
+        return list(_Speaker(definition).lines())
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        message = _("The definition has another shape than circe's, so it cannot be put into sentences.")
+        raise wrong(message, _("`madang cohort check` says where.")) from None
 
 
 def as_text(lines: list[Line]) -> str:
