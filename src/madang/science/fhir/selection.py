@@ -1,5 +1,6 @@
 """Which profiles a resource is held against."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from madang.science.fhir import findings as f
@@ -26,6 +27,7 @@ class Selection:
             if prefix and package.startswith(prefix) and derivation == "constraint" and definitions.is_resource(kind):
                 self.guide.setdefault(kind, []).append(url)
         self._known: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, ...], list[Raw]]] = {}
+        self._marks: dict[str, list[Callable[[dict[str, Any]], bool]]] = {}
         self._derived: dict[str, frozenset[str]] = {}
 
     def profiles(self, resource: dict[str, Any], named: tuple[str, ...]) -> tuple[tuple[str, ...], list[Raw]]:
@@ -81,44 +83,54 @@ class Selection:
         return self._derived[url]
 
     def _by_codes(self, resource: dict[str, Any], name: str) -> str:
-        """The profile of the guide whose required slices and patterns of category and code the resource has."""
-        candidates = self.guide[name]
+        """The profile of the guide whose marks the resource has: required slices, patterns and fixed codes."""
         scored = []
-        for url in candidates:
-            found = self.compiler.tree(url)
-            score = _fits(found[0], resource) if found else -1
-            if score > 0 or (score == 0 and len(candidates) == 1):
-                scored.append((score, len(self._above(url)), url))
-        return max(scored)[2] if scored else ""
+        for url in self.guide[name]:
+            marks = self._marks.get(url)
+            if marks is None:
+                found = self.compiler.tree(url)
+                marks = self._marks[url] = _marks(self.compiler, found[0]) if found else []
+            if all(mark(resource) for mark in marks):
+                scored.append((len(marks), len(self._above(url)), url))
+        if not scored:
+            return ""
+        best = max(scored)
+        alone = sum(each[0] == best[0] for each in scored) == 1
+        return best[2] if best[0] or alone else ""
 
 
-def _fits(root: Node, resource: dict[str, Any]) -> int:
-    """How many required patterns and codes of a profile the resource has; -1 if it lacks one."""
+def _marks(compiler: "Compiler", root: Node) -> list[Callable[[dict[str, Any]], bool]]:
+    """What tells a profile from others of its type: one test for each required slice, pattern and fixed code."""
     from madang.science.fhir.compiler import matches
-    from madang.science.fhir.slices import values_at
+    from madang.science.fhir.slices import matcher, values_at
 
-    score = 0
-    for name in ("category", "code", "type", "identifier", "qualification"):
-        node = root.children.get(name)
-        if node is None:
-            continue
-        for each in [node, *node.slices]:
-            for wanted in (each.row.pattern, each.row.fixed):
-                if wanted is not None and (each.row.low or each is node):
-                    if not any(matches(value, wanted) for value in values_at(resource, [name], None)):
-                        return -1
-                    score += 1
-        coding = node.children.get("coding")
-        for each in coding.slices if coding else ():
-            code = each.children.get("code")
-            wanted = (
-                (each.row.pattern or {}).get("code") or (code.row.fixed if code else None) if each.row.low else None
-            )
-            if wanted is not None:
-                if wanted not in values_at(resource, [name, "coding", "code"], None):
-                    return -1
-                score += 1
-    return score
+    marks: list[Callable[[dict[str, Any]], bool]] = []
+
+    def patterned(steps: list[str], wanted: Any) -> None:
+        marks.append(lambda resource: any(matches(value, wanted) for value in values_at(resource, steps, None)))
+
+    def sliced(steps: list[str], node: Node, each: Node) -> None:
+        match = matcher(compiler, node, each, node.row.discriminators or ())
+        marks.append(lambda resource: any(match(value, None) for value in values_at(resource, steps, None)))  # type: ignore[arg-type]
+
+    def walk(node: Node, steps: list[str]) -> None:
+        for child in node.children.values():
+            if child.name.endswith("[x]") or child.name in ("extension", "modifierExtension", "value", "component"):
+                continue
+            way = [*steps, child.name]
+            if child.row.pattern is not None and child.row.low:
+                patterned(way, child.row.pattern)
+            for each in child.slices:
+                code = each.children.get("code")
+                if code is not None and code.row.fixed is not None and steps in ([], ["code"]):
+                    patterned([*way, "code"], code.row.fixed)
+                elif each.row.low and child.row.discriminators:
+                    sliced(way, child, each)
+            if len(steps) < 2 and child.children and (child.row.low or child.name == "code"):
+                walk(child, way)
+
+    walk(root, [])
+    return marks
 
 
 def _said(place: int, kind: str, severity: str, *about: str) -> Raw:
