@@ -244,3 +244,49 @@ def test_a_vocabulary_that_is_loaded_already_can_be_named(
     release = commit(lake, engine, "loaded", {"concept": "SELECT 1::BIGINT AS concept_id"})
     done = brought({"person.csv": ONE}, vocabulary=release)
     assert done.vocabulary == release and done.version.info["vocabulary"]["version"] == "loaded@1"
+
+
+def test_long_numbers_of_postgresql_stay_who_they_are_and_views_are_read(lake: Lake, postgres: Postgres) -> None:
+    """Identifiers of `numeric` above 2^53 would be equal as doubles."""
+    from adbc_driver_postgresql import dbapi
+
+    url = postgres.url(postgres.fresh())
+    ids = (9007199254740992, 9007199254740993, 3589912774911670296)
+    values = ", ".join(f"({one}, 8507, 1970, 0, 0, 1.5)" for one in ids)
+    made = (
+        f"CREATE TABLE person ({', '.join(f'{c} numeric(20,0)' for c in PERSON.split(','))}, extra numeric)",
+        f"INSERT INTO person VALUES {values}",
+        f"CREATE VIEW death AS SELECT {ids[1]}::numeric(20,0) AS person_id, date '2020-01-01' AS death_date",
+        f"CREATE MATERIALIZED VIEW observation_period AS SELECT 1 AS observation_period_id, {ids[1]}::numeric(20,0) "
+        "AS person_id, date '2019-01-01' AS observation_period_start_date, date '2020-01-01' AS "
+        "observation_period_end_date, 32817 AS period_type_concept_id",
+    )
+    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        for sql in made:
+            cursor.execute(sql)
+        connection.commit()
+    done = import_model(url, lake.dataset("long"))
+    assert {row[0] for row in rows(done.version, "person", "person_id")} == set(ids)
+    assert rows(done.version, "death", "person_id") == [(ids[1],)]
+    assert rows(done.version, "observation_period", "person_id") == [(ids[1],)]
+
+
+def test_identifiers_that_are_doubles_are_taken_only_where_they_are_exact(lake: Lake, tmp_path: Path) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    with Engine() as engine:
+        values = ", ".join(f"({one}::DOUBLE, 8507, 1960, 0, 0)" for one in (1, 2**53 - 1, 2**60))
+        sql = f"SELECT * FROM (VALUES {values}) v({PERSON})"
+        engine.copy_to_parquet(sql, folder / "person.parquet")
+    done = import_model(str(folder), lake.dataset("doubles"))
+    assert {row[0] for row in rows(done.version, "person", "person_id")} == {1, 2**53 - 1}
+    assert done.rows["person"] == (3, 1)
+
+
+def test_views_of_a_duckdb_file_are_named_as_views(lake: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "cdm.duckdb"
+    with Engine(database=path) as engine:
+        engine.execute(f"CREATE TABLE person AS SELECT * FROM (VALUES (1, 8507, 1960, 0, 0)) v({PERSON})")
+        engine.execute("CREATE VIEW death AS SELECT person_id, DATE '2020-01-01' AS death_date FROM person")
+    done = import_model(str(path), lake.dataset("views"))
+    assert ("death", "view") in {(d.table, d.detail) for d in done.differences}

@@ -7,7 +7,7 @@ import typer
 from madang.base.translate import _
 
 if TYPE_CHECKING:
-    from madang.science.omop.importing import Imported, What
+    from madang.science.omop.importing import Difference, Imported, What
 
 _SHOWN = 60
 
@@ -52,7 +52,7 @@ def _show(done: "Imported") -> None:
     rows = [[name, given, given - rejected, rejected] for name, (given, rejected) in done.rows.items()]
     title = _("{name}: rows in").format(name=done.version.name)
     show_table(title, [_("table"), _("rows"), _("used"), _("rejected")], rows)
-    told = [[d.table, d.column, _said(d.what), d.count, d.detail] for d in done.differences]
+    told = [[d.table, d.column, _said(d.what), d.count, _detail(d)] for d in done.differences]
     if told:
         columns = [_("table"), _("column"), _("difference"), _("count"), _("detail")]
         show_table(_("What differs from the model 5.4"), columns, told[:_SHOWN])
@@ -67,6 +67,11 @@ def _show(done: "Imported") -> None:
         out.print(_("Vocabulary: {name} ({release}).").format(name=done.vocabulary.name, release=release), markup=False)
     if not done.new:
         out.print(_("Nothing new: {name} has this source already.").format(name=done.version.name))
+
+
+def _detail(difference: "Difference") -> str:
+    """What else there is to say; a view could read anything, so it is not read."""
+    return _("it is a view; make it a table to have it read") if difference.detail == "view" else difference.detail
 
 
 def _said(what: "What") -> str:

@@ -235,6 +235,8 @@ def _column(table: TomlTable, format_: str) -> Column:
         identifier=table.take("identifier", "text", among=("none", "direct", "pseudonym")),
         format=table.take("format", "text"),
         thousands=table.take("thousands", "text"),
+        decimal=table.take("decimal", "text"),
+        first_year=table.whole_number("first_year", None, 1, 9900),
         header=table.take("header", "text"),
         path=table.take("path", "text"),
         extract=table.take("extract", "text"),
@@ -253,11 +255,21 @@ def _column(table: TomlTable, format_: str) -> Column:
     if column.format is not None and column.type not in ("date", "time", "datetime"):
         message = f"{at}.format: only a date, time or datetime has a format, and this column is {column.type}."
         raise table.error("pack.contradiction", message, key="format")
-    if column.thousands is not None and column.type not in ("integer", "number"):
-        message = f"{at}.thousands: only an integer or number has it, and this column is {column.type}."
-        raise table.error("pack.contradiction", message, key="thousands")
-    if column.thousands is not None and len(column.thousands) != 1:
-        raise table.error("pack.contradiction", f"{at}.thousands has to be a single character.", key="thousands")
+    for key, mark in (("thousands", column.thousands), ("decimal", column.decimal)):
+        if mark is not None and column.type not in ("integer", "number"):
+            message = f"{at}.{key}: only an integer or number has it, and this column is {column.type}."
+            raise table.error("pack.contradiction", message, key=key)
+        if mark is not None and (len(mark) != 1 or mark in "0123456789+-eE"):
+            raise table.error("pack.contradiction", f"{at}.{key} has to be a single mark.", key=key)
+    if column.thousands is not None and column.thousands == (column.decimal or "."):
+        raise table.error("pack.contradiction", f"{at}: thousands and decimal are the same mark.", key="thousands")
+    two_digits = "%y" in (column.format or "")
+    if two_digits and column.first_year is None:
+        message = f"{at}: the format {column.format} has years of two digits, and nothing says of which century."
+        hint = "Say first_year = 1925, if 25 is 1925 and 24 is 2024; births and visits may need different ones."
+        raise table.error("pack.contradiction", message, hint, "format")
+    if column.first_year is not None and not two_digits:
+        raise table.error("pack.contradiction", f"{at}.first_year: only a format with %y has it.", key="first_year")
     if column.path is not None and format_ != "ndjson":
         message = f"{at}.path: only an ndjson source has paths."
         raise table.error("pack.contradiction", message, "Use header for the name in a csv or tsv file.", "path")

@@ -46,6 +46,10 @@ class Column:
     format: str | None = None
     """strptime format of dates and times; None: ISO 8601."""
     thousands: str | None = None
+    decimal: str | None = None
+    """The mark before the fraction of a number, where it is not a point."""
+    first_year: int | None = None
+    """Dates with %y: two digits stand for a year of the hundred that begin with this one."""
     header: str | None = None
     """The name in the file, where it differs from `name`."""
     path: str | None = None

@@ -9,6 +9,7 @@ from madang.base.errors import MadangError
 from madang.base.progress import Progress
 from madang.base.translate import _
 from madang.lake.engine import Engine, quote_name, quote_text
+from madang.science.omop.cdm import TABLES
 from madang.science.omop.importing.given import Given, GivenTable
 
 _FILE = "given_file"
@@ -66,8 +67,10 @@ def postgresql(address: str, engine: Engine, schema: str, scratch: Path, progres
         try:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             cursor.execute(
-                "SELECT table_schema::text, table_name::text FROM information_schema.tables "
-                "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, 2"
+                "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND has_table_privilege(c.oid, 'SELECT') "
+                "AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%' "
+                "ORDER BY 1, 2"
             )
             found = cursor.fetchall()
             wanted = _schema(name, found, schema)
@@ -86,12 +89,13 @@ def postgresql(address: str, engine: Engine, schema: str, scratch: Path, progres
 def _copied(cursor: Any, engine: Engine, schema: str, table: str, path: Path) -> GivenTable:
     """One table, in a file that is read instead of it."""
     cursor.execute(
-        "SELECT column_name::text, data_type::text FROM information_schema.columns WHERE table_schema = $1 "
-        "AND table_name = $2 ORDER BY ordinal_position",
+        "SELECT a.attname::text, format_type(a.atttypid, NULL) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 "
+        "AND NOT a.attisdropped ORDER BY a.attnum",
         (schema, table),
     )
     columns = ", ".join(
-        quote_name(column) + ("" if kind in _PLAIN else f"::{_CASTS.get(kind, 'text')} AS {quote_name(column)}")
+        quote_name(column) + ("" if kind in _PLAIN else f"::{_cast(table, column, kind)} AS {quote_name(column)}")
         for column, kind in cursor.fetchall()
     )
     cursor.execute(f"SELECT {columns} FROM {quote_name(schema)}.{quote_name(table)}")
@@ -103,6 +107,19 @@ def _copied(cursor: Any, engine: Engine, schema: str, table: str, path: Path) ->
     relation = f"read_parquet({quote_text(str(path))})"
     found = engine.describe(f"SELECT * FROM {relation}")
     return GivenTable(table.lower(), relation, tuple(found), _state(engine, relation, found), f"{schema}.{table}")
+
+
+def _cast(table: str, column: str, kind: str) -> str:
+    """What a column is read as. Numbers of any length go by their digits where whole ones are meant: they are names of
+    persons and records, and as doubles two of them might become one."""
+    field = (
+        next((f for f in TABLES[table.lower()].fields if f.name == column.lower()), None)
+        if table.lower() in TABLES
+        else None
+    )
+    if kind == "numeric" and (field is None or field.type == "integer"):
+        return "text"
+    return _CASTS.get(kind, "text")
 
 
 def _schema(source: str, tables: list[tuple[str, str]], wanted: str) -> str:

@@ -31,6 +31,10 @@ _SAME = {
 }
 
 
+# Up to here every whole number is one of the type; the last one may stand for its neighbors.
+_EXACT = {"DOUBLE": 2**53, "FLOAT": 2**24}
+
+
 class What(StrEnum):
     """A kind of difference from the model."""
 
@@ -134,6 +138,8 @@ def _column(field: Field, name: str, kind: str) -> _Column:
         value = _WRITABLE.format(moment=f"{column}::{wanted}")
         return _Column(field, value, f"{column} IS NOT NULL AND {value} IS NULL")
     text = f"nullif(trim(CAST({column} AS VARCHAR)), '')"
+    if wanted == "BIGINT" and kind in _EXACT:  # beyond this a whole number may be another one than was meant
+        text = f"CASE WHEN abs({column}) >= {_EXACT[kind]} THEN 'inexact' ELSE {text} END"
     value = _READ[wanted].format(text=text)
     bad = f"{text} IS NOT NULL AND {value} IS NULL"
     shortened = shifted = ""

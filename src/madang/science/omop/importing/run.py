@@ -163,7 +163,8 @@ class _Run:
             )
             for name in unknown
         ]
-        other = [Difference(What.NO_TABLE, name, detail=given.kind) for name in given.ignored]
+        detail = "view" if given.kind == "duckdb" else given.kind
+        other = [Difference(What.NO_TABLE, name, detail=detail) for name in given.ignored]
         return [*tables, *other, *self.differences]
 
 

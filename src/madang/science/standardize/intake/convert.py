@@ -170,40 +170,40 @@ def _has_blank_ends(offsets: np.ndarray, data: np.ndarray) -> bool:
 
 
 def _numbers(field: Field, text: pa.Array, plain: str, kind: pa.DataType) -> tuple[pa.Array, Mask]:
-    if field.thousands:
-        text = _ungrouped(text, field.thousands)
-    if not _has_letters(text):
+    written, all_fit = text, True
+    if field.thousands or field.decimal:
+        text, all_fit = _unmarked(field, text)
+    if all_fit and not _has_letters(text):
         try:
             array = pc.cast(text, kind)
         except pa.ArrowInvalid:
             pass
         else:
-            if kind == pa.int64() or _all_finite(array):
+            if kind == pa.int64() or _all_exact(array):
                 return array, None
     is_plain = _filled(pc.match_substring_regex(text, plain))
     array = pc.cast(pc.if_else(pa.array(is_plain), text, pa.scalar(None, pa.string())), kind)
     if kind == pa.float64():
-        is_plain &= np.isfinite(array.to_numpy(zero_copy_only=False))
-    return _patched(field, text, is_plain, array)
+        is_plain &= np.abs(array.to_numpy(zero_copy_only=False)) < exact.EXACT
+    return _patched(field, written, is_plain, array)
 
 
-def _ungrouped(text: pa.Array, mark: str) -> pa.Array:
-    """Without the thousands marks of values that are grouped as they should be."""
-    escaped = "".join(f"\\x{{{ord(c):x}}}" for c in mark)
-    return (
-        pc.replace_substring(text, mark, "")
-        if _all(pc.match_substring_regex(text, f"^[+-]?([0-9]{{1,3}}({escaped}[0-9]{{3}})+|[0-9]*)(\\.[0-9]*)?$"))
-        else pc.if_else(
-            pc.match_substring_regex(text, f"^[+-]?[0-9]{{1,3}}({escaped}[0-9]{{3}})+(\\.[0-9]*)?$"),
-            pc.replace_substring(text, mark, ""),
-            text,
-        )
-    )
+def _unmarked(field: Field, text: pa.Array) -> tuple[pa.Array, bool]:
+    """Numbers without thousands marks and with a decimal point, null where they are not written as declared; and
+    whether all are."""
+    grouped, ungrouped = exact.number_patterns(field)
+    fits = pc.match_substring_regex(text, f"^({ungrouped}{f'|{grouped}' if grouped else ''})$")
+    all_fit = _all(fits)
+    if not all_fit:
+        text = pc.if_else(fits, text, pa.scalar(None, pa.string()))
+    if field.thousands:
+        text = pc.replace_substring(text, field.thousands, "")
+    return (pc.replace_substring(text, field.decimal, ".") if field.decimal else text), all_fit
 
 
-def _all_finite(array: pa.Array) -> bool:
-    """Whether no value is infinite or NaN (which Arrow reads from words, and from numbers that are too large)."""
-    return pc.all(pc.is_finite(array), min_count=0).as_py() is not False
+def _all_exact(array: pa.Array) -> bool:
+    """Whether all values are so small that whole ones are exact; none is infinite or NaN, as Arrow reads from words."""
+    return pc.all(pc.less(pc.abs(array), exact.EXACT), min_count=0).as_py() is not False
 
 
 def _has_letters(text: pa.Array) -> bool:

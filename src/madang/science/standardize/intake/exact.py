@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 
-from madang.science.standardize.intake.fields import Field
+from madang.science.standardize.intake.fields import MONTHS, Field
 from madang.science.standardize.intake.references import named
 
 BLANKS = " \t\r\n\v\f\0\u00a0\u3000"
@@ -22,6 +22,12 @@ _ISO_DATETIME = re.compile(
     r"([T ]([0-9]{2}):([0-9]{2})(:([0-9]{2})([.,][0-9]{1,9})?)?( ?(Z|[+-][0-9]{2}:?[0-9]{2}))?)?"
 )
 _ISO_TIME = re.compile(r"([0-9]{2}):([0-9]{2})(:([0-9]{2})(\.[0-9]{1,9})?)?")
+
+MIDNIGHT = "24:00:00"
+"""The end of a day as a time: added to its day it is the first moment of the next."""
+
+EXACT = 2.0**53
+"""Below this every whole number is a double of its own."""
 
 Value = str | int | float | date | datetime
 
@@ -80,17 +86,36 @@ def value_of(field: Field, text: str) -> Value:
         raise Bad from None
 
 
-def _ungrouped(field: Field, text: str) -> str:
-    mark = field.thousands
+def number_patterns(field: Field) -> tuple[str, str]:
+    """Patterns of a number with thousands marks (empty without them) and of one without, by the marks of a field.
+
+    A group before the first mark never begins with 0: `0,775` is no number of thousands, it is 775 thousandths.
+    """
+    mark, point = (f"\\x{{{ord(c):x}}}" if c else "" for c in (field.thousands, field.decimal or "."))
+    end = f"({point}[0-9]*)?"
+    grouped = f"[+-]?[1-9][0-9]{{0,2}}({mark}[0-9]{{3}})+{end}" if mark else ""
+    return grouped, f"[+-]?([0-9]+{end}|{point}[0-9]+)([eE][+-]?[0-9]+)?"
+
+
+def _unmarked(field: Field, text: str) -> str:
+    """A number without thousands marks and with a decimal point."""
+    mark, point = field.thousands, field.decimal or "."
     if mark and mark in text:
-        if not re.fullmatch(rf"[+-]?[0-9]{{1,3}}({re.escape(mark)}[0-9]{{3}})+(\.[0-9]*)?", text):
+        left, _, right = text.partition(point)
+        if not re.fullmatch(rf"[+-]?[1-9][0-9]{{0,2}}({re.escape(mark)}[0-9]{{3}})+", left):
             raise Bad
-        return text.replace(mark, "")
+        if not re.fullmatch("[0-9]*", right):
+            raise Bad
+        text = text.replace(mark, "")
+    if point != ".":
+        if "." in text:
+            raise Bad
+        text = text.replace(point, ".", 1)
     return text
 
 
 def _integer(field: Field, text: str) -> int:
-    text = _ungrouped(field, text)
+    text = _unmarked(field, text)
     if not _INTEGER.fullmatch(text) or len(text) > 400:
         raise Bad
     number = int(text.partition(".")[0])
@@ -100,13 +125,20 @@ def _integer(field: Field, text: str) -> int:
 
 
 def _number(field: Field, text: str) -> float:
-    text = _ungrouped(field, text)
+    text = _unmarked(field, text)
     if not _NUMBER.fullmatch(text):
         raise Bad
     number = float(text)
     if number in (float("inf"), float("-inf")):
         raise Bad
+    if abs(number) >= EXACT and text.lstrip("+-").isdigit() and int(text) != int(number):
+        raise Bad  # another whole number than is written: an identifier would become somebody else's
     return number
+
+
+def _full_year(year: int, first: int) -> int:
+    """The year of the hundred from `first` on that ends in these two digits."""
+    return first + (year - first) % 100
 
 
 def _moment(field: Field, text: str) -> datetime:
@@ -115,23 +147,41 @@ def _moment(field: Field, text: str) -> datetime:
     if field.regex is None:
         if not text.isascii() and field.format.isascii():
             raise Bad
-        return datetime.strptime(text, field.format).replace(tzinfo=None)
+        moment = datetime.strptime(text, field.format).replace(tzinfo=None)
+        if "%y" in field.format:
+            year = _full_year(moment.year % 100, field.first_year)
+            moment = moment.replace(year=year)
+        return moment
     match = field.regex.fullmatch(text)
     if not match:
         raise Bad
     part = match.groupdict()
     year = int(part.get("Y", 1900))
-    if "y" in part:  # POSIX: 69 to 99 are of the last century
-        year = int(part["y"]) + (1900 if int(part["y"]) >= 69 else 2000)
-    return datetime(
-        year,
-        int(part.get("m", 1)),
-        int(part.get("d", 1)),
-        int(part.get("H", 0)),
-        int(part.get("M", 0)),
-        int(part.get("S", 0)),
-        int(part.get("f", "0").ljust(6, "0")),
+    if "y" in part:
+        year = _full_year(int(part["y"]), field.first_year)
+    month = int(part.get("m", 1))
+    if "b" in part:
+        month = next(i for i, name in enumerate(MONTHS, 1) if name.startswith(part["b"].lower()))
+    hour = int(part.get("H", 0))
+    if "I" in part:
+        hour = _half_day_hour(int(part["I"]), part.get("p", ""))
+    return _clock(
+        (year, month, int(part.get("d", 1))),
+        (hour, int(part.get("M", 0)), int(part.get("S", 0)), int(part.get("f", "0").ljust(6, "0"))),
     )
+
+
+def _half_day_hour(hour: int, half: str) -> int:
+    if not 1 <= hour <= 12:
+        raise Bad
+    return hour % 12 + (12 if half.lower()[:1] == "p" or half == "오후" else 0)
+
+
+def _clock(day: tuple[int, int, int], clock: tuple[int, int, int, int]) -> datetime:
+    """A moment; 24:00:00 is the midnight that ends the day (ISO 8601), so it belongs to the next one."""
+    if clock == (24, 0, 0, 0):
+        return datetime(*day) + timedelta(days=1)
+    return datetime(*day, *clock)
 
 
 def _iso_moment(text: str) -> datetime:
@@ -140,7 +190,8 @@ def _iso_moment(text: str) -> datetime:
         raise Bad
     year, month, day, hour, minute, second, fraction = match.group(1, 2, 3, 5, 6, 8, 9)
     micro = int(fraction[1:7].ljust(6, "0")) if fraction else 0
-    return datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micro)
+    clock = (int(hour or 0), int(minute or 0), int(second or 0), micro)
+    return _clock((int(year), int(month), int(day)), clock)
 
 
 def _date(field: Field, text: str) -> date:
@@ -161,11 +212,15 @@ def _datetime(field: Field, text: str) -> datetime:
 
 def _time(field: Field, text: str) -> str:
     if field.format:
-        return _moment(field, text).strftime("%H:%M:%S")
+        moment = _moment(field, text)
+        return MIDNIGHT if moment.date() > date(1900, 1, 1) and "%d" not in field.format else f"{moment:%H:%M:%S}"
     match = _ISO_TIME.fullmatch(text)
     if not match:
         raise Bad
-    return time(int(match.group(1)), int(match.group(2)), int(match.group(4) or 0)).isoformat()
+    hour, minute, second = int(match.group(1)), int(match.group(2)), int(match.group(4) or 0)
+    if (hour, minute, second) == (24, 0, 0) and not (match.group(5) or "").strip(".0"):
+        return MIDNIGHT
+    return time(hour, minute, second).isoformat()
 
 
 def reference_of(field: Field, text: str) -> tuple[str | None, str]:

@@ -61,6 +61,9 @@ class Field:
     """Goes into the table; others are read only because they can reject a row."""
     format: str | None = None
     thousands: str | None = None
+    decimal: str | None = None
+    first_year: int = 1969
+    """Two digits of a year (%y) are of the hundred years from this one on."""
     path: str | None = None
     extract: str | None = None
     reference: tuple[str, ...] = ()
@@ -85,32 +88,52 @@ class Field:
 
     @cached_property
     def regex(self) -> re.Pattern[str] | None:
-        """The strict pattern of a date or time format; None where only strptime knows it (names of months, ...)."""
+        """The strict pattern of a date or time format; None where only strptime knows it (names of weekdays, ...)."""
         parts = []
+        named = "%b" in (self.format or "") or "%B" in (self.format or "")
         for piece in re.findall(r"%-?.|[^%]", self.format or ""):
             if piece not in _DIRECTIVES and piece[0] == "%" and piece != "%%":
                 return None
+            if piece == "%d" and named:  # as strptime reads it; digits cannot be mistaken beside the name of a month
+                piece = "%-d"
             parts.append(_DIRECTIVES.get(piece) or re.escape(piece[-1]))
         try:
-            return re.compile("".join(parts))
+            return re.compile("".join(parts), re.IGNORECASE)
         except re.error:  # a directive that is there twice
             return None
 
+
+MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+"""Names of months as %B has them; %b takes their first three letters. Whatever the language of the machine."""
 
 _DIRECTIVES = {
     "%Y": "(?P<Y>[0-9]{4})",
     "%y": "(?P<y>[0-9]{2})",
     "%m": "(?P<m>[0-9]{2})",
+    "%b": f"(?P<b>{'|'.join(month[:3] for month in MONTHS)})",
+    "%B": f"(?P<b>{'|'.join(MONTHS)})",
     "%d": "(?P<d>[0-9]{2})",
     "%H": "(?P<H>[0-9]{2})",
+    "%I": "(?P<I>[0-9]{2})",
+    "%p": "(?P<p>am|pm|a\\.m\\.|p\\.m\\.|오전|오후)",
     "%M": "(?P<M>[0-9]{2})",
     "%S": "(?P<S>[0-9]{2})",
     "%f": "(?P<f>[0-9]{1,6})",
     "%-m": "(?P<m>[0-9]{1,2})",
     "%-d": "(?P<d>[0-9]{1,2})",
     "%-H": "(?P<H>[0-9]{1,2})",
+    "%-I": "(?P<I>[0-9]{1,2})",
+    "%-M": "(?P<M>[0-9]{1,2})",
+    "%-S": "(?P<S>[0-9]{1,2})",
 }
 _DAY = ("%d", "%-d", "%j", "%x", "%c")
+
+
+def _known_directives(format: str) -> bool:
+    return all(piece in _DIRECTIVES or piece == "%%" for piece in re.findall(r"%-?.", format))
 
 
 def plan(source: Source, columns: Sequence[str] | None = None) -> list[Field]:
@@ -135,6 +158,12 @@ def plan(source: Source, columns: Sequence[str] | None = None) -> list[Field]:
                 f"The format {column.format} of {source.name}.{column.name} gives no day, so it is no {column.type}.",
                 "Declare the column as text and decide in the SELECT which day stands for the month.",
             )
+        if column.format and "%-" in column.format and not _known_directives(column.format):
+            raise MadangError(
+                "source.format",
+                f"The format {column.format} of {source.name}.{column.name} has a directive that cannot be read.",
+                "Known without leading zeros are %-d, %-m, %-H, %-I, %-M and %-S, beside %Y %y %m %b %B %d %H %I %p.",
+            )
         if len(column.thousands or "") > 1:
             raise MadangError(
                 "source.format", f"The thousands mark of {source.name}.{column.name} is not one character."
@@ -150,6 +179,8 @@ def plan(source: Source, columns: Sequence[str] | None = None) -> list[Field]:
                 kept=kept,
                 format=column.format,
                 thousands=column.thousands,
+                decimal=column.decimal,
+                first_year=column.first_year or 1969,
                 path=column.path,
                 extract=column.extract,
                 reference=column.reference,

@@ -4,6 +4,12 @@ with listed as (
     select medication_request.*,
         from_json(try_cast(coalesce(medication_request.codings, medication.codings) as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]') as listed_codings,
         coalesce(medication_request.said, medication.said) as named_drug,
+        -- Days of a unit by its UCUM code, or else by its word; of another unit nothing is known.
+        case when coalesce(supply_unit, supply_word) is null then 1
+             else map {'d': 1, 'day': 1, 'days': 1, 'wk': 7, 'week': 7, 'weeks': 7, 'mo': 30, 'month': 30, 'months': 30,
+                'a': 365, 'year': 365, 'years': 365, 'h': 1.0 / 24, 'hour': 1.0 / 24, 'hours': 1.0 / 24,
+                '일': 1, '주': 7, '개월': 30, '달': 30, '년': 365}[lower(coalesce(supply_unit, supply_word))]
+        end as supply_days,
         getvariable('code_systems')::json::map(varchar, varchar) as systems
     from medication_request left join medication on medication.id = medication_request.medication
 ),
@@ -28,7 +34,7 @@ select
     coalesce(coding.code, named_drug) as source_value,
     coalesce(coding.display, named_drug) as code_name,
     quantity,
-    case when coalesce(supply_unit, 'd') = 'd' and supply between 1 and 3660 then supply::integer end as days_supply,
+    case when coded.supply * supply_days between 1 and 3660 then ceil(coded.supply * supply_days)::integer end as days_supply,
     case when repeats between 0 and 1000 then repeats::integer end as refills,
     sig,
     route,
