@@ -89,8 +89,9 @@ def postgresql(address: str, engine: Engine, schema: str, scratch: Path, progres
 def _copied(cursor: Any, engine: Engine, schema: str, table: str, path: Path) -> GivenTable:
     """One table, in a file that is read instead of it."""
     cursor.execute(
-        "SELECT a.attname::text, format_type(a.atttypid, NULL) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
-        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 "
+        "SELECT a.attname::text, format_type(a.atttypid, NULL) "
+        "FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 "
         "AND NOT a.attisdropped ORDER BY a.attnum",
         (schema, table),
     )
