@@ -58,6 +58,7 @@ def commands() -> list[Entry]:
             _("Search libraries of molecules, predict, fit, dock and rank."),
             "madang.services.discovery.commands:app",
         ),
+        Entry("outputs", _("Check what may leave after all that left before; protect tables."), "outputs:app"),
         Entry("serve", _("Serve the portal to browsers and programs."), "serve:command"),
         Entry("admin", _("Make accounts, give roles, add organizations."), "admin:app"),
         Entry("audit", _("Read who did what; prove that nothing was changed."), "audit:app"),
