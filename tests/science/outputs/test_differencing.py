@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from outputs_twin import ranges
 
@@ -63,15 +63,14 @@ small_tables = st.lists(
 def test_cells_that_become_certain_are_those_of_the_oracle(
     rows: list[tuple[str, ...]], attributes: list[list[str]]
 ) -> None:
-    people = [dict(zip("abcd", row, strict=True)) for row in rows]
+    people = [{name: name + value for name, value in zip("abcd", row, strict=True)} for row in rows]
     tables = [table(people, names, threshold=4) for names in attributes]
     verdict = check(tables[-1], tables[:-1], Rules(minimum_count=4), "exact")
-    last = len(tables) - 1
+    assume(not any(reason.code == "renamed" for reason in verdict.reasons))  # equal by chance
     together = {cell for cell, (low, high) in ranges(tables).items() if low == high}
     before = {cell for cell, (low, high) in ranges(tables[:-1]).items() if low == high}
     assert {(cell.table, cell.cell) for cell in verdict.opens} == together - before
     assert verdict.released == (not together - before)
-    assert {cell[0] for cell in together - before} <= set(range(last + 1))
 
 
 @given(
@@ -162,9 +161,18 @@ def test_a_renamed_attribute_is_the_same_attribute() -> None:
 
 
 def test_recoded_values_are_the_same_values() -> None:
-    people, first, _second = secret()
-    recoded = {"20-39": "1", "40-59": "2", "60-79": "3", "80+": "4"}
-    assert "renamed" in codes(table([{"g": recoded[person["age"]]} for person in people], ["g"]), first)
+    sizes = {
+        ("20-39", "F"): 50,
+        ("20-39", "M"): 43,
+        ("60-79", "F"): 30,
+        ("60-79", "M"): 5,
+        ("80+", "F"): 4,
+        ("80+", "M"): 21,
+    }
+    people = [{"age": age, "sex": sex} for (age, sex), size in sizes.items() for _ in range(size)]
+    recoded = {"20-39": "1", "60-79": "2", "80+": "3"}
+    shown = table([{"g": recoded[person["age"]]} for person in people], ["g"])
+    assert "renamed" in codes(shown, table(people, ["age", "sex"]))
 
 
 def test_another_attribute_with_the_same_values_is_another_attribute() -> None:
@@ -213,7 +221,7 @@ def test_a_person_more_or_less_is_another_population(change: str) -> None:
     else:
         other = "20-39" if people[0]["age"] != "20-39" else "40-59"
         people = [{**people[0], "age": other}, *people[1:]]
-    assert {"population", "difference"} <= codes(table(people, ["age"]), first)
+    assert "difference" in codes(table(people, ["age"]), first)
     named = table(people, ["age"], population="with stage known")
     assert "difference" in codes(named, first)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from madang.base.translate import _
 from madang.science.privacy.outputs.tables import CountTable, margin
 
+BY_CHANCE = 0.05  # the most that may be likely of a match between recoded values
+
 
 @dataclass(frozen=True)
 class Alias:
@@ -80,9 +82,13 @@ def _mapping(new: Counts, known: Counts) -> dict[str, str] | None:
     theirs = sorted((cell, value) for value, cell in known.items() if cell[1])
     if len(ours) != len(theirs) or len(ours) < 2 or _overlap(ours) or _overlap(theirs):
         return None
-    if not all(_meet(one[0], other[0]) for one, other in zip(ours, theirs, strict=True)):
+    pairs = list(zip(ours, theirs, strict=True))
+    if not all(_meet(one[0], other[0]) for one, other in pairs):
         return None
-    return {one[1]: other[1] for one, other in zip(ours, theirs, strict=True)}
+    by_chance = 1.0  # how likely counts of other attributes would meet like this; the last one follows from the total
+    for (low, high), (least, most) in [(one[0], other[0]) for one, other in pairs[1:]]:
+        by_chance *= min(1.0, (high - low + most - least + 1) / max(1.0, low))
+    return {one[1]: other[1] for one, other in pairs} if by_chance <= BY_CHANCE else None
 
 
 def _overlap(ordered: Sequence[tuple[tuple[float, float], str]]) -> bool:
