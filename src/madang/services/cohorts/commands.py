@@ -28,6 +28,9 @@ On = Annotated[
     str | None, typer.Option("--on", help=_("Dataset or vocabulary in which codes and concepts are looked up."))
 ]
 Json = Annotated[Path | None, typer.Option("--json", help=_("Write the answer as JSON to this file."))]
+Minimum = Annotated[
+    int, typer.Option(min=1, help=_("The fewest persons that a count may be about; 1 keeps nothing back."))
+]
 Threads = Annotated[int | None, typer.Option(min=1, help=_("Threads; all cores if not given."))]
 
 
@@ -118,6 +121,61 @@ def count(
     if failed:
         message = _("{failed} of {count} definitions could not be run.")
         raise MadangError("cohort.failed", message.format(failed=len(failed), count=len(done)))
+
+
+@app.command()
+def characterize(
+    reference: Reference,
+    definition: DefinitionFile,
+    html: Annotated[Path | None, typer.Option(help=_("Write the report as one page to this file."))] = None,
+    json_: Json = None,
+    minimum: Minimum = 5,
+    vocabulary: Vocabulary = None,
+    threads: Threads = None,
+) -> None:
+    """Describe a cohort: attrition, years, age and sex, what people have before and after, incidence."""
+    from madang.base.console import ProgressBars, show_table
+    from madang.science.cohorts.describe import describe
+    from madang.science.cohorts.report import few, page, rule
+
+    version, words = _places(reference, vocabulary)
+    loaded = _load(definition, words)
+    with ProgressBars() as progress:
+        found = describe(version, loaded.definition, words, minimum=minimum, threads=threads, progress=progress)
+    if html is not None:
+        _write_bytes(html, page(found, loaded.definition).encode())
+    if json_ is not None:
+        _write(json_, found.document())
+    title = _("{name} on {version}").format(name=found.definition, version=found.dataset)
+    show_table(title, [_("step"), _("persons")], [[step.name, few(step.persons, minimum)] for step in found.attrition])
+    _say(rule(found.minimum))
+
+
+@app.command()
+def overlap(
+    reference: Reference,
+    folder: Annotated[Path, typer.Argument(help=_("Folder of definitions."))],
+    json_: Json = None,
+    minimum: Minimum = 1,
+    vocabulary: Vocabulary = None,
+) -> None:
+    """How many people the cohorts of a folder share."""
+    from madang.base.console import ProgressBars, show_table
+    from madang.science.cohorts.load import files_in
+    from madang.science.cohorts.overlap import overlap as find
+
+    version, words = _places(reference, vocabulary)
+    loaded, _left_out = _load_all(files_in(folder), words, alone=not folder.is_dir())
+    definitions = [each.definition for _path, each in loaded]
+    with ProgressBars() as progress:
+        found = find(version, definitions, words, minimum=minimum, progress=progress)
+    names = [each.name for each in definitions]
+    if json_ is not None:
+        _write(json_, {"dataset": version.name, "definitions": names, "persons": found, "minimum": minimum})
+    rows = [
+        [name, *("…" if number is None else number for number in row)] for name, row in zip(names, found, strict=True)
+    ]
+    show_table(_("Persons in both cohorts"), ["", *names], rows)
 
 
 @app.command()
@@ -306,9 +364,13 @@ def _say(text: str) -> None:
 def _write(path: Path, document: Any) -> None:
     import orjson
 
+    _write_bytes(path, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
     from madang.lake.files import explain as explained
 
     try:
-        path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        path.write_bytes(data)
     except OSError as error:
         raise explained(error, f"write {path}") from None
