@@ -7,7 +7,7 @@ with it, and may then be rewritten on the page by hand: what stands there is kep
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 HEAD = """# Error codes
@@ -31,8 +31,13 @@ def page(source: Path, written: Path) -> str:
     sentences: dict[str, list[str]] = defaultdict(list)
     trees = {path: ast.parse(path.read_text()) for path in sorted(source.rglob("*.py"))}
     areas = {code.split(".")[0] for tree in trees.values() for code in _raised(tree)}
+    names = {name for tree in trees.values() for name in _named(tree)} - {
+        code for tree in trees.values() for code in _raised(tree)
+    }
     for path, tree in trees.items():
         for code, sentence in _codes(tree, areas):
+            if code in names:
+                continue
             places[code].add(str(path.relative_to(source)))
             sentences[code].append(sentence)
     rows = []
@@ -56,6 +61,19 @@ def _raised(tree: ast.Module) -> Iterator[str]:
             code = node.args[0]
             if isinstance(code, ast.Constant) and isinstance(code.value, str):
                 yield code.value
+
+
+def _named(tree: ast.Module) -> Iterator[str]:
+    """The names of acts and jobs, which look like codes, and of the acts that somebody listens to or settles."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("allow", "JobKind") and node.args:
+            yield from _constants(node.args[:1])
+        if isinstance(node, ast.keyword) and node.arg in ("listens", "settles") and isinstance(node.value, ast.Dict):
+            yield from _constants(node.value.keys)
+
+
+def _constants(nodes: Iterable[ast.expr | None]) -> Iterator[str]:
+    yield from (str(node.value) for node in nodes if isinstance(node, ast.Constant))
 
 
 def _codes(tree: ast.Module, areas: set[str]) -> Iterator[tuple[str, str]]:

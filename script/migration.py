@@ -1,5 +1,6 @@
 """Drafts the next revision; called by script/migration."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -7,23 +8,24 @@ from pathlib import Path
 
 from alembic import command
 
-from madang.app.models import Base
+from madang.node import models, rooms
 from madang.node.database import Database, sqlite_url
 from madang.node.home import Home
 from madang.node.upgrade import MIGRATIONS, configuration, revisions, upgrade
 
 
-def main(message: str) -> None:
+def main(room: str, message: str) -> None:
     """Compare the models with a database that all revisions made, and write the difference."""
-    number = f"{len(revisions()) + 1:04}"
+    name = f"{room}_{re.sub(r'[^a-z0-9]+', '_', message.lower()).strip('_')}"
+    rooms.load_models()
     with tempfile.TemporaryDirectory() as folder:
         database = Database(sqlite_url(Path(folder) / "node.db"))
         if revisions():
             upgrade(Home(Path(folder)), database)
         with database.engine.begin() as connection:
-            config = configuration(connection, Base.metadata)
-            config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
-            script = command.revision(config, message, autogenerate=True, rev_id=number)
+            config = configuration(connection, models.Base.metadata)
+            config.set_main_option("file_template", "%%(rev)s")
+            script = command.revision(config, message, autogenerate=True, rev_id=name)
         database.close()
     path = Path(script.path)  # type: ignore[union-attr]  # one revision was asked for
     subprocess.run(
@@ -34,6 +36,6 @@ def main(message: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit('script/migration "what changes"')
-    main(sys.argv[1])
+    if len(sys.argv) != 3:
+        sys.exit('script/migration ROOM "what changes"')
+    main(sys.argv[1], sys.argv[2])

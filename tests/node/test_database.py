@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from madang.app.models import Base
 from madang.base.errors import MadangError
 from madang.node.database import after_commit
 from madang.node.home import Home
+from madang.node.models import Base
 from madang.node.node import Node
 from madang.node.people import Organization
 from madang.node.text import Line, Machine, Prose

@@ -22,9 +22,11 @@ from madang.node.jobs.work import Lost
 from madang.node.jobs.worker import claim, run_next
 from madang.node.node import Node
 from madang.node.people import Actor, Organization, accounts
+from support import ROOT
 
 OWNER = Actor.owner()
 PACKAGES = ("work_to_do",)
+CHILDREN = [str(Path(__file__).parent), str(ROOT / "tests"), str(ROOT / "src")]  # where they find what they import
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def lively(node: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Child processes that know the jobs of the tests, and leases that are over soon."""
     monkeypatch.setattr(keeper, "PACKAGES", PACKAGES)
     monkeypatch.setattr(keeper, "_TICK", 0.05)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(CHILDREN))
     monkeypatch.setenv("MADANG_JOBS_LEASE_SECONDS", "1.5")
     monkeypatch.setenv("MADANG_JOBS_GRACE_SECONDS", "0.2")
     yield
@@ -217,7 +219,7 @@ time.sleep(60)
 """
     environment = os.environ | {
         "MADANG_HOME": str(node.home.path),
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])]),
+        "PYTHONPATH": os.pathsep.join(CHILDREN),
     }
     parent = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE)
     assert parent.stdout and parent.stdout.readline() == b"started\n"

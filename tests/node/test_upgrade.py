@@ -1,6 +1,7 @@
 """Upgrades of the database: from every earlier revision with data in it, on SQLite and PostgreSQL."""
 
 import json
+import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Boolean, DateTime, Integer, LargeBinary, MetaData, Table, insert, select, text
 
-from madang.app.models import Base
 from madang.base.errors import MadangError
+from madang.node import rooms
 from madang.node import upgrade as upgrades
 from madang.node.database import Database, is_kept
 from madang.node.dump import load, revision_in
 from madang.node.home import Home
+from madang.node.models import Base
 from madang.node.node import Node, open_database
 from madang.node.settings import load_settings
 from madang.node.upgrade import newest, revision_of, revisions, upgrade
@@ -95,17 +97,19 @@ def test_all_revisions_lead_to_what_the_models_say(home: Home) -> None:
     assert upgrade(home, database) is None
     assert not (home.path / "backups").exists(), "there was nothing to back up"
     with database.engine.connect() as connection:
+        rooms.load_models()
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": of_models})
         assert compare_metadata(context, Base.metadata) == []
     database.close()
 
 
-def test_revisions_are_numbered_without_gaps_and_import_no_model() -> None:
-    assert revisions() == [f"{number:04}" for number in range(1, len(revisions()) + 1)]
-    for path in sorted((upgrades.MIGRATIONS / "versions").glob("*.py")):
+def test_revisions_are_one_history_and_import_no_model() -> None:
+    files = sorted((upgrades.MIGRATIONS / "versions").glob("*.py"))
+    assert len(revisions()) == len(files), "each follows another one, and none is left out"
+    for path in files:
         written = path.read_text()
         assert "madang" not in written, path.name
-        assert f'revision = "{path.name[:4]}"' in written
+        assert path.stem.startswith(re.search(r'^revision = "(\w+)"', written, re.MULTILINE)[1])  # type: ignore[index]  # every file has one
 
 
 def test_a_database_of_a_newer_madang_is_left_alone(home: Home) -> None:

@@ -7,91 +7,20 @@ from playwright.sync_api import sync_playwright
 from starlette.routing import Route
 
 from madang.app.portal import rooms
-from madang.services.certification import Entry
 from madang.web.room import PREFIX
 from portal_house import OURS, PASSWORD, House
+from services.access_tables import ACTS, READS, ROLES, filled, furnish
 from services.certification.certificates import issue_one
 from support import needs
 from web.served import Served
 
-ROLES = ("", "member", "steward", "auditor", "administrator")
-YES, IN, NO, NONE, BAD = 200, 401, 403, 404, 422
-# Of each address: an example, and what a stranger, a member, a steward, an auditor, an administrator get.
-READS = {
-    "/": ("/", (YES,) * 5),
-    "/records": ("/records?q=record", (YES,) * 5),
-    "/records/{name}": ("/records/draft", (NONE, NONE, YES, YES, NONE)),
-    "/records/{name}/tables/{table}": ("/records/closed/tables/person", (YES,) * 5),
-    "/records/{name}/quality": ("/records/closed/quality", (IN, NO, YES, NO, NO)),
-    "/records/{name}/profile": ("/records/closed/profile", (YES,) * 5),
-    "/records/{name}/download/{table}.parquet": ("/records/closed/download/person.parquet", (IN, NO, YES, NO, NO)),
-    "/records/{name}/download/{table}.csv": ("/records/closed/download/person.csv", (IN, NO, YES, NO, NO)),
-    "/records/{name}/download.zip": ("/records/closed/download.zip", (IN, NO, YES, NO, NO)),
-    "/records/{name}/ask": ("/records/closed/ask", (IN, NO, YES, NO, NO)),
-    "/steward": ("/steward", (IN, NO, YES, NO, NO)),
-    "/steward/{name}": ("/steward/closed", (IN, NO, YES, NO, NO)),
-    "/certificates": ("/certificates", (YES,) * 5),
-    "/certificates/verify": ("/certificates/verify", (YES,) * 5),
-    "/certificates/{number}": ("/certificates/CERTIFICATE", (YES,) * 5),
-    "/certificates/{number}/sheet": ("/certificates/CERTIFICATE/sheet", (YES,) * 5),
-    "/certificates/{number}/certificate.jwt": ("/certificates/CERTIFICATE/certificate.jwt", (YES,) * 5),
-    "/issuer.jwk": ("/issuer.jwk", (YES,) * 5),
-    "/status.jwt": ("/status.jwt", (YES,) * 5),
-    "/sign-in": ("/sign-in", (YES,) * 5),
-    "/sign-in/openid": ("/sign-in/openid", (BAD,) * 5),  # no provider here; has a test of its own
-    "/sign-in/openid/back": ("/sign-in/openid/back", (BAD,) * 5),
-    "/people": ("/people", (IN, NO, NO, YES, YES)),
-    "/people/{login}": ("/people/member", (IN, NO, NO, YES, YES)),
-    "/organizations": ("/organizations", (YES,) * 5),
-    "/account": ("/account", (IN, YES, YES, YES, YES)),
-    "/account/codes": ("/account/codes", (IN, YES, YES, YES, YES)),
-    "/audit": ("/audit", (IN, NO, NO, YES, NO)),
-    "/audit/export": ("/audit/export", (IN, NO, NO, YES, NO)),
-    "/jobs": ("/jobs", (IN, YES, YES, YES, YES)),
-    "/jobs/{number}": ("/jobs/1", (IN, NO, NO, NO, YES)),
-    "/jobs/{number}/events": ("/jobs/1/events", (IN, NO, NO, NO, YES)),
-}
-# What is posted does nothing if it is allowed: it lacks something, or is about nothing.
-ACTS = {
-    "/records/{name}/ask": ("/records/closed/ask", {"sql": "SELEC"}, (IN, NO, BAD, NO, NO)),
-    "/steward": ("/steward", {"dataset": "closed", "organization": "hospital"}, (IN, NO, 409, NO, NO)),
-    "/organizations/{organization}/minimum": ("/organizations/house/minimum", {"minimum": 5}, (IN, NO, NO, NO, NO)),
-    "/steward/{name}": ("/steward/closed", {"edition": 0, "title": "t", "tier": "open"}, (IN, NO, 409, NO, NO)),
-    "/steward/{name}/versions": ("/steward/closed/versions", {}, (IN, NO, NONE, NO, NO)),
-    "/steward/{name}/publish": ("/steward/closed/publish", {"version": 9}, (IN, NO, 409, NO, NO)),
-    "/steward/{name}/withdraw": ("/steward/draft/withdraw", {"reason": "r"}, (NONE, NONE, 409, NO, NONE)),
-    "/certificates/verify": ("/certificates/verify", {"certificate": "x"}, (YES,) * 5),
-    "/sign-in": ("/sign-in", {"login": "nobody", "password": "x"}, (IN,) * 5),
-    "/sign-out": ("/sign-out", None, ()),  # has a test of its own
-    "/account/password": ("/account/password", {"password": "x", "new": "y"}, (IN,) * 5),
-    "/account/tokens": ("/account/tokens", {"name": "t", "scope": "everything"}, (IN, BAD, BAD, BAD, BAD)),
-    "/account/tokens/revoke": ("/account/tokens/revoke", {"id": 999}, (IN, NONE, NONE, NONE, NONE)),
-    "/account/sessions/end": ("/account/sessions/end", {"id": 999}, (IN, YES, YES, YES, YES)),
-    "/account/sessions/end-others": ("/account/sessions/end-others", {}, (IN, YES, YES, YES, YES)),
-    "/account/link": ("/account/link", {}, (IN,) * 5),
-    "/account/unlink": ("/account/unlink", {"id": 999}, (IN, YES, YES, YES, YES)),
-    "/account/codes": ("/account/codes", {"secret": "A" * 32, "new_code": "000000"}, (IN,) * 5),
-    "/account/codes/recovery": ("/account/codes/recovery", {}, (IN,) * 5),
-    "/people": ("/people", {"login": "new", "name": "New"}, (IN, NO, NO, NO, IN)),
-    "/people/{login}/roles": ("/people/member/roles", {"role": "steward"}, (IN, NO, NO, NO, IN)),
-    "/people/{login}/roles/take": ("/people/member/roles/take", {"role": "auditor"}, (IN, NO, NO, NO, YES)),
-    "/people/{login}/disable": ("/people/administrator/disable", {}, (IN, NO, NO, NO, BAD)),
-    "/people/{login}/enable": ("/people/member/enable", {}, (IN, NO, NO, NO, IN)),
-    "/people/{login}/password": ("/people/member/password", {"new": PASSWORD}, (IN, NO, NO, NO, IN)),
-    "/people/{login}/codes/forget": ("/people/member/codes/forget", {}, (IN, NO, NO, NO, IN)),
-    "/organizations": ("/organizations", {"name": "?", "title": "t"}, (IN, NO, NO, NO, BAD)),
-    "/audit/verify": ("/audit/verify", {}, (IN, NO, NO, YES, NO)),
-    "/jobs/{number}/retry": ("/jobs/1/retry", {}, (IN, NO, NO, NO, BAD)),
-    "/jobs/{number}/cancel": ("/jobs/1/cancel", {}, (IN, NO, NO, NO, YES)),
-}
-
 
 @pytest.fixture
-def furnished(house: House) -> Entry:
-    """A draft, a record on request, and a certificate; the job that prepared the first is number 1."""
+def furnished(house: House) -> dict[str, str]:
+    """A draft, a record on request, a certificate, and what rooms need; the job that prepared the first is number 1."""
     house.published("closed", tier="controlled", description="For those who ask.")
     house.drafted("draft")
-    return issue_one(house.node.home)
+    return {"CERTIFICATE": issue_one(house.node.home).certificate.number} | furnish(house)
 
 
 def routes() -> list[Route]:
@@ -107,20 +36,19 @@ def test_every_route_is_in_the_table_and_has_its_json_twin() -> None:
         assert {path.removeprefix(PREFIX) for path in found if path.startswith(PREFIX)} == pages
 
 
-def test_every_role_gets_what_the_table_says(house: House, site: Served, furnished: Entry) -> None:
-    number = furnished.certificate.number
+def test_every_role_gets_what_the_table_says(house: House, site: Served, furnished: dict[str, str]) -> None:
     got: dict[tuple[str, str], dict[str, int]] = {}
     wanted: dict[tuple[str, str], dict[str, int]] = {}
     for place, role in enumerate(ROLES):
         cookies = {"madang": house.cookies[role]} if role else {}
         with site.browser(cookies) as browser:
             for path, (example, expected) in READS.items():
-                address = PREFIX + example.replace("CERTIFICATE", number)
+                address = PREFIX + filled(example, furnished)
                 got.setdefault(("GET", path), {})[role] = browser.get(address).status_code
                 wanted.setdefault(("GET", path), {})[role] = expected[place]
             for path, (example, body, answers) in ACTS.items():
                 if answers:
-                    sent = browser.post(PREFIX + example, json=body, headers=OURS)
+                    sent = browser.post(PREFIX + filled(example, furnished), json=body, headers=OURS)
                     got.setdefault(("POST", path), {})[role] = sent.status_code
                     wanted.setdefault(("POST", path), {})[role] = answers[place]
     assert {key: value for key, value in got.items() if value != wanted[key]} == {}
@@ -184,7 +112,7 @@ def test_what_a_job_says_comes_as_events_until_it_is_over(house: House, site: Se
 @pytest.mark.parametrize("language", ["ko", "en"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing_on_any_page_and_no_page_asks_another_host(
-    house: House, site: Served, furnished: Entry, language: str, width: int
+    house: House, site: Served, furnished: dict[str, str], language: str, width: int
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
@@ -207,7 +135,7 @@ def test_axe_finds_nothing_on_any_page_and_no_page_asks_another_host(
             tab.on("console", lambda message, said=said: said.append(f"{message.type}: {message.text}"))
             mine = seen.get(role) or [page for page in pages if page not in sum(seen.values(), ())]
             for page in mine:
-                address = page.replace("CERTIFICATE", furnished.certificate.number)
+                address = filled(page, furnished)
                 mark = "&" if "?" in address else "?"
                 answer = tab.goto(f"{site.address}{address}{mark}lang={language}")
                 assert answer is not None and answer.status == 200, page

@@ -3,25 +3,25 @@
 from fastapi import FastAPI
 
 from madang.node.node import Node
+from madang.node.rooms import open_plans
 from madang.web import Room
 from madang.web.application import make_application
 
 
 def rooms() -> list[Room]:
-    """The rooms with pages, in the order in which addresses are looked up."""
-    from madang.services.catalog import questions, steward, tables  # noqa: F401 - add their pages to the room
-    from madang.services.catalog.routes import room as catalog
-    from madang.services.certification.routes import room as certification
-    from madang.services.oversight.routes import room as oversight
-    from madang.services.people import account, administration  # noqa: F401 - add their pages to the room
-    from madang.services.people.routes import room as people
-
-    return [catalog, certification, people, oversight]
+    """The doors of the rooms that have pages, in the order in which addresses are looked up."""
+    found: list[Room] = []
+    for plan in open_plans():
+        for module in plan.pages:
+            room = plan.load(module).room
+            if room not in found:
+                found.append(room)
+    return found
 
 
 def portal(node: Node, *, keeper: bool = True) -> FastAPI:
     """The web application of a node; with `keeper` it looks after jobs and mail while it runs."""
-    from madang.services.catalog.service import rebuild_words
-
-    rebuild_words(node)
+    for plan in open_plans():
+        if plan.opened:
+            plan.load(plan.opened)(node)
     return make_application(node, rooms(), keeper=keeper)

@@ -1,8 +1,11 @@
-"""Every command of `madang`, with one line of help and where its code is. Imports nothing, so that help is instant."""
+"""Every command of `madang`, with one line of help and where its code is. Imports nothing but the rooms' plans, so that
+help is instant."""
 
 from dataclasses import dataclass
+from importlib.util import resolve_name
 
 from madang.base.translate import _
+from madang.node.rooms import plans
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,11 @@ class Entry:
 
 def commands() -> list[Entry]:
     """The commands in the order in which a newcomer meets them."""
+    of_rooms = [
+        Entry(command.name, _(command.help), resolve_name(command.target, plan.package))
+        for plan in plans()
+        for command in plan.commands
+    ]
     return [
         Entry("scan", _("Look at unknown files: encodings, columns, types, keys, identifiers."), "scan:command"),
         Entry("packs", _("List the mapping packs: how a holder's files become CDM tables."), "packs:packs"),
@@ -38,11 +46,7 @@ def commands() -> list[Entry]:
         ),
         Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
         Entry("vocabulary", _("Load OMOP vocabularies, look concepts up, compare releases."), "vocabulary:app"),
-        Entry(
-            "certificate",
-            _("Certify a version by a scheme; verify, revoke, suspend certificates."),
-            "madang.services.certification.commands:app",
-        ),
+        *of_rooms,
         Entry(
             "manufacturing",
             _("Develop a bioprocess: campaigns, runs, monitoring, a twin, a foundry."),

@@ -30,16 +30,23 @@ from madang.node.audit.head import Head
 from madang.node.audit.models import audit_events
 from madang.node.database import now
 from madang.node.dump import dump, load, revision_in
-from madang.node.home import FOLDERS, Home
+from madang.node.home import Home, folder_modes
 from madang.node.node import Node, open_database
 from madang.node.people.actor import Actor
 from madang.node.permissions import allow, check, nobody_else
+from madang.node.rooms import plans
 from madang.node.settings import load_settings
 from madang.node.upgrade import check_known, upgrade
 
 FORMAT = 1
 LEFT_OUT = {"node.db", "node.db-wal", "node.db-shm", "upgrade.lock", "indexes", "logs", "run", "backups", "workspaces"}
 _CHUNK = 1 << 20
+
+
+def left_out() -> set[str]:
+    """What at the top of a home is in no backup."""
+    return LEFT_OUT | {name for plan in plans() for name in plan.not_in_backup}
+
 
 allow("node.backup", nobody_else, by_token=False)
 
@@ -204,7 +211,7 @@ def _check_target(home: Home, to: Path) -> None:
 def _others(home: Home) -> Iterator[tuple[Path, Path]]:
     """Every file of the home but those of datasets and those that need no backup, with its place."""
     for top in sorted(home.path.iterdir()):
-        if top.name in LEFT_OUT or top.name in ("lake", "restricted"):
+        if top.name in left_out() or top.name in ("lake", "restricted"):
             continue
         for path in _files_in(top):
             place = path.relative_to(home.path)
@@ -262,7 +269,7 @@ def _copy(source: Path, target: Path, place: Path, hashes: dict[str, str], progr
 def _put_back(source: Path, home: Path, place: Path) -> None:
     """Copy a file to its place; folders on the way are as open as those of a home that was not restored."""
     target = home / place
-    make_folder(target.parent, FOLDERS.get(place.parts[0], 0o755))
+    make_folder(target.parent, folder_modes().get(place.parts[0], 0o755))
     shutil.copyfile(source, target)
     target.chmod(stat.S_IMODE(source.stat().st_mode))
     sync_file(target)

@@ -117,6 +117,7 @@ class Database:
                     yield session
                     session.flush()
                     _run(session, "before_commit")
+                self._writer.busy = False  # what runs now may write again
                 _run(session, "after_commit")
         finally:
             self._writer.busy = False

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Self
 
 from madang.base.errors import MadangError
 from madang.lake.files import make_folder, put_if_absent, sentences
+from madang.node.rooms import plans
 
 if TYPE_CHECKING:
     from madang.lake import Lake
 
 KEY_BYTES = 32
 _KEY_NAME = re.compile(r"[a-z][a-z0-9-]*")
-FOLDERS = {  # of a home, with their modes
+_FOLDERS = {  # of a home, with their modes; rooms have more
     "keys": 0o700,
     "restricted": 0o700,
     "sources": 0o755,
-    "certificates": 0o755,
     "files": 0o700,
     "logs": 0o700,
     "outbox": 0o700,
@@ -27,6 +27,11 @@ FOLDERS = {  # of a home, with their modes
     "workspaces": 0o700,
     "run": 0o700,
 }
+
+
+def folder_modes() -> dict[str, int]:
+    """Every folder of a home by its name, those of rooms too, with its mode."""
+    return _FOLDERS | {name: mode for plan in plans() for name, mode in plan.folders.items()}
 
 
 @dataclass(frozen=True)
@@ -83,13 +88,13 @@ class Home:
 
     def folder(self, name: str) -> Path:
         """A folder of this home (`files`, `logs`, `outbox`, ...), made if needed; closed to others where it must be."""
-        path = self.path / name
+        path, mode = self.path / name, folder_modes()[name]
         with sentences(f"make the folder {path}"):
             try:
-                make_folder(path, FOLDERS[name])
+                make_folder(path, mode)
             except (FileExistsError, NotADirectoryError):
                 raise MadangError("home.not_a_folder", f"{path} cannot be a folder: a file is in the way.") from None
-        if FOLDERS[name] == 0o700:
+        if mode == 0o700:
             self._check_closed(path)
         return path
 

@@ -20,7 +20,10 @@ from madang.base.translate import _
 
 FILE = "madang.toml"
 # Variables of this name that are no settings.
-NOT_SETTINGS = {"MADANG_HOME", "MADANG_LANG", "MADANG_SEED", "MADANG_WORKERS", "MADANG_SHARED_DATA"}
+NOT_SETTINGS = {
+    *("MADANG_HOME", "MADANG_LANG", "MADANG_TOKEN", "MADANG_ENVIRONMENTS"),
+    *("MADANG_SEED", "MADANG_WORKERS", "MADANG_SHARED_DATA"),
+}
 
 
 class _Table(BaseModel):

@@ -18,14 +18,28 @@ from madang.node.database import sentences as database_sentences
 from madang.node.home import Home
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_SAID = re.compile(r"^(revision|down_revision) = (\S+)$", re.MULTILINE)
 _LOCK = 0x6D6164616E68  # PostgreSQL's advisory lock of whoever upgrades
 
 
 def revisions() -> list[str]:
-    """Every revision, oldest first: the numbers that the files of the history begin with."""
-    return sorted(
-        match[1] for path in (MIGRATIONS / "versions").iterdir() if (match := re.match(r"(\d{4})_\w+\.py$", path.name))
-    )
+    """Every revision, oldest first: each file of the history names itself and the one before it.
+
+    Two with one forerunner are a mistake: whoever came later has to stand behind the other.
+    """
+    after: dict[str | None, str] = {}
+    for path in sorted((MIGRATIONS / "versions").glob("*.py")):
+        said = dict(_SAID.findall(path.read_text(encoding="utf-8")))
+        before = said["down_revision"].strip("\"'")
+        before = None if before == "None" else before
+        if before in after:
+            raise RuntimeError(f"{after[before]} and {path.stem} both follow {before}")
+        after[before] = said["revision"].strip("\"'")
+    found: list[str] = []
+    current: str | None = None
+    while (current := after.get(current)) is not None:
+        found.append(current)
+    return found
 
 
 def newest() -> str:

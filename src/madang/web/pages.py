@@ -19,6 +19,7 @@ from madang.node import permissions
 from madang.node.people.actor import Actor
 from madang.web import notes
 from madang.web.assets import address_of_asset
+from madang.web.menu import menu
 
 
 def show(visit: Any, package: str, template: str, value: Any, *, status: int = 200, **more: Any) -> HTMLResponse:
@@ -69,6 +70,7 @@ def _environment(package: str) -> Environment:
         "language": language,
         "languages": LANGUAGES,
         "may": permissions.may,
+        "menu": menu,
         "version": __version__,
         "here": _here,
     }

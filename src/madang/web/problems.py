@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.node.rooms import statuses
 
 API = "/api/"
 
@@ -24,9 +25,9 @@ _STATUS = (
     (r"permission\..*|web\.origin|people\.disabled", 403),
     (r"web\.method", 405),
     (r"web\.too_large", 413),
-    (r"people\.too_many_attempts|ask\.busy", 429),
+    (r"people\.too_many_attempts", 429),
     (r"web\.mistake", 500),
-    (r"database\.(busy|unreachable|disk_full)|closed\.missing|lake\.busy|certificate\.busy", 503),
+    (r"database\.(busy|unreachable|disk_full)|closed\.missing|lake\.busy", 503),
     (r".*\.(none|unknown|no_[a-z]+)", 404),
     (r".*\.(removed|withdrawn)", 410),
     (r".*\.(taken|changed|conflict|state)|people\.login_taken", 409),
@@ -35,7 +36,8 @@ _STATUS = (
 
 def status_of(error: MadangError) -> int:
     """The HTTP status of an error."""
-    return next((status for pattern, status in _STATUS if re.fullmatch(pattern, error.code)), 422)
+    known = statuses().get(error.code)
+    return known or next((status for pattern, status in _STATUS if re.fullmatch(pattern, error.code)), 422)
 
 
 def problem(error: MadangError) -> dict[str, Any]:

@@ -48,9 +48,9 @@ def create(
 
     with _node() as node:
         password = None if no_password else _password(from_input)
-        number = create_person(node, _owner(), login, name, email=email, password=password)
+        number = create_person(node, _commander(node), login, name, email=email, password=password)
         for each in role or []:
-            give_role(node, _owner(), number, each)
+            give_role(node, _commander(node), number, each)
         _say(_("Made the account {login}.").format(login=login))
 
 
@@ -72,7 +72,7 @@ def list_accounts(as_json: AsJson = False) -> None:
                 "codes": person.code_secret is not None,
                 "disabled": person.disabled.isoformat(timespec="seconds") if person.disabled else None,
             }
-            for person in list_people(node, _owner())
+            for person in list_people(node, _commander(node))
         ]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
@@ -90,7 +90,7 @@ def password(login: Login, from_input: FromInput = False) -> None:
 
     with _node() as node:
         number = _number(node, login)
-        set_password(node, _owner(), number, _password(from_input))
+        set_password(node, _commander(node), number, _password(from_input))
         _say(_("The password of {login} is set.").format(login=login))
 
 
@@ -100,7 +100,7 @@ def forget_codes(login: Login) -> None:
     from madang.node.people.second import clear_codes
 
     with _node() as node:
-        clear_codes(node, _owner(), _number(node, login))
+        clear_codes(node, _commander(node), _number(node, login))
         _say(_("{login} signs in without one-time codes.").format(login=login))
 
 
@@ -110,7 +110,7 @@ def disable(login: Login) -> None:
     from madang.node.people.accounts import set_disabled
 
     with _node() as node:
-        set_disabled(node, _owner(), _number(node, login), True)
+        set_disabled(node, _commander(node), _number(node, login), True)
         _say(_("{login} is disabled.").format(login=login))
 
 
@@ -120,7 +120,7 @@ def enable(login: Login) -> None:
     from madang.node.people.accounts import set_disabled
 
     with _node() as node:
-        set_disabled(node, _owner(), _number(node, login), False)
+        set_disabled(node, _commander(node), _number(node, login), False)
         _say(_("{login} is enabled.").format(login=login))
 
 
@@ -130,7 +130,7 @@ def give(login: Login, role: RoleName, organization: InOrganization = "house") -
     from madang.node.people.accounts import give_role
 
     with _node() as node:
-        give_role(node, _owner(), _number(node, login), role, _organization(node, organization))
+        give_role(node, _commander(node), _number(node, login), role, _organization(node, organization))
         _say(_("{login} holds the role {role}.").format(login=login, role=role))
 
 
@@ -140,7 +140,7 @@ def take(login: Login, role: RoleName, organization: InOrganization = "house") -
     from madang.node.people.accounts import take_role
 
     with _node() as node:
-        take_role(node, _owner(), _number(node, login), role, _organization(node, organization))
+        take_role(node, _commander(node), _number(node, login), role, _organization(node, organization))
         _say(_("{login} no longer holds the role {role}.").format(login=login, role=role))
 
 
@@ -154,7 +154,7 @@ def organization(
     from madang.node.people.accounts import create_organization
 
     with _node() as node:
-        create_organization(node, _owner(), name, title, title_en)
+        create_organization(node, _commander(node), name, title, title_en)
         _say(_("Added the organization {name}.").format(name=name))
 
 
@@ -164,10 +164,10 @@ def _node() -> "AbstractContextManager[Node]":
     return opened()
 
 
-def _owner() -> "Actor":
-    from madang.node.people import Actor
+def _commander(node: "Node") -> "Actor":
+    from madang.node.people.tokens import commander
 
-    return Actor.owner()
+    return commander(node)
 
 
 def _number(node: "Node", login: str) -> int:

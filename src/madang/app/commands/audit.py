@@ -30,10 +30,10 @@ def verify(
     from madang.base.errors import MadangError
     from madang.node.audit.anchor import verify as check
     from madang.node.node import opened
-    from madang.node.people import Actor
+    from madang.node.people.tokens import commander
 
     with opened() as node:
-        report = check(node, Actor.owner(), anchor or [])
+        report = check(node, commander(node), anchor or [])
     rows = [{"event": found.number, "problem": found.problem} for found in report.findings]
     if as_json:
         print(json.dumps({"length": report.length, "digest": report.digest, "findings": rows}, ensure_ascii=False))
@@ -59,10 +59,10 @@ def anchor(
     from madang.lake.files import put_if_absent, sentences
     from madang.node.audit.anchor import make_anchor
     from madang.node.node import opened
-    from madang.node.people import Actor
+    from madang.node.people.tokens import commander
 
     with opened() as node:
-        text = make_anchor(node, Actor.owner())
+        text = make_anchor(node, commander(node))
     if out is None:
         print(text)
         return
@@ -77,10 +77,10 @@ def export(out: Annotated[Path, typer.Argument(help=_("New file: one canonical J
     from madang.base.console import console
     from madang.node.audit.anchor import export as write
     from madang.node.node import opened
-    from madang.node.people import Actor
+    from madang.node.people.tokens import commander
 
     with opened() as node:
-        count = write(node, Actor.owner(), out)
+        count = write(node, commander(node), out)
     console().print(_("Wrote {count} events to {file}.").format(count=count, file=out), markup=False)
 
 
@@ -98,11 +98,11 @@ def list_events(
 
     from madang.base.console import console, show_table
     from madang.node.node import opened
-    from madang.node.people import Actor
     from madang.node.people.accounts import find_person
+    from madang.node.people.tokens import commander
 
     with opened() as node:
-        owner = Actor.owner()
+        owner = commander(node)
         node.audit.read(owner, "audit.read")
         with node.read() as session:
             if actor is not None and actor not in ("owner", "stranger", "node") and ":" not in actor:

@@ -15,10 +15,10 @@ def backup(
     from madang.base.console import ProgressBars, console
     from madang.node.backup import backup as make
     from madang.node.node import opened
-    from madang.node.people import Actor
+    from madang.node.people.tokens import commander
 
     with opened() as node, ProgressBars() as progress:
-        contents = make(node, Actor.owner(), to, progress)
+        contents = make(node, commander(node), to, progress)
     said = _("Wrote {files} files, {datasets} dataset versions and {events} audit events to {folder}.")
     console().print(
         said.format(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 
 from sqlalchemy import exists, or_, select
 
@@ -17,6 +18,7 @@ from madang.node.jobs.models import Job
 from madang.node.node import Node
 
 PACKAGES = ("madang",)  # of which jobs may be functions
+LANES = ("short", "long")
 _TICK = 2.0
 _children: dict[tuple[Home, int], "subprocess.Popen[bytes]"] = {}  # those that we started, by home and slot
 _spawning = threading.Lock()
@@ -29,16 +31,24 @@ def wake(node: Node) -> None:
         for place, child in list(_children.items()):
             if child.poll() is not None:  # takes the exit of those that went
                 del _children[place]
-        if not _is_something_due(node):
-            return
-        for slot in range(node.settings.jobs.workers):
-            if (node.home, slot) not in _children and _is_free(node, slot):
+        workers = node.settings.jobs.workers
+        for slot in range(workers + 1 if workers else 0):
+            if (node.home, slot) in _children or not _is_something_due(node, lanes_of(node, slot)):
+                continue
+            if _is_free(node, slot):
                 _children[node.home, slot] = _spawn(node, slot)
                 return
 
 
+def lanes_of(node: Node, slot: int) -> tuple[str, ...]:
+    """Which jobs the child process of a slot does: the last slot is kept for short ones, so that they never wait for
+    long ones."""
+    return ("short",) if slot == node.settings.jobs.workers else LANES
+
+
 class Keeper:
-    """A thread of the web process that has due jobs worked on, those of processes that died too, and mails sent."""
+    """A thread of the web process that has due jobs worked on, those of processes that died too, mails sent,
+    listeners told who did not hear, and what dead processes had begun on files settled."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -54,10 +64,11 @@ class Keeper:
         self._thread.join(10)
 
     def _run(self) -> None:
+        from madang.node.acts import retell, settle
         from madang.node.mail import deliver
 
         while not self._stop.is_set():
-            for work in (wake, deliver):
+            for work in (wake, deliver, retell, settle):
                 try:
                     work(self._node)
                 except MadangError as error:  # the database is busy or away: there is a next time
@@ -81,10 +92,10 @@ def _is_free(node: Node, slot: int) -> bool:
         return False
 
 
-def _is_something_due(node: Node) -> bool:
+def _is_something_due(node: Node, lanes: Sequence[str]) -> bool:
     at = now()
     with node.read() as session:
-        waiting = (Job.state == "waiting") & (Job.not_before <= at)
+        waiting = (Job.state == "waiting") & (Job.not_before <= at) & Job.lane.in_(lanes)
         abandoned = (Job.state == "running") & (Job.lease < at)
         return bool(session.scalar(select(exists().where(or_(waiting, abandoned)))))
 

@@ -16,7 +16,8 @@ class Job(Base):
     __table_args__ = (Index("ix_jobs_state", "state", "not_before"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    function: Mapped[str] = mapped_column(Machine)  # module:name
+    function: Mapped[str] = mapped_column(Machine)  # the job's stable name; module:name where no room lists it
+    lane: Mapped[str] = mapped_column(Machine, default="short", server_default="short")  # short never waits for long
     arguments: Mapped[str] = mapped_column(Machine)  # JSON
     title: Mapped[str] = mapped_column(Line(200))
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"), index=True)

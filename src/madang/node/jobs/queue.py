@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from madang.base.canonical import canonical_json
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.node import rooms
 from madang.node.database import after_commit, now
 from madang.node.jobs.keeper import wake
 from madang.node.jobs.models import Job, JobEvent
 from madang.node.node import Node
-from madang.node.people.actor import Actor
+from madang.node.people.actor import Actor, actor_as_json
 from madang.node.permissions import check, visible
 
 ENDED = ("done", "failed", "cancelled")
@@ -41,19 +42,14 @@ def start(
     """
     if not getattr(function, "is_job", False):
         raise TypeError(f"{function.__qualname__} is not marked as a job")
+    kind = rooms.job_of(function)
     added = Job(
-        function=f"{function.__module__}:{function.__name__}",
+        function=kind.name if kind is not None else f"{function.__module__}:{function.__name__}",
+        lane=kind.lane if kind is not None else "short",
         arguments=canonical_json(dict(arguments)).decode(),
         title=title,
         owner_id=actor.person_id,
-        actor=json.dumps(
-            {
-                "kind": actor.kind,
-                "name": actor.name,
-                "person_id": actor.person_id,
-                "scopes": None if actor.scopes is None else sorted(actor.scopes),
-            }
-        ),
+        actor=actor_as_json(actor),
     )
     session.add(added)
     session.flush()
@@ -95,6 +91,7 @@ def cancel(node: Node, actor: Actor, job_id: int) -> None:
         found.cancel = True
         if found.state == "waiting":
             end(session, found, "cancelled")
+            came_to_nothing(session, node, found)
         node.audit.record(session, actor, "job.cancel", f"job:{job_id}")
 
 
@@ -118,6 +115,13 @@ def end(session: Session, found: Job, state: str, error: MadangError | None = No
     if error is not None:
         found.error = json.dumps({"code": error.code, "message": error.message, "hint": error.hint}, ensure_ascii=False)
     session.add(JobEvent(job_id=found.id, kind=state, text=error.message if error is not None else ""))
+
+
+def came_to_nothing(session: Session, node: Node, job: Job) -> None:
+    """Have the room of a job know that it failed or was cancelled, in the same transaction."""
+    known = rooms.job_kind(job.function)
+    if known is not None and known[1].failed:
+        known[0].load(known[1].failed)(session, node, job.state, **json.loads(job.arguments))
 
 
 def _found(session: Session, job_id: int, *, lock: bool = False) -> Job:

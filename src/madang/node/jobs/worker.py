@@ -1,6 +1,7 @@
 """The child process: claims a job, runs it, looks for the next, and goes when there is none.
 
-`python -m madang.node.jobs.worker SLOT PACKAGE...`, started by the keeper.
+`python -m madang.node.jobs.worker SLOT PACKAGE...`, started by the keeper. A job that some room lists is found by its
+stable name; others by `module:name`, if it is of one of the packages.
 """
 
 import contextlib
@@ -15,17 +16,18 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from madang.base.errors import Cancelled, MadangError
 from madang.base.translate import _
+from madang.node import rooms
 from madang.node.database import now
-from madang.node.jobs.keeper import slot_lock
+from madang.node.jobs.keeper import LANES, lanes_of, slot_lock
 from madang.node.jobs.models import Job, JobEvent
-from madang.node.jobs.queue import end
+from madang.node.jobs.queue import came_to_nothing, end
 from madang.node.jobs.work import Work, actor_of
 from madang.node.node import Node
 
@@ -38,7 +40,7 @@ def main(slot: int, packages: Sequence[str]) -> None:
     node = Node.open()
     try:
         with slot_lock(node, slot, 1):  # others look for a moment whether it is free
-            while run_next(node, packages):
+            while run_next(node, packages, lanes_of(node, slot)):
                 pass
     except MadangError as error:
         if error.code != "work.slot":  # another process has the slot: all is well
@@ -47,11 +49,11 @@ def main(slot: int, packages: Sequence[str]) -> None:
         node.close()
 
 
-def run_next(node: Node, packages: Sequence[str]) -> bool:
-    """Claim one job and run it; False if none is due."""
+def run_next(node: Node, packages: Sequence[str], lanes: Sequence[str] = LANES) -> bool:
+    """Claim one job of these lanes and run it; False if none is due."""
     worker = secrets.token_hex(8)
     with node.write() as session:
-        found = claim(session, node, worker)
+        found = claim(session, node, worker, lanes)
         if found is None:
             return False
         work_id, function, arguments, acts_as = found.id, found.function, found.arguments, found.actor
@@ -89,7 +91,7 @@ def run_next(node: Node, packages: Sequence[str]) -> bool:
     return True
 
 
-def claim(session: Session, node: Node, worker: str) -> Job | None:
+def claim(session: Session, node: Node, worker: str, lanes: Sequence[str] = LANES) -> Job | None:
     """The next job that is due, now leased to `worker`; those whose process died come first, or are given up."""
     at = now()
     settings = node.settings.jobs
@@ -97,15 +99,17 @@ def claim(session: Session, node: Node, worker: str) -> Job | None:
     for each in session.scalars(abandoned):
         if each.cancel:
             end(session, each, "cancelled")
+            came_to_nothing(session, node, each)
         elif each.attempts >= settings.attempts:
             message = _("Its process died {count} times.").format(count=each.attempts)
             end(session, each, "failed", MadangError("work.died", message))
+            came_to_nothing(session, node, each)
         else:
             each.state, each.worker, each.lease = "waiting", None, None
             session.add(JobEvent(job_id=each.id, kind="waiting"))
     session.flush()
-    due = select(Job).where(Job.state == "waiting", Job.not_before <= at).order_by(Job.id).limit(1)
-    found = session.scalar(due.with_for_update(skip_locked=True))
+    due = select(Job).where(Job.state == "waiting", Job.not_before <= at, Job.lane.in_(lanes)).order_by(Job.id)
+    found = session.scalar(due.limit(1).with_for_update(skip_locked=True))
     if found is not None:
         found.state, found.worker, found.started = "running", worker, at
         found.lease = at + timedelta(seconds=settings.lease_seconds)
@@ -144,6 +148,7 @@ def _give_up(node: Node, job_id: int, worker: str, state: str, error: MadangErro
             return
         state = "failed" if state == "waiting" else state
         end(session, found, state, None if state == "cancelled" else error)
+        came_to_nothing(session, node, found)
         actor = actor_or_node(session, found.actor)
         node.audit.record(session, actor, f"job.{state}", f"job:{job_id}", {"code": error.code})
 
@@ -159,7 +164,10 @@ def actor_or_node(session: Session, text: str) -> Any:
 
 
 def _function(name: str, packages: Sequence[str]) -> Callable[..., Any]:
-    """The function that a job names, if it is marked as a job and of a package that may have jobs."""
+    """The function that a job names: by its stable name, or of a package that may have jobs; marked as a job."""
+    known = rooms.job_kind(name)
+    if known is not None:
+        return cast("Callable[..., Any]", known[0].load(known[1].function))
     module, _colon, attribute = name.partition(":")
     function: Callable[..., Any] | None = None
     if module.split(".")[0] in packages:

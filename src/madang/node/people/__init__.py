@@ -3,7 +3,30 @@
 Here are the names that everybody needs; accounts, sessions, tokens, codes, sign_in and openid are modules of their own.
 """
 
-from madang.node.people.actor import Actor, add_house
-from madang.node.people.models import HOUSE, Organization, Person, Role
+from madang.node.people.actor import Actor, Held, add_house
+from madang.node.people.models import (
+    HOUSE,
+    Handover,
+    Organization,
+    Permit,
+    Person,
+    Project,
+    ProjectApproval,
+    ProjectMember,
+    Role,
+)
 
-__all__ = ["HOUSE", "Actor", "Organization", "Person", "Role", "add_house"]
+__all__ = [
+    "HOUSE",
+    "Actor",
+    "Handover",
+    "Held",
+    "Organization",
+    "Permit",
+    "Person",
+    "Project",
+    "ProjectApproval",
+    "ProjectMember",
+    "Role",
+    "add_house",
+]

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, selectinload
@@ -16,39 +15,17 @@ from madang.node.people.models import HOUSE, Organization, Person, Role, SignInS
 from madang.node.people.passwords import check_new_password, hash_password
 from madang.node.people.proof import Proof, prove
 from madang.node.permissions import check
+from madang.node.rooms import RoleKind, kind_of_role, plans
 from madang.node.text import clean_line
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,99}")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
-@dataclass(frozen=True)
-class RoleKind:
-    """A role that can be held: its name, what it is for, and whether only in the installation itself."""
-
-    name: str
-    purpose: str
-    node: bool = False
-
-
-_ROLES: dict[str, RoleKind] = {}
-
-
-def add_role(name: str, purpose: str, *, node: bool = False) -> None:
-    """Let people hold one more role; rooms add theirs at import."""
-    _ROLES[name] = RoleKind(name, purpose, node)
-
-
 def roles() -> list[RoleKind]:
-    """Every role that can be held."""
-    return sorted(_ROLES.values(), key=lambda kind: kind.name)
-
-
-add_role("administrator", "makes accounts, gives roles, looks after jobs", node=True)
-add_role("auditor", "reads who did what and proves that nothing was changed", node=True)
-add_role("member", "belongs to the organization")
-add_role("steward", "answers for the organization's datasets: publishes, sets tiers, withdraws")
-add_role("committee", "decides with others on requests for the organization's data")
+    """Every role that can be held in an organization or in the installation itself; rooms name theirs."""
+    kinds = {kind.name: kind for plan in plans() for kind in plan.roles if kind.where != "project"}
+    return sorted(kinds.values(), key=lambda kind: kind.name)
 
 
 def create_person(
@@ -218,14 +195,14 @@ def _for_role(
     if organization is None:
         raise MadangError("people.no_organization", _("There is no organization {name}.").format(name=organization_id))
     check(actor, "role.give", organization)
-    kind = _ROLES.get(role)
+    kind = kind_of_role(role)
     if kind is None:
         raise MadangError(
             "people.no_role",
             _("There is no role {role}.").format(role=role),
             _("There are: {roles}.").format(roles=", ".join(each.name for each in roles())),
         )
-    if kind.node and organization.id != HOUSE:
+    if kind.where == "node" and organization.id != HOUSE:
         raise MadangError(
             "people.role_of_the_node", _("The role {role} is held in the installation itself only.").format(role=role)
         )

@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship, synonym
 
 from madang.node.database import Base, now
-from madang.node.text import Line, Machine
+from madang.node.text import Line, Machine, Prose
 
 HOUSE = 1  # the organization that is this installation itself; roles in it hold for the whole node
 
@@ -56,6 +56,102 @@ class Role(Base):
     role: Mapped[str] = mapped_column(Machine)
     person: Mapped[Person] = relationship(back_populates="roles")
     organization: Mapped[Organization] = relationship()
+
+
+class Handover(Base):
+    """A role that a person has handed to another for a time (대결·위임); who acts in it is seen in every event."""
+
+    __tablename__ = "handovers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"))  # whose role it is
+    to_id: Mapped[int] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"), index=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
+    role: Mapped[str] = mapped_column(Machine)
+    reason: Mapped[str] = mapped_column(Line(300), default="")
+    begins: Mapped[datetime]
+    ends: Mapped[datetime]
+    revoked: Mapped[datetime | None]
+    owner_id: Mapped[int] = synonym("person_id")
+
+
+class Project(Base):
+    """What permits, workspaces, jobs, deposits and studies name: people of an organization with a purpose.
+
+    `state` is active or ended.
+    """
+
+    __tablename__ = "projects"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Machine, unique=True)  # for addresses: small letters, digits, hyphens
+    title: Mapped[str] = mapped_column(Line(300))
+    purpose: Mapped[str] = mapped_column(Prose(5_000), default="")
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"), index=True)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"))  # who began it
+    state: Mapped[str] = mapped_column(Machine, default="active", server_default="active")
+    created: Mapped[datetime] = mapped_column(default=now)
+    ends: Mapped[datetime | None]
+    organization: Mapped[Organization] = relationship()
+    members: Mapped[list["ProjectMember"]] = relationship(
+        back_populates="project", cascade="all, delete-orphan", passive_deletes=True
+    )
+    approvals: Mapped[list["ProjectApproval"]] = relationship(
+        back_populates="project", cascade="all, delete-orphan", passive_deletes=True
+    )
+    project_id: Mapped[int] = synonym("id")
+
+
+class ProjectMember(Base):
+    """Somebody in a project, in one role, from a day until a day."""
+
+    __tablename__ = "project_members"
+    __table_args__ = (UniqueConstraint("project_id", "person_id", "role"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    person_id: Mapped[int] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"), index=True)
+    role: Mapped[str] = mapped_column(Machine, default="project-member")
+    begins: Mapped[datetime] = mapped_column(default=now)
+    ends: Mapped[datetime | None]
+    project: Mapped[Project] = relationship(back_populates="members")
+    person: Mapped[Person] = relationship()
+
+
+class ProjectApproval(Base):
+    """An approval that somebody outside gave a project: an ethics board, a data review board; its number and end."""
+
+    __tablename__ = "project_approvals"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(Machine)  # ethics, data-review, other
+    body: Mapped[str] = mapped_column(Line(200))
+    number: Mapped[str] = mapped_column(Line(100))
+    given: Mapped[datetime]
+    ends: Mapped[datetime | None]
+    document: Mapped[str] = mapped_column(Machine, default="")  # SHA-256 of a file of the home
+    project: Mapped[Project] = relationship(back_populates="approvals")
+
+
+class Permit(Base):
+    """That a project may use a dataset, from when until when. The room that decides writes it; the house's one table
+    of permissions asks it. `state` is in-force, suspended or ended; what the clock ends needs no state.
+    """
+
+    __tablename__ = "permits"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(Machine, unique=True)  # as people cite it
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
+    dataset: Mapped[str] = mapped_column(Machine, index=True)  # which it opens: the extract made for it, or a whole one
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))  # the holder's
+    state: Mapped[str] = mapped_column(Machine, default="in-force", server_default="in-force")
+    begins: Mapped[datetime]
+    ends: Mapped[datetime]
+    document: Mapped[str] = mapped_column(Machine, default="")  # the signed permit
+    created: Mapped[datetime] = mapped_column(default=now)
+    project: Mapped[Project] = relationship()
 
 
 class RecoveryCode(Base):

@@ -1,7 +1,9 @@
 """API tokens: what a program shows instead of a password. Kept as hashes, scoped, with an end."""
 
+import os
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -28,6 +30,13 @@ def make_token(node: Node, actor: Actor, proof: Proof, name: str, scopes: Iterab
     most = node.settings.sign_in.token_days
     if not 1 <= days <= most:
         raise MadangError("people.token_days", _("A token lives from 1 to {most} days.").format(most=most))
+    alone = [each for each in wanted if each in acts() and acts()[each].alone]
+    if alone and (len(wanted) > 1 or not proof.code.strip()):
+        raise MadangError(
+            "people.token_alone",
+            _("A token for {act} is for that act alone, and needs a one-time code.").format(act=alone[0]),
+            _("Set one-time codes up, and make a token with this scope only."),
+        )
     prove(node, actor, proof)
     secret = PREFIX + secrets.token_urlsafe(32)
     with node.write() as session:
@@ -65,6 +74,23 @@ def actor_of_token(node: Node, secret: str, address: str = "") -> Actor | None:
             if again is not None:
                 again.used = at
     return actor
+
+
+def commander(node: Node) -> Actor:
+    """As whom a command acts: with MADANG_TOKEN set the person of that token, under its rules and scopes; otherwise
+    the owner of the home. Errors: `permission.token`.
+    """
+    secret = os.environ.get("MADANG_TOKEN", "").strip()
+    if not secret:
+        return Actor.owner()
+    found = actor_of_token(node, secret)
+    if found is None:
+        raise MadangError(
+            "permission.token",
+            _("The token in MADANG_TOKEN is not valid: it was revoked, has expired, or never was."),
+            _("Unset MADANG_TOKEN to act as the owner of the home, or make another one on your account's page."),
+        )
+    return replace(found, via="command")
 
 
 def list_tokens(node: Node, actor: Actor, person_id: int) -> Sequence[ApiToken]:

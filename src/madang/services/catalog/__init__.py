@@ -3,3 +3,42 @@
 For researchers who look for data, stewards who answer for them, and whoever reads a citation years later. A record's
 description is wide enough for DCAT-AP 3, HealthDCAT-AP and DataCite; a page carries schema.org JSON-LD.
 """
+
+from madang.base.translate import later
+from madang.node.rooms import JobKind, MenuItem, RoleKind, RoomPlan
+
+PLAN = RoomPlan(
+    name="catalog",
+    package=__package__,
+    title=later("Catalog"),
+    acts=(".permissions",),
+    models=(".models",),
+    pages=(".routes", ".questions", ".steward", ".tables"),
+    jobs=(
+        JobKind(
+            "catalog.prepare",
+            ".service:prepare_version",
+            lane="long",
+            aliases=("madang.services.catalog.service:prepare_version",),
+        ),
+    ),
+    roles=(
+        RoleKind(
+            "steward",
+            later("Data steward"),
+            later("answers for the organization's datasets: publishes, sets tiers, withdraws"),
+        ),
+        RoleKind(
+            "committee",
+            later("Committee member"),
+            later("decides with others on requests for the organization's data"),
+        ),
+    ),
+    errors={"ask.busy": 429},
+    menu=(
+        MenuItem("data", later("Catalog"), "/records"),
+        MenuItem("data", later("Steward's desk"), "/steward", act="record.manage"),
+    ),
+    opened=".service:rebuild_words",
+    docs="portal.md",
+)

@@ -1,6 +1,6 @@
 """Who may do what with a record."""
 
-from madang.node.permissions import allow, anyone, auditor, role, signed_in, where
+from madang.node.permissions import allow, anyone, auditor, role, role_anywhere, signed_in, where
 
 steward = role("steward")
 is_public = where("state", "published", "withdrawn")  # of one withdrawn, the tombstone
@@ -20,6 +20,7 @@ allow(
     reads=True,
 )
 allow("record.make", steward)
+allow("record.manage", role_anywhere("steward"), reads=True)  # the steward's desk as such
 allow("holder.edit", steward)  # the rule of an organization for all its data
 allow("record.edit", steward)
 allow("record.publish", steward)

@@ -8,6 +8,9 @@ needs no server, and verifying needs the certificate, a public key, the status l
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from madang.base.translate import later
+from madang.node.rooms import Command, MenuItem, RoomPlan
+
 if TYPE_CHECKING:
     from madang.services.certification.evaluate import Outcome, Verdict
     from madang.services.certification.scheme import Scheme, load_scheme
@@ -48,6 +51,24 @@ __all__ = [
     "suspend",
     "verify",
 ]
+
+PLAN = RoomPlan(
+    name="certification",
+    package=__package__,
+    title=later("Certification"),
+    pages=(".routes",),
+    commands=(
+        Command(
+            "certificate",
+            later("Certify a version by a scheme; verify, revoke, suspend certificates."),
+            ".commands:app",
+        ),
+    ),
+    errors={"certificate.busy": 503},
+    folders={"certificates": 0o755},
+    menu=(MenuItem("trust", later("Certificates"), "/certificates"),),
+    docs="certificates.md",
+)
 
 # Where a public name is; imported at first use, so that help is instant.
 _HOMES = {

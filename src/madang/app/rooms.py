@@ -1,0 +1,20 @@
+"""The one list of rooms: portal, command, job workers, migrations, docs and tests are made from it.
+
+A room is added by one line here; how a room looks is in docs/architecture.md.
+"""
+
+from importlib import import_module
+
+from madang.node.rooms import RoomPlan
+
+ROOMS = (  # in the order in which the portal looks addresses up
+    "madang.services.catalog",
+    "madang.services.certification",
+    "madang.services.people",
+    "madang.services.oversight",
+)
+
+
+def plans() -> tuple[RoomPlan, ...]:
+    """The plan of every room."""
+    return tuple(import_module(name).PLAN for name in ROOMS)

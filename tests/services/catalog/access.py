@@ -1,0 +1,27 @@
+"""Who gets what at the doors of the room catalog; see services/access_tables.py."""
+
+from services.access_tables import BAD, IN, NO, NONE, YES, Acts, Reads
+
+READS: Reads = {
+    "/": ("/", (YES,) * 5),
+    "/records": ("/records?q=record", (YES,) * 5),
+    "/records/{name}": ("/records/draft", (NONE, NONE, YES, YES, NONE)),
+    "/records/{name}/tables/{table}": ("/records/closed/tables/person", (YES,) * 5),
+    "/records/{name}/quality": ("/records/closed/quality", (IN, NO, YES, NO, NO)),
+    "/records/{name}/profile": ("/records/closed/profile", (YES,) * 5),
+    "/records/{name}/download/{table}.parquet": ("/records/closed/download/person.parquet", (IN, NO, YES, NO, NO)),
+    "/records/{name}/download/{table}.csv": ("/records/closed/download/person.csv", (IN, NO, YES, NO, NO)),
+    "/records/{name}/download.zip": ("/records/closed/download.zip", (IN, NO, YES, NO, NO)),
+    "/records/{name}/ask": ("/records/closed/ask", (IN, NO, YES, NO, NO)),
+    "/steward": ("/steward", (IN, NO, YES, NO, NO)),
+    "/steward/{name}": ("/steward/closed", (IN, NO, YES, NO, NO)),
+}
+ACTS: Acts = {
+    "/records/{name}/ask": ("/records/closed/ask", {"sql": "SELEC"}, (IN, NO, BAD, NO, NO)),
+    "/steward": ("/steward", {"dataset": "closed", "organization": "hospital"}, (IN, NO, 409, NO, NO)),
+    "/organizations/{organization}/minimum": ("/organizations/house/minimum", {"minimum": 5}, (IN, NO, NO, NO, NO)),
+    "/steward/{name}": ("/steward/closed", {"edition": 0, "title": "t", "tier": "open"}, (IN, NO, 409, NO, NO)),
+    "/steward/{name}/versions": ("/steward/closed/versions", {}, (IN, NO, NONE, NO, NO)),
+    "/steward/{name}/publish": ("/steward/closed/publish", {"version": 9}, (IN, NO, 409, NO, NO)),
+    "/steward/{name}/withdraw": ("/steward/draft/withdraw", {"reason": "r"}, (NONE, NONE, 409, NO, NONE)),
+}
