@@ -13,7 +13,7 @@ from madang.base.errors import MadangError
 from madang.node import closed
 from support import needs
 
-LIMITS = closed.Limits(seconds=10, memory=1 << 30, output=1 << 16)
+LIMITS = closed.Limits(seconds=10, memory=1 << 30, address=1 << 30, output=1 << 16)
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,8 @@ def _bubblewrap() -> None:
 
 
 def say(code: str, files: Mapping[str, Path] | None = None, limits: closed.Limits = LIMITS) -> str:
-    ended = closed.run([sys.executable, "-I", "-c", code], files=files or {}, limits=limits)
+    box = closed.Box(limits, read=files or {})
+    ended = box.run([box.python, "-I", "-c", code])
     return (ended.output or ended.errors).decode()
 
 
@@ -35,7 +36,7 @@ def test_only_the_given_files_are_there_and_cannot_be_written(tmp_path: Path) ->
     assert say("print(open('/data/x').read(), end='')", {"/data/x": given}) == "given"
     for path in (other, Path.home() / ".ssh", Path("/etc/passwd"), Path("/proc/1/environ"), Path("/home")):
         assert say(f"import os; print(os.path.exists({str(path)!r}), end='')", {"/data/x": given}) == "False"
-    for path in ("/data/x", "/data/y", "/y", closed.__file__):
+    for path in ("/data/x", "/data/y", "/y", str(closed.__file__)):
         assert "Error" in say(f"open({path!r}, 'a').write('x')", {"/data/x": given})
     assert given.read_text() == "given"
 
@@ -95,7 +96,8 @@ def test_children_die_with_who_asked() -> None:
     code = f"""
 import sys
 from madang.node import closed
-closed.run([sys.executable, "-c", {FORKS + "mark-"!r} + sys.argv[1]], files={{}}, limits=closed.Limits(60, 1 << 30, 10))
+box = closed.Box(closed.Limits(60, 1 << 30, 10))
+box.run([box.python, "-c", {FORKS + "mark-"!r} + sys.argv[1]])
 """
     asker = subprocess.Popen([sys.executable, "-c", code, mark])
     end = time.monotonic() + 20

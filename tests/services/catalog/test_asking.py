@@ -9,6 +9,7 @@ import pytest
 from madang.base.errors import MadangError
 from madang.lake import Engine, Lake, Version
 from madang.node import closed
+from madang.node.closed import box
 from madang.services.catalog.asking import ask as asking
 from madang.services.catalog.asking.ask import Limits, ask
 from support import needs
@@ -123,12 +124,12 @@ def test_a_process_that_ends_before_it_answers_is_told_as_that(
     version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for code, error in ((139, "ask.failed"), (1, "ask.failed"), (137, "ask.memory"), (134, "ask.memory")):
-        monkeypatch.setattr(closed, "run", lambda *_, code=code, **__: closed.Finished(code, b"", b""))
+        monkeypatch.setattr(closed.Box, "run", lambda *_, code=code: closed.Finished(code, b"", b""))
         assert refused(version, "SELECT 1") == error
 
 
 def test_where_nothing_can_be_closed_in_nothing_is_answered(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closed, "is_available", lambda: False)
+    monkeypatch.setattr(box, "why_not", lambda: "bwrap")
     assert refused(version, "SELECT 1") == "closed.missing"
 
 

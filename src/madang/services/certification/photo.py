@@ -15,7 +15,7 @@ _PIXELS = 64_000_000  # of a picture that is unpacked
 _EDGE = 3_000  # pixels that a code is looked for in
 _TEXT = 20_000  # characters
 _KINDS = ("JPEG", "PNG", "WEBP")
-_LIMITS = closed.Limits(seconds=10, memory=2 << 30, output=_TEXT * 4)
+_BOX = closed.Box(closed.Limits(seconds=10, memory=2 << 30, address=2 << 30, output=_TEXT * 4))
 _one = threading.BoundedSemaphore(1)
 
 
@@ -32,7 +32,7 @@ def text_in(data: bytes) -> str:
     if not _one.acquire(timeout=5):
         raise MadangError("ask.busy", _("Others are asking just now."), _("Try again in a moment."))
     try:
-        done = closed.run([sys.executable, "-I", "-m", __name__], files={}, limits=_LIMITS, given=data)
+        done = _BOX.run([_BOX.python, "-P", "-s", "-m", __name__], data)
     except MadangError as error:
         if error.code == "closed.missing":
             raise

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -75,17 +74,19 @@ def _said(version: Version, sql: str, limits: Limits) -> dict[str, Any]:
         tables[name] = list(inside)
         files |= inside
     question = {"sql": sql, "tables": tables, "rows": limits.rows, "size": limits.size, "memory": limits.memory}
-    box = closed.Limits(limits.seconds, limits.memory + _ROOM, limits.size + 1024)
-    command = [sys.executable, "-I", "-m", "madang.services.catalog.asking.child"]
+    memory = limits.memory + _ROOM
+    box = closed.Box(closed.Limits(limits.seconds, memory, limits.size + 1024, address=memory), read=files)
     given = json.dumps(question).encode()  # in ASCII: a lone surrogate stays readable
     try:
-        ended = closed.run(command, files=files, limits=box, given=given)
+        ended = box.run([box.python, "-P", "-s", "-m", "madang.services.catalog.asking.child"], given)
     except MadangError as error:
         if error.code == "closed.time":
             hint = _("Ask for less, or for fewer tables at once.")
             raise MadangError("ask.time", error.message, hint) from None
         if error.code == "closed.output":
             raise _too_much() from None
+        if error.code == "closed.memory":
+            raise _memory() from None
         raise
     if ended.code in _STARVED or any(word in ended.errors for word in (b"MemoryError", b"bad_alloc")):
         raise _memory()
