@@ -4,6 +4,7 @@ import ctypes
 import ctypes.util
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from attacks import box_probes
 from madang.base.errors import MadangError
 from madang.node import closed
 from madang.node.closed import filter as seccomp
@@ -25,6 +25,8 @@ from madang.node.closed.calls import numbers
 from support import needs
 
 LIMITS = closed.Limits(seconds=60, memory=512 << 20, disk=24 << 20, scratch=8 << 20, processes=40)
+PROGRAMS = sorted(Path(__file__).parent.glob("box_probes*.py"))
+PROBES = {name for program in PROGRAMS for name in re.findall(r"^@probe\ndef (\w+)", program.read_text(), re.M)}
 MOUNTED = "where_things_are_mounted_from"
 ORDINARY = 61_234  # who attacks outside a box where the tests run as root
 
@@ -43,7 +45,10 @@ def facts() -> Iterator[dict[str, Any]]:
     folder.chmod(0o755)
     for name in ("secret", "other", "data"):
         (folder / name).write_text(f"the text of {name}")
-    (folder / "write").mkdir()
+    for name in ("write", "programs"):
+        (folder / name).mkdir()
+    for program in PROGRAMS:
+        shutil.copy(program, folder / "programs")
     (folder / "data").chmod(0o666)
     with (
         socket.create_server(("127.0.0.1", 0)) as tcp,
@@ -101,16 +106,16 @@ def _ordinary() -> dict[str, Any]:
 
 def boxed(facts: dict[str, Any], wanted: Iterable[str], *, proc: bool) -> dict[str, str | None]:
     """What the probes report from inside; what they were given is where it was outside, as any good hint would be."""
-    given = Path(facts["root"]) / "facts.json"
+    given = Path(facts["root"]) / "programs" / "facts.json"
     given.write_text(json.dumps(facts | {"data": "/data/data", "write": "/write"}))
     box = closed.Box(
         LIMITS,
-        read={"/data/data": Path(facts["data"]), "/probes.py": Path(box_probes.__file__), "/facts.json": given},
+        read={"/data/data": Path(facts["data"]), "/programs": given.parent},
         write={"/write": Path(facts["write"])},
         programs=True,
         proc=proc,
     )
-    finished = box.run([box.python, "-I", "-S", "/probes.py", "/facts.json", *wanted])
+    finished = box.run([box.python, "-s", "-S", "/programs/box_probes.py", "/programs/facts.json", *wanted])
     assert finished.output, finished.errors
     result: dict[str, str | None] = json.loads(finished.output)
     return result
@@ -119,7 +124,7 @@ def boxed(facts: dict[str, Any], wanted: Iterable[str], *, proc: bool) -> dict[s
 def test_every_probe_is_stopped(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MADANG_PROBE_SECRET", "shown")
     # With /proc a program may learn from where its files are mounted; that is said where it is asked for.
-    for proc, wanted in ((False, set(box_probes.PROBES)), (True, set(box_probes.PROBES) - {MOUNTED})):
+    for proc, wanted in ((False, PROBES), (True, PROBES - {MOUNTED})):
         result = boxed(facts, sorted(wanted), proc=proc)
         assert {name: said for name, said in result.items() if said} == {}
         assert set(result) == wanted
@@ -142,7 +147,7 @@ GET_THROUGH = {
 
 def test_the_probes_get_through_where_nothing_stops_them(facts: dict[str, Any]) -> None:
     """In a plain process of an ordinary user, which is how a stock notebook server runs its kernels."""
-    given = Path(facts["root"]) / "facts.json"
+    given = Path(facts["root"]) / "programs" / "facts.json"
     write = Path(facts["root"]) / "outside"
     write.mkdir()
     write.chmod(0o777)
@@ -151,8 +156,8 @@ def test_the_probes_get_through_where_nothing_stops_them(facts: dict[str, Any]) 
     copy.chmod(0o666)
     given.write_text(json.dumps(facts | {"root": "/", "write": str(write), "data": str(copy)}))
     python = shutil.which("python3", path="/usr/bin:/usr/local/bin") if os.geteuid() == 0 else sys.executable
-    command = [python or "python3", "-I", "-S", "-c", Path(box_probes.__file__).read_text(), str(given)]
-    wanted = sorted(set(box_probes.PROBES) - {"living_on", "becoming_root"})
+    command = [python or "python3", "-s", "-S", str(given.parent / "box_probes.py"), str(given)]
+    wanted = sorted(PROBES - {"living_on", "becoming_root"})
     command += wanted
     done = subprocess.run(
         command,

@@ -151,7 +151,8 @@ class Running:
     def _live(self, command: list[str]) -> None:
         try:
             with _made(self.box, command, subprocess.PIPE) as (process, watch):
-                self.stdin, self.stdout, self.stderr = (process.stdin, process.stdout, process.stderr)  # type: ignore[assignment]
+                assert process.stdin and process.stdout and process.stderr  # they were asked for
+                self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
                 self.pid = process.pid
                 self._started.set()
                 self._watch(process, watch)
