@@ -7,6 +7,7 @@ from madang.science.fhir import findings as f
 from madang.science.fhir.findings import Found, here
 from madang.science.fhir.terminology import Terminology
 
+REMEMBERED = 50_000  # codes of one binding
 BOUND = ("code", "string", "uri", "id", "Coding", "CodeableConcept", "Quantity", "url", "canonical", "oid", "uuid")
 
 
@@ -19,10 +20,20 @@ def binding_check(kind: str, binding: tuple[str, str], terminology: Terminology)
     anywhere = frozenset(code for codes in sure.values() for code in codes)
     pairs = frozenset((system, code) for system, codes in sure.items() for code in codes)
 
+    answers: dict[tuple[str | None, str], bool | None] = {}
+
+    def ask(system: str | None, code: str) -> bool | None:
+        key = (system, code)
+        if key not in answers:
+            if len(answers) >= REMEMBERED:
+                answers.clear()
+            answers[key] = terminology.contains(value_set, system, code)
+        return answers[key]
+
     def member(system: Any, code: Any, context: Any) -> bool | None:
         if type(code) is not str or (system is not None and type(system) is not str):
             return True  # said by the check of the type
-        answer = terminology.contains(value_set, system, code)
+        answer = ask(system, code)
         if answer is None:
             context.unsure[value_set] = context.unsure.get(value_set, 0) + 1
         return answer
@@ -60,7 +71,7 @@ def binding_check(kind: str, binding: tuple[str, str], terminology: Terminology)
             if type(code) is not str or type(system) is not str:
                 unsure = unsure or code is not None or "extension" in each or "_code" in each
                 continue
-            answer = terminology.contains(value_set, system, code)
+            answer = ask(system, code)
             if answer:
                 return None
             unsure = unsure or answer is None
@@ -88,9 +99,18 @@ def coding_check(terminology: Terminology) -> Callable[[Any, Any], Found]:
     systems = {url: frozenset(each.codes) for url, each in terminology.systems.items() if each.complete}
 
     def check(value: Any, context: Any) -> Found:
-        codes = systems.get(value.get("system")) if type(value.get("system")) is str else None
+        system = value.get("system")
+        if type(system) is not str:
+            return None
+        codes = systems.get(system)
+        if codes is None:
+            if ":" not in system:
+                return [f.Raw("system", "system", f.SYSTEM, f.ERROR, "system_relative", ())]
+            if "/ValueSet/" in system and system in terminology.sets:
+                return [f.Raw("system", "system", f.SYSTEM, f.ERROR, "system_is_set", ())]
+            return None
         code = value.get("code")
-        if codes is None or type(code) is not str or code in codes:
+        if type(code) is not str or code in codes:
             return None
         if terminology.knows(value["system"], code) is False:
             return [f.Raw("code", "code", f.SYSTEM, f.ERROR, "code_system", (value["system"],))]

@@ -25,7 +25,7 @@ RESOURCES = ("Resource", "DomainResource")
 COMMENT_KEYS = ("fhir_comments",)
 
 
-@dataclass
+@dataclass(slots=True)
 class Context:
     """One resource under the checks, and what is counted on the way."""
 
@@ -37,15 +37,17 @@ class Context:
     references: list[str] = field(default_factory=list)
     local: list[str] = field(default_factory=list)  # references into `contained`
     depth: int = 0
+    visiting: set[tuple[int, str]] = field(default_factory=set)  # targets of references under a profile
     entries: dict[str, Any] = field(default_factory=dict)  # of the Bundle around: fullUrl and Type/id
 
 
 class Compiler:
     """Makes and keeps the functions of one set of definitions."""
 
-    def __init__(self, definitions: Definitions, expressions: bool = True) -> None:
+    def __init__(self, definitions: Definitions, expressions: bool = True, strict: bool = False) -> None:
         self.definitions = definitions
         self.expressions = expressions  # whether invariants without a function of ours are evaluated as FHIRPath
+        self.strict = strict  # whether what is not at hand is an error
         self._trees: dict[str, tuple[Node, dict[str, Node]] | None] = {}
         self._types: dict[tuple[str, str], Check] = {}
         self._nodes: dict[tuple[str, str], Check] = {}
@@ -100,7 +102,7 @@ class Compiler:
         if row.content:
             parts.append(self._content(node, row.content))
         elif ref.code == "Extension" and not node.children:
-            parts.append(self.of_type("Extension", ref.profiles[0]) if len(ref.profiles) == 1 else self.extension)
+            parts.append(self.of_type("Extension", ref.profiles[0]) if len(ref.profiles) == 1 else self.extension(node))
         elif node.children and not primitive:
             parts.append(self._object(node, ref.code, row.constraints))
         elif len(ref.profiles) > 1:
@@ -110,6 +112,8 @@ class Compiler:
             parts.append(self.of_type(ref.code, known))
         if ref.code in ("Reference", "canonical") and ref.targets:
             parts.append(self._target(ref))
+            if any(not url.startswith(CORE) for url in ref.targets) and ref.code == "Reference":
+                parts.append(self._conforming(ref))
         if not (node.children and not primitive):
             own = self._type_keys(ref)
             parts.extend(self._invariants([each for each in row.constraints if each.key not in own], primitive))
@@ -186,6 +190,33 @@ class Compiler:
 
         return check
 
+    def _conforming(self, ref: TypeRef) -> Check:
+        """What a reference names, where it is at hand, conforms to one of the profiles."""
+        from madang.science.fhir.slices import resolved
+
+        def check(value: Any, context: Context) -> Found:
+            text = value.get("reference") if type(value) is dict else None
+            target = resolved(text, context) if type(text) is str else None
+            if type(target) is not dict:
+                return None
+            kind = target.get("resourceType")
+            urls = [url for url in ref.targets if self.definitions.facts(url)[0] == kind]
+            if not urls or any(url.startswith(CORE) for url in urls):
+                return None
+            for url in urls:
+                key = (id(target), url)
+                if key in context.visiting:
+                    return None
+                context.visiting.add(key)
+                held = Context(context.root, target, entries=context.entries, visiting=context.visiting)
+                found = self.of_type(str(kind), url)(target, held)
+                context.visiting.discard(key)
+                if not found or all(each.severity != f.ERROR for each in found):
+                    return None
+            return here(f.TARGET, "profile_target", ", ".join(urls))
+
+        return check
+
     def _invariants(self, constraints: Any, primitive: bool = False) -> list[Check]:
         return [
             self._invariant(each)
@@ -223,24 +254,11 @@ class Compiler:
 
         return object_check(self, node, type_name, extra)
 
-    def extension(self, value: Any, context: Context) -> Found:
-        """An extension that no slice names: against its own definition where that is at hand."""
-        url = value.get("url") if type(value) is dict else None
-        if type(url) is not str:
-            return self.of_type("Extension")(value, context)
-        check = self._types.get(("Extension", url))
-        if check is None:
-            kind, derivation, _package = self.definitions.facts(url.partition("|")[0])
-            if kind == "Extension" and derivation == "constraint":
-                check = self.of_type("Extension", url)
-            elif url.startswith("http://hl7.org/fhir/StructureDefinition/"):
-                return here(f.EXTENSION, "extension_unknown") + (self.of_type("Extension")(value, context) or [])
-            else:
-                context.unsure[url if url.startswith(("http:", "https:", "urn:")) else "extension"] = (
-                    context.unsure.get(url, 0) + 1
-                )
-                return self.of_type("Extension")(value, context)
-        return check(value, context)
+    def extension(self, node: Node) -> Check:
+        """The function of an extension that no slice names: against its own definition where that is at hand."""
+        from madang.science.fhir.extensions import extension_check
+
+        return extension_check(self, node)
 
     def coding(self) -> Check:
         """The check of every Coding: a code that its complete code system does not have."""

@@ -9,6 +9,8 @@ from typing import Any
 
 SYSTEM_TYPE = "http://hl7.org/fhirpath/System."
 FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
+ADDITIONAL = "extension-ElementDefinition.binding.additional"
+MUST_HAVE_VALUE = "extension-ElementDefinition.mustHaveValue"
 MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
 OBLIGATION = "http://hl7.org/fhir/StructureDefinition/obligation"
 IMPLIED = ("ele-1",)  # held by the JSON form itself
@@ -54,6 +56,7 @@ class Row:
     constraints: tuple[Constraint, ...] = ()
     must_support: bool = False
     item: str = ""  # the data item of KR CDI that the element carries
+    must_value: bool = False  # extensions alone will not do
     modifier: bool = False
     max_length: int | None = None
     least: Any = None
@@ -139,6 +142,7 @@ def row_of(element: dict[str, Any]) -> Row:
         ),
         must_support=bool(element.get("mustSupport")) or _obliged(element),
         item=_item(element),
+        must_value=any(str(x.get("url", "")).endswith(MUST_HAVE_VALUE) for x in element.get("extension", [])),
         modifier=bool(element.get("isModifier")),
         max_length=element.get("maxLength"),
         least=_valued(element, "minValue"),
@@ -170,7 +174,18 @@ def _valued(element: dict[str, Any], prefix: str) -> Any:
 
 def _widest(binding: dict[str, Any]) -> str:
     said = next((x for x in binding.get("extension", []) if x.get("url") == MAX_VALUE_SET), {})
-    return str(said.get("valueCanonical") or said.get("valueUri") or "").partition("|")[0]
+    url = str(said.get("valueCanonical") or said.get("valueUri") or "").partition("|")[0]
+    return url or next((_additional(x) for x in binding.get("extension", []) if _additional(x)), "")
+
+
+def _additional(extension: dict[str, Any]) -> str:
+    """The value set of an additional binding that is required."""
+    if not str(extension.get("url", "")).endswith(ADDITIONAL):
+        return ""
+    parts = {str(x.get("url")): x for x in extension.get("extension", [])}
+    if parts.get("purpose", {}).get("valueCode") != "required":
+        return ""
+    return str(parts.get("valueSet", {}).get("valueCanonical", "")).partition("|")[0]
 
 
 def _item(element: dict[str, Any]) -> str:
@@ -185,7 +200,7 @@ def _obliged(element: dict[str, Any]) -> bool:
 # The shape in which facts are kept: short names, nothing where a part has its default.
 _SHORT = {
     "id": "i", "low": "n", "high": "x", "slice": "s", "rules": "r", "ordered": "o", "content": "c", "fixed": "f",
-    "pattern": "p", "binding": "b", "widest": "w", "must_support": "m", "item": "h", "modifier": "d", "max_length": "l",
+    "pattern": "p", "binding": "b", "widest": "w", "must_support": "m", "item": "h", "must_value": "g", "modifier": "d", "max_length": "l",
     "least": "v", "most": "u", "base_max": "a",
 }  # fmt: skip
 

@@ -35,7 +35,10 @@ def has(concept: Any, system: str, *codes: str) -> bool:
 
 def there(node: Any, *names: str) -> bool:
     """Whether any of these elements is there."""
-    return any(name in node or "_" + name in node for name in names)
+    for name in names:
+        if name in node or "_" + name in node:
+            return True
+    return False
 
 
 def _number(value: Any) -> float | None:
@@ -56,12 +59,14 @@ def period(node: Any, context: Any) -> bool:
 
 
 def later(one: str, other: str) -> bool:
-    """Whether one date or time is surely after the other; partial dates are after only in the part that both have."""
+    """Whether one date or time is not known to be before the other or the same."""
     if "T" in one and "T" in other:
         first, second = _moment(one), _moment(other)
         if first is not None and second is not None:
             return first > second
     short = min(len(one.partition("T")[0]), len(other.partition("T")[0]))
+    if one[:short] == other[:short]:  # FHIRPath cannot order a day and an hour of it, and then the rule does not hold
+        return len(one) != len(other) and not ("T" in one and "T" in other)
     return one[:short] > other[:short]
 
 
@@ -89,8 +94,10 @@ def _contained_used(node: Any, context: Any) -> bool:
     if not isinstance(contained, list):
         return True
     texts = set(_texts(node))
+    text = node.get("text")
+    shown = str(text.get("div", "")) if isinstance(text, dict) else ""
     return all(
-        "#" + str(each.get("id")) in texts or any(x == "#" for x in _texts(each))
+        "#" + str(each.get("id")) in texts or f'"#{each.get("id")}"' in shown or any(x == "#" for x in _texts(each))
         for each in contained
         if isinstance(each, dict)
     )
@@ -186,7 +193,15 @@ def _con_3(node: Any, context: Any) -> bool:
     )
 
 
+def _parameter(node: Any, context: Any) -> bool:
+    valued, part, resource = some(node, "value"), there(node, "part"), there(node, "resource")
+    return not valued and not resource if part else valued != resource
+
+
 FUNCTIONS: dict[str, Holds] = {
+    "(part.exists() and value.empty() and resource.empty()) or (part.empty() and (value.exists() xor resource.exists()))": (
+        _parameter
+    ),
     "contained.contained.empty()": lambda n, c: not any("contained" in each for each in _contained(n)),
     "contained.where((('#'+id in (%resource.descendants().reference | %resource.descendants().as(canonical) | %resource.descendants().as(uri) | %resource.descendants().as(url))) or descendants().where(reference = '#').exists() or descendants().where(as(canonical) = '#').exists() or descendants().where(as(canonical) = '#').exists()).not()).trace('unmatched', id).empty()": _contained_used,  # noqa: E501
     "contained.meta.versionId.empty() and contained.meta.lastUpdated.empty()": lambda n, c: _meta(
@@ -241,6 +256,7 @@ FUNCTIONS: dict[str, Holds] = {
     "(code.exists() or value.empty()) and (system.empty() or system = %ucum) and (value.empty() or value.hasValue().not() or value > 0)": (  # noqa: E501
         lambda n, c: _measure(n) and _positive(n)
     ),
+    "comparator.empty()": lambda n, c: not there(n, "comparator"),
     "code.empty() or system.exists()": lambda n, c: not there(n, "code") or there(n, "system"),
     "low.empty() or high.empty() or (low <= high)": _range,
     "path.exists() xor searchParam.exists()": lambda n, c: there(n, "path") != there(n, "searchParam"),

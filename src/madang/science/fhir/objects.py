@@ -13,7 +13,8 @@ from madang.science.fhir.tree import Node
 if TYPE_CHECKING:
     from madang.science.fhir.compiler import Check, Compiler, Context
 
-DEEPEST = 60  # objects inside objects
+NONE: frozenset[str] = frozenset()
+REMEMBERED = 20_000  # good texts of one element
 SAFE_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
@@ -42,36 +43,40 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
         handlers["resourceType"] = _nothing
     is_extension, is_reference = type_name == "Extension", type_name == "Reference"
     mandatory = frozenset(required)
-    get = handlers.get
+    table = {key: (getattr(handler, "good", NONE), handler) for key, handler in handlers.items()}
+    get = table.get
 
     def check(value: Any, context: "Context") -> Found:
         if type(value) is not dict:
             return here(f.FORM, "not_object")
         if not value:
             return here(f.FORM, "empty_object")
-        if context.depth > DEEPEST:
-            return here(f.FORM, "too_deep")
         context.keys += len(value)
-        context.depth += 1
         out: Found = None
         for key, part in value.items():
-            handler = get(key)
-            found = _unknown(key, handlers) if handler is None else handler(part, context)
+            entry = get(key)
+            if entry is None:
+                found: Found = _unknown(key, handlers)
+            else:
+                if type(part) is str and part in entry[0]:
+                    continue
+                found = entry[1](part, context)
             if found:
                 out = out + found if out else found
-        if not mandatory <= value.keys():
+        if mandatory and not mandatory <= value.keys():
             missing = _missing(value, required)
             out = (out or []) + missing if missing else out
         for name, group, low in choices:
-            count = len(group & value.keys())
-            if count != 1 and (count or low):
-                wrong = _choice(value, name, group, count, low)
-                out = (out or []) + wrong if wrong else out
+            if group.isdisjoint(value):
+                wrong = at(name, f.CARDINALITY, "missing", name) if low and not _hidden(value, name, group) else None
+            else:
+                wrong = at(name, f.CARDINALITY, "two_choices", name) if len(group & value.keys()) > 1 else None
+            if wrong:
+                out = (out or []) + wrong
         for invariant in invariants:
             found = invariant(value, context)
             if found:
                 out = out + found if out else found
-        context.depth -= 1
         if is_reference:
             text = value.get("reference")
             if type(text) is str:
@@ -109,12 +114,9 @@ def _missing(value: dict[str, Any], required: list[str]) -> list[f.Raw]:
     ]
 
 
-def _choice(value: dict[str, Any], name: str, group: frozenset[str], count: int, low: int) -> Found:
-    if count == 0:
-        if any(("_" + key) in value for key in group):
-            return None
-        return at(name, f.CARDINALITY, "missing", name)
-    return at(name, f.CARDINALITY, "two_choices", name)
+def _hidden(value: dict[str, Any], name: str, group: frozenset[str]) -> bool:
+    """Whether a choice has no value, but extensions in its place."""
+    return name.endswith("[x]") and any(("_" + key) in value for key in group)
 
 
 def _extension(value: dict[str, Any]) -> Found:
@@ -143,15 +145,29 @@ def _add_child(
         return
     if row.low > 0:
         required.append(child.name)
+    if row.must_value:
+        choices.append((child.name, frozenset([child.name]), 1))
     ref = row.types[0] if row.types else TypeRef("BackboneElement")
+    if child.name == "id" and row.path.count(".") == 1 and compiler.definitions.is_resource(row.path[:-3]):
+        ref = TypeRef("id")  # R4 says string, and means the type id
     check = compiler.value(child, ref)
     if row.is_list:
         lists.add(child.name)
         handlers[child.name] = _many(compiler, child, ref, check)
     else:
-        handlers[child.name] = _one(child.name, check)
+        handlers[child.name] = _one(child.name, check, _plain(compiler, child, ref))
     if ref.code in PRIMITIVES and not row.content:
         handlers["_" + child.name] = _beside(compiler, child.name, row.is_list)
+
+
+def _plain(compiler: "Compiler", node: Node, ref: TypeRef) -> bool:
+    """Whether the check of a primitive depends on its text alone and leaves nothing to be counted."""
+    row = node.row
+    if ref.code not in PRIMITIVES or row.content or row.constraints or row.widest:
+        return False
+    if row.binding is None or row.binding[0] not in ("required", "extensible"):
+        return True
+    return compiler.definitions.terminology.plain_codes(row.binding[1]) is not None
 
 
 def _add_choice(
@@ -180,7 +196,11 @@ def _add_choice(
         names.append(key)
         usable = node if len(child.row.types) == 1 or node is not child else Node(child.row, child.name, child.profile)
         check = compiler.value(usable, ref)
-        handlers[key] = _many(compiler, usable, ref, check, key) if child.row.is_list else _one(key, check)
+        handlers[key] = (
+            _many(compiler, usable, ref, check, key)
+            if child.row.is_list
+            else _one(key, check, _plain(compiler, usable, ref))
+        )
         if ref.code in PRIMITIVES:
             handlers["_" + key] = _beside(compiler, key, child.row.is_list)
     found = compiler.tree("http://hl7.org/fhir/StructureDefinition/" + child.row.path.partition(".")[0])
@@ -205,7 +225,12 @@ def _wrong_extension(names: list[str]) -> "Check":
     return lambda value, context: here(f.EXTENSION, "extension_type", ", ".join(names))
 
 
-def _one(name: str, check: "Check") -> "Check":
+def _one(name: str, check: "Check", plain: bool = False) -> "Check":
+    """The handler of a single value. Of one that is `plain` (its check looks at nothing else and counts nothing) good
+    texts are remembered, so that the caller need not ask again.
+    """
+    good: set[str] = set()
+
     def one(value: Any, context: "Context") -> Found:
         found = check(value, context)
         if found:
@@ -214,8 +239,12 @@ def _one(name: str, check: "Check") -> "Check":
             if value is None:
                 return at(name, f.FORM, "is_null", name)
             return under(name, name, found)
+        if plain and type(value) is str and len(good) < REMEMBERED:
+            good.add(value)
         return None
 
+    if plain:
+        one.good = good  # type: ignore[attr-defined]  # read once, where the table of handlers is made
     return one
 
 

@@ -97,7 +97,7 @@ def matcher(compiler: "Compiler", node: Node, each: Node, discriminators: tuple[
         if url is not None:
             match = _UrlMatcher(url)
             return match
-    tests = [_test(compiler, node, each, kind, path) for kind, path in discriminators]
+    tests = [test for kind, path in discriminators if (test := _test(compiler, node, each, kind, path))]
     if not tests:
         return lambda item, context: None
 
@@ -124,7 +124,7 @@ def _fixed_url(node: Node) -> str | None:
     return child.row.fixed if child and isinstance(child.row.fixed, str) else None
 
 
-def _test(compiler: "Compiler", node: Node, each: Node, kind: str, path: str) -> Matcher:
+def _test(compiler: "Compiler", node: Node, each: Node, kind: str, path: str) -> Matcher | None:
     steps = [step for step in _steps(path) if step != "$this"]
     nodes = list(_follow(compiler, each, steps))
     if kind == "exists":
@@ -138,7 +138,7 @@ def _test(compiler: "Compiler", node: Node, each: Node, kind: str, path: str) ->
         return _profiled(compiler, nodes, steps)
     conditions = [condition for one in nodes for condition in [_condition(compiler, one)] if condition]
     if not conditions:
-        return lambda item, context: None
+        return None  # the slice says nothing of this discriminator, so it does not tell
 
     def match(item: Any, context: "Context") -> bool:
         return any(condition(value) for value in values_at(item, steps, context) for condition in conditions)
@@ -190,6 +190,10 @@ def _follow(compiler: "Compiler", node: Node, steps: list[str]) -> Iterator[Node
                         yield from _follow(compiler, found[0], rest)
         return
     child = node.children.get(step) or node.children.get(step + "[x]")
+    if child is not None and child.name.endswith("[x]") and child.slices:
+        for each in child.slices:
+            yield from _follow(compiler, each, rest)
+        return
     if child is not None:
         yield from _follow(compiler, child, rest)
         for each in child.slices:
@@ -226,7 +230,7 @@ def _condition(compiler: "Compiler", node: Node) -> Callable[[Any], bool] | None
         return lambda value: all(
             any(condition(each) for each in values_at(value, [name], None)) for name, condition in parts
         )
-    if row.binding is not None:
+    if row.binding is not None and row.binding[0] == "required":
         return _bound(compiler, row.binding[1])
     for ref in row.types:
         for url in ref.profiles:

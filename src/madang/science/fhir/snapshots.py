@@ -138,6 +138,8 @@ def _merged(under: Row, said: Row, identifier: str) -> Row:
         changed["high"] = said.high
     if said.types:
         changed["types"] = tuple(_narrowed(each, under.types) for each in said.types)
+    if said.must_value:
+        changed["must_value"] = True
     for name in ("fixed", "pattern", "binding", "max_length", "least", "most", "discriminators"):
         if getattr(said, name) is not None:
             changed[name] = getattr(said, name)

@@ -11,6 +11,7 @@ from typing import Any
 from madang.science.fhir import findings as f
 from madang.science.fhir.compiler import Compiler, Context
 from madang.science.fhir.definitions import CORE, Definitions
+from madang.science.fhir.extensions import misplaced
 from madang.science.fhir.findings import Found, Raw, at, here, under
 from madang.science.fhir.selection import Selection
 
@@ -36,9 +37,11 @@ class Verdict:
 class Validator:
     """Holds resources against definitions. Compiles what it needs at first use; not to be shared by threads."""
 
-    def __init__(self, definitions: Definitions, guide: str = "", profiles: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, definitions: Definitions, guide: str = "", profiles: tuple[str, ...] = (), strict: bool = False
+    ) -> None:
         self.definitions = definitions
-        self.compiler = Compiler(definitions)
+        self.compiler = Compiler(definitions, strict=strict)
         self.compiler.resource = self._inside
         self.selection = Selection(definitions, self.compiler, guide)
         self.named = profiles
@@ -49,7 +52,10 @@ class Validator:
         if type(resource) is not dict:
             return Verdict("", "", (), here(f.FORM, "not_object"), context)
         name = resource.get("resourceType")
-        found, profiles = self._resource(resource, context, self.named)
+        try:
+            found, profiles = self._resource(resource, context, self.named)
+        except RecursionError:
+            found, profiles = here(f.FORM, "too_deep"), ()
         label = name if type(name) is str and self.definitions.is_resource(name) else ""
         identifier = resource.get("id")
         path = label or "Resource"
@@ -78,6 +84,7 @@ class Validator:
             return here(f.TYPE, kind), ()
         if context.depth > DEEPEST_RESOURCE:
             return here(f.FORM, "too_deep"), ()
+        context.depth += 1
         above, local, entries = context.resource, context.local, context.entries
         contained = resource is not context.root and any(resource is each for each in _list(above, "contained"))
         if not contained:
@@ -96,6 +103,8 @@ class Validator:
                 found = [each for each in found or () if each not in (out or ())]
             if found:
                 out = (out or []) + found
+        if out and any(each.kind == "extension_context" for each in out):
+            out = misplaced(out, name, self.definitions)
         out = (out or []) + trouble if trouble else out
         if not contained:
             wrong = self._local_references(resource, context)
@@ -107,6 +116,7 @@ class Validator:
             wrong = problems(resource, context)
             out = (out or []) + wrong if wrong else out
             context.entries = entries
+        context.depth -= 1
         return out, profiles
 
     def _local_references(self, resource: dict[str, Any], context: Context) -> Found:

@@ -42,6 +42,8 @@ def _sentences() -> dict[str, tuple[str, str]]:
         "binding_none": (_("There is no code, and one of the value set {0} is required."), _("Add a coding.")),
         "binding_system": (_("A code without its system cannot be told to be in {0}."), _("Add the system.")),
         "code_system": (_("The code system {0} has no such code."), _("Check the code and the system.")),
+        "system_relative": (_("The system of a code must be an absolute URI."), _("Write the whole URI.")),
+        "system_is_set": (_("The system of a code names a value set."), _("Write the URI of the code system.")),
         "invariant": (_("The rule {0} does not hold."), _("{1}")),
         "local_reference": (
             _("A reference names a contained resource that is not there."),

@@ -183,7 +183,7 @@ class _Reader:
             table = {each.id: each for each in element.rows} if element else {}
             extra = self.children(child, "Element", table, path)
             hidden = extra or None
-            if value is None and hidden is None:
+            if value is None and (hidden is None or hidden.keys() <= {"id"}):
                 self.say(path, "xml_empty")
         else:
             prefix, table = self.table(row.id, rows, ref.code)

@@ -1,0 +1,103 @@
+"""Extensions that no slice names: their own definition, where they may stand, and what of them cannot be told."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from madang.science.fhir import findings as f
+from madang.science.fhir.definitions import CORE, Definitions
+from madang.science.fhir.findings import Found, Raw, here
+from madang.science.fhir.tree import Node
+
+if TYPE_CHECKING:
+    from madang.science.fhir.compiler import Check, Compiler, Context
+
+ANYWHERE = ("element:Element", "element:*", "extension:*")
+RESOURCES = ("Resource", "DomainResource")
+
+
+def extension_check(compiler: "Compiler", node: Node) -> "Check":
+    """The function of one extension at this element."""
+    above = node.row.path.rpartition(".")[0]
+    inner = above == "Extension" or above.endswith(".extension")
+    inside = inner and node.profile not in ("", CORE + "Extension")
+    parts = ", ".join(each.row.slice for each in node.slices)
+    plain = compiler.of_type("Extension")
+    modifier = node.name == "modifierExtension"
+
+    def check(value: Any, context: "Context") -> Found:
+        url = value.get("url") if type(value) is dict else None
+        if type(url) is not str:
+            return plain(value, context)
+        if ":" not in url:
+            if not inner:
+                return here(f.EXTENSION, "extension_url")
+            found = here(f.EXTENSION, "extension_inner", parts) if inside and parts else None
+            return (found or []) + (plain(value, context) or []) or None
+        kind, derivation, _package = compiler.definitions.facts(url.partition("|")[0])
+        if kind == "Extension" and derivation == "constraint":
+            return _placed(compiler, url, above, compiler.of_type("Extension", url)(value, context))
+        if url.startswith(CORE) or compiler.strict or modifier:
+            said = here(
+                f.EXTENSION, "extension_unknown", severity=f.ERROR if compiler.strict or not modifier else f.WARNING
+            )
+            return said + (plain(value, context) or [])
+        name = url if url.startswith(("http:", "https:", "urn:")) and len(url) < 200 else "extension"
+        context.unsure[name] = context.unsure.get(name, 0) + 1
+        return plain(value, context)
+
+    return check
+
+
+def _placed(compiler: "Compiler", url: str, above: str, found: Found) -> Found:
+    profile = compiler.definitions.profile(url)
+    allowed = profile.context if profile else ()
+    if not allowed or any(each in ANYWHERE for each in allowed) or f"element:{above}" in allowed:
+        return found
+    if not all(each.startswith("element:") for each in allowed):
+        return found
+    names = tuple(each.partition(":")[2] for each in allowed)
+    return [*(found or []), Raw("", "", f.EXTENSION, f.ERROR, "extension_context", (", ".join(names),))]
+
+
+def misplaced(found: list[Raw], resource: str, definitions: Definitions) -> list[Raw]:
+    """Without those findings about the place of an extension that the whole path answers."""
+    return [each for each in found if each.kind != "extension_context" or not _may_stand(each, resource, definitions)]
+
+
+def _may_stand(each: Raw, resource: str, definitions: Definitions) -> bool:
+    allowed = {name.partition("#")[2] or name for name in str(each.about[0]).split(", ")}
+    path = [resource, *(part.partition(":")[0] for part in each.path.split(".")[:-1])]
+    return bool(allowed & set(names_of(path, definitions)))
+
+
+def names_of(path: list[str], definitions: Definitions) -> Iterator[str]:
+    """What an element may be called in the context of an extension: its paths and the types that it has."""
+    if len(path) == 1:
+        yield path[0]
+        yield from RESOURCES
+    here_, kind = path[0], path[0]
+    for step in path[1:]:
+        profile = definitions.profile(kind)
+        rows = {row.path: row for row in profile.rows} if profile else {}
+        row = rows.get(f"{here_}.{step}")
+        choice = ""
+        if row is None:
+            for name, each in rows.items():
+                stem = name[:-3]
+                if name.endswith("[x]") and f"{here_}.{step}".startswith(stem) and name.rpartition(".")[0] == here_:
+                    row, choice = each, f"{here_}.{step}"[len(stem) :]
+        if row is None:
+            return
+        here_ = row.path
+        if row.types and row.types[0].code not in ("BackboneElement", "Element"):
+            code = next((x.code for x in row.types if x.code.lower() == choice.lower()), row.types[0].code)
+            last = step == path[-1]
+            if last:
+                yield here_
+                yield code
+            here_ = kind = code
+        if row.content:
+            here_ = row.content
+    yield here_
+    yield ".".join(path)
+    yield "Element"
