@@ -200,7 +200,8 @@ def _obliged(element: dict[str, Any]) -> bool:
 # The shape in which facts are kept: short names, nothing where a part has its default.
 _SHORT = {
     "id": "i", "low": "n", "high": "x", "slice": "s", "rules": "r", "ordered": "o", "content": "c", "fixed": "f",
-    "pattern": "p", "binding": "b", "widest": "w", "must_support": "m", "item": "h", "must_value": "g", "modifier": "d", "max_length": "l",
+    "pattern": "p", "binding": "b", "widest": "w", "must_support": "m", "item": "h",
+    "must_value": "g", "modifier": "d", "max_length": "l",
     "least": "v", "most": "u", "base_max": "a",
 }  # fmt: skip
 

@@ -35,10 +35,7 @@ def has(concept: Any, system: str, *codes: str) -> bool:
 
 def there(node: Any, *names: str) -> bool:
     """Whether any of these elements is there."""
-    for name in names:
-        if name in node or "_" + name in node:
-            return True
-    return False
+    return any(name in node or "_" + name in node for name in names)
 
 
 def _number(value: Any) -> float | None:
@@ -199,9 +196,7 @@ def _parameter(node: Any, context: Any) -> bool:
 
 
 FUNCTIONS: dict[str, Holds] = {
-    "(part.exists() and value.empty() and resource.empty()) or (part.empty() and (value.exists() xor resource.exists()))": (
-        _parameter
-    ),
+    "(part.exists() and value.empty() and resource.empty()) or (part.empty() and (value.exists() xor resource.exists()))": _parameter,  # noqa: E501
     "contained.contained.empty()": lambda n, c: not any("contained" in each for each in _contained(n)),
     "contained.where((('#'+id in (%resource.descendants().reference | %resource.descendants().as(canonical) | %resource.descendants().as(uri) | %resource.descendants().as(url))) or descendants().where(reference = '#').exists() or descendants().where(as(canonical) = '#').exists() or descendants().where(as(canonical) = '#').exists()).not()).trace('unmatched', id).empty()": _contained_used,  # noqa: E501
     "contained.meta.versionId.empty() and contained.meta.lastUpdated.empty()": lambda n, c: _meta(
