@@ -44,6 +44,7 @@ def commands() -> list[Entry]:
             _("Who is in it: run, check and explain cohort definitions of ATLAS."),
             "madang.services.cohorts.commands:app",
         ),
+        Entry("privacy", _("Measure how risky a table is, and make it anonymous."), "privacy:app"),
         Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
         Entry("vocabulary", _("Load OMOP vocabularies, look concepts up, compare releases."), "vocabulary:app"),
         *of_rooms,

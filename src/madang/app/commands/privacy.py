@@ -80,9 +80,7 @@ def assess(
     missing: Annotated[
         Missing, typer.Option(help=_("An empty value is a value of its own, or matches any."))
     ] = Missing.VALUE,
-    rows: Annotated[
-        Path | None, typer.Option(help=_("Write fk, Fk and risk of each row to this CSV file."))
-    ] = None,
+    rows: Annotated[Path | None, typer.Option(help=_("Write fk, Fk and risk of each row to this CSV file."))] = None,
     hierarchies: Annotated[
         Path | None, typer.Option(help=_("Folder with hierarchies of sensitive columns: adds their distance."))
     ] = None,

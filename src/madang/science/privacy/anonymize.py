@@ -164,6 +164,7 @@ def anonymize(
     needs_values = any(not isinstance(each, KAnonymity) for each in criteria)
     ready = _prepare(table, trees, sensitive if needs_values else None, sensitive_tree)
     levels: tuple[int, ...] | None
+    score: tuple[float, ...]
     if local:
         if needs_values:
             raise MadangError("privacy.criteria", "Local recoding knows k-anonymity only.", "Leave out --l and --t.")

@@ -79,9 +79,7 @@ def equal_distances(table: Histogram) -> np.ndarray:
     """Per class: half the sum of absolute differences between its distribution and that of the table."""
     share = table.count / table.sizes[table.group]
     whole = table.overall / table.overall.sum()
-    return np.bincount(
-        table.group, weights=np.maximum(0.0, share - whole[table.value]), minlength=len(table.sizes)
-    )
+    return np.bincount(table.group, weights=np.maximum(0.0, share - whole[table.value]), minlength=len(table.sizes))
 
 
 def _chunks(table: Histogram) -> list[tuple[int, int, np.ndarray]]:

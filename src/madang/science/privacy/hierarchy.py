@@ -6,6 +6,7 @@ values with one label at a level have one label at every higher level.
 """
 
 import csv
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def _check_cycle(name: str, rows: Iterable[tuple[str, ...]]) -> None:
     """Refuse a label that stands above another and, elsewhere, below it."""
     above: dict[str, set[str]] = {}
     for row in rows:
-        for lower, upper in zip(row, row[1:], strict=False):
+        for lower, upper in itertools.pairwise(row):
             if lower != upper:
                 above.setdefault(lower, set()).add(upper)
     done: set[str] = set()
@@ -188,7 +189,7 @@ def plain(name: str, values: Iterable[str]) -> Hierarchy:
 
 def numbers(name: str, values: Iterable[str], widths: Sequence[int] = (5, 10, 20)) -> Hierarchy:
     """Whole numbers in bands of growing width (each a multiple of the one before), then `*`."""
-    for narrow, wide in zip(widths, widths[1:], strict=False):
+    for narrow, wide in itertools.pairwise(widths):
         if wide % narrow:
             raise _wrong(name, f"bands of {wide} cut bands of {narrow}", "Let each width be a multiple of the last.")
     lines = []
@@ -226,7 +227,7 @@ def prefixes(name: str, values: Iterable[str], lengths: Sequence[int] = (3, 1)) 
 
     Dots do not count.
     """
-    if any(long <= short for long, short in zip(lengths, lengths[1:], strict=False)):
+    if any(long <= short for long, short in itertools.pairwise(lengths)):
         raise _wrong(name, "lengths must fall from level to level", "Give them as 3,1.")
     lines = []
     for value in sorted(set(values)):

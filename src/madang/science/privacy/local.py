@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
+from madang.science.privacy.criteria import KAnonymity
 from madang.science.privacy.metrics import Cells, Rows
-from madang.science.privacy.search import LATTICE_NODES
+from madang.science.privacy.search import LATTICE_NODES, search
 from madang.science.privacy.table import order, pack, starts
 
 
@@ -30,7 +30,7 @@ class Recoded:
 def recode(rows: Rows, k: int, limit: int = 0, progress: Progress | None = None) -> Recoded:
     """Give each row the finest generalization by the order above; `limit` rows may be suppressed if that costs less.
 
-    Raises `privacy.no_solution` where even the coarsest levels leave fewer than k rows that fit nowhere.
+    Raises `privacy.no_solution` where there is none.
     """
     progress = progress or Silent()
     columns = range(len(rows.hierarchies))
@@ -59,8 +59,11 @@ def recode(rows: Rows, k: int, limit: int = 0, progress: Progress | None = None)
             if not len(rest):
                 break
     gone = np.zeros(len(rows.weights), dtype=bool)
-    if len(rest):
-        _place(rows, codes, levels, rest, k, limit, gone)
+    if len(rest) and not _place(rows, codes, levels, rest, limit, gone):
+        # the coarsest levels still tell rows apart, and the rest fits nowhere: one level for all may yet do
+        found = search(rows, [KAnonymity(k)], limit, Cells(), progress=progress)
+        levels[:] = np.array(found.levels, dtype=np.int8)[:, None]
+        gone[found.suppressed] = True
     loss = _loss(rows, levels, gone)
     labels = tuple((np.maximum(levels[c], 0), rows.leaves[c]) for c in columns)
     return Recoded(labels, gone, int(rows.weights[gone].sum()), loss)
@@ -104,11 +107,13 @@ def _place(
     codes: list[list[np.ndarray]],
     levels: np.ndarray,
     rest: np.ndarray,
-    k: int,
     limit: int,
     gone: np.ndarray,
-) -> None:
-    """Let the last rows join the class where it costs least, or suppress them if that is allowed and costs less."""
+) -> bool:
+    """Let the last rows join the class where it costs least, or suppress them if that is allowed and costs less.
+
+    False where neither can be done.
+    """
     done = np.flatnonzero(levels[0] >= 0)
     left = int(rows.weights[rest].sum())
     price = np.full(len(done), np.inf)
@@ -128,9 +133,11 @@ def _place(
             grown = table[np.maximum(level, 0), leaves[done]] - table[levels[c][done], leaves[done]]
             # a class pays for all its rows; all of a class have the same levels, so one member speaks for it
             price = np.where(fits, price + grown, np.inf)
-        node = np.ravel_multi_index(
-            tuple(np.maximum(levels, 0)), tuple(tree.levels for tree in rows.hierarchies)
-        ) if np.prod([float(tree.levels) for tree in rows.hierarchies]) < 1 << 62 else None
+        node = (
+            np.ravel_multi_index(tuple(np.maximum(levels, 0)), tuple(tree.levels for tree in rows.hierarchies))
+            if np.prod([float(tree.levels) for tree in rows.hierarchies]) < 1 << 62
+            else None
+        )
         best, where = np.inf, None
         member: np.ndarray = np.zeros(0, dtype=np.int64)
         for candidate in np.argsort(price, kind="stable")[:64]:
@@ -143,7 +150,9 @@ def _place(
                 at = int(levels[c][tuple_])
                 members = members & (of_level[at][done] == of_level[at][tuple_])
             cost = price[candidate] * rows.weights[done[members]].sum() + sum(
-                float((rows.hierarchies[c].losses[target[c][candidate]][rows.leaves[c][rest]] * rows.weights[rest]).sum())
+                float(
+                    (rows.hierarchies[c].losses[target[c][candidate]][rows.leaves[c][rest]] * rows.weights[rest]).sum()
+                )
                 for c in range(len(codes))
             )
             if cost < best:
@@ -152,14 +161,11 @@ def _place(
             for c in range(len(codes)):
                 levels[c][member] = target[c][where]
                 levels[c][rest] = target[c][where]
-            return
+            return True
     if left > limit:
-        raise MadangError(
-            "privacy.no_solution",
-            f"{left} rows are like too few others even at the coarsest levels, and {limit} may be suppressed.",
-            "Allow more suppression, ask for less, or give coarser hierarchies.",
-        )
+        return False
     gone[rest] = True
+    return True
 
 
 def _loss(rows: Rows, levels: np.ndarray, gone: np.ndarray) -> float:

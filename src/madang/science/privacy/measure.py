@@ -149,9 +149,7 @@ def assess(
         k=k,
         rows_unique=unique,
         sample_uniqueness=unique / table.num_rows,
-        average_risk=float((1 / fk).sum() / table.num_rows)
-        if missing_matches
-        else len(found.weights) / table.num_rows,
+        average_risk=float((1 / fk).sum() / table.num_rows) if missing_matches else len(found.weights) / table.num_rows,
         highest_risk=1 / k,
         rows_at_highest_risk=int((fk == k).sum()),
         population=population_uniqueness(found.weights, fraction),
@@ -167,9 +165,7 @@ def assess(
 
 def _sensitive(column: Coded, of_row: np.ndarray, classes: int, tree: Hierarchy | None) -> SensitiveColumn:
     place = in_order(column.values)
-    counted = histogram(
-        of_row, place[column.codes], np.ones(len(of_row), dtype=np.int64), classes, len(column.values)
-    )
+    counted = histogram(of_row, place[column.codes], np.ones(len(of_row), dtype=np.int64), classes, len(column.values))
     along = None
     if tree is not None:
         leaf = tree.coded(column.values)

@@ -156,9 +156,7 @@ class Loss(_Separable):
     `importance`, one number a column, multiplies the column's loss, the largest of them being 1.
     """
 
-    def __init__(
-        self, aggregate: str = "rank", weight: float = 0.5, importance: Sequence[float] | None = None
-    ) -> None:
+    def __init__(self, aggregate: str = "rank", weight: float = 0.5, importance: Sequence[float] | None = None) -> None:
         self.aggregate = AGGREGATES[aggregate]
         self.importance = None if importance is None else [each / max(importance) for each in importance]
         self.suppression = min(1.0, 2 * weight)

@@ -86,7 +86,6 @@ class _Search:
             self.codes.append(codes)
             self.sizes.append(sizes)
 
-    @property
     def late(self) -> bool:
         return time.monotonic() > self.deadline
 
@@ -164,7 +163,9 @@ def _less(many: np.ndarray, other: Sequence[float]) -> np.ndarray:
     return lower
 
 
-def _count(columns: list[np.ndarray], sizes: list[int], weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _count(
+    columns: list[np.ndarray], sizes: list[int], weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Class of each entry, one entry of each class, and the weight of each class."""
     key, span = pack(columns, sizes)
     if span <= max(1 << 14, 2 * len(key)):
@@ -197,9 +198,7 @@ def search(
     Raises `privacy.no_solution` where none does. After `seconds` the best one so far is returned, as not proved the
     best; also where the lattice is too large to be searched through.
     """
-    work = _Search(
-        rows, criteria, limit, metric, sensitive, progress or Silent(), time.monotonic() + max(0.0, seconds)
-    )
+    work = _Search(rows, criteria, limit, metric, sensitive, progress or Silent(), time.monotonic() + max(0.0, seconds))
     shape = tuple(tree.levels for tree in rows.hierarchies)
     nodes = int(np.prod([float(size) for size in shape]))
     finished = _exhaust(work, shape) if nodes <= LATTICE_NODES else _climb(work, shape)
@@ -265,11 +264,11 @@ def _exhaust(work: _Search, shape: tuple[int, ...]) -> bool:
         lowest = int(flat.argmin())
         if np.isinf(flat[lowest]):
             return True
-        if work.late:
+        if work.late():
             return False
         way = _way_up(order_of, tuple(int(level) for level in np.unravel_index(lowest, shape)))
         high = len(way) - 1
-        while high >= 0 and not np.isinf(flat[lowest]) and not work.late:
+        while high >= 0 and not np.isinf(flat[lowest]) and not work.late():
             place = int(high * WALK)
             if not np.isinf(order_of[way[place]]):
                 count(way[place])
@@ -315,12 +314,10 @@ def _climb(work: _Search, shape: tuple[int, ...]) -> bool:
     work.take(made, wrong)
     here = top
     columns = range(len(shape))
-    while not work.late:
+    while not work.late():
         moved = False
         downs = [(c, -1) for c in columns]
-        steps = [[down] for down in downs] + [
-            [down, (c, 1)] for down in downs for c in columns if c != down[0]
-        ]
+        steps = [[down] for down in downs] + [[down, (c, 1)] for down in downs for c in columns if c != down[0]]
         for width, group in itertools.groupby(steps, key=len):
             for step in group:
                 levels = list(here)
@@ -331,7 +328,7 @@ def _climb(work: _Search, shape: tuple[int, ...]) -> bool:
                 if tuple(levels) in seen:
                     continue
                 seen.add(tuple(levels))
-                if work.late:
+                if work.late():
                     return False
                 made, _nested, wrong = work.count(tuple(levels))
                 moved |= work.take(made, wrong)

@@ -146,7 +146,7 @@ def _encoding(head: bytes, path: Path) -> str:
 
 
 def coded(table: "pa.Table", names: list[str]) -> list[Coded]:
-    """The named columns as codes. Raises `privacy.column` for a name that the table has not, or has been given twice."""
+    """The named columns as codes. Raises `privacy.column` for an unknown name or one given twice."""
     if not names:
         raise MadangError("privacy.column", "No column is named.", "Name the quasi-identifiers: --quasi age,sex.")
     found = []

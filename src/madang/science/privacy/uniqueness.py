@@ -5,6 +5,7 @@ Dankar et al. 2012 (which of them to believe at which sampling fraction). All ta
 of independent persons; for a table with several rows a person they say nothing.
 """
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -157,7 +158,7 @@ def _snb(size: np.ndarray, classes: np.ndarray, rows: int, fraction: float) -> f
 
     grid = [(b, miss(b)) for b in np.geomspace(1e-6, 0.999999, 60)]
     known = [(b, value) for b, value in grid if value is not None]
-    for (low, first), (high, second) in zip(known, known[1:], strict=False):
+    for (low, first), (high, second) in itertools.pairwise(known):
         if first * second <= 0:
             for _step in range(STEPS):
                 middle = (low + high) / 2

@@ -69,8 +69,10 @@ def verify(
     least: int | None = None
     classes = 0
     if kept.num_rows:
-        counts = pa.table({name: kept.column(name) for name in names}).group_by(names, use_threads=True).aggregate(
-            [([], "count_all")]
+        counts = (
+            pa.table({name: kept.column(name) for name in names})
+            .group_by(names, use_threads=True)
+            .aggregate([([], "count_all")])
         )
         least, classes = pc.min(counts.column("count_all")).as_py(), counts.num_rows
     fewest, farthest = None, None
@@ -82,9 +84,7 @@ def verify(
         raise _wrong(f"a class has {least} rows where {asked} are asked for")
     if limit is not None and suppressed > limit and suppressed < asked:
         raise _wrong(f"{suppressed} rows are suppressed where {limit} are allowed")
-    return Verified(
-        least, classes, suppressed, sum(losses) / max(1, len(losses)), tuple(losses), fewest, farthest
-    )
+    return Verified(least, classes, suppressed, sum(losses) / max(1, len(losses)), tuple(losses), fewest, farthest)
 
 
 def _wrong(what: str) -> MadangError:
