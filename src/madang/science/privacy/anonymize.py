@@ -185,7 +185,7 @@ def anonymize(
         gone[found.suppressed] = True
         gone_rows = found.suppressed_rows
     result = _written(table, ready, labels, levels, gone, gone_rows)
-    verified = verify(table, result, trees, criteria, sensitive, sensitive_tree, limit)
+    verified = verify(table, result, trees, criteria, sensitive, sensitive_tree, limit, levels)
     return Anonymized(
         result,
         tuple(tree.name for tree in trees),

@@ -47,8 +47,12 @@ def verify(
     sensitive: str | None = None,
     sensitive_tree: Hierarchy | None = None,
     limit: int | None = None,
+    levels: Sequence[int] | None = None,
 ) -> Verified:
-    """Count the result, and raise `privacy.unverified` if a criterion, the limit or a label does not hold."""
+    """Count the result, and raise `privacy.unverified` if a criterion, the limit or a label does not hold.
+
+    Without `levels`, a label that stands at several levels of a value's way counts as the finest of them.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -62,8 +66,13 @@ def verify(
     # A row that is * everywhere is suppressed, unless every class is: then nothing distinguishes the two.
     suppressed = int(pc.sum(stars).as_py() or 0)
     losses = [
-        _loss(tree, _pairs(original.column(tree.name), result.column(tree.name), stars), original.num_rows)
-        for tree in trees
+        _loss(
+            tree,
+            _pairs(original.column(tree.name), result.column(tree.name), stars),
+            original.num_rows,
+            None if levels is None else levels[place],
+        )
+        for place, tree in enumerate(trees)
     ]
     kept = result if not suppressed else result.filter(pc.invert(stars))
     least: int | None = None
@@ -110,11 +119,11 @@ def _pairs(
     )
 
 
-def _loss(tree: Hierarchy, pairs: list[tuple[str, str, bool, int]], rows: int) -> float:
+def _loss(tree: Hierarchy, pairs: list[tuple[str, str, bool, int]], rows: int, only: int | None) -> float:
     """Mean loss of a column, from the lines of its hierarchy; every label must be one of its value."""
     covered: dict[str, list[set[str]]] = defaultdict(list)
     lines = {line[0]: line for line in tree.lines()}
-    for level in range(tree.levels):
+    for level in range(tree.levels) if only is None else (only,):
         at: dict[str, set[str]] = defaultdict(set)
         for leaf, line in lines.items():
             at[line[level]].add(leaf)
