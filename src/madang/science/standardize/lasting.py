@@ -15,11 +15,14 @@ from madang.science.standardize.identify import LINE_BITS
 
 
 class Corrected(Exception):
-    """A delivery changes rows that events of earlier files rest on; `relation` is the first such relation."""
+    """A delivery changes rows that events of earlier files rest on; `relation` is the first such relation.
 
-    def __init__(self, relation: str) -> None:
+    `stage`: the relation is a source that has to be seen whole from now on.
+    """
+
+    def __init__(self, relation: str, stage: bool = False) -> None:
         super().__init__(relation)
-        self.relation = relation
+        self.relation, self.stage = relation, stage
 
 
 def foundations(engine: Engine, program: Program, last: int) -> dict[str, str]:

@@ -151,6 +151,7 @@ def _source(table: TomlTable) -> Source:
         quoted_newlines=table.take("quoted_newlines", "true or false", False),
         kind=table.take("kind", "text", "snapshot", among=("snapshot", "delta")),
         key=table.take("key", "a list of texts", ()),
+        latest=table.take("latest", "text"),
         operation=table.take("operation", "text"),
         withdraw=table.take("withdraw", "a list of texts", ()),
         period=table.take("period", "text"),
@@ -193,6 +194,11 @@ def _check_source(table: TomlTable, source: Source) -> None:
             raise refuse("key", f"{key} is not a column of this source.", did_you_mean(key, kept))
     if source.kind == "delta" and not source.key:
         raise refuse("kind", "a delta needs a key, by which its rows correct earlier ones.")
+    if source.latest is not None and (source.kind == "delta" or not source.key):
+        raise refuse("latest", "only a snapshot with a key has versions of its rows.")
+    if source.latest is not None and kept.get(source.latest) != "VARCHAR":
+        hint = did_you_mean(source.latest, kept)
+        raise refuse("latest", f"{source.latest} is not a text column of this source.", hint)
     if source.operation is not None and source.kind != "delta":
         raise refuse("operation", "only a delta has an operation.", 'Say kind = "delta".')
     if source.operation is not None and source.operation not in kept:

@@ -84,6 +84,8 @@ class Source:
     quoted_newlines: bool = False
     kind: Literal["snapshot", "delta"] = "snapshot"
     key: tuple[str, ...] = ()
+    latest: str | None = None
+    """A column with the moment of a row's version: of rows with one key the last version counts."""
     operation: str | None = None
     withdraw: tuple[str, ...] = ()
     period: str | None = None

@@ -8,7 +8,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,24 +31,28 @@ from madang.science.standardize.delivery import Delivery
 from madang.science.standardize.identify import LINE_BITS, Registered
 from madang.science.standardize.intake import pseudonymizer
 from madang.science.standardize.intake.base import find_base
+from madang.science.standardize.keys import Keys, Span
 from madang.science.standardize.made import Made
 from madang.science.standardize.maps import drop_unknown, load_maps
 from madang.science.standardize.pack import Pack, Source, load_pack
 from madang.science.standardize.records import EVENT_TABLES
 from madang.science.standardize.report import Report
 from madang.science.standardize.sources import (
+    DUPLICATE_KEY,
     Reader,
-    Span,
     columns_needed,
     deliveries_sql,
     disjoint,
+    replaced_sql,
     show,
     show_delta,
+    show_latest,
     show_snapshot,
 )
 from madang.science.standardize.summary import summarize
 
 KIND = "standardize"
+TOLD = 5  # examples of one thing in a report
 EHR_PERIOD = 32817
 
 
@@ -105,26 +110,24 @@ def standardize(
         holder = tempfile.TemporaryDirectory(prefix="madang-")
         root = Path(holder.name)
         into = Lake(root / "lake", root / "restricted").dataset("result")
-    with (
-        tempfile.TemporaryDirectory(prefix="madang-", dir=scratch) as folder,
-        Engine(memory_limit, threads, spill=Path(folder)) as engine,
-        progress.interruptible(engine.cancel),
-    ):
-        known = (
-            Vocabulary.from_version(engine, vocabulary)
-            if isinstance(vocabulary, Version)
-            else Vocabulary.from_folder(engine, Path(vocabulary))
-        )
-        work = _Run(loaded, engine, known, fingerprint(vocabulary), key, threads or 2, progress)
-        try:
-            version, report, new = work.make(Path(source), into, rebuild)
-        except lasting.Corrected:
-            engine.close()
-            return standardize(
-                pack, source, vocabulary, into, parameters=parameters, key=key, rebuild=True,
-                memory_limit=memory_limit, threads=threads, scratch=scratch, progress=progress,
-            )  # fmt: skip
-    return Standardized(version, report, new, holder)
+    stage: frozenset[str] = frozenset()
+    while True:  # again where a delivery changes what rests on earlier files: a source more is seen whole then
+        with (
+            tempfile.TemporaryDirectory(prefix="madang-", dir=scratch) as folder,
+            Engine(memory_limit, threads, spill=Path(folder)) as engine,
+            progress.interruptible(engine.cancel),
+        ):
+            known = (
+                Vocabulary.from_version(engine, vocabulary)
+                if isinstance(vocabulary, Version)
+                else Vocabulary.from_folder(engine, Path(vocabulary))
+            )
+            work = _Run(loaded, engine, known, fingerprint(vocabulary), key, threads or 2, progress, stage)
+            try:
+                version, report, new = work.make(Path(source), into, rebuild)
+                return Standardized(version, report, new, holder)
+            except lasting.Corrected as corrected:
+                rebuild, stage = True, frozenset(work.stage | ({corrected.relation} if corrected.stage else set()))
 
 
 class _Run:
@@ -139,7 +142,9 @@ class _Run:
         key: bytes | None,
         threads: int,
         progress: Progress,
+        stage: frozenset[str] = frozenset(),
     ) -> None:
+        self.stage = stage
         self.pack, self.engine, self.vocabulary, self.progress = pack, engine, vocabulary, progress
         self.vocabulary_sha256 = vocabulary_sha256
         for name, value in pack.parameters.items():
@@ -159,6 +164,8 @@ class _Run:
         self.keys = {name: (entity.key, *entity.alternate_keys) for name, entity in pack.entities.items()}
         self.seconds: dict[str, float] = {}
         self.built: set[str] = set()
+        self.versioned: set[str] = set()
+        """Staged sources of which some rows have later versions."""
         self.warnings: list[str] = []
         self.selects: dict[str, list[str]] = {}
         for select in (*self.program.entities, *self.program.events):
@@ -187,10 +194,14 @@ class _Run:
         }
         extends = parent is not None and not rebuild and all(parent.info[k] == v for k, v in identity.items())
         before = parent if extends else None
+        self.stage |= set(before.info.get("staged", ())) if before is not None else set()
+        self.program = replace(self.program, staged=self.program.staged | self.stage)
         with self._timed("register"):
             found = delivery.register(self.program, folder, before, self.progress)
+        self.warnings += [f"{copy} is byte for byte {first}, so it is not read." for copy, first in found.copies]
         if before is not None and not found.new:
-            return before, Report.from_json(before.info["report"]), False
+            known = Report.from_json(before.info["report"])
+            return before, replace(known, warnings=(*known.warnings, *self.warnings)), False
         self._find_base(folder, before, found)
         with into.write(parent=parent) as writer:
             try:
@@ -208,6 +219,9 @@ class _Run:
                 "rows": {str(number): rows for number, rows in self.ledger.rows.items()},
                 "counters": found.counters,
                 "base": self.base,
+                "staged": sorted(self.stage),
+                "engine": self.release,
+                "spans": {name: _plain_spans(keys.spans) for name, keys in self.reader.keys.items()},
                 "foundations": self.foundations,
                 "writers": [vars(w) | {"tables": list(w.tables)} for w in delivery.writers(self.program)],
                 "parts": self.made.parts,
@@ -241,6 +255,7 @@ class _Run:
         if before is not None:
             self.ledger.rows.update({int(number): rows for number, rows in before.info["rows"].items()})
             self.made.carry_on(before, [s.name for s in program.events if s.source not in program.staged])
+        self._know_keys(before)
         staged = [i for i in found.new if i.registered.source in program.staged]
         with self._timed("read", sum(i.file.size for i in staged), "bytes"):
             self._stage(writer, before, found)
@@ -256,6 +271,9 @@ class _Run:
         with self._timed("map", sum(i.file.size for i in found.new) - sum(i.file.size for i in staged), "bytes"):
             self._passing(found, mapper)
             mapper.close_lasting(self.made)
+            for keys in self.reader.keys.values():
+                if keys.added:
+                    self.made.put("keys", keys.sql(), "keys lasting", restricted=True)
             for select in program.events:
                 if select.source in program.staged:
                     self._event(select, found.files, mapper)
@@ -295,10 +313,47 @@ class _Run:
                 paths.append(path)
             if source.kind == "delta":
                 unseen = show_delta(self.engine, source, columns, paths)
-                self.made.put("deliveries", deliveries_sql(source), name, restricted=True)
             else:
                 unseen = show_snapshot(self.engine, source, columns, paths, unique=disjoint(spans))
+                if source.latest and any(reason == DUPLICATE_KEY for _, _, reason in unseen):
+                    unseen = show_latest(self.engine, source, columns, paths)
+                    self._tell_replaced(source, found)
+                    self.versioned.add(name)
+            if source.kind == "delta" or name in self.versioned:
+                self.made.put("deliveries", deliveries_sql(source), name, restricted=True)
             self.ledger.note(unseen, lasting=False)
+
+    def _know_keys(self, before: Version | None) -> None:
+        """What earlier runs know of the keys of passing sources."""
+        self.release = str(self.engine.value("SELECT version()"))
+        spans = before.info.get("spans", {}) if before is not None else {}
+        for name, source in self.pack.sources.items():
+            if not source.key or name in self.program.staged:
+                continue
+            keys = self.reader.keys[name] = Keys(self.engine, source, self.needed[name])
+            if before is None or not any(entry["source"] == name for entry in before.info["files"]):
+                continue
+            if name not in spans or before.info.get("engine") != self.release:
+                self.warnings.append(
+                    f"The keys of {name} in files of earlier runs are not known: rows that come again are not found; "
+                    "--rebuild looks at all files."
+                )
+                continue
+            keys.spans = _spans(spans[name], source)
+            keys.earlier = (
+                f"SELECT k1, k2, content, _row FROM ({self.made.sql('keys', restricted=True)}) "
+                f"WHERE source = {quote_text(name)}"
+            )
+
+    def _tell_replaced(self, source: Source, found: Delivery) -> None:
+        """Name the lines that a later version replaced, a few of them."""
+        names = {file.number: file.name for file in found.files}
+        pairs = self.engine.rows(replaced_sql(source))
+        for pair in pairs[:TOLD]:
+            old, new = (f"{names[row >> LINE_BITS]}:{row & ((1 << LINE_BITS) - 1)}" for row in pair)
+            self.warnings.append(f"{source.name}: {old} is replaced by a later version of it, {new}.")
+        if len(pairs) > TOLD:
+            self.warnings.append(f"{source.name}: {len(pairs) - TOLD} more lines are replaced by later versions.")
 
     def _entity(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
         """Make one entity: as a whole where it groups rows, else period by period where its source keeps to periods."""
@@ -320,7 +375,7 @@ class _Run:
         }
         kept = sorted(read)
         entities.begin_rows(engine, select, kept)
-        whole = select.windowed or not source.within or source.kind == "delta"
+        whole = select.windowed or not source.within or source.kind == "delta" or bool(source.latest)
         periods = [None] if whole else sorted({file.period for file in files if file.source == source.name})
         for period in periods:
             with self._narrowed(source, period, files):
@@ -390,7 +445,7 @@ class _Run:
                 else:
                     entities.show(self.engine, select.name, condition)
         for name in sources & self.program.staged:
-            if self.pack.sources[name].kind == "snapshot":
+            if self.pack.sources[name].kind == "snapshot" and name not in self.versioned:
                 show(self.engine, self.pack.sources[name], condition)
 
     def _maps(self) -> str | None:
@@ -404,7 +459,8 @@ class _Run:
     def _fates(self) -> str:
         """Write the fates of this run, those that last and those that the next run finds anew; all as a relation."""
         for name, source in self.pack.sources.items():
-            deliveries = quote_name(f"_deliveries_{name}") if source.kind == "delta" else None
+            corrected = source.kind == "delta" or name in self.versioned
+            deliveries = quote_name(f"_deliveries_{name}") if corrected else None
             lasting = name not in self.program.staged
             self.ledger.settle(self.selects.get(name, ()), lasting=lasting, deliveries=deliveries)
         for lasting, part in ((True, "fates lasting"), (False, "fates spanning")):
@@ -420,3 +476,22 @@ class _Run:
             extract = self.pack.parameters.get("extract_date")
             made["observation_period"] = derived.observation_period_sql(str(extract) if extract else None, EHR_PERIOD)
         return made | derived.derived_sql(self.vocabulary.schema, self.engine)
+
+
+def _plain_spans(spans: Sequence[Span | None]) -> list[Any]:
+    """First and last keys of files as JSON has them: numbers and text, dates as text."""
+    return [
+        [[v if isinstance(v, int | str) else str(v) for v in end] for end in span] if span else None for span in spans
+    ]
+
+
+def _spans(plain: Sequence[Any], source: Source) -> list[Span | None]:
+    """The keys of `_plain_spans`, typed; a key of another type is not compared by its span."""
+    read = {"VARCHAR": str, "BIGINT": int, "DATE": date.fromisoformat, "TIMESTAMP": datetime.fromisoformat}
+    kinds = [read.get(source.schema[name]) for name in source.key]
+    if any(kind is None for kind in kinds):
+        return [None for _ in plain]
+    return [
+        tuple(tuple(kind(v) for kind, v in zip(kinds, end, strict=True)) for end in span) if span else None  # type: ignore[misc]
+        for span in plain
+    ]

@@ -25,10 +25,13 @@ from madang.science.standardize.accounting import REJECTED, UNUSED, Ledger
 from madang.science.standardize.compiler.program import Program
 from madang.science.standardize.identify import LINE_BITS, Registered, row_number
 from madang.science.standardize.intake import Block, SourceFile, read_blocks
+from madang.science.standardize.keys import Keys, Span
+from madang.science.standardize.lasting import Corrected
 from madang.science.standardize.pack import Source
 
 EXACT_DUPLICATE = "same as an earlier row in all that is read"
 DUPLICATE_KEY = "key of an earlier row with other content"
+REPLACED = "replaced by a later version"
 CORRECTED = "corrected by a later delivery"
 WITHDRAWN = "withdrawn by a later delivery"
 WITHDRAWAL = "withdraws an earlier row"
@@ -117,12 +120,9 @@ def columns_needed(program: Program) -> dict[str, list[str]]:
             needed.setdefault(relation, set()).update(columns)
     found = {}
     for name, source in program.pack.sources.items():
-        wanted = needed.get(name, set()) | set(source.key) | {source.operation}
+        wanted = needed.get(name, set()) | set(source.key) | {source.operation, source.latest}
         found[name] = [column for column in source.schema if column in wanted]
     return found
-
-
-Span = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 
 class Reader:
@@ -143,6 +143,8 @@ class Reader:
         self.pseudonym = pseudonym
         self.threads = threads
         self.progress = progress
+        self.keys: dict[str, Keys] = {}
+        """Of the passing sources that declare one."""
 
     def _read(self, incoming: Incoming, source: Source, work: Callable[[pa.RecordBatchReader], object]) -> _Stream:
         """Let `work` take the rows of one file, once."""
@@ -204,14 +206,24 @@ class Reader:
                 self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM {name}")
 
         stream = self._read(incoming, source, hold)
-        if not source.key or stream.grows:
+        if not source.key:
             return
-        found = duplicates(self.engine, table, source.key, self.needed[source.name])
+        keys = self.keys[source.name]
+        span = (stream.first, stream.last) if stream.grows and stream.first and stream.last else None
+        found = [] if stream.grows else duplicates(self.engine, table, source.key, self.needed[source.name])
+        came = {
+            row: (REJECTED, EXACT_DUPLICATE if same else DUPLICATE_KEY) for row, _, same in keys.before(table, span)
+        }
+        found = [(row, *why) for row, why in sorted({r: (fate, why) for r, fate, why in found}.items() | came.items())]
+        found = list({row: (row, fate, why) for row, fate, why in found}.values())
+        if source.latest and any(why == DUPLICATE_KEY for _, _, why in found):
+            raise Corrected(source.name, stage=True)
         if found:
             self.engine.register("_found", pa.table({"_row": [row for row, _, _ in found]}))
             self.engine.execute(f"DELETE FROM {table} WHERE _row IN (SELECT _row FROM _found)")
             self.engine.unregister("_found")
         self.ledger.note(found, lasting=True)
+        keys.add(table, span)
 
 
 def disjoint(spans: Sequence[Span | None]) -> bool:
@@ -264,6 +276,45 @@ def show(engine: Engine, source: Source, condition: str, *, doubled: bool = True
     engine.execute(
         f"CREATE OR REPLACE TEMP VIEW {quote_name(source.name)} AS "
         f"SELECT * FROM {quote_name(f'_raw_{source.name}')} {without} WHERE {condition}"
+    )
+
+
+def show_latest(
+    engine: Engine, source: Source, columns: Sequence[str], paths: Sequence[Path]
+) -> list[tuple[int, str, str]]:
+    """Make the view of a snapshot whose rows have versions: the last version of each key, under the number of the row
+    that came first. Returns the other lines (row, fate, reason), as `show_delta` does."""
+    raw, deliveries = quote_name(f"_raw_{source.name}"), quote_name(f"_deliveries_{source.name}")
+    keys = ", ".join(quote_name(key) for key in source.key)
+    content = ", ".join(quote_name(column) for column in columns)
+    version = f"TRY_CAST({quote_name(str(source.latest))} AS TIMESTAMPTZ) DESC NULLS LAST, _row DESC"
+    engine.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE {deliveries} AS
+        WITH once AS (
+            SELECT *, row_number() OVER (PARTITION BY {content} ORDER BY _row) > 1 AS again FROM {raw})
+        SELECT _row AS delivered, again, FALSE AS withdraws, FALSE AS gone,
+               min(_row) OVER (PARTITION BY again, {keys}) AS _row,
+               row_number() OVER (PARTITION BY again, {keys} ORDER BY {version}) AS age
+        FROM once;
+        CREATE OR REPLACE TEMP VIEW {quote_name(source.name)} AS
+        SELECT raw.* EXCLUDE (_row), d._row
+        FROM {raw} raw JOIN {deliveries} d ON d.delivered = raw._row WHERE NOT d.again AND d.age = 1
+        """
+    )
+    return engine.rows(
+        f"SELECT delivered, {quote_text(REJECTED)}, "
+        f"CASE WHEN again THEN {quote_text(EXACT_DUPLICATE)} ELSE {quote_text(REPLACED)} END "
+        f"FROM {deliveries} WHERE again OR age > 1 ORDER BY delivered"
+    )
+
+
+def replaced_sql(source: Source) -> str:
+    """SELECT of the lines that a later version replaced, and the line that did."""
+    deliveries = quote_name(f"_deliveries_{source.name}")
+    return (
+        f"SELECT o.delivered, n.delivered FROM {deliveries} o JOIN {deliveries} n ON n._row = o._row AND n.age = 1 "
+        "AND NOT n.again WHERE o.age > 1 AND NOT o.again ORDER BY 1"
     )
 
 
