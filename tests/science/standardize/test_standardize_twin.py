@@ -82,16 +82,16 @@ class Twin:
             self.details[place[0][-10:-4], row["VISIT"]] = (row["PT"], row["DAY"])
             stay = (row["PT"], row["STAY"]) if row["STAY"] else (row["PT"], "", str(row["VISIT"]))
             self.stays.setdefault(stay, []).append(row["DAY"])
-        for month in MONTHS:
-            for place, row in self._rows([f"dx_{month}"], {"VISIT": int, "NO": int}, ["VISIT", "NO"]):
-                if found := self._detail(month, place, row):
-                    self.conditions[(*found, row["CODE"] or None)] += 1
-            for place, row in self._rows([f"sv_{month}"], {"VISIT": int, "NO": int, "CODE": str}, ["VISIT", "NO"]):
-                if found := self._detail(month, place, row):
-                    if row["CODE"].startswith("XX"):
-                        self.fates[place] = "unused"
-                    else:
-                        self.services[(*found, row["CODE"])] += 2 if row["CODE"] == "M6561" else 1
+        for place, row in self._rows([f"dx_{m}" for m in MONTHS], {"VISIT": int, "NO": int}, ["VISIT", "NO"]):
+            if found := self._detail(place[0][-10:-4], place, row):
+                self.conditions[(*found, row["CODE"] or None)] += 1
+        wanted = {"VISIT": int, "NO": int, "CODE": str}
+        for place, row in self._rows([f"sv_{m}" for m in MONTHS], wanted, ["VISIT", "NO"]):
+            if found := self._detail(place[0][-10:-4], place, row):
+                if row["CODE"].startswith("XX"):
+                    self.fates[place] = "unused"
+                else:
+                    self.services[(*found, row["CODE"])] += 2 if row["CODE"] == "M6561" else 1
 
     def _detail(self, month: str, place: tuple[str, int], row: dict[str, Any]) -> tuple[str, datetime.date] | None:
         found = self.details.get((month, row["VISIT"]))
