@@ -23,7 +23,9 @@ COMMON = "madang"  # the catalog of all that is no room
 
 # What Typer shows on its own; it looks these up in our catalog (madang.base.translate.translate_libraries).
 TYPER_TEXTS = ["Arguments", "Options", "Commands", "[default: {}]", "[required]"]
-ROOMS = {path.name for storey in ("science", "services") for path in (SOURCE / storey).iterdir() if path.is_dir()}
+ROOMS = {"outputs"} | {
+    path.name for storey in ("science", "services") for path in (SOURCE / storey).iterdir() if path.is_dir()
+}
 Text = tuple[str, str]  # a text and its context
 
 

@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from madang.app.commands import datasets
-from madang.app.commands.persons import read_identifiers
 from madang.app.registry import Entry
 from madang.base.errors import Cancelled, MadangError
 from madang.lake import Version
 from madang.node import Home
+from madang.science.omop.persons import read_identifiers
 
 
 @pytest.fixture(autouse=True)

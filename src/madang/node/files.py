@@ -5,7 +5,7 @@ from pathlib import Path
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.lake.files import make_folder, put_if_absent, sentences
+from madang.lake.files import make_folder, put_if_absent, sentences, sync_folder
 from madang.node.home import Home
 
 
@@ -29,6 +29,15 @@ def read(home: Home, sha256: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise MadangError("files.damaged", _("This document is damaged."), _("Restore it from a backup."))
     return content
+
+
+def remove(home: Home, sha256: str) -> None:
+    """Take a document from the disk; nothing happens if it is not there."""
+    path = _path(home, sha256)
+    with sentences("remove a document"):
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            sync_folder(path.parent)
 
 
 def _path(home: Home, sha256: str) -> Path:

@@ -11,7 +11,8 @@ from madang.lake import Version
 from madang.node import Home
 from madang.science.quality.document import report_document
 from madang.science.quality.model import Assessment, Check, Level, Result, Severity, Status
-from madang.services.certification import Entry, Scheme, issue, load_scheme
+from madang.services.certification import Entry, Scheme, load_scheme
+from madang.services.certification.issuing import issue
 
 SOURCES = {"sources": {"claims": [2, 10, 7, 2, 1], "persons": [1, 3, 3, 0, 0]}}
 

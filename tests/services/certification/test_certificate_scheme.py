@@ -8,8 +8,9 @@ from certificates import assess, good_results, make_version, result
 from madang.base.errors import MadangError
 from madang.node import Home
 from madang.science.quality.model import Severity, Status
-from madang.services.certification import Verdict, hold_against, issue, load_scheme
+from madang.services.certification import Verdict, hold_against, load_scheme
 from madang.services.certification.evaluate import evaluate, make_report
+from madang.services.certification.issuing import issue
 from madang.services.certification.scheme import Scheme, parse_scheme, shipped
 
 EMR = """

@@ -16,17 +16,8 @@ from certificates import Issuance, assess, certify, make_version
 
 from madang.base.errors import MadangError
 from madang.node import Home, signing
-from madang.services.certification import (
-    Issued,
-    current_status_list,
-    issue,
-    load_scheme,
-    register,
-    reinstate,
-    revoke,
-    status_list,
-    suspend,
-)
+from madang.services.certification import Issued, current_status_list, load_scheme, register, status_list
+from madang.services.certification.issuing import issue, reinstate, revoke, suspend
 from support import children, die_at, needs
 
 SCHEME = load_scheme("omop-ready")

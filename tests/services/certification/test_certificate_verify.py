@@ -16,21 +16,10 @@ from jwcrypto import jwk, jws
 
 from madang.base.canonical import sha256_of
 from madang.node import signing
-from madang.services.certification import (
-    Answer,
-    Verification,
-    current_status_list,
-    data_in,
-    issue,
-    load_scheme,
-    reinstate,
-    revoke,
-    rotate_key,
-    suspend,
-    verify,
-)
+from madang.services.certification import Answer, Verification, current_status_list, data_in, load_scheme, verify
 from madang.services.certification import status_list as lists
 from madang.services.certification.evaluate import evaluate
+from madang.services.certification.issuing import issue, reinstate, revoke, rotate_key, suspend
 from madang.services.certification.verification import Data
 
 DAY = datetime.timedelta(days=1)

@@ -131,7 +131,9 @@ def diff(before: Reference, after: Reference, as_json: AsJson = False) -> None:
 def remove(reference: Reference, yes: Yes = False) -> None:
     """Remove one version, or without @VERSION the whole dataset, for good."""
     from madang.base.console import console
-    from madang.lake.removal import remove_versions
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.datasets import remove_versions
 
     lake = _lake()
     version = lake.find(reference)
@@ -141,9 +143,10 @@ def remove(reference: Reference, yes: Yes = False) -> None:
         typer.confirm(
             _("Remove {count} version(s) of {name} for good?").format(count=len(numbers), name=dataset.name), abort=True
         )
-    gone = remove_versions(dataset, numbers, "Removed by command.")
+    with opened() as node:
+        gone = remove_versions(node, commander(node), dataset, numbers, "Removed by command.")
     text = _("Removed {count} version(s) of {name}; {files} files went.")
-    console().print(text.format(count=len(numbers), name=dataset.name, files=len(gone)), markup=False)
+    console().print(text.format(count=len(numbers), name=dataset.name, files=gone), markup=False)
 
 
 @app.command("remove-persons")
@@ -161,10 +164,12 @@ def remove_persons(
     yes: Yes = False,
 ) -> None:
     """Make a version without these people and remove all earlier versions for good."""
-    from madang.app.commands.persons import links_of, read_identifiers
     from madang.base.console import ProgressBars
     from madang.lake import Engine
-    from madang.lake.persons import remove_persons as remove_them
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.science.omop.persons import links_of, read_identifiers
+    from madang.services.datasets import remove_persons as remove_them
 
     persons = read_identifiers(ids, file)
     dataset = _lake().dataset(name)
@@ -173,8 +178,8 @@ def remove_persons(
     if not yes:
         question = _("Remove {count} person(s) from {name} and all its earlier versions for good?")
         typer.confirm(question.format(count=len(persons), name=name), abort=True)
-    with ProgressBars() as progress, Engine() as engine:
-        done = remove_them(dataset, persons, engine, links=links, progress=progress)
+    with opened() as node, ProgressBars() as progress:
+        done = remove_them(node, commander(node), dataset, persons, links, progress)
     rows = [{"table": table, "rows removed": count} for table, count in done.rows.items()]
     _show(_("Rows removed from {name}").format(name=name), rows, False, _("The newest version held none of them."))
     from madang.base.console import console

@@ -60,7 +60,7 @@ def command(
                 )
             show_account(done)
             begin_record(node, holder.dataset)
-        entry = show_verdicts(home, [holder.dataset for holder in HOLDERS])
+        entry = show_verdicts(node, [holder.dataset for holder in HOLDERS])
         if entry is not None:
             verify_as_a_stranger(home, entry, home.lake().find(HOLDERS[-1].dataset))
         publish(node)

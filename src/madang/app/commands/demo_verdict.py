@@ -13,18 +13,21 @@ from madang.base.translate import _
 if TYPE_CHECKING:
     from madang.lake import Version
     from madang.node.home import Home
+    from madang.node.node import Node
     from madang.services.certification import Entry
 
 SCHEME = "omop-ready"
 
 
-def show_verdicts(home: "Home", datasets: Sequence[str]) -> "Entry | None":
+def show_verdicts(node: "Node", datasets: Sequence[str]) -> "Entry | None":
     """Assess the newest version of each dataset and print the verdicts; certify the last, if it meets the scheme."""
     from madang.base.console import ProgressBars, console, show_table
+    from madang.node.people import Actor
     from madang.science.quality import Status, assess
     from madang.science.quality.document import report_document
     from madang.services.certification import Verdict, hold_against, in_force, issue, load_scheme
 
+    home = node.home
     scheme, out = load_scheme(SCHEME), console()
     rows, notes, entry = [], [], None
     with ProgressBars() as progress:
@@ -39,7 +42,7 @@ def show_verdicts(home: "Home", datasets: Sequence[str]) -> "Entry | None":
             rows.append([version.name, *counts, f"{len(outcomes) - len(missing)}/{len(outcomes)}"])
             notes += [f"{version.name}: {outcome.sentence}" for outcome in missing]
             if name == datasets[-1] and not missing:
-                entry = in_force(home, version, scheme) or issue(home, version, scheme, quality).entry
+                entry = in_force(home, version, scheme) or issue(node, Actor.owner(), version, scheme, quality).entry
     columns = [_("dataset"), _("passed"), _("failed"), _("not applicable"), _("error"), scheme.reference]
     show_table(_("Quality checks, and criteria met"), columns, rows)
     for note in notes:

@@ -36,9 +36,12 @@ def command(
     from madang.node.home import Home
     from madang.science.omop.export import Format, export
     from madang.science.omop.release import mapped_with
+    from madang.services.datasets import read
+    from madang.services.datasets.acts import EXPORT
 
     lake = Home.find().lake()
     version = lake.find(name)
+    read(EXPORT, version, as_.value)
     included = lake.find(vocabulary) if vocabulary else mapped_with(lake, version)
     with (
         tempfile.TemporaryDirectory(prefix="madang-spill-") as spill,

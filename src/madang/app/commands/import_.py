@@ -29,9 +29,11 @@ def command(
     from madang.base.console import ProgressBars
     from madang.node.home import Home
     from madang.science.omop.importing import import_model
+    from madang.services.datasets import begun
+    from madang.services.datasets.acts import IMPORT
 
     lake = Home.find().lake()
-    with ProgressBars() as progress:
+    with begun(IMPORT, into, source=_shown(source)) as act, ProgressBars() as progress:
         done = import_model(
             source,
             lake.dataset(into),
@@ -42,7 +44,14 @@ def command(
             threads=threads,
             progress=progress,
         )
+        act.made(done.version)
     _show(done)
+
+
+def _shown(source: str) -> str:
+    """A source for the audit, without the password that an address may hold."""
+    scheme, mark, rest = source.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else source
 
 
 def _show(done: "Imported") -> None:

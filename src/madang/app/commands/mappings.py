@@ -162,7 +162,7 @@ def set_code(
     if to and concept is None:
         raise MadangError("mapping.no_concept", _("Concept {id} is not in the vocabulary.").format(id=to))
     mapping = decide(item.code, concept, wanted, how, by, kind, comment)
-    desk.book.update(set_mapping(mapping, alone=only), by)
+    desk.update(set_mapping(mapping, alone=only), by)
     target = f"{to} {concept.name}" if concept else _("no target")
     console().print(f"{source_vocabulary} {code} -> {target}: {mapping.status} {mapping.equivalence}", markup=False)
 

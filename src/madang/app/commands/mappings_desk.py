@@ -1,6 +1,6 @@
 """What the commands of `madang mappings` share: their options, and the desk with a book, its codes and a vocabulary."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from madang.node.home import Home
     from madang.science.omop.vocabulary import Vocabulary
     from madang.science.standardize.mapping import MappingBook, NameIndex, ReviewItem, SourceCode
+    from madang.science.standardize.mapping.book import Change, Edit
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -84,6 +85,26 @@ class Desk:
                 ),
             )
         return merge_codes(met, imported)
+
+    def update(self, change: "Edit", by: str) -> int:
+        """Edit the book as an act of whoever gives the command; how many decisions are new or changed."""
+        from madang.services.datasets import begun
+        from madang.services.datasets.acts import REVIEW
+
+        with begun(REVIEW, self.name, source=by) as act:
+            changed = self.book.update(change, by)
+            act.done(detail=f"{changed} decisions")
+        return changed
+
+    def write(self, changes: "Iterable[Change]", by: str) -> int:
+        """Make changes to the book, all or none, as an act of whoever gives the command; how many rows differ."""
+        from madang.services.datasets import begun
+        from madang.services.datasets.acts import REVIEW
+
+        with begun(REVIEW, self.name, source=by) as act:
+            changed = self.book.write(changes, by)
+            act.done(detail=f"{changed} decisions")
+        return changed
 
     @property
     def is_file(self) -> bool:

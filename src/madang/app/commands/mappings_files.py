@@ -38,7 +38,7 @@ def import_files(
     if not source_vocabulary:
         raise MadangError("command.usage", _("Usagi's file does not say its vocabulary."), "--source-vocabulary ID")
     file = read_usagi(usagi or Path(), source_vocabulary, desk.index(vocabulary).concept, by, encoding)
-    changed = desk.book.update(take_over(file, replace), by)
+    changed = desk.update(take_over(file, replace), by)
     write_codes(desk.codes_path, merge_codes(known, file.codes))
     text = _("{codes} codes and {mappings} decisions read, {changed} of them new or changed.")
     console().print(

@@ -128,7 +128,7 @@ class _Session:
             equivalence = Equivalence.UNREVIEWED
         mapping = decide(self.item.code, concept, status, equivalence, self.by)
         before = next((known for known in self.item.mappings if known.key == mapping.key), None)
-        self.desk.book.write([Change(before, mapping)], self.by)
+        self.desk.write([Change(before, mapping)], self.by)
         self.remember(mapping)
         return status is Status.APPROVED
 

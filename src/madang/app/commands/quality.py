@@ -72,12 +72,16 @@ def assess(
     from madang.base.console import ProgressBars
     from madang.science.quality import assess_all, default_checks
     from madang.science.quality.custom import with_files
+    from madang.services.datasets import read
+    from madang.services.datasets.acts import ASSESS
 
     checks = with_files(default_checks(vocabulary_tables, compatible), own or [])
     lake = _lake()
+    version = lake.find(reference)
+    read(ASSESS, version)
     with ProgressBars() as progress:
         done = assess_all(
-            lake.find(reference),
+            version,
             lake.find(vocabulary) if vocabulary else None,
             cohorts=_cohorts(cohort or []),
             checks=checks,
@@ -115,9 +119,12 @@ def rows(
     """Show the rows that violate a check: primary keys, the fields it looks at, source file and line."""
     from madang.base.console import show_table
     from madang.science.quality.rows import find
+    from madang.services.datasets import read
+    from madang.services.datasets.acts import SQL
 
     lake = _lake()
     version = lake.find(reference)
+    read(SQL, version, f"rows that violate {check}")
     found = _check(check, own or [])
     table = find(version, found, lake.find(vocabulary) if vocabulary else None, limit=limit, cohort=cohort)
     names, values = list(table.column_names), [list(row.values()) for row in table.to_pylist()]

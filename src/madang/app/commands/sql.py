@@ -30,6 +30,8 @@ def command(
     from madang.app.commands import sql_output
     from madang.base.errors import MadangError
     from madang.node.home import Home
+    from madang.services.datasets import read
+    from madang.services.datasets.acts import SQL
 
     if format_ not in ("table", *sql_output.FORMATS):
         raise MadangError("sql.format", f"Unknown format {format_!r}.", "Use table, json, csv or parquet.")
@@ -38,6 +40,7 @@ def command(
     if format_ == "table" and output is not None:
         raise MadangError("sql.output", "A table goes to the terminal.", "Choose --format json, csv or parquet.")
     version = Home.find().lake().find(reference)
+    read(SQL, version, query[:500])
     if format_ == "table":
         rows = SHOWN if limit is None else limit
         sql_output.show(answer(version, query, rows + 1, seconds, memory, threads), rows)

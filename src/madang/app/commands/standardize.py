@@ -34,6 +34,8 @@ def command(
     from madang.base.errors import MadangError
     from madang.node.home import Home
     from madang.science.standardize import load_pack, standardize
+    from madang.services.datasets import begun
+    from madang.services.datasets.acts import STANDARDIZE
 
     home = Home.find()
     parameters = {}
@@ -43,7 +45,7 @@ def command(
             raise MadangError("standardize.parameter", f"--set {text} has no value.", "Write --set NAME=VALUE.")
         parameters[name] = value
     loaded = load_pack(pack, [home.path / "packs"])
-    with ProgressBars() as progress:
+    with begun(STANDARDIZE, into, source=str(source), detail=f"pack {loaded.name}") as act, ProgressBars() as progress:
         done = standardize(
             loaded,
             source,
@@ -56,6 +58,7 @@ def command(
             threads=threads,
             progress=progress,
         )
+        act.made(done.version)
     show_account(done)
 
 

@@ -25,11 +25,14 @@ def command(
     from madang.lake.engine import Engine
     from madang.node.home import Home
     from madang.science.standardize.trace import Tracer
+    from madang.services.datasets import read
+    from madang.services.datasets.acts import IDENTIFY, TRACE
 
     version = Home.find().lake().find(name)
     left, _colon, right = what.rpartition(":")
     if not right.isascii() or not right.isdigit():
         raise MadangError("trace.what", f"{what!r} names no row.", "Write a person_id, TABLE:ID or FILE:LINE.")
+    read(IDENTIFY if show_identifiers else TRACE, version, what)
     with Engine() as engine:
         tracer = Tracer(version, engine)
         originals = tracer.originals(source, identifiers=show_identifiers)

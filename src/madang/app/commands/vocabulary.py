@@ -39,14 +39,18 @@ def load(
     from madang.lake.engine import Engine
     from madang.node.home import Home
     from madang.science.omop.vocabulary import load_vocabulary
+    from madang.services.datasets import begun
+    from madang.services.datasets.acts import LOAD_VOCABULARY
 
     dataset = Home.find().lake().dataset(name)
     with (
+        begun(LOAD_VOCABULARY, name, source=str(path)) as act,
         tempfile.TemporaryDirectory(prefix="madang-spill-") as spill,
         Engine(memory_limit=memory, threads=threads, spill=Path(spill)) as engine,
         ProgressBars() as progress,
     ):
         version = load_vocabulary(path, dataset, engine, progress)
+        act.made(version)
     _show_version(version)
 
 

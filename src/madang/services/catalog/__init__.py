@@ -20,6 +20,7 @@ PLAN = RoomPlan(
             ".service:prepare_version",
             lane="long",
             aliases=("madang.services.catalog.service:prepare_version",),
+            failed=".service:preparing_failed",
         ),
     ),
     roles=(
@@ -34,11 +35,16 @@ PLAN = RoomPlan(
             later("decides with others on requests for the organization's data"),
         ),
     ),
-    errors={"ask.busy": 429},
+    errors={"ask.busy": 429, "catalog.withheld": 503},
     menu=(
         MenuItem("data", later("Catalog"), "/records"),
         MenuItem("data", later("Steward's desk"), "/steward", act="record.manage"),
     ),
-    opened=".service:rebuild_words",
+    listens={
+        **{f"certificate.{act}": ".listening:certified" for act in ("issue", "revoke", "suspend", "reinstate")},
+        "dataset.remove": ".listening:removed",
+        "dataset.remove_persons": ".listening:removed",
+    },
+    opened=".service:portal_opened",
     docs="portal.md",
 )

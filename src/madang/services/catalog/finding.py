@@ -6,9 +6,9 @@ kept until the catalog changes, unless time alone can change it, as the end of a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from madang.node.database import now
@@ -66,7 +66,7 @@ def search(node: Node, actor: Actor, question: str, filters: Filters, page: int 
     """The published records that have all words of the question: with them in the title first, then the newest."""
     check(actor, "record.search")
     with node.read() as session:
-        if filters.tier:
+        if filters.tier or filters.certified:  # what time alone can change
             found = _found(session, question, filters, page)
         else:
             asked = ("search", question, filters, page)
@@ -78,14 +78,15 @@ def search(node: Node, actor: Actor, question: str, filters: Filters, page: int 
 def overview(node: Node, count: int) -> Overview:
     """What there is altogether, and the `count` records that were published last."""
     with node.read() as session:
-        return node.answers.get(session, CATALOG, ("overview", count), lambda: _overview(session, count))
+        found = node.answers.get(session, CATALOG, ("overview", count), lambda: _overview(session, count))
+        holds = and_(_PUBLISHED, *_conditions(session, Filters(certified=True)))
+        return replace(found, certified=_count(session, holds))  # which time alone changes
 
 
 def _overview(session: Session, count: int) -> Overview:
-    certified = func.sum(case((Record.certificate != "", 1), else_=0))
-    row = session.execute(select(func.count(), certified, func.sum(Record.rows)).where(_PUBLISHED)).one()
-    records, with_certificate, rows = (int(value or 0) for value in row)
-    return Overview(records, with_certificate, rows, _newest(session, _PUBLISHED, count))
+    row = session.execute(select(func.count(), func.sum(Record.rows)).where(_PUBLISHED)).one()
+    records, rows = (int(value or 0) for value in row)
+    return Overview(records, 0, rows, _newest(session, _PUBLISHED, count))
 
 
 def _found(session: Session, question: str, filters: Filters, page: int) -> Found:
@@ -113,16 +114,14 @@ def _found(session: Session, question: str, filters: Filters, page: int) -> Foun
 def _conditions(session: Session, filters: Filters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.tier in TIERS:
-        over = and_(Record.tier == "embargoed", Record.embargo_end <= now())
-        then = and_(over, Record.tier_after == filters.tier)
-        found.append(or_(then, and_(Record.tier == filters.tier, or_(Record.embargo_end.is_(None), ~over))))
+        found.append(Record.access == filters.tier)
     if filters.organization:
         holder = session.scalar(select(Organization.id).where(Organization.name == filters.organization))
         found.append(Record.organization_id == (holder or 0))
     if filters.verdict:
         found.append(Record.verdict == filters.verdict)
     if filters.certified:
-        found.append(Record.certificate != "")
+        found.append(and_(Record.certificate != "", Record.certified_until > now()))
     if filters.year is not None:
         found.append(Record.year == filters.year)
     if filters.kind:

@@ -48,6 +48,9 @@ class State(Component):
         version.documents = dict(made.documents)
         if version.published is not None:  # it was published, and only made anew
             version.state = "published"
+            newest = next(each for each in version.record.versions if each.state == "published")
+            summarize(version.record, newest)
+            editions.changed(session, CATALOG)
 
     def published(self, session: Session, node: Node, record: Record, version: RecordVersion) -> None:
         """Published."""
@@ -76,13 +79,16 @@ class Verdict(Component):
 
     def published(self, session: Session, node: Node, record: Record, version: RecordVersion) -> None:
         """Of the record, whose newest version speaks for it."""
-        from madang.services.certification import register
-
-        for entry in register(node.home):
-            if entry.certificate.manifest == version.manifest and entry.state == "issued":
-                version.certificate = entry.certificate.number
-        record.verdict, record.certificate, record.rows = version.verdict, version.certificate, version.rows
+        summarize(record, version)
         record.year = last_year(json.loads(files.read(node.home, version.documents["profile"])))
+
+
+def summarize(record: Record, version: RecordVersion | None) -> None:
+    """Have a record say what its newest published version says; without one, nothing."""
+    record.verdict = version.verdict if version is not None else ""
+    record.certificate = version.certificate if version is not None else ""
+    record.certified_until = version.certified_until if version is not None else None
+    record.rows = version.rows if version is not None else 0
 
 
 class Files(Component):
@@ -156,7 +162,7 @@ class Edition(Component):
         editions.changed(session, CATALOG)
 
 
-COMPONENTS: tuple[Component, ...] = (Files(), State(), Verdict(), Words(), Closeness(), Edition())
+COMPONENTS: tuple[Component, ...] = (Files(), Verdict(), State(), Words(), Closeness(), Edition())
 
 
 def prepared(session: Session, node: Node, version: RecordVersion, lake: Version, made: Prepared) -> None:

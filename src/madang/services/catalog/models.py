@@ -2,9 +2,21 @@
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from sqlalchemy import BigInteger, Dialect, ForeignKey, Index, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Dialect,
+    ForeignKey,
+    Index,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    and_,
+    case,
+)
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from madang.node.database import Base, now
@@ -33,7 +45,10 @@ class Documents(TypeDecorator[dict[str, str]]):
 
 
 class RecordVersion(Base):
-    """A version of the dataset in its record. `state` is preparing, ready, published or failed."""
+    """A version of the dataset in its record.
+
+    `state` is preparing, ready, published, failed (its preparing came to nothing) or removed (its data are gone).
+    """
 
     __tablename__ = "record_versions"
     __table_args__ = (UniqueConstraint("record_id", "number"),)
@@ -52,11 +67,18 @@ class RecordVersion(Base):
     passed: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
     fatal: Mapped[int] = mapped_column(default=0)
-    certificate: Mapped[str] = mapped_column(Machine, default="")
+    certificate: Mapped[str] = mapped_column(Machine, default="")  # that is in force, and ...
+    certified_until: Mapped[datetime | None]  # ... until when
     minimum: Mapped[int] = mapped_column(default=5)  # the fewest persons that its profile tells of
     documents: Mapped[dict[str, str]] = mapped_column(Documents, default=dict)  # kind to SHA-256 in files/
     created: Mapped[datetime] = mapped_column(default=now)
     published: Mapped[datetime | None]
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether its certificate holds now."""
+        return bool(self.certificate) and self.certified_until is not None and self.certified_until > now()
+
     if TYPE_CHECKING:
         record: "Record"  # the other side of Record.versions
 
@@ -70,7 +92,7 @@ class Record(Base):
         Index(
             "ix_records_found",
             *("state", "published", "id", "organization_id", "kind", "tier", "tier_after", "embargo_end"),
-            *("verdict", "certificate", "year", "rows"),
+            *("verdict", "certificate", "certified_until", "year", "rows"),
         ),
     )
 
@@ -89,7 +111,8 @@ class Record(Base):
     title_en: Mapped[str] = mapped_column(Line(300), default="")
     description: Mapped[str] = mapped_column(Machine, default="{}")  # JSON of a Description, whose texts are clean
     verdict: Mapped[str] = mapped_column(Machine, default="")  # of the newest published version, as are ...
-    certificate: Mapped[str] = mapped_column(Machine, default="")  # ... its certificate and ...
+    certificate: Mapped[str] = mapped_column(Machine, default="")  # ... its certificate, ...
+    certified_until: Mapped[datetime | None]  # ... until when that holds, and ...
     rows: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # ... rows and ...
     year: Mapped[int | None]  # ... the last year of its data
     withdrawn_reason: Mapped[str] = mapped_column(Prose(2_000), default="")
@@ -98,16 +121,33 @@ class Record(Base):
     published: Mapped[datetime | None]
     edition: Mapped[int] = mapped_column(default=1)  # goes up with every change, so that none is overwritten unseen
     organization: Mapped[Organization] = relationship()
+    withheld: ClassVar[bool] = False  # set by who reads a record while people are being removed from its data
     # Declared on this side alone, after its partner: another thread may ask for all tables while these are imported.
     versions: Mapped[list[RecordVersion]] = relationship(
         backref="record", order_by=RecordVersion.number.desc(), cascade="all, delete-orphan"
     )
 
-    @property
+    @hybrid_property
     def access(self) -> str:
         """The tier that holds now: an embargo that is over has given way to what was to come after it."""
         over = self.tier == "embargoed" and self.embargo_end is not None and self.embargo_end <= now()
         return self.tier_after if over else self.tier
+
+    @access.inplace.expression
+    @classmethod
+    def _access(cls) -> ColumnElement[str]:
+        over = and_(cls.tier == "embargoed", cls.embargo_end.is_not(None), cls.embargo_end <= now())
+        return case((over, cls.tier_after), else_=cls.tier)
+
+    @hybrid_property
+    def is_certified(self) -> bool:
+        """Whether a certificate of what is published holds now."""
+        return bool(self.certificate) and self.certified_until is not None and self.certified_until > now()
+
+    @is_certified.inplace.expression
+    @classmethod
+    def _is_certified(cls) -> ColumnElement[bool]:
+        return and_(cls.certificate != "", cls.certified_until > now())
 
     @property
     def minimum(self) -> int:

@@ -266,7 +266,7 @@ def hit(found: Record) -> Hit:
         holder=_holder(found.organization),
         access=found.access,
         verdict=found.verdict,
-        certificate=found.certificate,
+        certificate=found.certificate if found.is_certified else "",
         rows=found.rows,
         published=found.published,
         synthetic=told.synthetic,
@@ -282,8 +282,13 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
     actor, told = visit.actor, found.told
     edits = may(actor, "record.edit", found)
     versions = [each for each in found.versions if edits or each.state == "published"]
+    versions = [] if found.withheld else versions
     current = None
-    if found.state != "withdrawn" and (number is not None or any(v.state in ("published", "ready") for v in versions)):
+    if (
+        not found.withheld
+        and found.state != "withdrawn"
+        and (number is not None or any(v.state in ("published", "ready") for v in versions))
+    ):
         current = service.version_of(actor, found, number)
     looks = current is not None and may(actor, "record.look", found) and close_enough(found, current)
     documents = current.documents if looks and current is not None else {}
@@ -334,7 +339,9 @@ def _pictures(visit: Here, found: RecordView) -> list[tuple[str, Markup]]:
 def version_view(found: RecordVersion) -> VersionView:
     """A version for a page."""
     return VersionView(
-        **{name: getattr(found, name) for name in VersionView.model_fields if name != "job"}, job=found.job_id
+        **{name: getattr(found, name) for name in VersionView.model_fields if name not in ("job", "certificate")},
+        job=found.job_id,
+        certificate=found.certificate if found.is_certified else "",
     )
 
 

@@ -12,6 +12,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake import Version
 from madang.node import jobs
+from madang.node.acts import Intent
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.accounts import find_organization
@@ -27,9 +28,12 @@ from madang.services.catalog import (
 from madang.services.catalog.description import Description
 from madang.services.catalog.models import TIERS, Record, RecordFile, RecordVersion
 from madang.services.catalog.prepare import prepare
+from madang.services.certification import certificate_of
 
 FILES = 200
 MOST = 1_000  # persons that a holder may set as the fewest
+REMOVING = ("dataset.remove_persons", "dataset.remove")
+AGAIN = ("failed", "removed")  # a version in these states is prepared anew when it is added once more
 KINDS = ("standardize", "import", "synthesize")
 _BY_NAME = (  # all in one question: this is what most pages begin with
     select(Record)
@@ -105,7 +109,7 @@ def make(node: Node, actor: Actor, dataset: str, organization: str) -> str:
         )
         session.add(record)
         session.flush()
-        _add_version(session, node, actor, record, version)
+        take_in(session, node, actor, record, version)
         node.audit.record(session, actor, "record.make", f"record:{record.id}", {"dataset": version.name})
         return record.name
 
@@ -133,20 +137,29 @@ def add_version(node: Node, actor: Actor, name: str) -> None:
         record = _record(session, actor, name)
         check(actor, "record.edit", record)
         version = node.home.lake().find(record.dataset)
-        if any(known.number == version.number and known.state != "failed" for known in record.versions):
+        if any(known.number == version.number and known.state not in AGAIN for known in record.versions):
             raise MadangError("catalog.no_version", _("{name} is in the record already.").format(name=version.name))
         for known in [each for each in record.versions if each.number == version.number]:
             session.delete(known)
         session.flush()
-        _add_version(session, node, actor, record, version)
+        take_in(session, node, actor, record, version)
 
 
-def _add_version(session: Session, node: Node, actor: Actor, record: Record, version: Version) -> None:
-    added = RecordVersion(record_id=record.id, number=version.number, manifest=version.digest)
+def take_in(session: Session, node: Node, actor: Actor, record: Record, version: Version) -> RecordVersion:
+    """Take a version into its record, with the certificate that it has, and begin to prepare it."""
+    certified = certificate_of(node, version.digest)
+    added = RecordVersion(
+        record_id=record.id,
+        number=version.number,
+        manifest=version.digest,
+        certificate=certified.certificate.number if certified is not None else "",
+        certified_until=certified.certificate.valid_until if certified is not None else None,
+    )
     session.add(added)
     session.flush()
     begin_preparing(session, node, actor, record, added)
     record.changed = now()
+    return added
 
 
 def begin_preparing(session: Session, node: Node, actor: Actor, record: Record, version: RecordVersion) -> None:
@@ -170,6 +183,13 @@ def prepare_version(work: jobs.Work, *, version: int) -> None:
         found = session.get(RecordVersion, version)
         if found is not None:
             life.prepared(session, node, found, lake_version, made)
+
+
+def preparing_failed(session: Session, node: Node, state: str, *, version: int) -> None:
+    """Have a version whose preparing came to nothing say so; one that was published keeps what it shows."""
+    found = session.get(RecordVersion, version)
+    if found is not None and found.state == "preparing":
+        found.state = "failed"
 
 
 @dataclass(frozen=True)
@@ -256,9 +276,39 @@ def published_version(record: Record, number: int | None) -> RecordVersion:
 
 def _version(record: Record, number: int | None, states: tuple[str, ...]) -> RecordVersion:
     seen = [each for each in record.versions if each.state in states and number in (None, each.number)]
+    if record.withheld:
+        raise MadangError(
+            "catalog.withheld",
+            _("People are being removed from these data, so nothing of them is shown."),
+            _("Come back in a moment."),
+        )
     if not seen or record.state == "withdrawn":
         raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
     return next((each for each in seen if each.state == "published"), seen[0])
+
+
+def is_being_removed(session: Session, dataset: str) -> bool:
+    """Whether people or versions are being removed from a dataset: from the first moment on nothing of it is shown."""
+    at = select(Intent.id).where(Intent.thing == f"dataset:{dataset}", Intent.act.in_(REMOVING)).limit(1)
+    return session.scalar(at) is not None
+
+
+def portal_opened(node: Node) -> None:
+    """Bring up to date what an earlier release or a restore left open."""
+    rebuild_words(node)
+    with node.read() as session:
+        old = session.scalar(
+            select(RecordVersion.id).where(RecordVersion.certificate != "", RecordVersion.certified_until.is_(None))
+        )
+    if old is None:
+        return
+    with node.write() as session:  # of a release that did not keep until when certificates hold
+        for version in session.scalars(select(RecordVersion).where(RecordVersion.certificate != "")):
+            entry = certificate_of(node, version.manifest)
+            version.certificate = entry.certificate.number if entry is not None else ""
+            version.certified_until = entry.certificate.valid_until if entry is not None else None
+            if version.record.certificate and version.state == "published":
+                life.summarize(version.record, version)
 
 
 def rebuild_words(node: Node) -> None:
@@ -276,6 +326,8 @@ def rebuild_words(node: Node) -> None:
 
 def _record(session: Session, actor: Actor, name: str) -> Record:
     found = session.scalars(_BY_NAME, {"name": name}).unique().one_or_none()
+    if found is not None and is_being_removed(session, found.dataset):
+        found.withheld = True  # type: ignore[misc]  # of this one, as it was read just now
     if found is None or not may(actor, "record.see", found):
         raise MadangError("catalog.none", _("There is no record {name}.").format(name=name), _("Search for it."))
     return found

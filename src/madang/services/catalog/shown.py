@@ -38,7 +38,8 @@ def state_name(state: str) -> str:
         "ready": _("ready"),
         "published": _("published"),
         "withdrawn": _("withdrawn"),
-        "failed": _("failed"),
+        "failed": _("preparing failed"),
+        "removed": _("data removed"),
     }[state]
 
 

@@ -9,23 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from madang.base.translate import later
-from madang.node.rooms import Command, MenuItem, RoomPlan
+from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
     from madang.services.certification.evaluate import Outcome, Verdict
+    from madang.services.certification.issuing import Issued, current_status_list, hold_against, in_force, register
     from madang.services.certification.scheme import Scheme, load_scheme
-    from madang.services.certification.service import (
-        Issued,
-        current_status_list,
-        hold_against,
-        in_force,
-        issue,
-        register,
-        reinstate,
-        revoke,
-        rotate_key,
-        suspend,
-    )
+    from madang.services.certification.service import certificate_of, issue, reinstate, revoke, rotate_key, suspend
     from madang.services.certification.store import Entry
     from madang.services.certification.verification import Answer, Data, Verification, data_in, verify
 
@@ -38,6 +28,7 @@ __all__ = [
     "Scheme",
     "Verdict",
     "Verification",
+    "certificate_of",
     "current_status_list",
     "data_in",
     "hold_against",
@@ -56,7 +47,13 @@ PLAN = RoomPlan(
     name="certification",
     package=__package__,
     title=later("Certification"),
+    acts=(".acts",),
     pages=(".routes",),
+    roles=(
+        RoleKind(
+            "certifier", later("Certifier"), later("issues, suspends and revokes certificates of datasets"), "node"
+        ),
+    ),
     commands=(
         Command(
             "certificate",
@@ -64,14 +61,16 @@ PLAN = RoomPlan(
             ".commands:app",
         ),
     ),
-    errors={"certificate.busy": 503},
+    errors={"certificate.busy": 503, "certificate.data_removed": 410},
     folders={"certificates": 0o755},
+    settles={f"certificate.{act}": ".service:settle" for act in ("issue", "revoke", "suspend", "reinstate")},
     menu=(MenuItem("trust", later("Certificates"), "/certificates"),),
     docs="certificates.md",
 )
 
 # Where a public name is; imported at first use, so that help is instant.
 _HOMES = {
+    "issuing": ("Issued", "current_status_list", "hold_against", "in_force", "register"),
     "evaluate": ("Outcome", "Verdict"),
     "scheme": ("Scheme", "load_scheme"),
     "store": ("Entry",),

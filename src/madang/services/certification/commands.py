@@ -36,8 +36,10 @@ def issue_command(
     """Assess a version and certify it if it meets every criterion of the scheme."""
     from madang.base.console import ProgressBars, console
     from madang.node.home import Home
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
     from madang.services.certification import hold_against, in_force, issue, load_scheme
-    from madang.services.certification.service import check_for_data
+    from madang.services.certification.issuing import check_for_data
 
     home = Home.find()
     version = home.lake().find(reference)
@@ -50,7 +52,8 @@ def issue_command(
         outcomes = hold_against(rules, version, quality)
         if not as_json:
             show_outcomes(outcomes)
-        issued = issue(home, version, rules, quality)
+        with opened() as node:
+            issued = issue(node, commander(node), version, rules, quality)
         entry, new = issued.entry, issued.new
     if as_json:
         print(json.dumps(_row(entry) | {"new": new, "folder": str(entry.folder)}, ensure_ascii=False))
@@ -115,28 +118,34 @@ def verify_command(
 @app.command("revoke")
 def revoke_command(number: Number, reason: Reason = "", as_json: AsJson = False) -> None:
     """Take a certificate back for good."""
-    from madang.node.home import Home
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
     from madang.services.certification import revoke
 
-    _say_state(revoke(Home.find(), number, reason), as_json)
+    with opened() as node:
+        _say_state(revoke(node, commander(node), number, reason), as_json)
 
 
 @app.command("suspend")
 def suspend_command(number: Number, reason: Reason = "", as_json: AsJson = False) -> None:
     """Let a certificate not hold until it is reinstated."""
-    from madang.node.home import Home
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
     from madang.services.certification import suspend
 
-    _say_state(suspend(Home.find(), number, reason), as_json)
+    with opened() as node:
+        _say_state(suspend(node, commander(node), number, reason), as_json)
 
 
 @app.command("reinstate")
 def reinstate_command(number: Number, reason: Reason = "", as_json: AsJson = False) -> None:
     """Let a suspended certificate hold again."""
-    from madang.node.home import Home
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
     from madang.services.certification import reinstate
 
-    _say_state(reinstate(Home.find(), number, reason), as_json)
+    with opened() as node:
+        _say_state(reinstate(node, commander(node), number, reason), as_json)
 
 
 @app.command("list")
@@ -200,11 +209,14 @@ def key_command(
     """Hand out the public key, by which anyone verifies what was signed here."""
     from madang.node import signing
     from madang.node.home import Home
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
     from madang.services.certification import rotate_key
 
     home = Home.find()
     if rotate:
-        rotate_key(home)
+        with opened() as node:
+            rotate_key(node, commander(node))
     else:
         signing.signer(home)
     keys = signing.public_keys(home)

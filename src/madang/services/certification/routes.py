@@ -6,8 +6,10 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import Field
 from starlette.responses import Response
 
+from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node import signing
+from madang.node.home import Home
 from madang.services.certification import Entry, current_status_list, photo, register
 from madang.services.certification.store import SHEET, Store
 from madang.services.certification.verification import Answer, data_in, verify
@@ -132,6 +134,12 @@ def certificate(visit: Here, number: str) -> One:
 def sheet(visit: Here, number: str) -> Response:
     """The sheet with the QR code, for the wall."""
     entry = Store(visit.node.home).entry(number)
+    if not data_are_there(visit.node.home, entry):
+        message = _(
+            "The data of certificate {number} were removed, so its sheet is no longer shown."
+        )
+        hint = _("The certificate itself can still be verified.")
+        raise MadangError("certificate.data_removed", message.format(number=number), hint)
     content = (entry.folder / SHEET).read_bytes()
     return Response(content, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": ALONE})
 
@@ -152,6 +160,15 @@ def issuer(visit: Here) -> Response:
 def status(visit: Here) -> Response:
     """The signed list of what was revoked and suspended."""
     return PlainTextResponse(current_status_list(visit.node.home), media_type="application/jwt")
+
+
+def data_are_there(home: Home, entry: Entry) -> bool:
+    """Whether the version that a certificate is about is in the lake, and nobody is being removed from it."""
+    name, _at, number = entry.certificate.dataset.partition("@")
+    try:
+        return home.lake().dataset(name).version(int(number)).digest == entry.certificate.manifest
+    except MadangError:
+        return False
 
 
 def answer_name(answer: str) -> str:

@@ -1,4 +1,4 @@
-"""How the tables of a CDM dataset hang on persons, for `madang datasets remove-persons`."""
+"""How the tables of a CDM dataset hang on persons: what goes with a person who is removed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,0 +1,41 @@
+"""Datasets: raw records become versions of the lake, and versions are read, exported, traced and removed.
+
+For data engineers of a holder, by command. What is computed is in science and lake; here is who may do it, and that
+each of it leaves its event: the command line is audited like everybody.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from madang.base.translate import later
+from madang.node.rooms import RoleKind, RoomPlan
+
+if TYPE_CHECKING:
+    from madang.services.datasets.service import begun, read, remove_persons, remove_versions
+
+__all__ = ["PLAN", "begun", "read", "remove_persons", "remove_versions"]
+
+_CHANGES = ("standardize", "import", "remove", "remove_persons", "load_vocabulary", "review")
+
+PLAN = RoomPlan(
+    name="datasets",
+    package=__package__,
+    title=later("Datasets"),
+    acts=(".acts",),
+    roles=(
+        RoleKind(
+            "data-engineer",
+            later("Data engineer"),
+            later("turns raw records into datasets, and removes what must go"),
+            "node",
+        ),
+    ),
+    settles={f"dataset.{act}": ".service:settle" for act in _CHANGES},
+    docs="standardize.md",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.service"), name)
