@@ -135,9 +135,7 @@ def sheet(visit: Here, number: str) -> Response:
     """The sheet with the QR code, for the wall."""
     entry = Store(visit.node.home).entry(number)
     if not data_are_there(visit.node.home, entry):
-        message = _(
-            "The data of certificate {number} were removed, so its sheet is no longer shown."
-        )
+        message = _("The data of certificate {number} were removed, so its sheet is no longer shown.")
         hint = _("The certificate itself can still be verified.")
         raise MadangError("certificate.data_removed", message.format(number=number), hint)
     content = (entry.folder / SHEET).read_bytes()
