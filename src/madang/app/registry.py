@@ -54,11 +54,6 @@ def commands() -> list[Entry]:
             "madang.services.manufacturing.commands:app",
         ),
         Entry(
-            "fhir",
-            _("Validate FHIR resources, test a record system, serve a synthetic one."),
-            "madang.services.emr.commands:app",
-        ),
-        Entry(
             "discovery",
             _("Search libraries of molecules, predict, fit, dock and rank."),
             "madang.services.discovery.commands:app",

@@ -137,7 +137,7 @@ def _document(entries: list[dict[str, Any]], context: Any) -> list[Raw]:
     out: list[Raw] = []
     edges: dict[int, set[int]] = {place: set() for place in range(len(entries))}
     for place, entry in enumerate(entries):
-        base = entry.get("fullUrl") if type(entry.get("fullUrl")) is str else ""
+        base = str(entry.get("fullUrl") or "")
         for text in references_in(entry.get("resource")):
             found = resolve_in(text, base, urls)
             if place == 0 and not found:

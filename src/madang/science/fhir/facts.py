@@ -155,7 +155,7 @@ def row_of(element: dict[str, Any]) -> Row:
 def _type_of(each: dict[str, Any]) -> TypeRef:
     code = str(each.get("code", ""))
     if code.startswith(SYSTEM_TYPE):
-        said = next((x for x in each.get("extension", []) if x.get("url") == FHIR_TYPE), {})
+        said: dict[str, Any] = next((x for x in each.get("extension", []) if x.get("url") == FHIR_TYPE), {})
         code = str(said.get("valueUrl") or said.get("valueUri") or "string")
     profiles = tuple(str(url).partition("|")[0] for url in each.get("profile", []))
     targets = tuple(str(url).partition("|")[0] for url in each.get("targetProfile", []))
@@ -173,7 +173,7 @@ def _valued(element: dict[str, Any], prefix: str) -> Any:
 
 
 def _widest(binding: dict[str, Any]) -> str:
-    said = next((x for x in binding.get("extension", []) if x.get("url") == MAX_VALUE_SET), {})
+    said: dict[str, Any] = next((x for x in binding.get("extension", []) if x.get("url") == MAX_VALUE_SET), {})
     url = str(said.get("valueCanonical") or said.get("valueUri") or "").partition("|")[0]
     return url or next((_additional(x) for x in binding.get("extension", []) if _additional(x)), "")
 

@@ -91,7 +91,7 @@ def coverage_document(outcome: Outcome, definitions: Definitions) -> list[dict[s
 
 def document(outcome: Outcome, definitions: Definitions, guide: str) -> dict[str, Any]:
     """The whole report of a validation."""
-    made = {
+    made: dict[str, Any] = {
         "format": "madang.fhir.validation/1",
         "made_by": f"madang {__version__}",
         "guide": guide,

@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -81,7 +81,7 @@ class Outcome:
                 self.more += 1
                 continue
             if first_line:
-                each = Finding(*(each.file, each.line + first_line), **_rest(each))
+                each = replace(each, line=each.line + first_line)
             self.findings.append(each)
         for name in ("resources", "profiles", "invalid", "rules", "unsure", "counted"):
             getattr(self, name).update(getattr(other, name))
@@ -91,11 +91,6 @@ class Outcome:
         self.left_out.extend(other.left_out)
         self.unreadable += other.unreadable
         self.more += other.more
-
-
-def _rest(each: Finding) -> dict[str, object]:
-    names = ("resource", "path", "place", "rule", "severity", "kind", "about", "profile")
-    return {name: getattr(each, name) for name in names}
 
 
 @dataclass(frozen=True)

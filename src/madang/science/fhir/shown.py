@@ -18,7 +18,7 @@ class Shown:
     elements: dict[str, set[str]] = field(default_factory=dict)  # profile -> element ids shown
     ids: set[str] = field(default_factory=set)
     references: set[str] = field(default_factory=set)
-    _open: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict, repr=False)
+    _open: dict[str, dict[str, tuple[tuple[str, ...], bool]]] = field(default_factory=dict, repr=False)
 
     def add(self, other: "Shown") -> None:
         """Put another part of the run to this one."""

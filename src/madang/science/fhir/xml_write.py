@@ -1,6 +1,6 @@
 """A parsed resource as FHIR XML, its elements in the order of their definitions."""
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -21,7 +21,7 @@ def _resource(resource: dict[str, Any], definitions: Definitions, top: bool = Fa
     return f"<{name}{' ' + NAMESPACE if top else ''}>{inner}</{name}>"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _order(kind: str, prefix: str, definitions: int) -> list[tuple[str, Row]]:
     profile = _known[definitions].profile(kind)
     rows = profile.rows if profile else ()
@@ -33,7 +33,9 @@ _known: dict[int, Definitions] = {}
 
 def _children(node: dict[str, Any], kind: str, prefix: str, definitions: Definitions) -> list[str]:
     _known[id(definitions)] = definitions
-    attributes = () if definitions.is_resource(kind) and prefix == kind else ("id", "url") if kind == "Extension" else ("id",)
+    attributes = (
+        () if definitions.is_resource(kind) and prefix == kind else ("id", "url") if kind == "Extension" else ("id",)
+    )
     out = []
     for name, row in _order(kind, prefix, id(definitions)):
         if name.endswith("[x]"):
@@ -52,7 +54,9 @@ def _element(node: dict[str, Any], name: str, code: str, row: Row, kind: str, de
     if not isinstance(values, list):
         values, hidden = [values], [hidden]
     hidden = list(hidden or []) + [None] * (len(values) - len(hidden or []))
-    return "".join(_one(name, value, extra, code, row, kind, definitions) for value, extra in zip(values, hidden, strict=False))
+    return "".join(
+        _one(name, value, extra, code, row, kind, definitions) for value, extra in zip(values, hidden, strict=False)
+    )
 
 
 def _one(name: str, value: Any, extra: Any, code: str, row: Row, kind: str, definitions: Definitions) -> str:
@@ -62,8 +66,12 @@ def _one(name: str, value: Any, extra: Any, code: str, row: Row, kind: str, defi
         return f"<{name}>{_resource(value, definitions)}</{name}>"
     if not isinstance(value, dict):
         said = "" if value is None else f" value={quoteattr(_text(value))}"
-        inner = "".join(_children(extra, "Element", "Element", definitions)) if isinstance(extra, dict) else ""
-        return f"<{name}{_attributes(extra)}{said}>{inner}</{name}>" if inner else f"<{name}{_attributes(extra)}{said}/>"
+        said_more = "".join(_children(extra, "Element", "Element", definitions)) if isinstance(extra, dict) else ""
+        return (
+            f"<{name}{_attributes(extra)}{said}>{said_more}</{name}>"
+            if said_more
+            else f"<{name}{_attributes(extra)}{said}/>"
+        )
     if row.content:
         inner = _children(value, row.content.partition(".")[0], row.content, definitions)
     elif code in ("BackboneElement", "Element"):

@@ -3,3 +3,18 @@
 For those who build or run record systems, and for the body that assesses them. Follows HL7 FHIR R4 and KR Core 2.0.0.
 What is made here is a conformance report, never a certificate.
 """
+
+from madang.base.translate import later
+from madang.node.rooms import Command, RoomPlan
+
+PLAN = RoomPlan(
+    name="emr",
+    package=__package__,
+    title=later("EMR conformance"),
+    commands=(
+        Command(
+            "fhir", later("Validate FHIR resources, test a record system, serve a synthetic one."), ".commands:app"
+        ),
+    ),
+    docs="emr.md",
+)

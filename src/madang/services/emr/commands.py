@@ -61,6 +61,95 @@ def validate(
         raise typer.Exit(outcome.exit_code)
 
 
+Only = Annotated[list[str] | None, typer.Option(help=_("Run only these tests: an id or the beginning of one."))]
+
+
+@app.command("test")
+def kit_command(
+    target: Annotated[str, typer.Argument(help=_("Base URL of an endpoint, or a folder with exported resources."))],
+    json_: Annotated[Path | None, typer.Option("--json", help=_("Write the signed report."))] = None,
+    token: Annotated[str | None, typer.Option(envvar="MADANG_FHIR_TOKEN", help=_("A ready access token."))] = None,
+    client: Annotated[str | None, typer.Option(help=_("Client id for SMART backend services."))] = None,
+    key: Annotated[Path | None, typer.Option(help=_("Private key of the client, a JWK file."))] = None,
+    authority: Annotated[
+        Path | None, typer.Option(help=_("Certificates to trust besides the usual ones (PEM)."))
+    ] = None,
+    only: Only = None,
+    package: Packages = None,
+    terms: Terms = None,
+    resume: Annotated[Path | None, typer.Option(help=_("Go on with the report of a run that was stopped."))] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help=_("Write the results as JUnit XML."))] = None,
+) -> None:
+    """Test an endpoint, or an exported folder, against the KR Core server statement. The report is a self-declaration.
+
+    Exit status 0: nothing that the guide demands failed; 1: something did; 2: it could not be tested.
+    """
+    from madang.services.emr.testing import credentials_of, run_kit, show_report
+
+    given = credentials_of(target, token, client, key)
+    report = run_kit(
+        target, setup_of(["kr-core"], package or [], terms or []), given, authority, tuple(only or ()), resume
+    )
+    show_report(report)
+    if json_ is not None:
+        import orjson
+
+        write_file(json_, orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    if junit is not None:
+        from madang.services.emr.testing import junit_text
+
+        write_file(junit, junit_text(report).encode())
+    if report["summary"]["fail"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    dataset: Annotated[str, typer.Argument(help=_("NAME or NAME@VERSION of a CDM dataset, or a folder of resources."))],
+    port: Annotated[int, typer.Option(help=_("0 takes any free one."), min=0, max=65535)] = 8085,
+    host: Annotated[str, typer.Option(help=_("Address to listen on."))] = "127.0.0.1",
+    persons: Annotated[int, typer.Option(help=_("How many persons of a dataset."), min=1, max=5000)] = 100,
+    open_: Annotated[bool, typer.Option("--open", help=_("Ask for no token."))] = False,
+) -> None:
+    """Serve a synthetic hospital as a KR Core endpoint: read, search, bulk export, SMART backend services."""
+    from madang.base.console import console
+    from madang.node.home import Home
+    from madang.services.emr.serving import client_file, listen, make_endpoint, run
+
+    home = Home.find()
+    sock = listen(host, port)
+    base = f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}/fhir"
+    endpoint = make_endpoint(home, dataset, base, persons, open_)
+    count = sum(map(len, endpoint.store.values()))
+    out = console()
+    out.print(
+        _("KR Core endpoint with {count:,} synthetic resources: {base}").format(count=count, base=base), markup=False
+    )
+    if not open_:
+        text = _("`madang fhir test {base}` on this machine finds its key in {path}.")
+        out.print(text.format(base=base, path=client_file(home, base)), markup=False)
+    out.file.flush()
+    run(endpoint, sock, "/fhir")
+
+
+@app.command()
+def verify(
+    report: Annotated[Path, typer.Argument(help=_("A report that `madang fhir test --json` wrote."))],
+    key: Annotated[Path | None, typer.Option(help=_("Public keys that you trust; else those of this node."))] = None,
+) -> None:
+    """Say whether a conformance report is what a node signed, and not changed since. Exit status 3 if it is not."""
+    from madang.base.console import console
+    from madang.node.home import Home
+    from madang.node.signing import public_keys, read_keys
+    from madang.services.emr.signed import read_report, verify_report
+
+    keys = read_keys(key.read_bytes(), key.name) if key is not None else public_keys(Home.find())
+    good, sentence = verify_report(read_report(report), keys)
+    console().print(sentence, markup=False)
+    if not good:
+        raise typer.Exit(3)
+
+
 def setup_of(profiles: list[str], packages: list[Path], terms: list[Path]) -> "Setup":
     """What is to be held against what, from the options."""
     from madang.science.fhir.definitions import SHIPPED

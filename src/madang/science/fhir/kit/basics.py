@@ -29,19 +29,39 @@ def tests(capability: dict[str, Any]) -> list[Test]:
         Test("metadata.answers", "metadata", "", "metadata", "SHALL", CAPABILITY, _metadata),
         Test("metadata.version", "metadata", "4.0.1", "version", "SHALL", CAPABILITY, _version),
         Test("metadata.profiles", "metadata", "", "profiles", "SHALL", CAPABILITY, partial(_profiles, capability)),
-        Test("metadata.interactions", "metadata", "", "interactions", "SHALL", CAPABILITY, partial(_actions, capability)),
+        Test(
+            "metadata.interactions", "metadata", "", "interactions", "SHALL", CAPABILITY, partial(_actions, capability)
+        ),
         Test("metadata.search", "metadata", "", "declared", "SHALL", CAPABILITY, partial(_declared, capability)),
-        Test("metadata.instantiates", "metadata", "", "instantiates", "SHOULD", CAPABILITY, partial(_instance, capability)),
+        Test(
+            "metadata.instantiates",
+            "metadata",
+            "",
+            "instantiates",
+            "SHOULD",
+            CAPABILITY,
+            partial(_instance, capability),
+        ),
         Test("format.json", "metadata", "JSON", "json", "SHALL", CAPABILITY, _json),
         Test("format.xml", "metadata", "XML", "xml", "SHALL", CAPABILITY, _xml),
         Test("security.tls", "security", "", "tls", "SHALL", CAPABILITY, _tls),
         Test("security.no-token", "security", "", "no_token", "SHALL", CAPABILITY, partial(_denied, "")),
-        Test("security.bad-token", "security", "", "bad_token", "SHALL", CAPABILITY, partial(_denied, "Bearer made-up-token")),
+        Test(
+            "security.bad-token",
+            "security",
+            "",
+            "bad_token",
+            "SHALL",
+            CAPABILITY,
+            partial(_denied, "Bearer made-up-token"),
+        ),
         Test("smart.configuration", "security", "", "smart", "SHALL", SMART, _configuration),
         Test("smart.token", "security", "", "token", "SHALL", SMART, _good_token),
     ]
     for name in ("grant", "type", "signature", "expired", "audience", "client", "replayed"):
-        made.append(Test(f"smart.wrong-{name}", "security", name, f"wrong_{name}", "SHALL", SMART, partial(_wrong, name)))
+        made.append(
+            Test(f"smart.wrong-{name}", "security", name, f"wrong_{name}", "SHALL", SMART, partial(_wrong, name))
+        )
     made.append(Test("errors.unknown-type", "errors", "", "unknown_type", "SHALL", REST, _unknown_type))
     made.append(Test("errors.bad-value", "errors", "", "bad_value", "SHALL", CAPABILITY, _bad_value))
     made.append(Test("errors.outcome", "errors", "", "outcome", "SHOULD", REST, _outcome))
@@ -106,7 +126,9 @@ def _actions(capability: dict[str, Any], session: Session) -> Finding:
     lacking = []
     for each in capability["resources"]:
         have = {x.get("code") for x in said.get(each["type"], {}).get("interaction", []) if isinstance(x, dict)}
-        lacking += [f"{each['type']} {code}" for code, want in each["interactions"] if want == "SHALL" and code not in have]
+        lacking += [
+            f"{each['type']} {code}" for code, want in each["interactions"] if want == "SHALL" and code not in have
+        ]
     return _lacking(lacking)
 
 
@@ -115,7 +137,11 @@ def _declared(capability: dict[str, Any], session: Session) -> Finding:
     lacking = []
     for each in capability["resources"]:
         have = {x.get("name") for x in said.get(each["type"], {}).get("searchParam", []) if isinstance(x, dict)}
-        lacking += [f"{each['type']}.{name}" for name, _kind, _url, want in each["search"] if want == "SHALL" and name not in have]
+        lacking += [
+            f"{each['type']}.{name}"
+            for name, _kind, _url, want in each["search"]
+            if want == "SHALL" and name not in have
+        ]
     return _lacking(lacking)
 
 
@@ -170,7 +196,9 @@ def _denied(header: str, session: Session) -> Finding:
 def _configuration(session: Session) -> Finding:
     if session.credentials is None:
         return Finding(NOT_APPLICABLE, "no_credentials")
-    said = session.json(session.ask("GET", ".well-known/smart-configuration", {"Accept": "application/json"}, signed=False))
+    said = session.json(
+        session.ask("GET", ".well-known/smart-configuration", {"Accept": "application/json"}, signed=False)
+    )
     if said is None:
         return Finding(FAIL, "not_a", ("smart-configuration",))
     wanted = ("token_endpoint", "capabilities", "grant_types_supported")
@@ -184,7 +212,9 @@ def _configuration(session: Session) -> Finding:
 
 def token_url(session: Session) -> str:
     """Where tokens are given, as the endpoint says; on its own host only."""
-    said = session.json(session.ask("GET", ".well-known/smart-configuration", {"Accept": "application/json"}, signed=False))
+    said = session.json(
+        session.ask("GET", ".well-known/smart-configuration", {"Accept": "application/json"}, signed=False)
+    )
     url = (said or {}).get("token_endpoint")
     return url if isinstance(url, str) and session.own(url) else ""
 
@@ -258,7 +288,9 @@ def _wrong(what: str, session: Session) -> Finding:
     answer = request_token(session, url, form)
     if answer.status in (400, 401):
         return Finding(PASS)
-    return Finding(FAIL, "token_given", (answer.status,)) if answer.status else Finding(FAIL, "no_answer", (answer.error,))
+    return (
+        Finding(FAIL, "token_given", (answer.status,)) if answer.status else Finding(FAIL, "no_answer", (answer.error,))
+    )
 
 
 def _unknown_type(session: Session) -> Finding:

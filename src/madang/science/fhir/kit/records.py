@@ -7,7 +7,18 @@ from urllib.parse import urljoin
 
 import orjson
 
-from madang.science.fhir.kit.model import BULK, CAPABILITY, FAIL, GUIDE, NOT_APPLICABLE, NOT_SHOWN, PASS, REST, Finding, Test
+from madang.science.fhir.kit.model import (
+    BULK,
+    CAPABILITY,
+    FAIL,
+    GUIDE,
+    NOT_APPLICABLE,
+    NOT_SHOWN,
+    PASS,
+    REST,
+    Finding,
+    Test,
+)
 from madang.science.fhir.kit.session import Refused, Session
 from madang.science.fhir.shown import Shown, supported
 
@@ -20,22 +31,36 @@ def tests(capability: dict[str, Any]) -> list[Test]:
     for each in capability["resources"]:
         name = each["type"]
         wanted = dict(each["interactions"])
-        made.append(Test(f"read.{name}", "read", name, "read", wanted.get("read") or "SHALL", REST, partial(_read, name)))
+        made.append(
+            Test(f"read.{name}", "read", name, "read", wanted.get("read") or "SHALL", REST, partial(_read, name))
+        )
         made.append(Test(f"read.missing.{name}", "read", name, "missing", "SHALL", REST, partial(_missing, name)))
         if wanted.get("vread") in ("SHALL", "SHOULD"):
             made.append(Test(f"vread.{name}", "read", name, "vread", wanted["vread"], REST, partial(_vread, name)))
         if wanted.get("history-instance") in ("SHALL", "SHOULD"):
             made.append(
-                Test(f"history.{name}", "read", name, "history", wanted["history-instance"], REST, partial(_history, name))
+                Test(
+                    f"history.{name}",
+                    "read",
+                    name,
+                    "history",
+                    wanted["history-instance"],
+                    REST,
+                    partial(_history, name),
+                )
             )
         for url, expectation in each["profiles"]:
             short = url.rpartition("/")[2]
             clause = f"{GUIDE}StructureDefinition-{short}.html"
-            made.append(Test(f"valid.{short}", "profiles", short, "valid", expectation, clause, partial(_valid, name, url)))
+            made.append(
+                Test(f"valid.{short}", "profiles", short, "valid", expectation, clause, partial(_valid, name, url))
+            )
             made.append(
                 Test(f"shown.{short}", "must-support", short, "shown", expectation, clause, partial(_shown, name, url))
             )
-        made.append(Test(f"references.{name}", "references", name, "references", "SHALL", CAPABILITY, partial(_refers, name)))
+        made.append(
+            Test(f"references.{name}", "references", name, "references", "SHALL", CAPABILITY, partial(_refers, name))
+        )
     for kind in ("kick-off", "lines", "cancel", "no-token"):
         made.append(Test(f"bulk.{kind}", "bulk", kind, f"bulk_{kind}", "MAY", BULK, partial(_bulk, kind)))
     return made
@@ -54,7 +79,11 @@ def _read(name: str, session: Session) -> Finding:
         answer = session.get(f"{name}/{identifier}")
         said = session.json(answer)
         if answer.status != 200 or said is None:
-            return Finding(FAIL, "no_answer", (answer.error,)) if answer.error else Finding(FAIL, "status", (200, answer.status))
+            return (
+                Finding(FAIL, "no_answer", (answer.error,))
+                if answer.error
+                else Finding(FAIL, "status", (200, answer.status))
+            )
         if said.get("resourceType") != name or said.get("id") != identifier:
             return Finding(FAIL, "other_resource")
         if _content(said) != _content(known[identifier]):
@@ -104,7 +133,11 @@ def _of(session: Session, name: str, url: str) -> list[Any]:
 def _valid(name: str, url: str, session: Session) -> Finding:
     verdicts = _of(session, name, url)
     if not verdicts:
-        return _nothing(session, name) if not session.known(name) else Finding(NOT_SHOWN, "no_resource", (url.rpartition("/")[2],))
+        return (
+            _nothing(session, name)
+            if not session.known(name)
+            else Finding(NOT_SHOWN, "no_resource", (url.rpartition("/")[2],))
+        )
     from madang.science.fhir.wording import sentence
 
     broken = [verdict for verdict in verdicts if not verdict.valid]
@@ -144,6 +177,8 @@ def _refers(name: str, session: Session) -> Finding:
     if not known:
         return _nothing(session, name)
     asked: set[str] = set()
+    if session.offline:
+        return _within(session, known)
     for each in known.values():
         for text in session.verdict(each).context.references:
             local = text.removeprefix(session.base + "/")
@@ -157,6 +192,20 @@ def _refers(name: str, session: Session) -> Finding:
         answer = session.get(local)
         if answer.status != 200:
             return Finding(FAIL, "lost", (kind, answer.status))
+    return Finding(PASS)
+
+
+def _within(session: Session, known: dict[str, dict[str, Any]]) -> Finding:
+    """In a folder what is referred to is in the folder."""
+    lost: dict[str, int] = {}
+    for each in known.values():
+        for text in session.verdict(each).context.references:
+            kind, _slash, identifier = text.partition("/_history/")[0].rpartition("/")
+            kind = kind.rpartition("/")[2]
+            if kind in session.parameters and identifier not in session.seen.get(kind, {}):
+                lost[kind] = lost.get(kind, 0) + 1
+    if lost:
+        return Finding(FAIL, "lost_within", (", ".join(f"{kind}: {count}" for kind, count in sorted(lost.items())),))
     return Finding(PASS)
 
 
@@ -179,11 +228,15 @@ def _bulk(kind: str, session: Session) -> Finding:
         answer = session.ask("GET", status, {"Accept": "application/json"})
         if answer.status != 202:
             break
-        time.sleep(min(float(answer.header("retry-after") or 0.5), 5.0) if answer.header("retry-after").isdigit() else 0.5)
+        time.sleep(
+            min(float(answer.header("retry-after") or 0.5), 5.0) if answer.header("retry-after").isdigit() else 0.5
+        )
     said = session.json(answer)
     if answer.status != 200 or said is None:
         return Finding(FAIL, "status", (200, answer.status))
-    lacking = [each for each in ("transactionTime", "request", "requiresAccessToken", "output", "error") if each not in said]
+    lacking = [
+        each for each in ("transactionTime", "request", "requiresAccessToken", "output", "error") if each not in said
+    ]
     if lacking:
         return Finding(FAIL, "lacks", (", ".join(lacking),))
     urls = [each.get("url", "") for each in said["output"] if isinstance(each, dict)]

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from madang.science.fhir.kit.model import FAIL, GUIDE, NOT_SHOWN, PASS, SEARCH, Finding, Test
+from madang.science.fhir.kit.model import FAIL, GUIDE, NOT_APPLICABLE, NOT_SHOWN, PASS, SEARCH, Finding, Test
 from madang.science.fhir.kit.session import Session
 from madang.science.fhir.server.search import Parameter, Unsearchable, matches, span, values
 
@@ -20,18 +20,33 @@ def tests(capability: dict[str, Any]) -> list[Test]:
         for code, kind, url, expectation in each["search"]:
             clause = f"{GUIDE}SearchParameter-{url.rpartition('/')[2]}.html" if url else SEARCH
             about = (f"{name}?{code}", expectation, clause)
-            made.append(Test(f"search.{name}.{code}", "search", about[0], "search", *about[1:], partial(_search, name, code)))
+            made.append(
+                Test(f"search.{name}.{code}", "search", about[0], "search", *about[1:], partial(_search, name, code))
+            )
             if expectation == "SHALL":
-                made.append(Test(f"post.{name}.{code}", "search", about[0], "post", *about[1:], partial(_post, name, code)))
+                made.append(
+                    Test(f"post.{name}.{code}", "search", about[0], "post", *about[1:], partial(_post, name, code))
+                )
             if kind == "token" and expectation in ("SHALL", "SHOULD") and code != "_id":
                 made.append(
-                    Test(f"system.{name}.{code}", "search", about[0], "system", *about[1:], partial(_system, name, code))
+                    Test(
+                        f"system.{name}.{code}", "search", about[0], "system", *about[1:], partial(_system, name, code)
+                    )
                 )
             if kind == "reference" and expectation == "SHALL":
-                made.append(Test(f"typed.{name}.{code}", "search", about[0], "typed", *about[1:], partial(_typed, name, code)))
+                made.append(
+                    Test(f"typed.{name}.{code}", "search", about[0], "typed", *about[1:], partial(_typed, name, code))
+                )
             if kind == "date" and expectation in ("SHALL", "SHOULD"):
                 made.append(
-                    Test(f"prefix.{name}.{code}", "search", about[0], "prefix", *about[1:], partial(_prefixes, name, code))
+                    Test(
+                        f"prefix.{name}.{code}",
+                        "search",
+                        about[0],
+                        "prefix",
+                        *about[1:],
+                        partial(_prefixes, name, code),
+                    )
                 )
         made.append(Test(f"none.{name}", "search", name, "none", "SHALL", SEARCH, partial(_none, name)))
         made.append(Test(f"paging.{name}", "paging", name, "paging", "SHALL", SEARCH, partial(_paging, name)))
@@ -77,13 +92,13 @@ def text_of(parameter: Parameter, found: Any, typed: bool = False) -> str:
     if kind == "token":
         return _token(found, False)
     if kind == "reference":
-        text = found.get("reference") if isinstance(found, dict) else None
-        if not isinstance(text, str) or text.startswith(("#", "urn:")):
+        said = found.get("reference") if isinstance(found, dict) else None
+        if not isinstance(said, str) or said.startswith(("#", "urn:")):
             return ""
-        return "/".join(text.split("/")[-2:]) if typed else text.split("/")[-1]
+        return "/".join(said.split("/")[-2:]) if typed else said.split("/")[-1]
     if kind == "date":
-        text = found.get("start") if isinstance(found, dict) else found
-        return text[:10] if isinstance(text, str) and len(text) >= 4 else ""
+        day = found.get("start") if isinstance(found, dict) else found
+        return day[:10] if isinstance(day, str) and len(day) >= 4 else ""
     if kind == "string":
         from madang.science.fhir.server.search import _texts
 
@@ -164,6 +179,8 @@ def _system(name: str, code: str, session: Session) -> Finding:
         return got
     parameter, _text, resource = got
     text = next((t for x in values(resource, parameter.expression, name) if (t := _token(x, True))), "")
+    if not any(isinstance(x, dict) for x in values(resource, parameter.expression, name)):
+        return Finding(NOT_APPLICABLE, "plain_code", (code,))
     if not text:
         return Finding(NOT_SHOWN, "no_value", (code,))
     finding = look(session, _ask(session, name, code, text), parameter, text, resource)
@@ -181,7 +198,9 @@ def _typed(name: str, code: str, session: Session) -> Finding:
     if isinstance(got, Finding):
         return got
     parameter, _text, resource = got
-    text = next((t for x in values(resource, parameter.expression, name) if (t := text_of(parameter, x, typed=True))), "")
+    text = next(
+        (t for x in values(resource, parameter.expression, name) if (t := text_of(parameter, x, typed=True))), ""
+    )
     return look(session, _ask(session, name, code, text), parameter, text, resource)
 
 
@@ -198,7 +217,7 @@ def _prefixes(name: str, code: str, session: Session) -> Finding:
     for prefix, when in (("ge", day), ("le", day), ("gt", str(before)), ("lt", str(after))):
         finding = look(session, _ask(session, name, code, prefix + when), parameter, prefix + when, resource)
         if finding.outcome != PASS:
-            return Finding(finding.outcome, finding.kind, finding.about + (prefix,))
+            return Finding(finding.outcome, finding.kind, (*finding.about, prefix))
     return Finding(PASS)
 
 
@@ -218,9 +237,7 @@ def _paging(name: str, session: Session) -> Finding:
     ids: list[str] = []
     total: Any = None
     complete = False
-    pages = 0
     for wrong, bundle in session.pages(session.get(f"{name}?_count={size}"), most=12):
-        pages += 1
         if wrong:
             return Finding(FAIL, f"search_{wrong}", (name,))
         hits = session.hits(bundle)
@@ -231,7 +248,11 @@ def _paging(name: str, session: Session) -> Finding:
         total = bundle.get("total", total)
         ids += [str(each.get("id")) for each in hits]
         links = bundle.get("link")
-        following = any(isinstance(x, dict) and x.get("relation") == "next" for x in links) if isinstance(links, list) else False
+        following = (
+            any(isinstance(x, dict) and x.get("relation") == "next" for x in links)
+            if isinstance(links, list)
+            else False
+        )
         complete = not following
         if following and not hits:
             return Finding(FAIL, "empty_page")

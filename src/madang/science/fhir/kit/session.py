@@ -1,7 +1,7 @@
 """One run against one endpoint: requests within bounds, kept without their secrets, and what was seen so far."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -45,6 +45,7 @@ class Session:
     seen: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     statement: dict[str, Any] | None = None
     token: str = ""
+    offline: bool = False  # the resources of a folder are all there is
     trouble: dict[str, str] = field(default_factory=dict)  # of a type: why nothing of it was seen
     _count: int = 0
 
@@ -89,7 +90,11 @@ class Session:
         """Whether a URL is on the host and scheme of the endpoint; no other is ever followed."""
         one, other = urlsplit(url), urlsplit(self.base)
         try:
-            return (one.scheme, one.hostname, one.port) == (other.scheme, other.hostname, other.port) and not one.username
+            return (one.scheme, one.hostname, one.port) == (
+                other.scheme,
+                other.hostname,
+                other.port,
+            ) and not one.username
         except ValueError:
             return False
 
@@ -118,9 +123,11 @@ class Session:
                 return
             yield "", bundle
             links = bundle.get("link")
-            following = next(
-                (x.get("url") for x in links if isinstance(x, dict) and x.get("relation") == "next"), None
-            ) if isinstance(links, list) else None
+            following = (
+                next((x.get("url") for x in links if isinstance(x, dict) and x.get("relation") == "next"), None)
+                if isinstance(links, list)
+                else None
+            )
             if not isinstance(following, str):
                 return
             following = urljoin(self.base + "/", following)
@@ -148,8 +155,8 @@ class Session:
 
     def known(self, name: str) -> dict[str, dict[str, Any]]:
         """Resources of a type by id, asked for once: first all, and where that is refused by the patients seen."""
-        if name in self.seen:
-            return self.seen[name]
+        if name in self.seen or self.offline:
+            return self.seen.get(name, {})
         self.seen[name] = {}
         self._collect(name, f"{name}?_count=100")
         if not self.seen[name] and name != "Patient" and "patient" in self.parameters.get(name, {}):
@@ -169,6 +176,12 @@ class Session:
                     self.seen[name].setdefault(each["id"], each)
             if len(self.seen[name]) >= ENOUGH:
                 return
+
+    def hold(self, resources: Iterable[dict[str, Any]]) -> None:
+        """Take the resources of a folder in place of an endpoint."""
+        self.offline = True
+        for each in resources:
+            self.seen.setdefault(each["resourceType"], {})[each["id"]] = each
 
     def verdict(self, resource: dict[str, Any]) -> Any:
         """What the validator says of a resource, asked once."""

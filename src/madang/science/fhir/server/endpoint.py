@@ -18,7 +18,15 @@ from madang.science.fhir.xml_write import xml_of
 JSON, XML, LINES = "application/fhir+json", "application/fhir+xml", "application/fhir+ndjson"
 PAGE, LARGEST_PAGE, LARGEST_BODY, JOBS = 50, 500, 100_000, 50
 RESULT = ("_count", "_format", "_sort", "_total", "_summary", "_include", "_offset", "_pretty")
-FORMATS = {"json": JSON, "application/json": JSON, JSON: JSON, "xml": XML, "text/xml": XML, "application/xml": XML, XML: XML}
+FORMATS = {
+    "json": JSON,
+    "application/json": JSON,
+    JSON: JSON,
+    "xml": XML,
+    "text/xml": XML,
+    "application/xml": XML,
+    XML: XML,
+}
 
 
 @dataclass
@@ -89,9 +97,13 @@ class Endpoint:
 
     # Answers.
 
-    def _say(self, status: int, resource: dict[str, Any], request: Request, headers: dict[str, str] | None = None) -> Response:
+    def _say(
+        self, status: int, resource: dict[str, Any], request: Request, headers: dict[str, str] | None = None
+    ) -> Response:
         wanted = dict(request.query).get("_format") or request.header("accept")
-        kind = next((FORMATS[one] for part in wanted.split(",") if (one := part.partition(";")[0].strip()) in FORMATS), None)
+        kind = next(
+            (FORMATS[one] for part in wanted.split(",") if (one := part.partition(";")[0].strip()) in FORMATS), None
+        )
         accepts_any = not wanted or "*/*" in wanted or "application/*" in wanted
         if kind is None and not accepts_any:
             resource, status = _outcome("not-supported"), 406
@@ -99,7 +111,9 @@ class Endpoint:
             body = xml_of(resource, self.definitions).encode()
         else:
             kind, body = JSON, orjson.dumps(resource)
-        return Response(status, {"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": "no-store", **(headers or {})}, body)
+        return Response(
+            status, {"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": "no-store", **(headers or {})}, body
+        )
 
     def _problem(self, status: int, code: str, request: Request) -> Response:
         return self._say(status, _outcome(code), request)
@@ -127,12 +141,18 @@ class Endpoint:
         parameter = self.parameters[name].get(code)
         allowed = {"token": ("not", "missing"), "string": ("exact", "contains", "missing")}
         if parameter and modifier and modifier not in allowed.get(parameter.kind, ("missing",)):
-            if parameter.kind != "reference" or modifier not in self.parameters:
-                return None, ""
+            typed = parameter.kind == "reference" and modifier in self.parameters
+            return (parameter, modifier) if typed else (None, "")
         return parameter, modifier
 
     def _page(
-        self, name: str, asked: list[tuple[str, str]], hits: list[dict[str, Any]], count: int, offset: int, form: str | None
+        self,
+        name: str,
+        asked: list[tuple[str, str]],
+        hits: list[dict[str, Any]],
+        count: int,
+        offset: int,
+        form: str | None,
     ) -> dict[str, Any]:
         def link(start: int) -> str:
             extra = [("_count", str(count)), ("_offset", str(start))] + ([("_format", form)] if form else [])
@@ -153,7 +173,10 @@ class Endpoint:
         wanted = self.definitions.capability
         security: dict[str, Any] = {"cors": False}
         if self.tokens:
-            service = {"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}
+            service = {
+                "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                "code": "SMART-on-FHIR",
+            }
             security["service"] = [{"coding": [service]}]
         resources = [
             {
@@ -224,7 +247,9 @@ class Endpoint:
         if any(each not in self.parameters for each in types):
             return self._problem(400, "value", request)
         if patients:
-            types = [each for each in types if each not in ("Organization", "Practitioner", "PractitionerRole", "Medication")]
+            types = [
+                each for each in types if each not in ("Organization", "Practitioner", "PractitionerRole", "Medication")
+            ]
         since = asked.get("_since")
         if since:
             parameter = self.parameters["Patient"]["_lastUpdated"]

@@ -14,7 +14,12 @@ from madang.science.fhir.kr_cdi import BASE
 
 TERMS = "http://terminology.hl7.org/CodeSystem/"
 KOREAN = "http://www.hl7korea.or.kr/CodeSystem/"
-LOINC, SNOMED, UCUM, ATC = "http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org", "http://www.whocc.no/atc"
+LOINC, SNOMED, UCUM, ATC = (
+    "http://loinc.org",
+    "http://snomed.info/sct",
+    "http://unitsofmeasure.org",
+    "http://www.whocc.no/atc",
+)
 EDI, DRUG, KCD = f"{KOREAN}hira-edi-procedure", f"{KOREAN}hira-edi-medication", f"{KOREAN}kostat-kcd-8"
 DOCTORS, NOTE = 6, "가상 기록"
 VITALS = (
@@ -27,7 +32,12 @@ VITALS = (
 )
 DIAGNOSES = ("I10.9", "E11.9", "J00", "K29.5", "M54.5", "N20.1", "E78.5", "J45.9")
 DRUGS = (("653400910", "M01AB15"), ("642100110", "C08CA01"), ("643500420", "A10BA02"), ("644900390", "C10AA05"))
-DISTRICTS = (("서울특별시 중구", "04515"), ("서울특별시 강남구", "06351"), ("대구광역시 동구", "41170"), ("부산광역시 남구", "48400"))
+DISTRICTS = (
+    ("서울특별시 중구", "04515"),
+    ("서울특별시 강남구", "06351"),
+    ("대구광역시 동구", "41170"),
+    ("부산광역시 남구", "48400"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,9 @@ def made_up_lives(persons: int, seed: int = 1) -> list[Life]:
             admitted = chance.random() < 0.25
             drugs = ((chance.choice(DRUGS)[0], chance.choice((3, 7, 30))),)
             codes = tuple(chance.sample(DIAGNOSES, chance.randint(1, 2)))
-            visits.append(Visit(start, start + timedelta(days=chance.randint(1, 6) if admitted else 0), admitted, codes, drugs))
+            visits.append(
+                Visit(start, start + timedelta(days=chance.randint(1, 6) if admitted else 0), admitted, codes, drugs)
+            )
         lives.append(Life(number, chance.random() < 0.5, born, tuple(sorted(visits, key=lambda each: each.start))))
     return lives
 
@@ -101,7 +113,12 @@ def _resource(name: str, key: str, profile: str, /, **parts: Any) -> dict[str, A
 def address(place: int, detail: int) -> dict[str, Any]:
     """An address with the parts of a road name address."""
     district, postal = DISTRICTS[place % len(DISTRICTS)]
-    parts = [("district", district), ("roadName", "마당로"), ("detailedAddress", str(detail)), ("complements", "(가상동)")]
+    parts = [
+        ("district", district),
+        ("roadName", "마당로"),
+        ("detailedAddress", str(detail)),
+        ("complements", "(가상동)"),
+    ]
     return {
         "extension": [
             {
@@ -143,7 +160,9 @@ def hospital() -> Iterator[dict[str, Any]]:
             telecom=[{"system": "phone", "value": f"010-0000-{number:04}"}],
             qualification=[
                 {
-                    "identifier": [{"system": "http://www.hl7korea.or.kr/Identifier/mohw-md-license-id", "value": f"00{number:04}"}],
+                    "identifier": [
+                        {"system": "http://www.hl7korea.or.kr/Identifier/mohw-md-license-id", "value": f"00{number:04}"}
+                    ],
                     "code": concept(f"{KOREAN}mohw-practitioner-qualification-types", "의사"),
                 }
             ],
@@ -196,7 +215,11 @@ def _person(life: Life) -> Iterator[dict[str, Any]]:
         person,
         "patient",
         identifier=[
-            {"type": concept(f"{TERMS}v2-0203", "MR"), "system": "urn:oid:2.16.840.1.113883.2.22.9999.2", "value": f"V{life.number:06}"}
+            {
+                "type": concept(f"{TERMS}v2-0203", "MR"),
+                "system": "urn:oid:2.16.840.1.113883.2.22.9999.2",
+                "value": f"V{life.number:06}",
+            }
         ],
         name=[{"text": f"가상인{life.number}"}],
         telecom=[
@@ -233,7 +256,9 @@ def _person(life: Life) -> Iterator[dict[str, Any]]:
         yield from _visit(life, patient, visit, f"{person}-{number}", chance)
 
 
-def _visit(life: Life, patient: dict[str, Any], visit: Visit, name: str, chance: random.Random) -> Iterator[dict[str, Any]]:
+def _visit(
+    life: Life, patient: dict[str, Any], visit: Visit, name: str, chance: random.Random
+) -> Iterator[dict[str, Any]]:
     day = visit.start.isoformat()
     doctor = refer("Practitioner", f"doctor-{life.number % DOCTORS + 1}")
     encounter = refer("Encounter", name)
@@ -338,7 +363,14 @@ def _vital_signs(patient: dict[str, Any], name: str, day: str, chance: random.Ra
 
 
 def _order(
-    patient: dict[str, Any], encounter: dict[str, Any], doctor: dict[str, Any], name: str, day: str, drug: str, days: int, form: int
+    patient: dict[str, Any],
+    encounter: dict[str, Any],
+    doctor: dict[str, Any],
+    name: str,
+    day: str,
+    drug: str,
+    days: int,
+    form: int,
 ) -> dict[str, Any]:
     if form % 3:
         medication: dict[str, Any] = {"medicationReference": refer("Medication", f"drug-{drug}")}
@@ -411,7 +443,12 @@ def _tests(
             for code, unit, low, high in (("D0002030", "10*6/uL", 4.1, 5.6), ("D0002010", "10*3/uL", 4.0, 10.0))
         ]
         + [{"code": concept(EDI, "D0002050"), "valueCodeableConcept": concept(SNOMED, "17621005")}]
-        + [{"code": concept(EDI, "D0002060"), "dataAbsentReason": concept(f"{TERMS}data-absent-reason", "not-performed")}],
+        + [
+            {
+                "code": concept(EDI, "D0002060"),
+                "dataAbsentReason": concept(f"{TERMS}data-absent-reason", "not-performed"),
+            }
+        ],
     )
     sugar = {"low": quantity(70, "mg/dL"), "high": quantity(100, "mg/dL")}
     values: list[dict[str, Any]] = [
@@ -470,7 +507,12 @@ def _reports(
 ) -> Iterator[dict[str, Any]]:
     asked = [{"url": BASE + "testRequestDateTime", "valueDateTime": day}]
     kinds = (
-        ("laboratory-results", "LAB", "D0301026", {"result": [refer("Observation", f"{name}-lab")], "specimen": [specimen]}),
+        (
+            "laboratory-results",
+            "LAB",
+            "D0301026",
+            {"result": [refer("Observation", f"{name}-lab")], "specimen": [specimen]},
+        ),
         ("pathology-results", "PAT", "C1561", {"result": [refer("Observation", f"{name}-lab-2")]}),
         ("diagnostic-imaging", "IMG", "EB423", {"imagingStudy": [refer("ImagingStudy", f"{name}-study")]}),
         ("function-tests", "OSL", "F6001", {"result": [refer("Observation", f"{name}-function")]}),

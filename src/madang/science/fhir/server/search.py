@@ -146,7 +146,7 @@ def _walk(node: Any, steps: tuple[str, ...]) -> Iterator[Any]:
 
 
 def matches(resource: dict[str, Any], parameter: Parameter, value: str, modifier: str = "") -> bool:
-    """Whether a resource matches `parameter=value`; commas mean or. Raises `Unsearchable` for a value it cannot have."""
+    """Whether a resource matches `parameter=value`; commas mean or. Raises `Unsearchable` for what it cannot be."""
     wanted = [part for part in re.split(r"(?<!\\),", value)]
     if not any(wanted):
         raise Unsearchable(value)
@@ -172,7 +172,9 @@ def _composite(parameter: Parameter, value: str) -> Callable[[Any], bool]:
     ]
 
     def test(resource: Any) -> bool:
-        for node in values(resource, parameter.expression, parameter.type) if "." in parameter.expression else [resource]:
+        for node in (
+            values(resource, parameter.expression, parameter.type) if "." in parameter.expression else [resource]
+        ):
             if all(any(one(each) for each in values(node, expression, "")) for expression, one in tests):
                 return True
         return False
@@ -233,7 +235,9 @@ def _reference(value: str, modifier: str) -> Callable[[Any], bool]:
 def plain(text: str) -> str:
     """A text without case and accents, composed, for comparison."""
     broken = unicodedata.normalize("NFKD", text)
-    return unicodedata.normalize("NFC", "".join(each for each in broken if unicodedata.category(each) != "Mn")).casefold()
+    return unicodedata.normalize(
+        "NFC", "".join(each for each in broken if unicodedata.category(each) != "Mn")
+    ).casefold()
 
 
 def _string(value: str, modifier: str) -> Callable[[Any], bool]:
@@ -321,7 +325,7 @@ def _quantity(value: str) -> Callable[[Any], bool]:
     except ValueError:
         raise Unsearchable(value) from None
     half = 0.5 * 10 ** -len(number.partition(".")[2]) if "e" not in number.lower() else abs(wanted) * 0.005
-    system, code = (rest + ["", ""])[:2]
+    system, code = [*rest, "", ""][:2]
 
     def test(each: Any) -> bool:
         given = each.get("value") if isinstance(each, dict) else each

@@ -83,7 +83,13 @@ def assertion(client: str, key: dict[str, Any], audience: str, **changed: Any) -
     from joserfc import jwt
     from joserfc.jwk import import_key
 
-    claims = {"iss": client, "sub": client, "aud": audience, "exp": int(time.time()) + 240, "jti": secrets.token_hex(16)}
+    claims = {
+        "iss": client,
+        "sub": client,
+        "aud": audience,
+        "exp": int(time.time()) + 240,
+        "jti": secrets.token_hex(16),
+    }
     header = {"alg": str(key.get("alg") or ("ES384" if key.get("kty") == "EC" else "RS384")), "typ": "JWT"}
     if key.get("kid"):
         header["kid"] = str(key["kid"])
