@@ -85,10 +85,12 @@ def check(
     ] = None,
 ) -> None:
     """Compile a pack, run its cases, and say what does not fit."""
+    from madang.app.commands.reports import show_unread
     from madang.base.console import ProgressBars, console
     from madang.base.errors import MadangError
     from madang.science.standardize.check import check_pack
     from madang.science.standardize.intake import check_files
+    from madang.science.standardize.intake.files import unread_files
     from madang.science.standardize.pack import load_pack
 
     loaded = load_pack(pack, _folders())
@@ -97,7 +99,10 @@ def check(
         if vocabulary and loaded.maps:
             problems += _map_faults(loaded.maps, vocabulary, progress)
     if source:
-        problems += [str(error) for error in check_files(source, list(loaded.sources.values()))]
+        sources = list(loaded.sources.values())
+        problems += [str(error) for error in check_files(source, sources)]
+        if source.is_dir():
+            show_unread([(one.name, one.near) for one in unread_files(source, sources)])
     for problem in problems:
         console().print(problem, markup=False)
     if problems:

@@ -6,6 +6,8 @@ from madang.base.console import console, show_table
 from madang.base.translate import _
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from madang.science.standardize import Standardized
 
 
@@ -24,6 +26,7 @@ def show_account(done: "Standardized") -> None:
         show_table(_("Rows not used, and why"), [_("source"), _("fate"), _("reason"), _("rows")], rows)
     if report.repairs:
         show_table(_("Fields emptied because they could not be read"), [_("field"), _("rows")], report.repairs.items())
+    show_unread(report.unread)
     if report.moved:
         show_table(
             _("Codes whose records moved to another table"),
@@ -46,6 +49,19 @@ def show_account(done: "Standardized") -> None:
         out.print(_("Made in {seconds:.1f} s: {where}").format(seconds=seconds, where=version.dataset.folder))
     else:
         out.print(_("Nothing new: {name} has these files already.").format(name=version.name))
+
+
+SHOWN = 20
+
+
+def show_unread(unread: "Sequence[tuple[str, str]]") -> None:
+    """Print the files that no source reads, each with the pattern that it may have been meant for."""
+    if not unread:
+        return
+    rows = [[name, _("misspelt? {pattern}").format(pattern=near) if near else ""] for name, near in unread[:SHOWN]]
+    show_table(_("Files that no source reads"), [_("file"), ""], rows)
+    if len(unread) > SHOWN:
+        console().print(_("{count} more files are not read.").format(count=len(unread) - SHOWN))
 
 
 def _share(part: int, whole: int) -> str:

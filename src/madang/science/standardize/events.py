@@ -32,6 +32,8 @@ _SIDES = {
     "route": ("routed", quote_text(ROUTE), "e.route"),
 }
 DECLARED = "_declared"
+NO_CODE, NO_VOCABULARY, NO_TEXT = "no code", "no vocabulary", "(no text)"
+"""The vocabulary of records without a code, whose text stands for it; that of codes that name none; and no text."""
 _LINE = f"(e._row & {(1 << LINE_BITS) - 1})"
 
 
@@ -192,15 +194,21 @@ def write(
 
 
 def _materialize(engine: Engine, select: Select, event: Event, columns: frozenset[str]) -> None:
-    given = [quote_name(name) for name in EVENT_COLUMNS if name in columns]
+    """Make `_events`. A record without a code is known by its text, in a vocabulary of its own: so it counts among the
+    unmapped, stands in the review, and a map of the holder's can give it a target."""
+    given = [quote_name(name) for name in EVENT_COLUMNS if name in columns - {"code", "vocabulary_id"}]
+    texts = [name for name in ("code", "source_value", "code_name") if name in columns]
+    code = "code" if "code" in columns else "NULL::VARCHAR"
+    vocabulary = "vocabulary_id" if "vocabulary_id" in columns else quote_text(event.vocabulary or NO_VOCABULARY)
+    given.append(f"coalesce({', '.join([*texts, quote_text(NO_TEXT)])}) AS code")
+    given.append(
+        f"CASE WHEN {code} IS NULL THEN {quote_text(NO_CODE)} "
+        f"ELSE coalesce({vocabulary}, {quote_text(NO_VOCABULARY)}) END AS vocabulary_id"
+    )
     if "type_concept_id" not in columns:
         given.append(f"{event.type_concept_id or 0}::BIGINT AS type_concept_id")
-    if "vocabulary_id" not in columns:
-        given.append(f"{quote_text(event.vocabulary) if event.vocabulary else 'NULL'}::VARCHAR AS vocabulary_id")
-    if "code" not in columns:
-        given.append("NULL::VARCHAR AS code")
     if "source_value" not in columns:
-        given.append(f"{'code' if 'code' in columns else 'NULL'}::VARCHAR AS source_value")
+        given.append(f"{code} AS source_value")
     if "item" not in columns:
         given.append("0::BIGINT AS item")
     if "domain" in columns:

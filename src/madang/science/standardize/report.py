@@ -22,6 +22,7 @@ class Report:
     `sources`: source -> (files, lines, used, rejected, unused). `tables`: CDM table -> rows. `mapped_records` and
     `mapped_codes`: (mapped, all). `levels`: mapping level -> (codes, records). `moved`: codes whose records go to
     another table than in the version before. `warnings`: what somebody should look at before the data are used.
+    `unread`: files of the folder that no source reads, and the pattern that each was perhaps meant for, or empty.
     `seconds`: piece of work -> seconds.
     """
 
@@ -37,6 +38,7 @@ class Report:
     newly_unmapped: int = 0
     after_death: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -60,5 +62,6 @@ class Report:
         values["sources"] = {name: tuple(counts) for name, counts in document["sources"].items()}
         values["levels"] = {name: tuple(counts) for name, counts in document["levels"].items()}
         values["warnings"] = tuple(document["warnings"])
+        values["unread"] = tuple(tuple(one) for one in document.get("unread", ()))
         values["moved"] = tuple(tuple(move) for move in document["moved"])
         return cls(**values)

@@ -31,6 +31,7 @@ from madang.science.standardize.delivery import Delivery
 from madang.science.standardize.identify import LINE_BITS, Registered
 from madang.science.standardize.intake import pseudonymizer
 from madang.science.standardize.intake.base import find_base
+from madang.science.standardize.intake.files import unread_files
 from madang.science.standardize.keys import Keys, Span
 from madang.science.standardize.made import Made
 from madang.science.standardize.maps import drop_unknown, load_maps
@@ -198,10 +199,11 @@ class _Run:
         self.program = replace(self.program, staged=self.program.staged | self.stage)
         with self._timed("register"):
             found = delivery.register(self.program, folder, before, self.progress)
+        self.unread = tuple((one.name, one.near) for one in unread_files(folder, list(self.pack.sources.values())))
         self.warnings += [f"{copy} is byte for byte {first}, so it is not read." for copy, first in found.copies]
         if before is not None and not found.new:
             known = Report.from_json(before.info["report"])
-            return before, replace(known, warnings=(*known.warnings, *self.warnings)), False
+            return before, replace(known, warnings=(*known.warnings, *self.warnings), unread=self.unread), False
         self._find_base(folder, before, found)
         with into.write(parent=parent) as writer:
             try:
@@ -295,7 +297,8 @@ class _Run:
                 self.made.put_arrow("imputed", about.imputed(program), "derived", restricted=False)
             mapper.write_source_codes(self.made)
             self.made.complete()
-            return summarize(engine, self.made, accounts, fates, parent, self.seconds, self.warnings)
+            report = summarize(engine, self.made, accounts, fates, parent, self.seconds, self.warnings)
+            return replace(report, unread=self.unread)
 
     def _stage(self, writer: Writer, before: Version | None, found: Delivery) -> None:
         """Read the new files of staged sources, and show all of them with every key once and corrections applied."""

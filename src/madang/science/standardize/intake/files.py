@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -20,6 +21,8 @@ from madang.science.standardize.pack import Source
 CHUNK = 1 << 20
 LONGEST_LINE = 1 << 29
 _PIECES = re.compile(r"\{(\w+)\}|\*|\?|[^{*?]+|.")
+_NEAR = 0.9
+"""How alike the letters of two names have to be for one to be a slip of the other."""
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -94,10 +97,12 @@ def find_files(folder: Path, sources: Sequence[Source]) -> list[tuple[Source, Pa
             regex = pattern_regex(pattern)
             matches = [(name, match) for name in names if (match := regex.fullmatch(name))]
             if not matches and not source.optional:
+                near = near_names(pattern, names)
                 raise MadangError(
                     "source.missing",
                     f"No file in {folder} matches {pattern} of source {source.name}.",
-                    "Check the folder and the pattern, or declare the source optional.",
+                    (f"There is {', '.join(near[:3])}. " if near else "")
+                    + "Check the folder and the pattern, or declare the source optional.",
                 )
             for name, match in matches:
                 if owner.get(name) == source.name:
@@ -118,6 +123,43 @@ def find_files(folder: Path, sources: Sequence[Source]) -> list[tuple[Source, Pa
                     raise MadangError("source.folder", f"{name} is a folder, not a file.", "Give the pattern of files.")
                 mine.append((name, names[name], match.groupdict()))
         found += [(source, path, captures) for _, path, captures in sorted(mine, key=lambda one: natural(one[0]))]
+    return found
+
+
+def near_names(pattern: str, names: Iterable[str]) -> list[str]:
+    """The names of files that look like a pattern, the nearest first, so that a misspelt one is found."""
+    wanted = _bare(pattern)
+    alike = {name: SequenceMatcher(None, wanted, _bare(name)).ratio() for name in names}
+    return sorted((name for name, ratio in alike.items() if ratio >= _NEAR), key=lambda name: (-alike[name], name))
+
+
+def _bare(name: str) -> str:
+    """What tells the kind of a file: the letters of its name, without folder, numbers and captures."""
+    stem = re.sub(r"\{\w+\}|\.gz$", "", name.rpartition("/")[2].lower())
+    return re.sub(r"[\W\d_]+", "", stem)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file of the folder that no source of the pack reads, and the pattern that it was perhaps meant for."""
+
+    name: str
+    near: str = ""
+    source: str = ""
+
+
+def unread_files(folder: Path, sources: Sequence[Source]) -> list[Unread]:
+    """The files of a folder that no source reads, hidden ones aside, in natural order."""
+    patterns = {pattern: source.name for source in sources for pattern in source.files}
+    regexes = [pattern_regex(pattern) for pattern in patterns]
+    names = sorted((relative_name(folder, path) for path in _walk(folder) if not path.is_dir()), key=natural)
+    found = []
+    for name in names:
+        if any(regex.fullmatch(name) for regex in regexes):
+            continue
+        ratios = {pattern: SequenceMatcher(None, _bare(pattern), _bare(name)).ratio() for pattern in patterns}
+        near = max(ratios, key=lambda pattern: ratios[pattern], default="")
+        found.append(Unread(name, near, patterns[near]) if near and ratios[near] >= _NEAR else Unread(name))
     return found
 
 

@@ -50,7 +50,7 @@ def as_text(reference: Any) -> str | None:
 def named(text: str, types: Sequence[str], besides: Sequence[str], base: str) -> Named | None:
     """What a text of `as_text` names among resources of `types`; None where it names none of this export.
 
-    A reference to one of the types `besides` is right, but names nothing.
+    A reference to one of the types `besides`, or to what the resource itself contains (`#1`), is right but names none.
     """
     literal, _, logical = text.partition(_BESIDE)
     by_id, beside = _by_id(literal.strip(), types, besides, base) if literal.strip() else (None, False)
@@ -65,6 +65,8 @@ def named(text: str, types: Sequence[str], besides: Sequence[str], base: str) ->
 def _by_id(text: str, types: Sequence[str], besides: Sequence[str], base: str) -> tuple[str | None, bool]:
     if match := _URN.fullmatch(text):
         return match["id"], False
+    if text.startswith("#"):  # contained in the resource itself
+        return None, True
     match = _LITERAL.fullmatch(text)
     if match is None or (match["base"] is not None and match["base"].rstrip("/") != base.rstrip("/")):
         return None, False

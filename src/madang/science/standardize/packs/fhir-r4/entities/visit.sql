@@ -13,6 +13,7 @@ select
     case when count(*) over (partition by coalesce(dated.identifier_system, ''), dated.identifier) = 1
         then coalesce(dated.identifier_system, '') || '|' || dated.identifier end as identifier,
     reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
+    reject_when(starts is null and actual_period is not null, 'is a resource of FHIR R5, not of R4'),
     unused_when(status in ('planned', 'cancelled', 'entered-in-error'), 'did not take place'),
     coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
     case class

@@ -1,12 +1,25 @@
 -- Drugs given. One that was stopped on the way counts: some of it was given. An order and what follows from it are one exposure: this one counts if its order is not in the export,
 -- or if the parameter drugs says that only what was dispensed or given does.
-with listed as (
-    select medication_administration.*,
-        from_json(try_cast(coalesce(medication_administration.codings, medication.codings) as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]') as listed_codings,
-        coalesce(medication_administration.said, medication.said) as named_drug,
+with own as (
+    -- The drug as the resource says it: by code, by a Medication that it contains, or as R5 has it.
+    select *,
+        coalesce(
+            case when codings is not null or said is not null then
+                {'coding': from_json(try_cast(codings as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]'), 'text': said} end,
+            list_filter(
+                from_json(try_cast(contained as json), '[{"id": "VARCHAR", "code": {"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}}]'),
+                lambda c: '#' || c.id = drug_reference)[1].code,
+            from_json(try_cast(concept as json), '{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}')
+        ) as drug
+    from medication_administration
+),
+listed as (
+    select own.*,
+        coalesce(drug.coding, from_json(try_cast(medication.codings as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]')) as listed_codings,
+        coalesce(drug.text, medication.said, drug_display) as named_drug,
         coalesce(effective, effective_start) as told,
         getvariable('code_systems')::json::map(varchar, varchar) as systems
-    from medication_administration left join medication on medication.id = medication_administration.medication
+    from own left join medication on medication.id = own.medication
 ),
 coded as (
     select *,

@@ -1,9 +1,22 @@
 -- Orders of drugs. Proposals and plans are no orders. Where nothing tells how long the supply lasts, the exposure is the
 -- day of the order.
-with listed as (
-    select medication_request.*,
-        from_json(try_cast(coalesce(medication_request.codings, medication.codings) as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]') as listed_codings,
-        coalesce(medication_request.said, medication.said) as named_drug,
+with own as (
+    -- The drug as the resource says it: by code, by a Medication that it contains, or as R5 has it.
+    select *,
+        coalesce(
+            case when codings is not null or said is not null then
+                {'coding': from_json(try_cast(codings as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]'), 'text': said} end,
+            list_filter(
+                from_json(try_cast(contained as json), '[{"id": "VARCHAR", "code": {"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}}]'),
+                lambda c: '#' || c.id = drug_reference)[1].code,
+            from_json(try_cast(concept as json), '{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}')
+        ) as drug
+    from medication_request
+),
+listed as (
+    select own.*,
+        coalesce(drug.coding, from_json(try_cast(medication.codings as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]')) as listed_codings,
+        coalesce(drug.text, medication.said, drug_display) as named_drug,
         -- Days of a unit by its UCUM code, or else by its word; of another unit nothing is known.
         case when coalesce(supply_unit, supply_word) is null then 1
              else map {'d': 1, 'day': 1, 'days': 1, 'wk': 7, 'week': 7, 'weeks': 7, 'mo': 30, 'month': 30, 'months': 30,
@@ -11,7 +24,7 @@ with listed as (
                 '일': 1, '주': 7, '개월': 30, '달': 30, '년': 365}[lower(coalesce(supply_unit, supply_word))]
         end as supply_days,
         getvariable('code_systems')::json::map(varchar, varchar) as systems
-    from medication_request left join medication on medication.id = medication_request.medication
+    from own left join medication on medication.id = own.medication
 ),
 coded as (
     select *,

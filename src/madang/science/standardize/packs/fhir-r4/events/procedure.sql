@@ -15,6 +15,7 @@ coded as (
 )
 select
     reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
+    reject_when(told is null and (occurrence is not null or occurrence_period is not null), 'is a resource of FHIR R5, not of R4'),
     unused_when(status in ('preparation', 'not-done', 'entered-in-error'), 'was not done'),
     coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
