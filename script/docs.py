@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import docs_commands
 import docs_errors
+import docs_rooms
 import docs_settings
 import docs_spec
 
@@ -32,6 +33,9 @@ def pages() -> dict[Path, str]:
         REFERENCE / "commands.md": docs_commands.page(),
         REFERENCE / "errors.md": docs_errors.page(ROOT / "src/madang", REFERENCE / "errors.md"),
         REFERENCE / "settings.md": docs_settings.page(),
+        REFERENCE / "acts.md": docs_rooms.acts_page(),
+        REFERENCE / "states.md": docs_rooms.states_page(),
+        REFERENCE / "routes.md": docs_rooms.routes_page(),
     }
     for name, text in docs_spec.pages(ROOT / "tests/spec").items():
         made[REFERENCE / "spec" / name] = text

@@ -13,6 +13,7 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.datasets",
     "madang.services.emr",
     "madang.services.people",
+    "madang.services.projects",
     "madang.services.oversight",
 )
 

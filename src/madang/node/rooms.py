@@ -90,6 +90,7 @@ class RoomPlan:
     doctor: str = ""  # "module:function" of (node) -> findings
     menu: tuple[MenuItem, ...] = ()
     card: str = ""  # "module:function" of (node, actor) -> what waits for them, see `madang.web.cards`
+    project: str = ""  # "module:function" of (node, actor, project's number) -> parts of its page (web.cards)
     listens: Mapping[str, str] = field(default_factory=dict)  # act's name: "module:function" of (told)
     settles: Mapping[str, str] = field(default_factory=dict)  # act's name: "module:function" of (node, intent)
     traces: Mapping[str, str] = field(default_factory=dict)  # kind of thing: "module:function" of (node, actor, name)

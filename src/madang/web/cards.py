@@ -1,4 +1,4 @@
-"""What waits for somebody: rooms say it, the start page shows it by due date."""
+"""What rooms say for pages that are not theirs: what waits for somebody, and what they have of a project."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,24 @@ class Card:
     address: str
     since: datetime | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of what a room has of a project: what, where it is seen, how it stands, when."""
+
+    what: str
+    address: str
+    state: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a room has of a project (`RoomPlan.project`): a title and lines, in the reader's language."""
+
+    title: str
+    rows: list[Row]
 
 
 def waiting(node: Node, actor: Actor) -> list[Card]:

@@ -14,6 +14,7 @@ from madang.base.translate import _
 if TYPE_CHECKING:
     from madang.base.progress import Progress
     from madang.node.home import Home
+    from madang.node.node import Node
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def command(
         if entry is not None:
             verify_as_a_stranger(home, entry, home.lake().find(HOLDERS[-1].dataset))
         publish(node)
+        show_rooms(node)
     out = console()
     out.print(_("All of this is synthetic: nobody in these data exists. Go on with:"))
     insurer, hospital = (holder.dataset for holder in HOLDERS)
@@ -76,6 +78,21 @@ def command(
         f"{madang} serve",
     ):
         out.print(f"  {line}", markup=False)
+
+
+def show_rooms(node: "Node") -> None:
+    """Have every room make its part of the demo, so that none is empty; one that fails says so and stops nothing."""
+    from madang.base.console import ProgressBars, console
+    from madang.base.errors import MadangError
+    from madang.node.rooms import open_plans
+
+    for plan in open_plans():
+        if plan.demo:
+            with ProgressBars() as progress, progress.step(_(plan.title)):
+                try:
+                    plan.load(plan.demo)(node, progress)
+                except MadangError as error:
+                    console().print(f"{_(plan.title)}: {error}", markup=False)
 
 
 def _source(home: "Home", holder: Holder, persons: int, progress: "Progress") -> Path:

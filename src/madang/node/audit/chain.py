@@ -32,6 +32,7 @@ class Event:
     via: str
     address: str
     details: dict[str, Any]
+    stands_for: str = ""  # whose role they acted in, where somebody had handed it to them
 
     @classmethod
     def from_text(cls, text: str) -> Self:

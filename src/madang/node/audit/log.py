@@ -219,7 +219,7 @@ def _batches(connection: Connection, columns: str) -> Iterator[Sequence[Sequence
 
 
 def _event(actor: Actor, act: str, thing: str, details: dict[str, Any] | None) -> dict[str, Any]:
-    stands_for = {"for": actor.stands_for} if actor.stands_for else {}
+    stands_for = {"stands_for": actor.stands_for} if actor.stands_for else {}
     return stands_for | {
         "act": act,
         "actor": actor.reference,

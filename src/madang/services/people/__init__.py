@@ -10,8 +10,7 @@ PLAN = RoomPlan(
     name="people",
     package=__package__,
     title=later("People"),
-    acts=("madang.node.people.projects", "madang.node.backup"),
-    states=("madang.node.people.projects:PROJECT_STATES",),
+    acts=("madang.node.backup",),
     pages=(".routes", ".account", ".administration"),
     roles=(
         RoleKind(
