@@ -216,3 +216,35 @@ def test_a_dataset_that_is_no_vocabulary_is_refused(lake: Lake, engine: Engine) 
         version = writer.commit(kind="standardize")
     with pytest.raises(MadangError, match="has no table concept"):
         Vocabulary.from_version(engine, version)
+
+
+def test_a_synonym_over_two_lines_is_joined_and_told(download: Path, lake: Lake, engine: Engine) -> None:
+    path = download / "CONCEPT_SYNONYM.csv"
+    header = "concept_id\tconcept_synonym_name\tlanguage_concept_id\n"
+    path.write_text(f"{header}1\tbroken\nname\t4180186\n2\twhole\t4180186\nnonsense\n3\tlast\t4180186\n", "utf-8")
+    version = load(download, lake, engine)
+    relation = f"read_parquet('{version.tables['concept_synonym'].paths[0]}')"
+    rows = engine.rows(f"SELECT concept_id, concept_synonym_name FROM {relation} ORDER BY ALL")
+    assert rows == [(1, "broken name"), (2, "whole"), (3, "last")]
+    (hole,) = version.info["holes"]
+    assert "1 rows were broken over several lines and are joined, 1 lines are no rows" in hole
+
+
+def test_what_mapping_needs_is_never_mended(download: Path, lake: Lake, engine: Engine) -> None:
+    path = download / "CONCEPT_RELATIONSHIP.csv"
+    path.write_text(path.read_text("utf-8") + "1\t2\n", "utf-8")
+    assert "values instead of" in refused(download, lake, engine)
+
+
+def test_holes_of_a_download_are_told(download: Path, lake: Lake, engine: Engine) -> None:
+    path = download / "CONCEPT_RELATIONSHIP.csv"
+    line = path.read_text("utf-8").splitlines()[1].split("\t")
+    columns = path.read_text("utf-8").splitlines()[0].lower().split("\t")
+    line[columns.index("concept_id_2")] = "99999999"
+    path.write_text(path.read_text("utf-8") + "\t".join(line) + "\n", "utf-8")
+    (download / "CONCEPT_CPT4.csv").write_text("concept_id\n", "utf-8")
+    holes = load(download, lake, engine).info["holes"]
+    assert [hole.partition(":")[0] for hole in holes] == [
+        "CPT4 is not merged",
+        "1 relationships lead from or to concepts that are not in the download.",
+    ]

@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -42,6 +42,10 @@ REQUIRED = ("concept", "concept_relationship")
 
 UNKNOWN_RELEASE = "unknown"
 
+NOT_MERGED = ("concept_cpt4.csv", "cpt4.jar")
+"""Files of a download whose CPT4 names were to be merged into CONCEPT.csv by a program that comes with it."""
+
+_MOST_PARTS = 20
 _HEAD = 1 << 16
 _CHUNK = 1 << 22
 _AGAIN = "It may be cut off or edited: download it again."
@@ -207,6 +211,56 @@ def _look_at(table: str, path: Path) -> Source:
         date_format="%Y-%m-%d" if b"-" in sample else "%Y%m%d",
         line_end="\\r\\n" if first.endswith(b"\r") else "\\n",
     )
+
+
+def mended(source: Source, folder: Path) -> tuple[Source, int, int]:
+    """A copy in `folder` of a file in which names are broken over lines: the file, rows joined, and lines left out.
+
+    Athena sends names as they were entered, line breaks included; a row that has too few values goes on in the next
+    line, and a line that makes no row is left out.
+    """
+    path = folder / source.path.name
+    fields = TABLES[source.table]
+    kinds = [duckdb_type(fields[name]) if name in fields else "VARCHAR" for name in source.columns]
+
+    def fits(values: list[str]) -> bool:
+        return len(values) == len(kinds) and all(
+            not value or _fits(value, kind, source.date_format) for value, kind in zip(values, kinds, strict=True)
+        )
+
+    joined = dropped = 0
+    end = "\r\n" if source.line_end == "\\r\\n" else "\n"
+    with source.path.open("rb") as file, path.open("w", encoding="utf-8", newline="") as out:
+        out.write("\t".join(source.columns) + end)
+        next(file, b"")
+        open_row: list[str] = []
+        parts = 0
+        for raw in file:
+            try:
+                line = raw.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError:
+                dropped += 1
+                continue
+            values = line.split("\t")
+            if open_row and not fits(values):
+                values = [*open_row[:-1], f"{open_row[-1]} {values[0]}".strip(), *values[1:]]
+                parts += 1
+            elif open_row:  # a whole row: what was open before it is none
+                dropped += parts
+                open_row, parts = [], 1
+            else:
+                parts = 1
+            if fits(values):
+                out.write("\t".join(values) + end)
+                joined += parts > 1
+                open_row, parts = [], 0
+            elif len(values) < len(kinds) and parts < _MOST_PARTS:
+                open_row = values
+            else:
+                dropped += parts
+                open_row, parts = [], 0
+        dropped += parts
+    return replace(source, path=path), joined, dropped
 
 
 @contextmanager

@@ -6,6 +6,8 @@ are in `mapping`.
 """
 
 import datetime
+import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,17 @@ from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.lake import Dataset, Version
 from madang.lake.engine import Engine, quote_name, quote_text
-from madang.science.omop.athena import UNKNOWN_RELEASE, VOCABULARY_TABLES, empty_select, explained, opened
+from madang.science.omop.athena import (
+    NOT_MERGED,
+    REQUIRED,
+    UNKNOWN_RELEASE,
+    VOCABULARY_TABLES,
+    empty_select,
+    explained,
+    mended,
+    opened,
+)
+from madang.science.omop.athena import Source as AthenaFile
 from madang.science.omop.cdm import TABLES
 
 KIND = "vocabulary"
@@ -63,21 +75,22 @@ def load_vocabulary(
     """Make an Athena download, a folder or a zip, the next version of `dataset`, and return that version.
 
     Rows are sorted as `SORTED_BY` says. The manifest's info has the `release`, the name of the `source`, the tables
-    that were `missing` in it, and what the caller gives as `info`. Raises MadangError
+    that were `missing` in it, its `holes` in sentences, and what the caller gives as `info`. Raises MadangError
     `vocabulary.*` where a file is missing, cut off, wrongly encoded or has a key twice; nothing is committed then.
     """
     progress = progress or Silent()
     parent = dataset.version() if dataset.exists else None
     stoppable = progress.interruptible(engine.cancel)
-    with opened(source, progress) as files, dataset.write(parent=parent) as writer, stoppable:
+    scratch = tempfile.TemporaryDirectory(prefix="madang-vocabulary-")
+    with opened(source, progress) as files, dataset.write(parent=parent) as writer, stoppable, scratch as folder:
         release = UNKNOWN_RELEASE
+        holes: list[str] = []
+        paths: dict[str, Path] = {}
         for table in VOCABULARY_TABLES:
             with progress.step(table):
-                path = writer.new_file(table)
+                path = paths[table] = writer.new_file(table)
                 if table in files:
-                    order = f" ORDER BY {SORTED_BY[table]}" if table in SORTED_BY else ""
-                    with explained(files[table]):
-                        engine.copy_to_parquet(files[table].select() + order, path)
+                    holes += _write(engine, files[table], path, Path(folder))
                     check_key(engine, table, f"read_parquet({quote_text(str(path))})")
                     if table == "vocabulary":
                         release = release_in(engine, f"read_parquet({quote_text(str(path))})")
@@ -85,8 +98,57 @@ def load_vocabulary(
                     engine.copy_to_parquet(empty_select(table), path)
                 writer.add(table, path)
         missing = sorted(set(VOCABULARY_TABLES) - set(files))
-        known = {"release": release, "source": source.name, "missing": missing}
+        with progress.step("look for holes"):
+            holes += _holes(engine, source, paths)
+        known = {"release": release, "source": source.name, "missing": missing, "holes": holes}
         return writer.commit(kind=KIND, info={**(info or {}), **known})
+
+
+def _write(engine: Engine, file: AthenaFile, path: Path, scratch: Path) -> list[str]:
+    """Write one table; gives what had to be mended. Tables that mapping does not need may lack rows, and say so."""
+    order = f" ORDER BY {SORTED_BY[file.table]}" if file.table in SORTED_BY else ""
+    try:
+        with explained(file):
+            engine.copy_to_parquet(file.select() + order, path)
+        return []
+    except MadangError as error:
+        if error.code != "vocabulary.file" or file.table in REQUIRED:
+            raise
+        mend, joined, dropped = mended(file, scratch)
+        try:
+            engine.copy_to_parquet(mend.select() + order, path)
+        except MadangError:
+            raise error from None
+        return [
+            f"{file.path.name}: {joined:,} rows were broken over several lines and are joined, {dropped:,} lines are "
+            f"no rows and left out ({error.message.removeprefix(file.path.name).strip().rstrip('.')})."
+        ]
+
+
+def _holes(engine: Engine, source: Path, paths: Mapping[str, Path]) -> list[str]:
+    """What a download lacks though it is whole as files."""
+    found = []
+    concept, relationship = (f"read_parquet({quote_text(str(paths[t]))})" for t in ("concept", "concept_relationship"))
+    names = {path.name.lower() for path in source.iterdir()} if source.is_dir() else _zipped(source)
+    if set(NOT_MERGED) & names and not engine.value(
+        f"SELECT count(*) FROM {concept} WHERE vocabulary_id = 'CPT4' AND concept_class_id = 'CPT4'"
+    ):
+        found.append(
+            "CPT4 is not merged: CONCEPT.csv has no CPT4 codes. Run the cpt4 program that came with the download, and "
+            "load it again."
+        )
+    lost = engine.value(
+        f"SELECT count(*) FROM {relationship} WHERE concept_id_1 NOT IN (SELECT concept_id FROM {concept}) "
+        f"OR concept_id_2 NOT IN (SELECT concept_id FROM {concept})"
+    )
+    if lost:
+        found.append(f"{int(lost):,} relationships lead from or to concepts that are not in the download.")
+    return found
+
+
+def _zipped(source: Path) -> set[str]:
+    with zipfile.ZipFile(source) as archive:
+        return {name.rpartition("/")[2].lower() for name in archive.namelist()}
 
 
 def check_key(engine: Engine, table: str, relation: str) -> None:

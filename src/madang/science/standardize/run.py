@@ -124,6 +124,8 @@ def standardize(
                 else Vocabulary.from_folder(engine, Path(vocabulary))
             )
             work = _Run(loaded, engine, known, fingerprint(vocabulary), key, threads or 2, progress, stage)
+            if isinstance(vocabulary, Version):
+                work.warnings += [f"Vocabulary: {hole}" for hole in vocabulary.info.get("holes", ())]
             try:
                 version, report, new = work.make(Path(source), into, rebuild)
                 return Standardized(version, report, new, holder)
