@@ -20,6 +20,7 @@ from madang.science.privacy.outputs.linear import new_model, solver
 NEAR = 1e-6
 ROOM = 1000.0  # above all counts that are known, for a cell without an upper end: fewer solutions, so never unsafe
 SECONDS = 20.0  # for the whole-number programs of one cell
+SECONDS_ALL = 60.0  # for everything; what is not settled then counts as open
 
 
 class Proof(StrEnum):
@@ -50,6 +51,7 @@ class Attacker:
         self._highspy = solver()
         self.system = system
         self._random = np.random.default_rng(seed)
+        self._until = time.monotonic() + SECONDS_ALL
         for row in np.flatnonzero(np.diff(system.starts) == 0):
             if system.lower[row] > 0 or system.upper[row] < 0:
                 raise InfeasibleError
@@ -90,8 +92,8 @@ class Attacker:
             self._whole.setOptionValue("mip_rel_gap", 0.0)
             self._whole.setOptionValue("mip_abs_gap", 0.5)
         model = self._whole if whole else self._relaxed
-        if whole:
-            model.setOptionValue("time_limit", max(0.1, seconds) + model.getRunTime())
+        left = max(0.05, min(seconds, self._until - time.monotonic()))
+        model.setOptionValue("time_limit", left + model.getRunTime())
         model.changeColsCost(self.system.width, np.arange(self.system.width, dtype=np.int32), cost)
         model.run()
         status = model.getModelStatus()

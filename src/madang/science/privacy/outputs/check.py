@@ -138,6 +138,26 @@ def _own_counts(new: CountTable, number: int, rules: Rules, found: _Findings) ->
 def _against(new: CountTable, released: Sequence[CountTable], rules: Rules, interval: str, found: _Findings) -> None:
     """Hold the table against everything that left."""
     same = [i for i, table in enumerate(released) if table.population == new.population]
+    try:
+        _infer(new, [released[i] for i in same], [*same, len(released)], rules, interval, found)
+    except InfeasibleError:
+        _against_groups(new, released, same, rules, interval, found)
+    for number, table in enumerate(released):
+        if table.population != new.population:
+            _differences(new, table, number, len(released), rules, found, nested=False)
+        elif table.where != new.where:
+            _differences(new, table, number, len(released), rules, found, nested=True)
+
+
+def _against_groups(
+    new: CountTable,
+    released: Sequence[CountTable],
+    same: Sequence[int],
+    rules: Rules,
+    interval: str,
+    found: _Findings,
+) -> None:
+    """Where tables of one name cannot all be of the same people: hold the new one against those that can."""
     for group in _consistent_groups(released, same, rules):
         tables = [released[i] for i in group]
         numbers = [*group, len(released)]
@@ -152,11 +172,6 @@ def _against(new: CountTable, released: Sequence[CountTable], rules: Rules, inte
         if partial is None or partial:
             for number in group:
                 _differences(new, released[number], number, len(released), rules, found, nested=False)
-    for number, table in enumerate(released):
-        if table.population != new.population:
-            _differences(new, table, number, len(released), rules, found, nested=False)
-        elif table.where != new.where:
-            _differences(new, table, number, len(released), rules, found, nested=True)
 
 
 def _consistent_groups(released: Sequence[CountTable], numbers: Sequence[int], rules: Rules) -> list[list[int]]:

@@ -18,7 +18,7 @@ from madang.science.privacy.outputs.tables import CountTable, Key, Range
 
 REST = "\0rest"  # the values of an attribute that no table lists
 MOST_PLACES = 20_000_000  # of one clique before cells that are known to be empty are left out
-MOST_VARIABLES = 400_000
+MOST_VARIABLES = 150_000
 
 Names = frozenset[str]
 
