@@ -5,6 +5,7 @@ import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -33,9 +34,9 @@ def resources_of(home: Home, dataset: str, persons: int) -> list[dict[str, Any]]
     return list(resources(lives_of(home.lake().find(dataset), persons)))
 
 
-def client_file(home: Home, address: str) -> Path:
+def client_file(home: Home, base: str) -> Path:
     """Where the key of the kit for an endpoint of this home is kept: for its owner alone, new at each start."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in address)
+    name = "".join(letter if letter.isalnum() else "-" for letter in urlsplit(base).netloc)
     return home.folder("run") / f"fhir-client-{name}.json"
 
 
@@ -62,7 +63,7 @@ def known_client(home: Home, base: str) -> Credentials | None:
 
 
 def application(endpoint: "Callable[[Request], Any]", prefix: str) -> Any:
-    """The endpoint as an ASGI application under a path."""
+    """The endpoint as an ASGI application under a path, and without it for who leaves it out."""
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -81,12 +82,9 @@ def application(endpoint: "Callable[[Request], Any]", prefix: str) -> Any:
         path = scope["raw_path"].decode("ascii", "replace") if scope.get("raw_path") else scope["path"]
         query = scope["query_string"].decode("ascii", "replace")
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
-        if path == prefix or path.startswith(prefix + "/"):
-            url = (path[len(prefix) :] or "/") + (f"?{query}" if query else "")
-            answer = endpoint(Request(scope["method"], url, headers, body))
-            status, said, content = answer.status, answer.headers, answer.body
-        else:
-            status, said, content = 404, {"Content-Type": "text/plain"}, f"FHIR is at {prefix}\n".encode()
+        inner = path[len(prefix) :] if path == prefix or path.startswith(prefix + "/") else path
+        answer = endpoint(Request(scope["method"], (inner or "/") + (f"?{query}" if query else ""), headers, body))
+        status, said, content = answer.status, answer.headers, answer.body
         fields = [(key.lower().encode(), value.encode("latin-1")) for key, value in said.items()]
         fields.append((b"content-length", str(len(content)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": fields})

@@ -184,11 +184,11 @@ def _refers(name: str, session: Session) -> Finding:
             local = text.removeprefix(session.base + "/")
             if ":" not in local and local.count("/") == 1:
                 asked.add(local)
-    pick = sorted(asked)
-    for local in pick[:: max(1, len(pick) // 10)][:10]:
-        kind, identifier = local.split("/")
-        if identifier in session.seen.get(kind, {}):
-            continue
+    by_type: dict[str, list[str]] = {}
+    for local in sorted(asked):
+        by_type.setdefault(local.partition("/")[0], []).append(local)
+    for local in [one for some in by_type.values() for one in (some[0], some[-1])]:
+        kind = local.partition("/")[0]
         answer = session.get(local)
         if answer.status != 200:
             return Finding(FAIL, "lost", (kind, answer.status))

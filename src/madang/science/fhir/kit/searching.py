@@ -233,7 +233,7 @@ def _paging(name: str, session: Session) -> Finding:
     if not session.known(name):
         why = session.trouble.get(name)
         return Finding(FAIL, f"search_{why}", (name,)) if why else Finding(NOT_SHOWN, "no_resource", (name,))
-    size = max(1, min(10, len(session.known(name)) // 3 or 1))
+    size = max(1, min(100, len(session.known(name)) // 3))
     ids: list[str] = []
     total: Any = None
     complete = False
