@@ -49,11 +49,6 @@ def commands() -> list[Entry]:
         Entry("vocabulary", _("Load OMOP vocabularies, look concepts up, compare releases."), "vocabulary:app"),
         *of_rooms,
         Entry(
-            "manufacturing",
-            _("Develop a bioprocess: campaigns, runs, monitoring, a twin, a foundry."),
-            "madang.services.manufacturing.commands:app",
-        ),
-        Entry(
             "discovery",
             _("Search libraries of molecules, predict, fit, dock and rank."),
             "madang.services.discovery.commands:app",

@@ -15,6 +15,7 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.people",
     "madang.services.projects",
     "madang.services.oversight",
+    "madang.services.manufacturing",
 )
 
 

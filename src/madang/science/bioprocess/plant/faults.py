@@ -43,5 +43,7 @@ def read_fault(text: str) -> Fault:
         hours = -1.0
     if name not in FAULTS or hours < 0:
         words = _("There is no fault {text}.").format(text=text)
-        raise MadangError("plant.fault", words, _("NAME@HOURS or NAME:TAG@HOURS, of {names}.").format(names=", ".join(FAULTS)))
+        raise MadangError(
+            "plant.fault", words, _("NAME@HOURS or NAME:TAG@HOURS, of {names}.").format(names=", ".join(FAULTS))
+        )
     return Fault(name, tag or ("pH" if name in SENSORS else ""), hours)

@@ -118,4 +118,6 @@ class Reactor:
             "OffgasCO2": 0.04 + 0.02 * demand,
             "Pressure": 1.2,
         }
-        return {name: float(value * (1 + NOISE[name] * self._random.standard_normal())) for name, value in exact.items()}
+        return {
+            name: float(value * (1 + NOISE[name] * self._random.standard_normal())) for name, value in exact.items()
+        }

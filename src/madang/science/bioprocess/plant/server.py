@@ -64,9 +64,7 @@ async def _serve(plan: Plan, ready: Any) -> None:
     index = await server.register_namespace(NAMESPACE)
     server.iserver.history_manager.set_storage(_history(plan.folder, log))
     plant = await server.nodes.objects.add_object(index, "SimulatedPlant")
-    reactors = [
-        Reactor(name, volume, plan.seed + place, plan.faults) for place, (name, volume) in enumerate(REACTORS)
-    ]
+    reactors = [Reactor(name, volume, plan.seed + place, plan.faults) for place, (name, volume) in enumerate(REACTORS)]
     nodes: dict[str, Any] = {}
     setpoints: dict[tuple[str, str], Any] = {}
     for reactor in reactors:
@@ -172,7 +170,7 @@ async def _give(server: Any, node: Any, value: float, status: int, source: int, 
         node.nodeid,
         ua.DataValue(
             ua.Variant(value, ua.VariantType.Double),
-            StatusCode_=ua.StatusCode(status),
+            StatusCode=ua.StatusCode(status),
             SourceTimestamp=_moment(source),
             ServerTimestamp=_moment(now),
         ),
@@ -246,7 +244,7 @@ def _history(folder: Path, log: Writer) -> Any:
             values = [
                 ua.DataValue(
                     ua.Variant(float(row["value"]), ua.VariantType.Double),
-                    StatusCode_=ua.StatusCode(int(row["status"])),
+                    StatusCode=ua.StatusCode(int(row["status"])),
                     SourceTimestamp=_moment(int(row["source"])),
                     ServerTimestamp=_moment(int(row["server"])),
                 )

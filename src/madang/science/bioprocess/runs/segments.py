@@ -1,9 +1,9 @@
 """The segment log: blocks of readings appended to files and synced; what was synced survives kill -9 and power loss.
 
 A file is a sequence of blocks: a header (magic, kind, length, CRC-32) and the payload. Kinds are `T` (tags, JSON),
-`V` (readings, binary) and `E` (events, JSON: gaps and what else a reader must know). A block that was being written when
-the process died fails its length or its checksum; it is cut off when the log is opened for writing, and whoever reads
-stops before it.
+`V` (readings, binary) and `E` (events, JSON: gaps and what else a reader must know). A block that was being written
+when the process died fails its length or its checksum; it is cut off when the log is opened for writing, and whoever
+reads stops before it.
 """
 
 import fcntl
@@ -121,7 +121,7 @@ class Writer:
 
 
 def open_log(folder: Path) -> Writer:
-    """Open a log for writing, made if needed; a torn end is cut off. Raises `runs.busy` while another process writes."""
+    """Open a log for writing, made if needed; a torn end is cut off. Raises `runs.busy` while another one writes."""
     with sentences(_("open the run")):
         make_folder(folder, 0o700)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -1,0 +1,100 @@
+"""A run in the simulated plant, with both ends killed: what the plant logged is what the log of the run has."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from madang.lake import Lake
+from madang.science.bioprocess.runs.segments import read_log, unique
+from madang.science.bioprocess.runs.table import finish
+from support import needs
+
+asyncua = pytest.importorskip("asyncua")
+
+PLANT = """
+import sys
+from pathlib import Path
+from madang.science.bioprocess.plant.server import Plan, serve
+serve(Plan(Path(sys.argv[1]), int(sys.argv[2]), period=0.1, counters=20, seconds=120), lambda url: print(url, flush=True))
+"""
+RECORDER = """
+import sys
+from pathlib import Path
+from madang.science.bioprocess.runs.record import record
+record(sys.argv[1], Path(sys.argv[2]), 120, lambda tags: print(tags, flush=True), patience=0.3)
+"""
+
+
+def started(code: str, *arguments: object) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline(), "it did not start"
+    return process
+
+
+def killed(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait(10)
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def held(folder: Path) -> set[tuple[str, int, float]]:
+    log = read_log(folder)
+    names = [tag.name.removeprefix("SimulatedPlant.") for tag in log.tags]
+    found = unique(log.readings)
+    return {(names[row["tag"]], int(row["source"]), float(row["value"])) for row in found if row["value"] == row["value"]}
+
+
+def test_nothing_is_lost_or_doubled_when_plant_and_recorder_are_killed(tmp_path: Path) -> None:
+    needs(sys.executable)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"opc.tcp://127.0.0.1:{port}/madang/plant"
+    plant, run = tmp_path / "plant", tmp_path / "run"
+    running = started(PLANT, plant, port)
+    recording = started(RECORDER, url, run)
+    try:
+        time.sleep(2)
+        killed(recording)  # the node dies
+        time.sleep(2)  # and is away while the plant goes on
+        recording = started(RECORDER, url, run)
+        time.sleep(1.5)
+        killed(running)  # the plant dies
+        time.sleep(1)
+        running = started(PLANT, plant, port)
+        time.sleep(4)
+        killed(running)
+        time.sleep(1.5)
+        recording.send_signal(signal.SIGINT)
+        recording.wait(20)
+    finally:
+        for process in (running, recording):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(10)
+            if process.stdout is not None:
+                process.stdout.close()
+    logged, recorded = held(plant), held(run)
+    first = min(source for name, source, _value in recorded if name.startswith("Counters"))
+    # What was there before the recording began is not the recording's; and the plant's last half second was on its way.
+    ends = max(source for _name, source, _value in logged) - 1_000_000
+    wanted = {each for each in logged if first <= each[1] <= ends}
+    assert len(wanted) > 1000
+    assert not wanted - recorded
+    assert not {each for each in recorded if not each[0].endswith("Setpoint")} - logged
+
+    lake = Lake(tmp_path / "lake", tmp_path / "restricted")
+    name = finish(run, lake, "run-one", {"run": "one"})
+    version = lake.find(name)
+    assert version.tables["signals"].rows == len(unique(read_log(run).readings))
+    assert finish(run, lake, "run-one", {"run": "one"}) == name
