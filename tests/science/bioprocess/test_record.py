@@ -51,7 +51,9 @@ def held(folder: Path) -> set[tuple[str, int, float]]:
     log = read_log(folder)
     names = [tag.name.removeprefix("SimulatedPlant.") for tag in log.tags]
     found = unique(log.readings)
-    return {(names[row["tag"]], int(row["source"]), float(row["value"])) for row in found if row["value"] == row["value"]}
+    return {
+        (names[row["tag"]], int(row["source"]), float(row["value"])) for row in found if row["value"] == row["value"]
+    }
 
 
 def test_nothing_is_lost_or_doubled_when_plant_and_recorder_are_killed(tmp_path: Path) -> None:
