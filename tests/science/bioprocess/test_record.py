@@ -21,7 +21,8 @@ PLANT = """
 import sys
 from pathlib import Path
 from madang.science.bioprocess.plant.server import Plan, serve
-serve(Plan(Path(sys.argv[1]), int(sys.argv[2]), period=0.1, counters=20, seconds=120), lambda url: print(url, flush=True))
+plan = Plan(Path(sys.argv[1]), int(sys.argv[2]), period=0.1, counters=20, seconds=120)
+serve(plan, lambda url: print(url, flush=True))
 """
 RECORDER = """
 import sys
