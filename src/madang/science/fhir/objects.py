@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NONE: frozenset[str] = frozenset()
 REMEMBERED = 20_000  # good texts of one element
-SAFE_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+SAFE_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 
 
 def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[Constraint, ...]) -> "Check":
@@ -94,7 +94,7 @@ def _nothing(value: Any, context: Any) -> Found:
 
 
 def _unknown(key: str, handlers: dict[str, Any]) -> list[f.Raw]:
-    name = key if len(key) <= 64 and SAFE_NAME.issuperset(key) else "?"
+    name = key if len(key) <= 40 and SAFE_NAME.issuperset(key) else "?"
     if key == "fhir_comments":
         return here(f.UNKNOWN, "comments")
     near = ""

@@ -63,8 +63,17 @@ def _library() -> Any:
 def compiled(expression: str) -> Callable[..., list[Any]]:
     """The library's function of an expression."""
     library, model = _library()
-    made: Callable[..., list[Any]] = library.compile(expression, model=model)
+    made: Callable[..., list[Any]] = library.compile(expression, model=model, options={"userInvocationTable": ADDED})
     return made
+
+
+def _has_value(inputs: list[Any]) -> list[bool]:
+    """FHIR's hasValue(): exactly one primitive, with a value."""
+    values = [getattr(each, "data", each) for each in inputs]
+    return [len(values) == 1 and values[0] is not None and not isinstance(values[0], dict | list)]
+
+
+ADDED = {"hasValue": {"fn": _has_value, "arity": {0: []}}}  # functions of FHIR that the library has not
 
 
 def evaluate(node: Any, expression: str, resource: Any = None, root: Any = None) -> list[Any]:

@@ -30,8 +30,13 @@ class Selection:
         self._marks: dict[str, list[Callable[[dict[str, Any]], bool]]] = {}
         self._derived: dict[str, frozenset[str]] = {}
 
-    def profiles(self, resource: dict[str, Any], named: tuple[str, ...]) -> tuple[tuple[str, ...], list[Raw]]:
-        """The profiles of a resource, and what is to be said of those that it claims."""
+    def profiles(
+        self, resource: dict[str, Any], named: tuple[str, ...], by_codes: bool = True
+    ) -> tuple[tuple[str, ...], list[Raw]]:
+        """The profiles of a resource, and what is to be said of those that it claims.
+
+        Without `by_codes` (a contained resource is often but a name) only those that it claims.
+        """
         name = resource["resourceType"]
         meta = resource.get("meta")
         said = meta.get("profile") if type(meta) is dict else None
@@ -44,7 +49,7 @@ class Selection:
                 self._known[key] = known
         urls, trouble = known
         fitting = tuple(url for url in named if self.definitions.facts(url)[0] in (name, "Resource", "DomainResource"))
-        if name in self.guide and not any(url in self.guide[name] for url in (*urls, *fitting)):
+        if by_codes and name in self.guide and not any(url in self.guide[name] for url in (*urls, *fitting)):
             found = self._by_codes(resource, name)
             if found:
                 urls = (*urls, found)

@@ -94,7 +94,7 @@ class Validator:
 
             context.entries = entries_of(resource)
         out: Found = None
-        profiles, trouble = self.selection.profiles(resource, named)
+        profiles, trouble = self.selection.profiles(resource, named, by_codes=not contained)
         for number, url in enumerate(profiles):
             keys = context.keys
             found = self.compiler.of_type(name, "" if url == CORE + name else url)(resource, context)
