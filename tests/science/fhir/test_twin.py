@@ -40,10 +40,7 @@ def rows(profile: str) -> tuple[tuple[tuple[str, ...], Constraint], ...]:
     return tuple(
         (tuple(row.path.split(".")[1:]), each)
         for row in found.rows
-        if ("[x]" not in row.path
-        and ":" not in row.id
-        and row.types
-        and row.types[0].code[:1].isupper())
+        if ("[x]" not in row.path and ":" not in row.id and row.types and row.types[0].code[:1].isupper())
         or "." not in row.id
         for each in row.constraints
         if each.expression in FUNCTIONS and each.key not in BUILT_IN | NOT_IN_LIBRARY
