@@ -19,6 +19,8 @@ from madang.science.privacy.outputs.linear import new_model, solver
 
 NEAR = 1e-6
 ROOM = 1000.0  # above all counts that are known, for a cell without an upper end: fewer solutions, so never unsafe
+ROUNDS = 8  # of whole solutions in random directions
+FEW = 4
 SECONDS = 20.0  # for the whole-number programs of one cell
 SECONDS_ALL = 60.0  # for everything; what is not settled then counts as open
 
@@ -81,7 +83,14 @@ class Attacker:
         solver_.passModel(model)
         return solver_
 
-    def _optimize(self, cost: npt.NDArray[np.float64], whole: bool, seconds: float = math.inf) -> tuple[bool, float]:
+    def _optimize(
+        self,
+        cost: npt.NDArray[np.float64],
+        whole: bool,
+        seconds: float = math.inf,
+        gap: float = 0.0,
+        target: float = -math.inf,
+    ) -> tuple[bool, float]:
         """Minimize; returns whether it was solved to the end, and a bound from below. Solutions become witnesses."""
         highspy = self._highspy
         if whole and self._whole is None:
@@ -89,9 +98,11 @@ class Attacker:
             columns = np.arange(self.system.width, dtype=np.int32)
             kind = np.full(self.system.width, int(highspy.HighsVarType.kInteger), np.uint8)
             self._whole.changeColsIntegrality(self.system.width, columns, kind)
-            self._whole.setOptionValue("mip_rel_gap", 0.0)
             self._whole.setOptionValue("mip_abs_gap", 0.5)
         model = self._whole if whole else self._relaxed
+        if whole:
+            model.setOptionValue("mip_rel_gap", gap)
+            model.setOptionValue("objective_target", target)
         left = max(0.05, min(seconds, self._until - time.monotonic()))
         model.setOptionValue("time_limit", left + model.getRunTime())
         model.changeColsCost(self.system.width, np.arange(self.system.width, dtype=np.int32), cost)
@@ -158,7 +169,19 @@ class Attacker:
             for i in waiting:
                 cost[self.system.columns[i]] += sign * self._random.uniform(0.5, 1.5)
             self._optimize(cost, whole=False)
+        self._settle_together(widths, wanted)
         return {i: self._settle_one(i, widths[i]) for i in wanted}
+
+    def _settle_together(self, widths: Sequence[int], wanted: Sequence[int]) -> None:
+        """Where the relaxation has no whole corners: any whole solutions, each far along a direction of its own."""
+        for number in range(ROUNDS):
+            waiting = [i for i in wanted if self._spread(i) < widths[i]]
+            if not waiting or (number == 0 and len(waiting) < FEW and (self.most[waiting] >= 0).all()):
+                return
+            cost = np.zeros(self.system.width)
+            for i in waiting:
+                cost[self.system.columns[i]] += self._random.uniform(-1.0, 1.0)
+            self._optimize(cost, whole=True, seconds=SECONDS / 4, gap=0.2)
 
     def _spread(self, i: int) -> float:
         return float(self.most[i] - self.least[i]) if self.most[i] >= 0 else -1.0
@@ -180,9 +203,12 @@ class Attacker:
 
     def _settle_whole(self, i: int, width: int, cost: npt.NDArray[np.float64], least: int, most: int | None) -> Bounds:
         until = time.monotonic() + SECONDS
-        _solved, low = self._optimize(cost, whole=True, seconds=until - time.monotonic())
-        least = max(least, math.ceil(low - NEAR)) if math.isfinite(low) else least
-        _solved, low = self._optimize(-cost, whole=True, seconds=until - time.monotonic())
+        if not 0 <= self.most[i] or self.least[i] > least:  # else the least that is possible was seen already
+            target = float(self.most[i] - width) if self.most[i] >= 0 else -math.inf
+            _solved, low = self._optimize(cost, whole=True, seconds=until - time.monotonic(), target=target)
+            least = max(least, math.ceil(low - NEAR)) if math.isfinite(low) else least
+        target = -float(self.least[i] + width) if self.most[i] >= 0 else -math.inf
+        _solved, low = self._optimize(-cost, whole=True, seconds=until - time.monotonic(), target=target)
         if math.isfinite(low):
             most = math.floor(-low + NEAR) if most is None else min(most, math.floor(-low + NEAR))
         if self._spread(i) >= width:
