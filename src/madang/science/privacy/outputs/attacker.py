@@ -203,7 +203,7 @@ class Attacker:
 
     def _settle_whole(self, i: int, width: int, cost: npt.NDArray[np.float64], least: int, most: int | None) -> Bounds:
         until = time.monotonic() + SECONDS
-        if not 0 <= self.most[i] or self.least[i] > least:  # else the least that is possible was seen already
+        if self.most[i] < 0 or self.least[i] > least:  # else the least that is possible was seen already
             target = float(self.most[i] - width) if self.most[i] >= 0 else -math.inf
             _solved, low = self._optimize(cost, whole=True, seconds=until - time.monotonic(), target=target)
             least = max(least, math.ceil(low - NEAR)) if math.isfinite(low) else least
