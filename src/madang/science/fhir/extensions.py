@@ -11,8 +11,10 @@ from madang.science.fhir.tree import Node
 if TYPE_CHECKING:
     from madang.science.fhir.compiler import Check, Compiler, Context
 
+ELSEWHERE = (CORE + "structuredefinition-fhir-type",)  # tools put it beside the element that R4 names
 ANYWHERE = ("element:Element", "element:*", "extension:*")
 RESOURCES = ("Resource", "DomainResource")
+DATA_TYPES = ("Element", "BackboneElement")
 
 
 def extension_check(compiler: "Compiler", node: Node) -> "Check":
@@ -53,21 +55,45 @@ def _placed(compiler: "Compiler", url: str, above: str, found: Found) -> Found:
     allowed = profile.context if profile else ()
     if not allowed or any(each in ANYWHERE for each in allowed) or f"element:{above}" in allowed:
         return found
-    if not all(each.startswith("element:") for each in allowed):
+    inner = above == "Extension" or above.endswith(".extension")
+    if (inner and any(each.startswith("extension:") for each in allowed)) or url in ELSEWHERE:
         return found
-    names = tuple(each.partition(":")[2] for each in allowed)
-    return [*(found or []), Raw("", "", f.EXTENSION, f.ERROR, "extension_context", (", ".join(names),))]
+    extended = any(each.startswith("extension:") for each in allowed)
+    names = ", ".join(each.partition(":")[2] for each in allowed if each.startswith("element:"))
+    paths = tuple(each.partition(":")[2] for each in allowed if each.startswith("fhirpath:"))
+    return [*(found or []), Raw("", "", f.EXTENSION, f.ERROR, "extension_context", (names, paths, extended))]
 
 
-def misplaced(found: list[Raw], resource: str, definitions: Definitions) -> list[Raw]:
+def misplaced(found: list[Raw], node: dict[str, Any], definitions: Definitions) -> list[Raw]:
     """Without those findings about the place of an extension that the whole path answers."""
-    return [each for each in found if each.kind != "extension_context" or not _may_stand(each, resource, definitions)]
+    return [each for each in found if each.kind != "extension_context" or not _may_stand(each, node, definitions)]
 
 
-def _may_stand(each: Raw, resource: str, definitions: Definitions) -> bool:
+def _may_stand(each: Raw, node: dict[str, Any], definitions: Definitions) -> bool:
+    resource = str(node.get("resourceType"))
+    if each.about[2] and ".extension." in each.path:  # on a part of another extension, which the definition allows
+        return True
+    if any(_found_by(path, each.place.rpartition(".")[0], node) for path in each.about[1]):
+        return True
     allowed = {name.partition("#")[2] or name for name in str(each.about[0]).split(", ")}
     path = [resource, *(part.partition(":")[0] for part in each.path.split(".")[:-1])]
     return bool(allowed & set(names_of(path, definitions)))
+
+
+def _found_by(expression: str, place: str, node: dict[str, Any]) -> bool:
+    """Whether an expression on the resource finds the element that has the extension; true where it cannot be told."""
+    from madang.science.fhir.paths import evaluate
+
+    element: Any = node
+    for step in place.split(".") if place else ():
+        name, _bracket, number = step.partition("[")
+        element = element.get(name) if isinstance(element, dict) else None
+        if number and isinstance(element, list):
+            element = element[int(number[:-1])]
+    try:
+        return element in evaluate(node, expression)
+    except Exception:  # whatever a foreign expression brings the library to
+        return True
 
 
 def names_of(path: list[str], definitions: Definitions) -> Iterator[str]:
@@ -100,4 +126,7 @@ def names_of(path: list[str], definitions: Definitions) -> Iterator[str]:
             here_ = row.content
     yield here_
     yield ".".join(path)
-    yield "Element"
+    if len(path) > 1:
+        yield from DATA_TYPES
+        if ".".join(path[1:]) in ("text", "contained", "extension", "meta", "language", "implicitRules"):
+            yield f"DomainResource.{path[1]}"

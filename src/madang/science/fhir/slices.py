@@ -136,6 +136,8 @@ def _test(compiler: "Compiler", node: Node, each: Node, kind: str, path: str) ->
         return _typed(compiler, nodes, steps)
     if kind == "profile":
         return _profiled(compiler, nodes, steps)
+    if nodes and all(one.row.high == 0 for one in nodes):
+        return lambda item, context: not any(True for _value in values_at(item, steps, context))
     conditions = [condition for one in nodes for condition in [_condition(compiler, one)] if condition]
     if not conditions:
         return None  # the slice says nothing of this discriminator, so it does not tell

@@ -104,7 +104,7 @@ class Validator:
             if found:
                 out = (out or []) + found
         if out and any(each.kind == "extension_context" for each in out):
-            out = misplaced(out, name, self.definitions)
+            out = misplaced(out, resource, self.definitions)
         out = (out or []) + trouble if trouble else out
         if not contained:
             wrong = self._local_references(resource, context)
