@@ -144,7 +144,7 @@ def test_a_version_whose_preparing_failed_says_so_and_can_be_added_again(
         raise MadangError("x.broken", "The data are damaged.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(service, "prepare", fails)
+        patched.setattr("madang.services.catalog.preparing.prepare", fails)
         work_off(house.node)
     assert [version.state for version in service.see(house.node, OWNER, name).versions] == ["failed"]
     service.add_version(house.node, OWNER, name)

@@ -12,7 +12,7 @@ import pytest
 from madang.base.errors import MadangError
 from madang.node.database import now
 from madang.node.node import Node
-from madang.services.catalog import finding, service
+from madang.services.catalog import finding, models, service
 from portal_house import OURS, OWNER, PEOPLE, VISITS, House, commit, work_off
 from support import needs
 from web.served import Served
@@ -257,5 +257,5 @@ def test_the_end_of_an_embargo_changes_what_is_found(house: House, monkeypatch: 
     house.published(tier="embargoed", end=now() + timedelta(days=1))
     filters = finding.Filters(tier="open")
     assert finding.search(house.node, OWNER, "", filters).total == 0
-    monkeypatch.setattr(finding, "now", lambda: now() + timedelta(days=2))
+    monkeypatch.setattr(models, "now", lambda: now() + timedelta(days=2))
     assert finding.search(house.node, OWNER, "", filters).total == 1

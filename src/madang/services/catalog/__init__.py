@@ -11,16 +11,17 @@ PLAN = RoomPlan(
     name="catalog",
     package=__package__,
     title=later("Catalog"),
-    acts=(".permissions",),
+    acts=(".acts",),
+    states=(".acts:RECORD_STATES",),
     models=(".models",),
     pages=(".routes", ".questions", ".steward", ".tables"),
     jobs=(
         JobKind(
             "catalog.prepare",
-            ".service:prepare_version",
+            ".preparing:prepare_version",
             lane="long",
             aliases=("madang.services.catalog.service:prepare_version",),
-            failed=".service:preparing_failed",
+            failed=".preparing:preparing_failed",
         ),
     ),
     roles=(

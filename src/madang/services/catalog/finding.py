@@ -16,10 +16,8 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.models import Organization
 from madang.node.permissions import check
-from madang.services.catalog import (
-    permissions,  # noqa: F401 - names the acts
-    words,
-)
+from madang.services.catalog import words
+from madang.services.catalog.acts import SEARCH
 from madang.services.catalog.models import CATALOG, TIERS, Record
 
 PAGE = 20
@@ -64,7 +62,7 @@ class Overview:
 
 def search(node: Node, actor: Actor, question: str, filters: Filters, page: int = 1) -> Found:
     """The published records that have all words of the question: with them in the title first, then the newest."""
-    check(actor, "record.search")
+    check(actor, SEARCH)
     with node.read() as session:
         if filters.tier or filters.certified:  # what time alone can change
             found = _found(session, question, filters, page)

@@ -134,18 +134,6 @@ class Words(Component):
         words.drop(session, record.id)
 
 
-class Closeness(Component):
-    """Profiles tell no more than the tier allows: a stricter tier has them made anew at once."""
-
-    def edited(self, session: Session, node: Node, actor: Actor, record: Record) -> None:
-        """Made anew where they now tell too much, or could tell more."""
-        from madang.services.catalog.service import begin_preparing
-
-        for version in record.versions:
-            if version.state in ("ready", "published") and version.minimum != record.minimum:
-                begin_preparing(session, node, actor, record, version)
-
-
 class Edition(Component):
     """What was answered about the catalog is asked anew."""
 
@@ -162,7 +150,7 @@ class Edition(Component):
         editions.changed(session, CATALOG)
 
 
-COMPONENTS: tuple[Component, ...] = (Files(), Verdict(), State(), Words(), Closeness(), Edition())
+COMPONENTS: tuple[Component, ...] = (Files(), Verdict(), State(), Words(), Edition())
 
 
 def prepared(session: Session, node: Node, version: RecordVersion, lake: Version, made: Prepared) -> None:

@@ -11,7 +11,7 @@ from madang.node import editions, files
 from madang.node.acts import Told
 from madang.services.catalog.life import summarize
 from madang.services.catalog.models import CATALOG, Record, RecordFile, RecordVersion
-from madang.services.catalog.service import take_in
+from madang.services.catalog.preparing import take_in
 
 
 def certified(told: Told) -> None:

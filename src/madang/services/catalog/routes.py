@@ -15,7 +15,7 @@ from madang.base.translate import _, in_language
 from madang.node import files
 from madang.node.people.models import Organization
 from madang.node.permissions import check, may
-from madang.services.catalog import finding, service, shown
+from madang.services.catalog import disclosure, finding, service, shown
 from madang.services.catalog.description import Description
 from madang.services.catalog.handout import Bytes, hand_out
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
@@ -211,7 +211,7 @@ def profile(visit: Here, name: str, version: Number | None = None) -> Response:
     """What is in a version, in pictures; nothing of data under embargo, no count about too few people."""
     found = service.see(visit.node, visit.actor, name)
     check(visit.actor, "record.look", found)
-    if not close_enough(found, service.version_of(visit.actor, found, version)):
+    if not disclosure.close_enough(found, service.version_of(visit.actor, found, version)):
         raise MadangError("catalog.no_profile", _("The profile is being made anew."), _("Try again in a moment."))
     return _document(visit, found, version, "profile")
 
@@ -251,11 +251,6 @@ def _document(visit: Here, found: Record, number: int | None, kind: str) -> Resp
     return HTMLResponse(content, headers={"Content-Security-Policy": ALONE})
 
 
-def close_enough(found: Record, version: RecordVersion) -> bool:
-    """Whether a profile was made for a tier as strict as the one that holds now."""
-    return version.minimum >= found.minimum
-
-
 def hit(found: Record) -> Hit:
     """A record in a list, in the reader's language."""
     told = found.told
@@ -290,13 +285,13 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         and (number is not None or any(v.state in ("published", "ready") for v in versions))
     ):
         current = service.version_of(actor, found, number)
-    looks = current is not None and may(actor, "record.look", found) and close_enough(found, current)
-    documents = current.documents if looks and current is not None else {}
+    looks = disclosure.may_look(actor, found, current)
+    documents = disclosure.documents_of(actor, found, current)
     content = orjson.loads(files.read(visit.node.home, documents["profile"])) if documents else None
     listed = service.files_of(visit.node, current, page) if current is not None else []
     year = (found.published or found.created).year
     holder, title = _holder(found.organization), in_language(found.title, found.title_en)
-    may_read = current is not None and may(actor, "record.read", found)
+    may_read = disclosure.may_read(actor, found, current)
     outlined = {"tables": [], "provenance": {}} if current is None else outline_of(visit, found, current)
     return RecordView(
         name=found.name,

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake import Version
-from madang.node import jobs
-from madang.node.acts import Intent
+from madang.node.acts import doing
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.accounts import find_organization
@@ -20,19 +19,16 @@ from madang.node.people.actor import Actor
 from madang.node.people.models import Organization
 from madang.node.permissions import check, may, visible
 from madang.node.text import clean_line, clean_prose
-from madang.services.catalog import (
-    life,
-    permissions,  # noqa: F401 - names the acts
-    words,
-)
+from madang.services.catalog import life, words
+from madang.services.catalog.acts import ADD, EDIT, HOLDER, MAKE, PUBLISH, SEE, WITHDRAW
 from madang.services.catalog.description import Description
+from madang.services.catalog.disclosure import is_being_removed
 from madang.services.catalog.models import TIERS, Record, RecordFile, RecordVersion
-from madang.services.catalog.prepare import prepare
+from madang.services.catalog.preparing import begin_again, take_in
 from madang.services.certification import certificate_of
 
 FILES = 200
 MOST = 1_000  # persons that a holder may set as the fewest
-REMOVING = ("dataset.remove_persons", "dataset.remove")
 AGAIN = ("failed", "removed")  # a version in these states is prepared anew when it is added once more
 KINDS = ("standardize", "import", "synthesize")
 _BY_NAME = (  # all in one question: this is what most pages begin with
@@ -46,7 +42,7 @@ def see(node: Node, actor: Actor, name: str) -> Record:
     """A record with its versions. Errors: `catalog.none`, also where the actor may not know of it."""
     with node.read() as session:
         record = _record(session, actor, name)
-    node.audit.read(actor, "record.see", f"record:{record.id}")
+    node.audit.read(actor, SEE.name, f"record:{record.id}")
     return record
 
 
@@ -60,9 +56,9 @@ def files_of(node: Node, version: RecordVersion, page: int = 1) -> Sequence[Reco
 def mine(node: Node, actor: Actor) -> tuple[Sequence[Record], list[Version]]:
     """The records that the actor answers for, and the datasets of the node that have none yet."""
     if not stewarded(node, actor):
-        check(actor, "record.make", Record(organization_id=None))
+        check(actor, MAKE, Record(organization_id=None))
     with node.read() as session:
-        query = select(Record).where(visible(actor, "record.edit", Record)).order_by(Record.changed.desc())
+        query = select(Record).where(visible(actor, EDIT, Record)).order_by(Record.changed.desc())
         records = session.scalars(query.options(selectinload(Record.versions), selectinload(Record.organization))).all()
         known = set(session.scalars(select(Record.dataset)))
     free = []
@@ -81,7 +77,7 @@ def stewarded(node: Node, actor: Actor) -> Sequence[Organization]:
     """The organizations for which the actor may make records."""
     with node.read() as session:
         every = session.scalars(select(Organization).order_by(Organization.id)).all()
-    return [each for each in every if may(actor, "record.make", Record(organization_id=each.id))]
+    return [each for each in every if may(actor, MAKE, Record(organization_id=each.id))]
 
 
 def make(node: Node, actor: Actor, dataset: str, organization: str) -> str:
@@ -93,12 +89,13 @@ def make(node: Node, actor: Actor, dataset: str, organization: str) -> str:
     if version.kind not in KINDS:
         raise MadangError("catalog.kind", _("{name} is no dataset to publish.").format(name=version.name))
     told = life.told_by(version)
-    with node.write() as session:
+
+    def new(session: Session) -> Record:
         holder = find_organization(session, organization)
-        check(actor, "record.make", Record(organization_id=holder.id))
+        check(actor, MAKE, Record(organization_id=holder.id))
         if session.scalar(select(Record.id).where(Record.dataset == version.dataset.name)) is not None:
             raise MadangError("catalog.taken", _("{name} has a record already.").format(name=version.dataset.name))
-        record = Record(
+        return Record(
             name=re.sub(r"[^a-z0-9]+", "-", version.dataset.name.lower()).strip("-")[:80],
             dataset=version.dataset.name,
             organization_id=holder.id,
@@ -107,11 +104,13 @@ def make(node: Node, actor: Actor, dataset: str, organization: str) -> str:
             title_en=told.title,
             description=told.description.model_dump_json(),
         )
-        session.add(record)
-        session.flush()
-        take_in(session, node, actor, record, version)
-        node.audit.record(session, actor, "record.make", f"record:{record.id}", {"dataset": version.name})
-        return record.name
+
+    with doing(node, actor, MAKE, new) as done:
+        done.session.add(done.thing)
+        done.session.flush()
+        take_in(done.session, node, actor, done.thing, version)
+        done.tell(dataset=version.name)
+    return done.thing.name
 
 
 def set_minimum(node: Node, actor: Actor, organization: str, minimum: int) -> None:
@@ -121,21 +120,34 @@ def set_minimum(node: Node, actor: Actor, organization: str, minimum: int) -> No
     """
     if not 1 <= minimum <= MOST:
         raise MadangError("catalog.minimum", _("The smallest number of persons is from 1 to {most}.").format(most=MOST))
-    with node.write() as session:
-        holder = find_organization(session, organization)
-        check(actor, "holder.edit", Record(organization_id=holder.id))
+    with doing(node, actor, HOLDER, lambda session: _Holding(find_organization(session, organization))) as done:
+        holder = done.thing.organization
         holder.minimum = minimum
-        details = {"minimum": minimum}
-        node.audit.record(session, actor, "holder.edit", f"organization:{holder.id}", details)
-        for record in session.scalars(select(Record).where(Record.organization_id == holder.id)):
-            life.edited(session, node, actor, record)
+        done.tell(minimum=minimum)
+        for record in done.session.scalars(select(Record).where(Record.organization_id == holder.id)):
+            life.edited(done.session, node, actor, record)
+            begin_again(done.session, node, actor, record)
+
+
+@dataclass(frozen=True)
+class _Holding:
+    """An organization as the one that answers for its data, which is what the rule is about."""
+
+    organization: Organization
+
+    @property
+    def organization_id(self) -> int:
+        return self.organization.id
+
+    @property
+    def reference(self) -> str:
+        return f"organization:{self.organization.id}"
 
 
 def add_version(node: Node, actor: Actor, name: str) -> None:
     """Take the newest version of the dataset into its record, to be published. Errors: `catalog.no_version`."""
-    with node.write() as session:
-        record = _record(session, actor, name)
-        check(actor, "record.edit", record)
+    with doing(node, actor, ADD, lambda session: _record(session, actor, name)) as done:
+        record, session = done.thing, done.session
         version = node.home.lake().find(record.dataset)
         if any(known.number == version.number and known.state not in AGAIN for known in record.versions):
             raise MadangError("catalog.no_version", _("{name} is in the record already.").format(name=version.name))
@@ -143,53 +155,7 @@ def add_version(node: Node, actor: Actor, name: str) -> None:
             session.delete(known)
         session.flush()
         take_in(session, node, actor, record, version)
-
-
-def take_in(session: Session, node: Node, actor: Actor, record: Record, version: Version) -> RecordVersion:
-    """Take a version into its record, with the certificate that it has, and begin to prepare it."""
-    certified = certificate_of(node, version.digest)
-    added = RecordVersion(
-        record_id=record.id,
-        number=version.number,
-        manifest=version.digest,
-        certificate=certified.certificate.number if certified is not None else "",
-        certified_until=certified.certificate.valid_until if certified is not None else None,
-    )
-    session.add(added)
-    session.flush()
-    begin_preparing(session, node, actor, record, added)
-    record.changed = now()
-    return added
-
-
-def begin_preparing(session: Session, node: Node, actor: Actor, record: Record, version: RecordVersion) -> None:
-    """Start the job that assesses and profiles a version, for the tier that holds now."""
-    title = _("Prepare {name}").format(name=f"{record.dataset}@{version.number}")
-    version.job_id = jobs.start(session, node, actor, prepare_version, {"version": version.id}, title)
-
-
-@jobs.job
-def prepare_version(work: jobs.Work, *, version: int) -> None:
-    """The job that assesses and profiles a version of a record."""
-    node = work.node
-    with node.read() as session:
-        found = session.get(RecordVersion, version)
-        if found is None:
-            raise MadangError("catalog.none", _("There is no such record."))
-        dataset, number, minimum = found.record.dataset, found.number, found.record.minimum
-    lake_version = node.home.lake().dataset(dataset).version(number)
-    made = prepare(node.home, lake_version, minimum=minimum, progress=work)
-    with work.finish({"verdict": made.verdict}) as session:
-        found = session.get(RecordVersion, version)
-        if found is not None:
-            life.prepared(session, node, found, lake_version, made)
-
-
-def preparing_failed(session: Session, node: Node, state: str, *, version: int) -> None:
-    """Have a version whose preparing came to nothing say so; one that was published keeps what it shows."""
-    found = session.get(RecordVersion, version)
-    if found is not None and found.state == "preparing":
-        found.state = "failed"
+        done.tell(dataset=version.name)
 
 
 @dataclass(frozen=True)
@@ -213,9 +179,8 @@ def edit(node: Node, actor: Actor, name: str, given: Edited) -> None:
     reason = clean_prose(given.embargo_reason, _("The reason"), 2_000)
     if given.tier == "embargoed" and (given.embargo_end is None or not reason):
         raise MadangError("catalog.tier", _("An embargo needs a reason and an end."), _("Fill both in."))
-    with node.write() as session:
-        record = _record(session, actor, name)
-        check(actor, "record.edit", record)
+    with doing(node, actor, EDIT, lambda session: _record(session, actor, name)) as done:
+        record = done.thing
         if record.edition != given.edition:
             raise MadangError(
                 "catalog.changed",
@@ -228,37 +193,32 @@ def edit(node: Node, actor: Actor, name: str, given: Edited) -> None:
         record.embargo_reason, record.embargo_end = reason, given.embargo_end
         record.description = given.description.model_dump_json()
         record.changed, record.edition = now(), record.edition + 1
-        life.edited(session, node, actor, record)
-        node.audit.record(session, actor, "record.edit", f"record:{record.id}", {"tier": record.tier})
+        life.edited(done.session, node, actor, record)
+        begin_again(done.session, node, actor, record)
+        done.tell(tier=record.tier, edition=record.edition)
 
 
 def publish(node: Node, actor: Actor, name: str, number: int) -> None:
     """Let everybody find a version that is ready. Errors: `catalog.state`."""
-    with node.write() as session:
-        record = _record(session, actor, name)
-        check(actor, "record.publish", record)
+    with doing(node, actor, PUBLISH, lambda session: _record(session, actor, name)) as done:
+        record = done.thing
         version = next((each for each in record.versions if each.number == number), None)
-        if version is None or version.state != "ready" or record.state == "withdrawn":
+        if version is None or version.state != "ready":
             raise MadangError(
                 "catalog.state",
                 _("This version cannot be published now."),
                 _("It has to be prepared, and its record not withdrawn."),
             )
-        life.published(session, node, record, version)
-        details = {"version": number, "manifest": version.manifest}
-        node.audit.record(session, actor, "record.publish", f"record:{record.id}", details)
+        life.published(done.session, node, record, version)
+        done.tell(version=number, manifest=version.manifest)
 
 
 def withdraw(node: Node, actor: Actor, name: str, reason: str) -> None:
     """Take a record back for good: a tombstone with the reason stays, so that citations still lead somewhere."""
     reason = clean_prose(reason, _("The reason"), 2_000, required=True)
-    with node.write() as session:
-        record = _record(session, actor, name)
-        check(actor, "record.withdraw", record)
-        if record.state != "published":
-            raise MadangError("catalog.state", _("Only a published record can be withdrawn."))
-        life.withdrawn(session, record, reason)
-        node.audit.record(session, actor, "record.withdraw", f"record:{record.id}", {"reason": reason})
+    with doing(node, actor, WITHDRAW, lambda session: _record(session, actor, name)) as done:
+        life.withdrawn(done.session, done.thing, reason)
+        done.tell(reason=reason)
 
 
 def version_of(actor: Actor, record: Record, number: int | None) -> RecordVersion:
@@ -266,7 +226,7 @@ def version_of(actor: Actor, record: Record, number: int | None) -> RecordVersio
 
     What is only ready, whoever edits the record sees, and nobody else. Errors: `catalog.no_version`.
     """
-    return _version(record, number, ("published", "ready") if may(actor, "record.edit", record) else ("published",))
+    return _version(record, number, ("published", "ready") if may(actor, EDIT, record) else ("published",))
 
 
 def published_version(record: Record, number: int | None) -> RecordVersion:
@@ -285,12 +245,6 @@ def _version(record: Record, number: int | None, states: tuple[str, ...]) -> Rec
     if not seen or record.state == "withdrawn":
         raise MadangError("catalog.no_version", _("There is no such version."), _("See the record's page."))
     return next((each for each in seen if each.state == "published"), seen[0])
-
-
-def is_being_removed(session: Session, dataset: str) -> bool:
-    """Whether people or versions are being removed from a dataset: from the first moment on nothing of it is shown."""
-    at = select(Intent.id).where(Intent.thing == f"dataset:{dataset}", Intent.act.in_(REMOVING)).limit(1)
-    return session.scalar(at) is not None
 
 
 def portal_opened(node: Node) -> None:
@@ -328,6 +282,6 @@ def _record(session: Session, actor: Actor, name: str) -> Record:
     found = session.scalars(_BY_NAME, {"name": name}).unique().one_or_none()
     if found is not None and is_being_removed(session, found.dataset):
         found.withheld = True  # type: ignore[misc]  # of this one, as it was read just now
-    if found is None or not may(actor, "record.see", found):
+    if found is None or not may(actor, SEE, found):
         raise MadangError("catalog.none", _("There is no record {name}.").format(name=name), _("Search for it."))
     return found

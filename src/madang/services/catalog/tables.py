@@ -12,8 +12,9 @@ from madang.base.translate import _, in_language
 from madang.node import files
 from madang.node.permissions import may
 from madang.services.catalog import service
+from madang.services.catalog.disclosure import may_look
 from madang.services.catalog.prepare import contents_kind
-from madang.services.catalog.routes import Page, close_enough, outline_of, room
+from madang.services.catalog.routes import Page, outline_of, room
 from madang.web import Here, Number, View
 
 COLUMNS = 50  # on a page
@@ -71,7 +72,7 @@ def table(visit: Here, name: str, table: str, version: Number | None = None, pag
         )
     schema = tables[table]
     document = chosen.documents.get(contents_kind(table), "")
-    looks = bool(document) and may(visit.actor, "record.look", found) and close_enough(found, chosen)
+    looks = bool(document) and may_look(visit.actor, found, chosen)
     part = slice((page - 1) * COLUMNS, page * COLUMNS)
     if looks:
         visit.node.audit.read(visit.actor, "record.profile", f"record:{found.id}", {"table": table})
