@@ -149,7 +149,7 @@ def test_a_person_is_observed_from_the_first_record_to_death_or_extract(
         extract = date(2010, 12, 31) if told else None
         ours = engine.rows(
             "SELECT person_id, observation_period_start_date, observation_period_end_date "
-            f"FROM ({observation_period_sql(str(extract) if extract else None, 32817)})"
+            f"FROM ({observation_period_sql(extract, 32817)})"
         )
     expected = []
     for person in {row[0] for row in rows}:

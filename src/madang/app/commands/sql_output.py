@@ -95,7 +95,16 @@ def _write_json(batches: "Iterable[pa.RecordBatch]", text: io.TextIOBase) -> Non
 
 
 def _rows(batch: "pa.RecordBatch") -> Iterator[tuple[Any, ...]]:
-    return zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    return zip(*map(_values, batch.columns), strict=True)
+
+
+def _values(column: "pa.Array") -> list[Any]:
+    """The values of a column; days and moments that Python cannot hold, as of the year 10000, as text."""
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError):
+        values = column.cast("string").to_pylist()
+    return values
 
 
 def _json(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """What a dataset says of itself: the row of CDM_SOURCE, and which columns are less exact than they look."""
 
+from datetime import date
+
 import pyarrow as pa
 
 from madang.lake.engine import quote_text
@@ -10,8 +12,8 @@ from madang.science.standardize.pack import Pack
 CDM_5_4 = 756265
 
 
-def cdm_source_sql(pack: Pack, release: str) -> str:
-    """SELECT of the one row of CDM_SOURCE; `release` is that of the vocabulary."""
+def cdm_source_sql(pack: Pack, release: str, extract: date | None) -> str:
+    """SELECT of the one row of CDM_SOURCE; `release` is that of the vocabulary, `extract` the day of the data."""
     given = {name: quote_text(str(value)) for name, value in pack.cdm_source.items()}
     given.setdefault("cdm_source_name", quote_text(pack.name))
     given.setdefault("cdm_source_abbreviation", quote_text(pack.name[:25]))
@@ -22,8 +24,7 @@ def cdm_source_sql(pack: Pack, release: str) -> str:
         "cdm_version_concept_id": str(CDM_5_4),
         "vocabulary_version": f"left({quote_text(release)}, 20)",
     }
-    extract = quote_text(str(pack.parameters.get("extract_date", "1970-01-01")))
-    given.setdefault("source_release_date", extract)
+    given.setdefault("source_release_date", quote_text(str(extract or date(1970, 1, 1))))
     given.setdefault("cdm_release_date", given["source_release_date"])
     return table_sql("cdm_source", given, "(SELECT 1)")
 

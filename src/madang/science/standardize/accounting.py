@@ -158,6 +158,20 @@ def check_rows(
     )
 
 
+def check_deaths(engine: Engine, select: Select, rows: str, before: set[int]) -> None:
+    """A person dies once: the model has one row of DEATH for each. `before` are the dead so far, and grows."""
+    dead = [person for (person,) in engine.rows(f"SELECT person_id FROM {rows} r WHERE person_id IS NOT NULL")]
+    twice = len(dead) - len(set(dead)) + len(before.intersection(dead))
+    before.update(dead)
+    if twice:
+        raise MadangError(
+            "standardize.entity_key",
+            f"{twice:,} rows of the entity {select.name} tell a second death of a person.",
+            "DEATH has one row for each. GROUP BY person_id in its SELECT, with min(...) as death_date, or say by "
+            "unused_when which rows tell no death of their own.",
+        )
+
+
 def accounts(engine: Engine, files: Sequence[Registered], rows: Mapping[int, int], fates: str) -> list[FileAccount]:
     """The sum per file over the relation `fates`; a line with two fates is a fault and stops the run."""
     seen = {file.number: np.zeros(file.lines + 1, bool) for file in files}

@@ -4,6 +4,8 @@ Eras follow the model's convention: records of one person and concept with at mo
 All SELECTs read relations named like the CDM tables, and give the columns of their table in order.
 """
 
+from datetime import date
+
 from madang.lake.engine import Engine
 from madang.science.standardize.entities import table_sql
 
@@ -21,18 +23,44 @@ _SPANS = (
 )
 
 
-def observation_period_sql(extract_date: str | None, type_concept_id: int) -> str:
-    """One period per person from the first record to death, or else to the extract (without one: the last record)."""
+FAR = "DATE '9000-01-01'"
+"""What is dated from here on is a filler that says "not ended yet", as 9999-12-31, and no day."""
+
+
+def newest_date(engine: Engine, today: date) -> date | None:
+    """The last day of any record up to today: of an extract whose day is not told it is the best guess."""
+    found = " UNION ALL ".join(
+        f"SELECT max({column}) AS day FROM {table} WHERE {column} <= DATE '{today}'"
+        for table, first, last in _SPANS
+        for column in dict.fromkeys((first, last))
+    )
+    newest: date | None = engine.value(f"SELECT max(day) FROM ({found})")
+    return newest
+
+
+def observation_period_sql(extract: date | None, type_concept_id: int, *, dead: str = "", told: bool = True) -> str:
+    """One period per person from the first record to death, or else to the extract (without one: the last record).
+
+    Fillers are no records. `dead` is a relation of the persons who died on a day that nobody tells: their period ends
+    with their last record. `told` says that the day of the extract is the holder's, so that records after it count;
+    otherwise it is the newest of all records, and what lies after it is no day.
+    """
+    horizon = FAR if told or extract is None else f"least({FAR}, DATE '{extract}' + 1)"
     spans = " UNION ALL ".join(
-        f"SELECT person_id, min({first}) AS first, max({last}) AS last FROM {table} GROUP BY person_id"
+        f"SELECT person_id, min({first}) FILTER ({first} < {horizon}) AS first, "
+        f"max({last}) FILTER ({last} < {horizon}) AS last FROM {table} GROUP BY person_id"
         for table, first, last in _SPANS
     )
-    end = f"coalesce(d.death_date, {f'DATE {extract_date!r}' if extract_date else 's.last'})"
+    end = f"DATE '{extract}'" if extract else "s.last"
+    end = f"CASE WHEN dead.person_id IS NOT NULL THEN s.last ELSE {end} END" if dead else end
+    unknown = f"LEFT JOIN (SELECT DISTINCT person_id FROM {dead}) dead USING (person_id)" if dead else ""
     relation = f"""(
-        SELECT row_number() OVER (ORDER BY s.person_id) AS n, s.person_id, s.first, greatest(s.first, {end}) AS until
+        SELECT row_number() OVER (ORDER BY person_id) AS n, person_id, s.first,
+               greatest(s.first, coalesce(d.death_date, {end})) AS until
         FROM (SELECT person_id, min(first) AS first, max(last) AS last FROM ({spans}) GROUP BY person_id) s
-        LEFT JOIN (SELECT person_id, min(death_date) AS death_date FROM death GROUP BY person_id) d
-        USING (person_id))"""
+        LEFT JOIN (SELECT person_id, min(death_date) AS death_date FROM death WHERE death_date < {FAR}
+                   GROUP BY person_id) d
+        USING (person_id) {unknown} WHERE s.first IS NOT NULL)"""
     return table_sql(
         "observation_period",
         {
@@ -78,10 +106,11 @@ def _islands(spans: str, keys: str, gap: int = GAP_DAYS) -> str:
 
 def condition_era_sql() -> str:
     """CONDITION_ERA from CONDITION_OCCURRENCE; a condition without an end lasts one day."""
-    spans = """
+    spans = f"""
         SELECT person_id, condition_concept_id, condition_start_date AS first,
-               greatest(condition_start_date, coalesce(condition_end_date, condition_start_date + 1)) AS last
-        FROM condition_occurrence WHERE condition_concept_id <> 0"""
+               greatest(condition_start_date, CASE WHEN condition_end_date < {FAR} THEN condition_end_date
+                                                   ELSE condition_start_date + 1 END) AS last
+        FROM condition_occurrence WHERE condition_concept_id <> 0 AND condition_start_date < {FAR}"""
     return table_sql(
         "condition_era",
         {
@@ -110,7 +139,8 @@ def drug_era_sql(vocabulary: str) -> str:
     # `last` is the day after the exposure, so that gaps are the days without any.
     spans = f"""
         SELECT person_id, ingredient, drug_exposure_start_date AS first, drug_exposure_end_date + 1 AS last
-        FROM drug_exposure JOIN {_ingredients(vocabulary)} USING (drug_concept_id)"""
+        FROM drug_exposure JOIN {_ingredients(vocabulary)} USING (drug_concept_id)
+        WHERE drug_exposure_end_date < {FAR}"""
     return table_sql(
         "drug_era",
         {
@@ -133,7 +163,8 @@ def dose_era_sql(vocabulary: str) -> str:
                round(e.quantity * s.amount_value / greatest(e.days_supply, 1), 6) AS dose,
                e.drug_exposure_start_date AS first, e.drug_exposure_end_date AS last
         FROM drug_exposure e JOIN {vocabulary}.drug_strength s USING (drug_concept_id)
-        WHERE s.amount_value > 0 AND s.amount_unit_concept_id IS NOT NULL AND e.quantity > 0 AND e.days_supply > 0"""
+        WHERE e.drug_exposure_end_date < {FAR} AND s.amount_value > 0
+          AND s.amount_unit_concept_id IS NOT NULL AND e.quantity > 0 AND e.days_supply > 0"""
     return table_sql(
         "dose_era",
         {

@@ -10,10 +10,23 @@ from madang.lake.engine import Engine, quote_name
 from madang.science.omop.cdm import TABLES, duckdb_type
 from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compiler.outputs import identifier_of
-from madang.science.standardize.compiler.program import Select
+from madang.science.standardize.compiler.program import Program, Select
 from madang.science.standardize.identify import LINE_BITS, Registered
 
+DEAD = "is_dead"
+"""A column of PERSON that says that somebody died, whether the day is known or not."""
+
 NOTHING_RECORDED = "the row records nothing"
+
+
+def keep_dead(engine: Engine, program: Program) -> str:
+    """Keep who died (`is_dead` of PERSON) beyond the entities; the name of the relation, empty where no SELECT says."""
+    for select in program.entities:
+        if select.table == "person" and (DEAD, "BOOLEAN") in select.columns:
+            made = quote_name(f"_made_{select.name}")
+            engine.execute(f"CREATE OR REPLACE TEMP TABLE _dead AS SELECT person_id FROM {made} WHERE {DEAD}")
+            return "_dead"
+    return ""
 
 
 def make_bases(engine: Engine, select: Select, table: str, files: Sequence[Registered]) -> None:
@@ -34,6 +47,9 @@ def implied_rules(select: Select) -> list[tuple[str, str, str]]:
     else:
         required = ["person_id", "start_date"]
     rules = [(f"{quote_name(name)} IS NULL", "rejected", f"{name} is missing") for name in required]
+    if select.kind == "event":
+        beyond = "start_date NOT BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
+        rules.append((beyond, "rejected", "start_date is outside the calendar"))
     if select.unnests:  # an empty list comes out as one row of NULLs
         says = [f"{quote_name(name)} IS NULL" for name in ("code", "value", "value_number") if name in given]
         rules.insert(0, (" AND ".join(says) or "FALSE", "unused", NOTHING_RECORDED))

@@ -31,6 +31,12 @@ _SIDES = {
     "value_code": ("valued", "e.value_vocabulary_id", "e.value_code"),
     "route": ("routed", quote_text(ROUTE), "e.route"),
 }
+_FIRST, _LAST = "TIMESTAMP '0001-01-01'", "TIMESTAMP '9999-12-31 23:59:59.999999'"
+_ENDS = {
+    "start_datetime": (_FIRST, _LAST),
+    "end_date": ("DATE '0001-01-01'", "DATE '9999-12-31'"),
+    "end_datetime": (_FIRST, _LAST),
+}
 DECLARED = "_declared"
 NO_CODE, NO_VOCABULARY, NO_TEXT = "no code", "no vocabulary", "(no text)"
 """The vocabulary of records without a code, whose text stands for it; that of codes that name none; and no text."""
@@ -196,7 +202,12 @@ def write(
 def _materialize(engine: Engine, select: Select, event: Event, columns: frozenset[str]) -> None:
     """Make `_events`. A record without a code is known by its text, in a vocabulary of its own: so it counts among the
     unmapped, stands in the review, and a map of the holder's can give it a target."""
-    given = [quote_name(name) for name in EVENT_COLUMNS if name in columns - {"code", "vocabulary_id"}]
+    given = [quote_name(name) for name in EVENT_COLUMNS if name in columns - {"code", "vocabulary_id", *_ENDS}]
+    given += [  # what readers of the calendar cannot read is no day
+        f"CASE WHEN {name} BETWEEN {low} AND {high} THEN {name} END AS {name}"
+        for name, (low, high) in _ENDS.items()
+        if name in columns
+    ]
     texts = [name for name in ("code", "source_value", "code_name") if name in columns]
     code = "code" if "code" in columns else "NULL::VARCHAR"
     vocabulary = "vocabulary_id" if "vocabulary_id" in columns else quote_text(event.vocabulary or NO_VOCABULARY)

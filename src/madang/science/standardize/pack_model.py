@@ -31,6 +31,9 @@ SQL_TYPES: Mapping[str, str] = MappingProxyType(
 )
 """The engine's type of each column type of a pack; `time` is text HH:MM:SS."""
 
+RUN_PARAMETERS = ("extract_date", "timezone", "base")
+"""Parameters that every pack has, declared or not: they are of the run."""
+
 CAPTURE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -189,6 +192,12 @@ class Pack:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    @property
+    def extract_date(self) -> date | None:
+        """The day of the extract, as the parameter says; None where it says nothing."""
+        value = self.parameters.get("extract_date")
+        return date.fromisoformat(str(value)[:10]) if value else None
+
     def with_base(self, base: str) -> "Pack":
         """This pack for an export whose resources lie under the address `base`."""
         sources = {name: replace(source, base=base) for name, source in self.sources.items()}
@@ -201,6 +210,8 @@ class Pack:
         """
         merged = dict(self.parameters)
         for name, value in values.items():
+            if name in RUN_PARAMETERS:
+                merged.setdefault(name, "")
             if name not in merged:
                 raise MadangError(
                     "pack.unknown_parameter",
@@ -208,6 +219,8 @@ class Pack:
                     instead_of(name, merged) or "It declares no parameters.",
                 )
             merged[name] = _as_type_of(merged[name], value, name)
+        if merged.get("extract_date"):
+            _as_type_of(date.min, merged["extract_date"], "extract_date")
         return replace(self, parameters=MappingProxyType(merged))
 
 

@@ -28,6 +28,8 @@ OPERATORS = MappingProxyType({"<": 4171756, "<=": 4171754, "=": 4172703, ">=": 4
 
 # PostgreSQL's CDM counts characters, so Korean text is cut by characters too, never by bytes.
 SHORT, LONG = 50, 60
+MOST_DAYS = 3660
+"""Days of supply that are taken for such; more are kept as they are, but do not make the exposure longer."""
 
 
 def _case(column: str, mapping: "MappingProxyType[str, int]", otherwise: str) -> str:
@@ -80,10 +82,12 @@ FIELDS: MappingProxyType[str, dict[str, str]] = MappingProxyType(
             **_coded("drug"),
             "drug_exposure_start_date": "e.start_date",
             "drug_exposure_start_datetime": "e.start_datetime",
-            # Required by the CDM: the source's end, or the last day of supply, or the day itself.
+            # Required by the CDM: the source's end, or the last day of supply, or the day itself. An end in the year
+            # 9999 says that there is none yet, and nobody is supplied for more than ten years.
             "drug_exposure_end_date": (
-                "greatest(e.start_date, coalesce(e.end_date, e.start_date + (greatest(e.days_supply, 1) - 1)::INTEGER,"
-                " e.start_date))"
+                "greatest(e.start_date, coalesce(case when e.end_date < DATE '9000-01-01' then e.end_date end,"
+                f" case when e.days_supply between 1 and {MOST_DAYS} and e.start_date < DATE '9000-01-01'"
+                " then e.start_date + (e.days_supply - 1)::INTEGER end, e.start_date))"
             ),
             "drug_exposure_end_datetime": "e.end_datetime",
             "verbatim_end_date": "e.end_date",

@@ -50,7 +50,7 @@ from madang.science.standardize.sources import (
     show_latest,
     show_snapshot,
 )
-from madang.science.standardize.summary import summarize
+from madang.science.standardize.summary import senses, summarize
 
 KIND = "standardize"
 TOLD = 5  # examples of one thing in a report
@@ -167,6 +167,7 @@ class _Run:
         self.keys = {name: (entity.key, *entity.alternate_keys) for name, entity in pack.entities.items()}
         self.seconds: dict[str, float] = {}
         self.built: set[str] = set()
+        self.deaths: set[int] = set()
         self.versioned: set[str] = set()
         """Staged sources of which some rows have later versions."""
         self.warnings: list[str] = []
@@ -286,6 +287,7 @@ class _Run:
             accounts = accounting.accounts(engine, found.files, self.ledger.rows, fates)
         for name in (*program.staged, *(s.name for s in program.entities)):
             engine.execute(f"DROP VIEW IF EXISTS {quote_name(name)}")
+        self.dead = entities.keep_dead(engine, program)
         for select in program.entities:
             engine.execute(f"DROP TABLE IF EXISTS {quote_name(f'_made_{select.name}')}")
         self.made.show()
@@ -294,11 +296,14 @@ class _Run:
                 self.made.put(name, sql, "derived")
                 self.made.show([name])
         with self._timed("account"):
-            self.made.put("cdm_source", about.cdm_source_sql(self.pack, self.vocabulary.release), "derived")
+            self.made.put(
+                "cdm_source", about.cdm_source_sql(self.pack, self.vocabulary.release, self.extract), "derived"
+            )
             if self.pack.imputed:
                 self.made.put_arrow("imputed", about.imputed(program), "derived", restricted=False)
             mapper.write_source_codes(self.made)
             self.made.complete()
+            self.warnings += senses(engine, self.extract)
             report = summarize(engine, self.made, accounts, fates, parent, self.seconds, self.warnings)
             return replace(report, unread=self.unread)
 
@@ -378,7 +383,7 @@ class _Run:
             for other in (*self.program.entities, *self.program.events)
             for column in other.columns_read.get(select.name, ())
         }
-        kept = sorted(read)
+        kept = sorted(read | ({entities.DEAD} & {name for name, _ in select.columns}))
         entities.begin_rows(engine, select, kept)
         whole = select.windowed or not source.within or source.kind == "delta" or bool(source.latest)
         periods = [None] if whole else sorted({file.period for file in files if file.source == source.name})
@@ -392,6 +397,8 @@ class _Run:
 
     def _put_entity(self, select: Select, rows: str, mapper: events.Mapper) -> None:
         """Write the CDM rows of an entity, or of a part of it."""
+        if select.table == "death":
+            accounting.check_deaths(self.engine, select, rows, self.deaths)
         entity = self.pack.entities[select.name]
         mapper.learn_sides(rows, entities.coded_fields(select))
         self.made.put(str(select.table), entities.entity_sql(select, entity.type_concept_id, rows), select.name)
@@ -476,10 +483,18 @@ class _Run:
 
     def _derived(self) -> dict[str, str]:
         """The SELECT of each table that is computed from the others."""
+        told = self.pack.extract_date
+        self.extract = told or derived.newest_date(self.engine, date.today())
         made = {}
         if not any(select.table == "observation_period" for select in self.program.entities):
-            extract = self.pack.parameters.get("extract_date")
-            made["observation_period"] = derived.observation_period_sql(str(extract) if extract else None, EHR_PERIOD)
+            made["observation_period"] = derived.observation_period_sql(
+                self.extract, EHR_PERIOD, dead=self.dead, told=told is not None
+            )
+            if told is None and self.extract is not None:
+                self.warnings.append(
+                    f"Nothing says when the data were extracted, so {self.extract}, their newest day, ends the "
+                    "observation of the living; --set extract_date=YYYY-MM-DD says it."
+                )
         return made | derived.derived_sql(self.vocabulary.schema, self.engine)
 
 

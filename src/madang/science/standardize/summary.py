@@ -3,14 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from madang.lake import Version
 from madang.lake.engine import Engine, quote_paths
 from madang.science.omop.cdm import TABLES
 from madang.science.standardize.accounting import FileAccount
 from madang.science.standardize.made import Made
-from madang.science.standardize.records import EVENT_TABLES
+from madang.science.standardize.records import EVENT_TABLES, MOST_DAYS
 from madang.science.standardize.report import Reason, Report
+
+OLDEST = 125
+"""Years that nobody has lived to in any data."""
 
 
 def summarize(
@@ -99,12 +103,72 @@ def _changes(engine: Engine, codes: str, parent: Version | None) -> _Changes:
     )
 
 
+def _date_of(table: str) -> str:
+    """The first day of the rows of a table of events."""
+    return next(f.name for f in TABLES[table].fields if f.required and f.type == "date")
+
+
 def _after_death(engine: Engine) -> dict[str, int]:
     """Events that are dated after the person's death: kept, and told."""
     found = {}
+    deaths = "(SELECT person_id, min(death_date) AS death_date FROM death GROUP BY person_id)"
     for table in EVENT_TABLES:
-        date = next(f.name for f in TABLES[table].fields if f.required and f.type == "date")
-        n = engine.value(f"SELECT count(*) FROM {table} e JOIN death d USING (person_id) WHERE e.{date} > d.death_date")
+        date = _date_of(table)
+        n = engine.value(
+            f"SELECT count(*) FROM {table} e JOIN {deaths} d USING (person_id) WHERE e.{date} > d.death_date"
+        )
         if n:
             found[table] = int(n)
     return found
+
+
+def senses(engine: Engine, extract: date | None) -> list[str]:
+    """What cannot be meant: births after the extract, days in the year 9999, records outside every observation."""
+    return [*_births(engine, extract), *_far(engine), *_supplies(engine), *_outside(engine)]
+
+
+def _births(engine: Engine, extract: date | None) -> list[str]:
+    latest = extract.year if extract else 9999
+    late, old = engine.rows(
+        f"SELECT count(*) FILTER (year_of_birth > {latest}), count(*) FILTER (year_of_birth < {latest} - {OLDEST}) "
+        "FROM person"
+    )[0]
+    told = [f"{late:,} persons are born after the data were extracted ({extract})."] if late else []
+    return told + (
+        [f"{old:,} persons are born more than {OLDEST} years before the data were extracted."] if old else []
+    )
+
+
+def _far(engine: Engine) -> list[str]:
+    told = []
+    for table in ("visit_occurrence", "visit_detail", "death", "payer_plan_period", *EVENT_TABLES):
+        days = [f.name for f in TABLES[table].fields if f.type == "date"]
+        newest = engine.rows(f"SELECT {', '.join(f'max(year({day}))' for day in days)} FROM {table}")[0]
+        for day, last in zip(days, newest, strict=True):
+            if last is not None and last >= 9000:
+                n = engine.value(f"SELECT count(*) FROM {table} WHERE {day} >= DATE '9000-01-01'")
+                told.append(
+                    f"{n:,} rows of {table} have a {day} in the year 9000 or later. If it means that there is none, "
+                    'say so in pack.toml: missing = ["9999-12-31"] of the column, as the files write it.'
+                )
+    return told
+
+
+def _supplies(engine: Engine) -> list[str]:
+    n = engine.value(f"SELECT count(*) FROM drug_exposure WHERE days_supply > {MOST_DAYS} OR days_supply < 0")
+    return [f"{n:,} rows of drug_exposure have days of supply below 0 or above {MOST_DAYS:,}."] if n else []
+
+
+def _outside(engine: Engine) -> list[str]:
+    found = []
+    for table in ("visit_occurrence", *EVENT_TABLES):
+        rows, some = engine.rows(
+            f"SELECT count(*), count(DISTINCT e.person_id) FROM {table} e ANTI JOIN observation_period o "
+            f"ON o.person_id = e.person_id AND e.{_date_of(table)} "
+            "BETWEEN o.observation_period_start_date AND o.observation_period_end_date"
+        )[0]
+        if rows:
+            found.append(f"{rows:,} of {table} ({some:,} persons)")
+    if not found:
+        return []
+    return [f"Rows outside every observation period of their person: {', '.join(found)}."]

@@ -12,6 +12,7 @@ select
         then coalesce(identifier_system, '') || '|' || identifier end as identifier,
     case when count(*) over (partition by identifier) = 1 then identifier end as identifier_value,
     reject_when(born is null, 'year of birth is missing'),
+    deceasedDateTime is not null or coalesce(deceasedBoolean, 'false') = 'true' as is_dead,
     case gender when 'male' then 8507 when 'female' then 8532 else 0 end as gender_concept_id,
     year(born) as year_of_birth,
     case when length(birthDate) >= 7 then month(born) end as month_of_birth,
