@@ -28,8 +28,9 @@ OPERATORS = MappingProxyType({"<": 4171756, "<=": 4171754, "=": 4172703, ">=": 4
 
 # PostgreSQL's CDM counts characters, so Korean text is cut by characters too, never by bytes.
 SHORT, LONG = 50, 60
-MOST_DAYS = 3660
-"""Days of supply that are taken for such; more are kept as they are, but do not make the exposure longer."""
+MOST_DAYS, MANY_DAYS = 36_525, 3_660
+"""Days of supply that are taken for such: more are kept as they are, but make no exposure longer; and those that
+are told as many."""
 
 
 def _case(column: str, mapping: "MappingProxyType[str, int]", otherwise: str) -> str:
@@ -83,7 +84,7 @@ FIELDS: MappingProxyType[str, dict[str, str]] = MappingProxyType(
             "drug_exposure_start_date": "e.start_date",
             "drug_exposure_start_datetime": "e.start_datetime",
             # Required by the CDM: the source's end, or the last day of supply, or the day itself. An end in the year
-            # 9999 says that there is none yet, and nobody is supplied for more than ten years.
+            # 9999 says that there is none yet, and nobody is supplied for more than a hundred years.
             "drug_exposure_end_date": (
                 "greatest(e.start_date, coalesce(case when e.end_date < DATE '9000-01-01' then e.end_date end,"
                 f" case when e.days_supply between 1 and {MOST_DAYS} and e.start_date < DATE '9000-01-01'"

@@ -10,7 +10,7 @@ from madang.lake.engine import Engine, quote_paths
 from madang.science.omop.cdm import TABLES
 from madang.science.standardize.accounting import FileAccount
 from madang.science.standardize.made import Made
-from madang.science.standardize.records import EVENT_TABLES, MOST_DAYS
+from madang.science.standardize.records import EVENT_TABLES, MANY_DAYS
 from madang.science.standardize.report import Reason, Report
 
 OLDEST = 125
@@ -155,8 +155,8 @@ def _far(engine: Engine) -> list[str]:
 
 
 def _supplies(engine: Engine) -> list[str]:
-    n = engine.value(f"SELECT count(*) FROM drug_exposure WHERE days_supply > {MOST_DAYS} OR days_supply < 0")
-    return [f"{n:,} rows of drug_exposure have days of supply below 0 or above {MOST_DAYS:,}."] if n else []
+    n = engine.value(f"SELECT count(*) FROM drug_exposure WHERE days_supply > {MANY_DAYS} OR days_supply < 0")
+    return [f"{n:,} rows of drug_exposure have days of supply below 0 or above {MANY_DAYS:,}."] if n else []
 
 
 def _outside(engine: Engine) -> list[str]:
