@@ -326,7 +326,7 @@ def _from_table(
     for part in (sample, records):
         for line, cells in part:
             texts = [cell_text(cell) for cell in cells]
-            if not any(texts):
+            if not texts:
                 yield Row(path.name, line, "", unused="blank line")
                 continue
             given = texts[at] if at < len(texts) else ""

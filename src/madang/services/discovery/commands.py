@@ -2,8 +2,11 @@
 
 import typer
 
-from madang.services.discovery import command_library, command_search
+from madang.services.discovery import command_curves, command_dock, command_library, command_model, command_search
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.add_typer(command_library.app, name="library")
 app.command("search")(command_search.search_command)
+app.add_typer(command_model.app, name="model")
+app.command("curves")(command_curves.curves_command)
+app.command("dock")(command_dock.dock_command)
