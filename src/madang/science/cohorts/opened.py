@@ -1,7 +1,7 @@
 """A dataset version laid out for cohort SQL: the model's tables as views, its vocabulary, and nothing else in reach."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,20 +68,20 @@ def opened(
         tempfile.TemporaryDirectory(prefix="madang-spill-") as spill,
         Engine(memory, threads, spill=Path(spill)) as engine,
     ):
-        engine.execute(f"CREATE SCHEMA {CDM}; CREATE SCHEMA {RESULTS}")
-        files: dict[str, list[Path]] = {}
+        engine.execute(f"CREATE SCHEMA {RESULTS}")
+        files: dict[str, tuple[list[Path], list[str]]] = {}
         for each in (vocabulary, version):  # a table that both have is the version's own
-            if each is not None:
-                files |= {name.lower(): list(table.paths) for name, table in each.tables.items()}
-        for name, paths in files.items():
-            _view(engine, name, paths)
+            for name, table in each.tables.items() if each is not None else ():
+                files[name.lower()] = (list(table.paths), [column.name for column in table.schema])
+        for statement in view_statements(files):
+            engine.execute(statement)
         engine.execute(
             f"CREATE TABLE {RESULTS}.cohort (cohort_definition_id INTEGER, subject_id BIGINT, cohort_start_date DATE, "
             "cohort_end_date DATE)"
         )
         for name, columns in STATISTICS.items():
             engine.execute(f"CREATE TABLE {RESULTS}.{name} (cohort_definition_id INTEGER, {columns})")
-        engine.confine(path for paths in files.values() for path in paths)
+        engine.confine(path for paths, _columns in files.values() for path in paths)
         found = Opened(engine, version, vocabulary, frozenset(files))
         if progress is None:
             yield found
@@ -90,13 +90,19 @@ def opened(
                 yield found
 
 
-def _view(engine: Engine, name: str, paths: list[Path]) -> None:
-    """A view of a table with all columns of the model: what the version lacks has no value."""
-    files = f"read_parquet({quote_paths(paths)})"
-    have = {column.lower() for column, _kind in engine.describe(f"FROM {files}")}
+def view_statements(tables: Mapping[str, tuple[Sequence[str | Path], Sequence[str]]]) -> list[str]:
+    """Statements that lay tables open in schema `cdm`, given the files and columns of each by its name.
+
+    A view has all columns of the model: those that the files lack have no value.
+    """
+    return [f"CREATE SCHEMA IF NOT EXISTS {CDM}", *(_view(name, *given) for name, given in tables.items())]
+
+
+def _view(name: str, paths: Sequence[str | Path], columns: Sequence[str]) -> str:
+    have = {column.lower() for column in columns}
     lacking = [field for field in TABLES[name].fields if field.name not in have] if name in TABLES else []
     more = "".join(f", CAST(NULL AS {duckdb_type(field)}) AS {quote_name(field.name)}" for field in lacking)
-    engine.execute(f"CREATE VIEW {CDM}.{quote_name(name)} AS SELECT *{more} FROM {files}")
+    return f"CREATE VIEW {CDM}.{quote_name(name)} AS SELECT *{more} FROM read_parquet({quote_paths(paths)})"
 
 
 def drop_leftovers(engine: Engine) -> None:

@@ -1,0 +1,150 @@
+"""ATLAS on exactly one version of a dataset: its server in the box, with the gate before it."""
+
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.lake import Version
+from madang.node.closed import Box, Limits, Running
+from madang.science.cohorts.opened import view_statements
+from madang.services.cohorts import atlas_box
+from madang.services.cohorts.gate import ask
+
+FOLDER = "/scratch"  # inside the box
+MEMORY = 3 << 30
+STARTS_WITHIN = 60.0  # seconds
+
+
+@dataclass
+class Atlas:
+    """One ATLAS that runs: `socket` is where it answers, `progress` what it last said about Achilles."""
+
+    version: Version
+    running: Running
+    socket: Path
+    numbers: dict[str, int] = field(default_factory=dict)
+    progress: str = ""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its box still runs."""
+        return self.running.is_alive
+
+    def put(self, name: str, expression: str) -> int:
+        """Put a definition into its store; the number that it has there."""
+        body = json.dumps({"name": name, "expressionType": "SIMPLE_EXPRESSION", "expression": expression}).encode()
+        status, _headers, data = ask(
+            self.socket, "POST", "/WebAPI/cohortdefinition", {"content-type": "application/json"}, body
+        )
+        if status != 200:
+            raise MadangError("atlas.failed", _("ATLAS did not take the definition {name}.").format(name=name))
+        self.numbers[name] = int(json.loads(data)["id"])
+        return self.numbers[name]
+
+
+@contextmanager
+def started(
+    version: Version,
+    vocabulary: Version | None,
+    *,
+    definitions: Mapping[str, str] | None = None,
+    minimum: int = 5,
+    achilles: bool = True,
+    memory: int = MEMORY,
+    threads: int | None = None,
+    user: str = "madang",
+    say: Callable[[str], None] | None = None,
+) -> Iterator[Atlas]:
+    """Start ATLAS on a version and end it afterwards; nothing is left then.
+
+    `definitions` (expressions as JSON, by name) are in its store from the start. Achilles results are computed in the
+    background, without cells about fewer than `minimum` persons; `say` is told how far they are. Errors:
+    `closed.missing` where nothing can be closed in, `atlas.failed` where it does not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="madang-atlas-"))
+    try:
+        inside = _files(version, vocabulary)
+        config = {
+            "socket": f"{FOLDER}/atlas.sock",
+            "database": f"{FOLDER}/data.duckdb",
+            "store": f"{FOLDER}/store.duckdb",
+            "views": view_statements(
+                {name: ([place for place, _path in files], columns) for name, (files, columns) in inside.items()}
+            ),
+            "source": version.name,
+            "user": user,
+            "memory": f"{memory >> 20}MiB",
+            "threads": threads,
+            "minimum": minimum,
+            "achilles": achilles,
+        }
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        box = Box(
+            Limits(seconds=None, memory=memory + (1 << 30), scratch=64 << 20, disk=16 << 30, open_files=1024),
+            read={place: path for files, _columns in inside.values() for place, path in files},
+            write={FOLDER: folder},
+            folder=FOLDER,
+            name="atlas",
+        )
+        running = box.start([box.python, "-P", atlas_box.__file__, f"{FOLDER}/config.json"])
+        try:
+            atlas = Atlas(version, running, folder / "atlas.sock")
+            threading.Thread(target=_listen, args=(atlas, say), daemon=True).start()
+            _wait(atlas)
+            for name, expression in (definitions or {}).items():
+                atlas.put(name, expression)
+            yield atlas
+        finally:
+            running.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _files(version: Version, vocabulary: Version | None) -> dict[str, tuple[list[tuple[str, Path]], list[str]]]:
+    """By table: its files as (path inside, path here), and the columns that it has."""
+    found: dict[str, tuple[list[tuple[str, Path]], list[str]]] = {}
+    for each in (vocabulary, version):  # a table that both have is the version's own
+        for name, table in each.tables.items() if each is not None else ():
+            files = [(f"/data/{name}/{number}.parquet", path) for number, path in enumerate(table.paths)]
+            found[name.lower()] = (files, [column.name for column in table.schema])
+    return found
+
+
+def _listen(atlas: Atlas, say: Callable[[str], None] | None) -> None:
+    """Read what the box says until it ends, so that its pipe never fills."""
+    for line in iter(atlas.running.stdout.readline, b""):
+        atlas.progress = line.decode("utf-8", "replace").strip()
+        if say is not None:
+            say(atlas.progress)
+
+
+def _wait(atlas: Atlas) -> None:
+    end = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < end and atlas.is_alive:
+        try:
+            if ask(atlas.socket, "GET", "/WebAPI/info")[0] == 200:
+                return
+        except OSError:
+            time.sleep(0.05)
+    reason = ""
+    if not atlas.is_alive:
+        lines = atlas.running.stderr.read(4096).decode("utf-8", "replace").strip().splitlines()
+        reason = str(atlas.running.error or (lines[-1] if lines else ""))
+    raise MadangError("atlas.failed", _("ATLAS did not start. {reason}").format(reason=reason).strip())
+
+
+def document(atlas: Atlas, path: str) -> Any:
+    """What ATLAS's WebAPI answers to a GET, as JSON. Errors: `atlas.failed`."""
+    status, _headers, data = ask(atlas.socket, "GET", path)
+    if status != 200:
+        raise MadangError("atlas.failed", _("ATLAS does not answer to {path}.").format(path=path))
+    return json.loads(data)
