@@ -39,9 +39,6 @@ def commands() -> list[Entry]:
         Entry("export", _("Take a version away: DuckDB, Parquet, CSV, PostgreSQL scripts."), "export:command"),
         Entry("trace", _("Follow a record to its source file and line, and back."), "trace:command"),
         Entry("quality", _("Assess a dataset: every check of the field's standard, in seconds."), "quality:app"),
-        Entry(
-            "cohort",
-            _("Who is in it: run, check and explain cohort definitions of ATLAS."),
             "madang.services.cohorts.commands:app",
         ),
         Entry("privacy", _("Measure how risky a table is, and make it anonymous."), "privacy:app"),

@@ -10,6 +10,7 @@ from madang.node.rooms import RoomPlan
 ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.catalog",
     "madang.services.certification",
+    "madang.services.cohorts",
     "madang.services.datasets",
     "madang.services.emr",
     "madang.services.people",

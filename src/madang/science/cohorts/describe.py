@@ -111,6 +111,24 @@ class Described:
         return found
 
 
+def of_document(document: Mapping[str, Any]) -> Described:
+    """The numbers that `document` (or `asdict`) wrote."""
+    lists: dict[str, type[Any]] = {
+        "attrition": Step,
+        "years": Share,
+        "ages": Share,
+        "incidence": Rate,
+        "prevalence": Prevalence,
+        "features": Feature,
+    }
+    given = dict(document)
+    for key, kind in lists.items():
+        kept = kind.__dataclass_fields__
+        given[key] = tuple(kind(**{k: v for k, v in each.items() if k in kept}) for each in given.get(key, ()))
+    given["quartiles"] = {name: tuple(values) for name, values in given.get("quartiles", {}).items()}
+    return Described(**given)
+
+
 def describe(
     version: Version,
     definition: Definition,

@@ -72,7 +72,7 @@ def opened(
         files: dict[str, tuple[list[Path], list[str]]] = {}
         for each in (vocabulary, version):  # a table that both have is the version's own
             for name, table in each.tables.items() if each is not None else ():
-                files[name.lower()] = (list(table.paths), [column.name for column in table.schema])
+                files[name.lower()] = (list(table.paths), [column for column, _kind in table.schema])
         for statement in view_statements(files):
             engine.execute(statement)
         engine.execute(

@@ -4,8 +4,16 @@ For researchers who look for data, stewards who answer for them, and whoever rea
 description is wide enough for DCAT-AP 3, HealthDCAT-AP and DataCite; a page carries schema.org JSON-LD.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from madang.base.translate import later
 from madang.node.rooms import JobKind, MenuItem, RoleKind, RoomPlan
+
+if TYPE_CHECKING:
+    from madang.services.catalog.holding import Holding, holder_of
+
+__all__ = ["Holding", "holder_of"]
 
 PLAN = RoomPlan(
     name="catalog",
@@ -49,3 +57,9 @@ PLAN = RoomPlan(
     opened=".service:portal_opened",
     docs="portal.md",
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.holding"), name)

@@ -3,3 +3,46 @@
 For researchers who ask which people, for holders who decide who may see how many, and for the rooms that count
 populations (access, alliance). Definitions follow OHDSI's ATLAS and circe.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from madang.base.translate import later
+from madang.node.rooms import Command, JobKind, MenuItem, RoomPlan
+
+if TYPE_CHECKING:
+    from madang.services.cohorts.populations import Population, count_population
+    from madang.services.cohorts.service import definition_of, find, keep, see
+    from madang.services.cohorts.words import told
+
+__all__ = ["Population", "count_population", "definition_of", "find", "keep", "see", "told"]
+
+PLAN = RoomPlan(
+    name="cohorts",
+    package=__package__,
+    title=later("Cohorts"),
+    acts=(".acts",),
+    states=(".acts:COHORT_STATES",),
+    models=(".models",),
+    pages=(".routes", ".atlas_pages"),
+    commands=(
+        Command("cohort", later("Who is in it: run, check and explain cohort definitions of ATLAS."), ".commands:app"),
+        Command("atlas", later("Open ATLAS on one version of a dataset, closed in."), ".atlas_command:command"),
+    ),
+    jobs=(JobKind("cohorts.count", ".service:count_job", lane="long", failed=".service:count_failed"),),
+    folders={"cohorts": 0o700},
+    menu=(MenuItem("data", later("Cohorts"), "/cohorts", signed_in=True),),
+    demo=".demo:make",
+    needs=("duckcdm",),
+    docs="cohorts.md",
+)
+
+# Where a public name is; imported at first use, so that help is instant.
+_HOMES = {"populations": ("Population", "count_population"), "words": ("told",)}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((module for module, names in _HOMES.items() if name in names), "service")
+    return getattr(import_module(f"{__name__}.{home}"), name)

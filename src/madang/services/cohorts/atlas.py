@@ -115,7 +115,7 @@ def _files(version: Version, vocabulary: Version | None) -> dict[str, tuple[list
     for each in (vocabulary, version):  # a table that both have is the version's own
         for name, table in each.tables.items() if each is not None else ():
             files = [(f"/data/{name}/{number}.parquet", path) for number, path in enumerate(table.paths)]
-            found[name.lower()] = (files, [column.name for column in table.schema])
+            found[name.lower()] = (files, [column for column, _kind in table.schema])
     return found
 
 
