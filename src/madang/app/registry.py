@@ -39,8 +39,6 @@ def commands() -> list[Entry]:
         Entry("export", _("Take a version away: DuckDB, Parquet, CSV, PostgreSQL scripts."), "export:command"),
         Entry("trace", _("Follow a record to its source file and line, and back."), "trace:command"),
         Entry("quality", _("Assess a dataset: every check of the field's standard, in seconds."), "quality:app"),
-            "madang.services.cohorts.commands:app",
-        ),
         Entry("privacy", _("Measure how risky a table is, and make it anonymous."), "privacy:app"),
         Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
         Entry("vocabulary", _("Load OMOP vocabularies, look concepts up, compare releases."), "vocabulary:app"),
