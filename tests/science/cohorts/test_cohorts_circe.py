@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cohort_data import concept, make_version
 
 from madang.base.errors import MadangError
 from madang.lake import Lake, Version
 from madang.science.cohorts import load, members, of_document, opened
 from madang.science.cohorts.members import generate, rows
 from madang.science.omop.importing import import_model
+from science.cohorts.cohort_data import concept, make_version
 from support import rotating, shared_data
 
 Rows = list[tuple[int, str, str]]

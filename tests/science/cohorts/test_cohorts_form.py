@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import walk
-from cohort_data import concept, make_version
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +15,8 @@ from madang.science.cohorts import check, explain, load, members
 from madang.science.cohorts.codes import CONCEPT, Book, Code, Concept, Resolved
 from madang.science.cohorts.form import ConceptSet, Days, Event, Exit, Form, Range, Requirement, build
 from madang.science.cohorts.form_file import read_form
+from science.cohorts import walk
+from science.cohorts.cohort_data import concept, make_version
 
 DAY = date(2020, 1, 1)
 DAYS = st.integers(0, 60).map(lambda n: DAY + timedelta(n))

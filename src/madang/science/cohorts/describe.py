@@ -101,7 +101,7 @@ class Described:
     incidence: tuple[Rate, ...] = ()
     prevalence: tuple[Prevalence, ...] = ()
     features: tuple[Feature, ...] = ()
-    quartiles: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    quartiles: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """The numbers as JSON has them."""
@@ -218,7 +218,7 @@ def _ages(found: Opened) -> tuple[Share, ...]:
     return tuple(Share(int(low), int(low) + BAND - 1, persons, int(sex or 0)) for low, sex, persons in rows)
 
 
-def _quartiles(found: Opened) -> dict[str, tuple[float, float, float]]:
+def _quartiles(found: Opened) -> dict[str, tuple[float, ...]]:
     """First quartile, median and third quartile of the age at entry and of the days in the cohort."""
     row = found.engine.rows(
         "SELECT quantile_cont(year(entry) - year_of_birth, [0.25, 0.5, 0.75]), "

@@ -180,16 +180,19 @@ def _sentences(lines: list[Line]) -> str:
 
 def as_html(lines: list[Line]) -> str:
     """Sentences as nested lists under their headings."""
-    out, depth = [], 0
+    out: list[str] = []
+    depth = 0  # lists that are open, each with an item that is not closed yet
     for line in lines:
-        while depth > line.level:
-            out.append("</ul>")
+        while depth > max(line.level, 0):
+            out.append("</li></ul>")
             depth -= 1
         if line.level == 0:
             out.append(f"<h3>{text(line.text)}</h3>")
             continue
-        while depth < line.level:
-            out.append("<ul>")
-            depth += 1
-        out.append(f"<li>{text(line.text)}</li>")
-    return "".join([*out, "</ul>" * depth])
+        if depth == line.level:
+            out.append("</li>")
+        else:
+            out += ["<ul><li>"] * (line.level - depth - 1) + ["<ul>"]
+            depth = line.level
+        out.append(f"<li>{text(line.text)}")
+    return "".join([*out, "</li></ul>" * depth])

@@ -20,7 +20,12 @@ def main() -> None:
     """Read one line of JSON (actor, dataset, project), answer one (address or error), serve."""
     given = json.loads(sys.stdin.readline())
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
     try:
         with opened() as node, listen("127.0.0.1", 0) as listening:
             with node.read() as session:

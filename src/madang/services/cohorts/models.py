@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from madang.node.database import Base, now
@@ -45,10 +45,10 @@ class CohortVersion(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     cohort_id: Mapped[int] = mapped_column(ForeignKey("cohorts.id", ondelete="CASCADE"))
     number: Mapped[int]
-    expression: Mapped[str] = mapped_column(Text)
+    expression: Mapped[str] = mapped_column(Machine)
     digest: Mapped[str] = mapped_column(Machine, index=True)
     note: Mapped[str] = mapped_column(Prose(2_000), default="")
-    codes: Mapped[str] = mapped_column(Text, default="")  # what became of the codes it was written with, as JSON
+    codes: Mapped[str] = mapped_column(Machine, default="")  # what became of the codes it was written with, as JSON
     person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
     created: Mapped[datetime] = mapped_column(default=now)
     cohort: Mapped[Cohort] = relationship(back_populates="versions")
@@ -73,10 +73,10 @@ class CohortCount(Base):
     manifest: Mapped[str] = mapped_column(Machine)
     vocabulary: Mapped[str] = mapped_column(Machine, default="")
     state: Mapped[str] = mapped_column(Machine, default="counting")
-    error: Mapped[str] = mapped_column(Text, default="")
+    error: Mapped[str] = mapped_column(Machine, default="")
     persons: Mapped[int] = mapped_column(BigInteger, default=0)
     entries: Mapped[int] = mapped_column(BigInteger, default=0)
-    described: Mapped[str] = mapped_column(Text, default="")
+    described: Mapped[str] = mapped_column(Machine, default="")
     organization_id: Mapped[int | None] = mapped_column(ForeignKey("organizations.id"))  # the holder's
     minimum: Mapped[int] = mapped_column(default=10)  # the holder's
     job_id: Mapped[int | None]

@@ -193,7 +193,7 @@ def cohort(visit: Here, name: str, version: Number | None = None) -> CohortPage:
         findings=[Found(severity=f.severity.value, message=f.message, path=f.path) for f in check(definition)],
         codes=[_code(each) for each in codes],
         versions=[_version_line(each) for each in reversed(found.versions)],
-        counts=[_count_line(visit, each) for each in found.versions[::-1] for each in each.counts],
+        counts=[_count_line(visit, made) for each in found.versions[::-1] for made in each.counts],
         datasets=_datasets(visit),
         may_keep=may(visit.actor, KEEP, found),
         may_count=may(visit.actor, COUNT, found) and found.state == "kept",

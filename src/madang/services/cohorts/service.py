@@ -27,6 +27,12 @@ from madang.services.cohorts.acts import COUNT, KEEP, READ_ROWS, RETIRE, SEE
 from madang.services.cohorts.models import HOUSE, PROJECT, Cohort, CohortCount, CohortVersion
 
 MINIMUM = 10  # of datasets that have no record yet, whose holder has said nothing
+_PARTS = (  # all that is shown of a cohort
+    selectinload(Cohort.versions).selectinload(CohortVersion.counts).selectinload(CohortCount.version),
+    selectinload(Cohort.versions).selectinload(CohortVersion.cohort),
+    selectinload(Cohort.project),
+    selectinload(Cohort.owner),
+)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 
 
@@ -127,15 +133,7 @@ def _named(title: str, digest: str) -> str:
 
 
 def _with_all(session: Session, name: str) -> Cohort | None:
-    return session.scalar(
-        select(Cohort)
-        .where(Cohort.name == name)
-        .options(
-            selectinload(Cohort.versions).selectinload(CohortVersion.counts),
-            selectinload(Cohort.project),
-            selectinload(Cohort.owner),
-        )
-    )
+    return session.scalar(select(Cohort).where(Cohort.name == name).options(*_PARTS))
 
 
 def find(session: Session, name: str) -> Cohort:
@@ -163,8 +161,7 @@ def shelf(node: Node, actor: Actor, *, retired: bool = False) -> Sequence[Cohort
         query = select(Cohort).where(visible(actor, SEE, Cohort)).order_by(Cohort.id.desc())
         if not retired:
             query = query.where(Cohort.state == "kept")
-        parts = selectinload(Cohort.versions).selectinload(CohortVersion.counts)
-        return session.scalars(query.options(parts, selectinload(Cohort.project))).all()
+        return session.scalars(query.options(*_PARTS)).all()
 
 
 def definition_of(version: CohortVersion) -> Definition:
