@@ -1,11 +1,15 @@
 """How the tests run: how many generated examples, which tests are left out, what was missing."""
 
 import gc
+import os
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import budgets
 import postgres as servers
 import support
 from support import MISSING, needs
@@ -46,7 +50,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in left_out]
 
 
+def _processor_seconds() -> float:
+    """Of this process and of those that it has waited for."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    begun = _processor_seconds()
+    item.user_properties.append(("begun", begun))
+    yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    if call.when == "teardown":
+        begun = next(value for name, value in item.user_properties if name == "begun")
+        item.user_properties.append(("processor", _processor_seconds() - float(str(begun))))
+    yield
+
+
+def _tell_budgets(terminalreporter: pytest.TerminalReporter) -> None:
+    """What each room's tests took of the processor, beside what they may; see budgets.py."""
+    used: dict[str, float] = defaultdict(float)
+    for report in terminalreporter.stats.get("", []):
+        for name, value in report.user_properties:
+            if name == "processor":
+                used[budgets.room_of(report.nodeid)] += value
+    if not support.EVERYTHING and sum(used.values()) > budgets.WORTH_TELLING:
+        for line, is_over in budgets.told(used):
+            terminalreporter.write_line(line, yellow=is_over, bold=is_over)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    _tell_budgets(terminalreporter)
     lacking = sorted(
         {
             report.longrepr[2].partition(MISSING)[2]

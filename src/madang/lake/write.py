@@ -111,7 +111,8 @@ class Writer:
             used = self._used_now() if self._written else set()
             for path in self._written:
                 if path not in used:
-                    path.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):  # what cannot be removed now, `tidy` removes
+                        path.unlink(missing_ok=True)
 
     def new_file(self, table: str, restricted: bool = False) -> Path:
         """Where to write one Parquet file of `table`; give the path to `add` when it is complete."""

@@ -118,6 +118,14 @@ class Jobs(_Table):
     attempts: int = Field(default=3, ge=1, description="How often a job is begun that dies without an answer.")
 
 
+class Outgoing(_Table):
+    """Where requests go to whose address a user gave; else to public addresses by https only."""
+
+    hosts: str = Field(
+        default="", description="Hosts (`name` or `name:port`, separated by blanks) that are reached wherever they are."
+    )
+
+
 class Settings(_Table):
     """The whole of madang.toml."""
 
@@ -132,6 +140,7 @@ class Settings(_Table):
     openid: OpenId = OpenId()
     mail: Mail = Mail()
     jobs: Jobs = Jobs()
+    outgoing: Outgoing = Outgoing()
 
 
 @dataclass(frozen=True)
