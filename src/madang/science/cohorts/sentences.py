@@ -367,7 +367,9 @@ def _point(endpoint: Any, index: str) -> str | None:
 
 
 def _concept_name(concept: Mapping[str, Any]) -> str:
-    return str(concept.get("CONCEPT_NAME") or concept.get("CONCEPT_ID"))
+    sexes = {8507: _("male", "sex"), 8532: _("female", "sex")}
+    number = concept.get("CONCEPT_ID")
+    return sexes.get(number) or str(concept.get("CONCEPT_NAME") or number)  # type: ignore[arg-type]  # or any other
 
 
 def _item(item: Mapping[str, Any]) -> str:
