@@ -140,8 +140,8 @@ def test_moments_are_kept_as_everybody_can_read_them(brought: Callable[..., Impo
     lines = [f"{number},8507,1960,0,0,{moment}" for number, moment in enumerate(written)]
     done = brought({"person.csv": f"{PERSON},birth_datetime\n" + "\n".join(lines) + "\n"})
     found = [value for (value,) in rows(done.version, "person", "birth_datetime::VARCHAR")]
-    assert found == ["2019-12-31 15:00:00", "2020-01-01 00:00:00", None, None, "2020-01-01 08:00:00"]
-    assert {(What.SHIFTED, "person", "birth_datetime", 2), (What.EMPTIED, "person", "birth_datetime", 2)} <= told(done)
+    assert found == ["2020-01-01 00:00:00", "2020-01-01 00:00:00", None, None, "2020-01-01 08:00:00"]
+    assert {(What.OFFSET, "person", "birth_datetime", 2), (What.EMPTIED, "person", "birth_datetime", 2)} <= told(done)
     with Engine() as engine:
         select = "SELECT 1.0 AS person_id, DATE 'infinity' AS death_date"
         engine.execute(f"COPY ({select}) TO {quote_text(str(lake.root.parent / 'given/death.parquet'))}")
@@ -290,3 +290,34 @@ def test_views_of_a_duckdb_file_are_named_as_views(lake: Lake, tmp_path: Path) -
         engine.execute("CREATE VIEW death AS SELECT person_id, DATE '2020-01-01' AS death_date FROM person")
     done = import_model(str(path), lake.dataset("views"))
     assert ("death", "view") in {(d.table, d.detail) for d in done.differences}
+
+
+def test_moments_with_an_offset_are_local_as_written_or_of_the_zone_that_is_named(
+    brought: Callable[..., Imported],
+) -> None:
+    """One rule for standardize and import: the day of a moment is the day that was written, unless a zone is named."""
+    visits = (
+        "visit_occurrence_id,person_id,visit_concept_id,visit_start_date,visit_start_datetime,visit_end_date,"
+        "visit_type_concept_id\n"
+        "1,1,9202,2020-01-02,2020-01-02T00:30:00+09:00,2020-01-02 23:30:00-05:00,32817\n"
+        "2,1,9202,2020-01-02,2020-01-01T20:00:00Z,2020-01-02,32817\n"
+    )
+    files = {"person.csv": ONE, "visit_occurrence.csv": visits}
+    done = brought(files)
+    columns = "visit_start_datetime::VARCHAR, visit_end_date::VARCHAR"
+    assert rows(done.version, "visit_occurrence", columns) == [
+        ("2020-01-02 00:30:00", "2020-01-02"),
+        ("2020-01-01 20:00:00", "2020-01-02"),
+    ]
+    assert {
+        (What.OFFSET, "visit_occurrence", "visit_start_datetime", 2),
+        (What.ODD, "visit_occurrence", "visit_start_datetime", 1),
+    } <= told(done)
+    done = brought(files, "seoul", timezone="Asia/Seoul")
+    assert rows(done.version, "visit_occurrence", columns) == [
+        ("2020-01-02 00:30:00", "2020-01-03"),
+        ("2020-01-02 05:00:00", "2020-01-02"),
+    ]
+    assert (What.ZONED, "visit_occurrence", "visit_start_datetime", 2) in told(done)
+    with pytest.raises(MadangError, match="no time zone"):
+        brought(files, "nowhere", timezone="Nowhere/There")

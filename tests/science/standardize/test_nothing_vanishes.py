@@ -75,3 +75,10 @@ def test_a_map_of_the_holder_can_give_a_text_its_target(tmp_path: Path) -> None:
     (pack / "maps" / "own.csv").write_text(text, encoding="utf-8")
     result = standardize(pack, write_files(tmp_path / "in", files), starter_path())
     assert result.report.mapped_records == (1, 1)
+
+
+def test_texts_that_are_cut_are_counted(tmp_path: Path) -> None:
+    dx = [f"1,{no},{'x' * 50}{no}" for no in (1, 2)] + ["2,1,short"]
+    files = {"patients": ["p,1980-01-01,M"], "visits_201301": ["1,p,20130105,", "2,p,20130106,"], "dx_201301": dx}
+    result = run(tmp_path, files)
+    assert "2 texts of diagnoses.source_value are longer than their field and are cut." in result.report.warnings

@@ -22,6 +22,9 @@ def command(
     vocabulary: Annotated[
         str, typer.Option(help=_("A loaded vocabulary to use instead of the one in the source."))
     ] = "",
+    timezone: Annotated[
+        str, typer.Option(help=_("Local time zone, as Asia/Seoul, that moments with an offset are taken to."))
+    ] = "",
     memory: Annotated[str, typer.Option(help=_("Most memory of the engine."))] = "3GB",
     threads: Annotated[int | None, typer.Option(help=_("Threads; all cores if not given."))] = None,
 ) -> None:
@@ -40,6 +43,7 @@ def command(
             vocabulary=lake.find(vocabulary) if vocabulary else None,
             schema=schema,
             encoding=encoding,
+            timezone=timezone,
             memory_limit=memory,
             threads=threads,
             progress=progress,
@@ -96,6 +100,8 @@ def _said(what: "What") -> str:
         What.EMPTIED: _("values that cannot be read, left empty"),
         What.SHORTENED: _("times of day left out of a date"),
         What.SHIFTED: _("moments with a time zone, kept in UTC"),
+        What.OFFSET: _("moments with a time zone, kept as written without it"),
+        What.ZONED: _("moments with a time zone, taken to the local one"),
         What.CONVERTED: _("of another type, converted"),
         What.REJECTED: _("rows rejected, without a value that must be there"),
         What.ODD: _("odd"),

@@ -160,6 +160,17 @@ def extra_sql(select: Select, extra: Sequence[str], rows: str) -> str:
     return f"SELECT {', '.join(quote_name(name) for name in names)} FROM {rows}"
 
 
+def cut_texts(engine: Engine, select: Select, rows: str) -> dict[str, int]:
+    """How many texts of the rows of an entity are longer than their field allows, by the column."""
+    given = {name for name, kind in select.columns if kind == "VARCHAR"}
+    widths = {f.name: f.width for f in TABLES[str(select.table)].fields if f.width and f.name in given}
+    if not widths:
+        return {}
+    told = ", ".join(f"count(*) FILTER (length({quote_name(name)}) > {width})" for name, width in widths.items())
+    counts = engine.rows(f"SELECT {told} FROM {rows} r")[0]
+    return {f"{select.name}.{name}": n for name, n in zip(widths, counts, strict=True) if n}
+
+
 def coded_fields(select: Select) -> list[str]:
     """Prefixes X of which the SELECT gives X_vocabulary_id and X_code, to be mapped into X_concept_id of its table."""
     given = {name for name, _ in select.columns}

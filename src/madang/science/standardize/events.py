@@ -4,6 +4,7 @@ Codes are mapped once: `_codes` holds every (vocabulary, code) seen so far with 
 it goes to. One pass over the events per target table then is a hash join and a write.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from madang.science.standardize.focus import Focus
 from madang.science.standardize.identify import LINE_BITS
 from madang.science.standardize.made import Made
 from madang.science.standardize.pack import Event
-from madang.science.standardize.records import COST, EVENT_TABLES, FIELDS, TABLE_OF_DOMAIN
+from madang.science.standardize.records import COST, EVENT_TABLES, FIELDS, TABLE_OF_DOMAIN, WIDTHS
 
 UNIT, ROUTE = "UCUM", "Route"
 KRW = 44818598
@@ -176,10 +177,12 @@ def write(
     event: Event,
     bases: str,
     new_file: Callable[[str], Path],
+    cut: Counter[str],
 ) -> Iterator[Written]:
     """Write the events of one SELECT, from the source rows its relations show now, to the tables of their domains.
 
-    `bases` is a relation (file, table columns) of the bases of each file; `new_file(table)` gives a path to write to.
+    `bases` is a relation (file, table columns) of the bases of each file; `new_file(table)` gives a path to write to;
+    `cut` counts the texts that are too long for their fields.
     """
     columns = frozenset(name for name, _ in select.columns)
     _materialize(engine, select, event, columns)
@@ -189,6 +192,7 @@ def write(
     else:
         ledger.note_skipped(select, rules_of(select), "_events")
     mapper.learn("_events", columns, event.domain)
+    cut.update(_cut(engine, select, columns))
     _check_fan_out(engine, select, event)
     for table in EVENT_TABLES:
         if sql := _event_sql(engine, event, table, columns, bases):
@@ -226,6 +230,14 @@ def _materialize(engine: Engine, select: Select, event: Event, columns: frozense
         given.append(f"{_table_case('domain')} AS {DECLARED}")
     rows = with_implied(select, select.rows_sql)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE _events AS SELECT {', '.join(given)}, _row, _rule FROM ({rows})")
+
+
+def _cut(engine: Engine, select: Select, columns: frozenset[str]) -> dict[str, int]:
+    """How many texts of each column are longer than the model's fields, by the column."""
+    widths = {name: width for name, width in WIDTHS.items() if name in columns or name == "source_value"}
+    told = ", ".join(f"count(*) FILTER (length({name}) > {width})" for name, width in widths.items())
+    counts = engine.rows(f"SELECT {told} FROM _events WHERE _rule IS NULL")[0]
+    return {f"{select.name}.{name}": n for name, n in zip(widths, counts, strict=True) if n}
 
 
 def _check_fan_out(engine: Engine, select: Select, event: Event) -> None:

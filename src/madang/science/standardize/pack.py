@@ -249,9 +249,12 @@ def _column(table: TomlTable, format_: str) -> Column:
         reference=table.take("reference", "a list of texts", ()),
         besides=table.take("besides", "a list of texts", ()),
         by=table.take("by", "text", "id", among=("id", "identifier", "value")),
+        zoned=table.take("zoned", "true or false", False),
     )
     table.finish()
     at = dotted(table.path)
+    if column.zoned and column.type != "text":
+        raise table.error("pack.contradiction", f"{at}.zoned: only text has it; dates are zoned anyway.", key="zoned")
     if column.reference and (format_ != "ndjson" or column.type != "text" or column.extract is not None):
         message = f"{at}.reference: only text of an ndjson source without extract has it."
         raise table.error("pack.contradiction", message, key="reference")

@@ -67,6 +67,9 @@ class Column:
     by: Literal["id", "identifier", "value"] = "id"
     """What is read of it: the id; system and value of an identifier, as `system|value`; a value without a system."""
 
+    zoned: bool = False
+    """Text that is a moment of ISO 8601 or a part of one: an offset is taken to the local zone."""
+
     @property
     def sql_type(self) -> str:
         """The engine's type."""
@@ -99,6 +102,8 @@ class Source:
     """What to do with columns of a file that the pack does not declare."""
     base: str = ""
     """The address under which the resources of this export lie; of a run, not of a pack."""
+    zone: str = ""
+    """The local time zone; of a run. Empty: moments are local as they are written."""
 
     @property
     def captures(self) -> tuple[str, ...]:
@@ -198,9 +203,9 @@ class Pack:
         value = self.parameters.get("extract_date")
         return date.fromisoformat(str(value)[:10]) if value else None
 
-    def with_base(self, base: str) -> "Pack":
-        """This pack for an export whose resources lie under the address `base`."""
-        sources = {name: replace(source, base=base) for name, source in self.sources.items()}
+    def of_run(self, base: str, zone: str) -> "Pack":
+        """This pack for an export whose resources lie under the address `base`, and whose local time is of `zone`."""
+        sources = {name: replace(source, base=base, zone=zone) for name, source in self.sources.items()}
         return replace(self, sources=MappingProxyType(sources))
 
     def with_parameters(self, values: Mapping[str, str | Scalar]) -> "Pack":

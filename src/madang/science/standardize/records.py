@@ -28,6 +28,11 @@ OPERATORS = MappingProxyType({"<": 4171756, "<=": 4171754, "=": 4172703, ">=": 4
 
 # PostgreSQL's CDM counts characters, so Korean text is cut by characters too, never by bytes.
 SHORT, LONG = 50, 60
+WIDTHS = MappingProxyType(
+    {"source_value": SHORT, "status": SHORT, "route": SHORT, "unit": SHORT, "value": SHORT, "lot_number": SHORT}
+    | {"stop_reason": 20, "unique_device_id": 255}
+)
+"""The most characters of each text of an event; what is longer is cut, and counted."""
 MOST_DAYS, MANY_DAYS = 36_525, 3_660
 """Days of supply that are taken for such: more are kept as they are, but make no exposure longer; and those that
 are told as many."""

@@ -6,6 +6,7 @@ file, derive eras, close the account, commit. Until the commit nothing is visibl
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ from madang.science.standardize.identify import LINE_BITS, Registered
 from madang.science.standardize.intake import pseudonymizer
 from madang.science.standardize.intake.base import find_base
 from madang.science.standardize.intake.files import unread_files
+from madang.science.standardize.intake.zones import find_zone, zone_of
 from madang.science.standardize.keys import Keys, Span
 from madang.science.standardize.made import Made
 from madang.science.standardize.maps import drop_unknown, load_maps
@@ -168,6 +170,8 @@ class _Run:
         self.seconds: dict[str, float] = {}
         self.built: set[str] = set()
         self.deaths: set[int] = set()
+        self.cut: Counter[str] = Counter()
+        """Texts that were too long for their fields."""
         self.versioned: set[str] = set()
         """Staged sources of which some rows have later versions."""
         self.warnings: list[str] = []
@@ -207,7 +211,7 @@ class _Run:
         if before is not None and not found.new:
             known = Report.from_json(before.info["report"])
             return before, replace(known, warnings=(*known.warnings, *self.warnings), unread=self.unread), False
-        self._find_base(folder, before, found)
+        self._find_places(folder, before, found)
         with into.write(parent=parent) as writer:
             try:
                 report = self._write(writer, before, parent, found)
@@ -224,6 +228,7 @@ class _Run:
                 "rows": {str(number): rows for number, rows in self.ledger.rows.items()},
                 "counters": found.counters,
                 "base": self.base,
+                "zone": self.zone,
                 "staged": sorted(self.stage),
                 "engine": self.release,
                 "spans": {name: _plain_spans(keys.spans) for name, keys in self.reader.keys.items()},
@@ -236,14 +241,20 @@ class _Run:
                 version = writer.commit(kind=KIND, info=info, rebase=False)
         return version, report, True
 
-    def _find_base(self, folder: Path, before: Version | None, found: Delivery) -> None:
-        """Say under which address the resources of this export lie, and warn of references to others."""
+    def _find_places(self, folder: Path, before: Version | None, found: Delivery) -> None:
+        """Say under which address the resources of this export lie, what its local time is, and warn of the rest."""
         files = [(self.pack.sources[one.registered.source], one.path) for one in found.new]
         own, others = find_base(folder, files)
         given = str(self.pack.parameters.get("base", "")).rstrip("/")
         earlier = before.info.get("base", "") if before is not None else ""
         self.base = given or earlier or own
-        self.pack = self.pack.with_base(self.base)
+        self.zone = str(self.pack.parameters.get("timezone", "")) or (before.info.get("zone", "") if before else "")
+        if self.zone:
+            zone_of(self.zone)
+        else:
+            self.zone, told = find_zone(files)
+            self.warnings += [told] if told else []
+        self.pack = self.pack.of_run(self.base, self.zone)
         if self.base and self.base == own:
             self.warnings.append(f"References are absolute; {own} is taken for the address of this export.")
         if others := (others | {own}) - {self.base, ""}:
@@ -303,6 +314,9 @@ class _Run:
                 self.made.put_arrow("imputed", about.imputed(program), "derived", restricted=False)
             mapper.write_source_codes(self.made)
             self.made.complete()
+            self.warnings += [
+                f"{n:,} texts of {column} are longer than their field and are cut." for column, n in self.cut.items()
+            ]
             self.warnings += senses(engine, self.extract)
             report = summarize(engine, self.made, accounts, fates, parent, self.seconds, self.warnings)
             return replace(report, unread=self.unread)
@@ -400,6 +414,7 @@ class _Run:
         if select.table == "death":
             accounting.check_deaths(self.engine, select, rows, self.deaths)
         entity = self.pack.entities[select.name]
+        self.cut.update(entities.cut_texts(self.engine, select, rows))
         mapper.learn_sides(rows, entities.coded_fields(select))
         self.made.put(str(select.table), entities.entity_sql(select, entity.type_concept_id, rows), select.name)
         if entity.extra:
@@ -431,7 +446,7 @@ class _Run:
         given = self.engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
         event = self.pack.events[select.name]
         for written in events.write(
-            self.engine, self.ledger, mapper, select, event, "_event_bases", self.made.new_file
+            self.engine, self.ledger, mapper, select, event, "_event_bases", self.made.new_file, self.cut
         ):
             self.made.add(written.table, written.path, select.name)
         answered = "(SELECT DISTINCT _row FROM _events)" if select.unnests else "_events"

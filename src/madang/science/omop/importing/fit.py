@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from madang.lake.engine import Engine, quote_name
+from madang.lake.engine import Engine, quote_name, quote_text
 from madang.science.omop.cdm import Field, Table, duckdb_type
 from madang.science.omop.importing.given import GivenTable
 
@@ -35,6 +35,15 @@ _SAME = {
 _EXACT = {"DOUBLE": 2**53, "FLOAT": 2**24}
 
 
+def _local(text: str, zone: str) -> str:
+    """SQL of the text of a moment without its offset: in the zone, or as it is written."""
+    bare = f"regexp_replace({text}, ' ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', '')"
+    if zone:
+        moved = f"strftime(TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE {quote_text(zone)}, '%Y-%m-%d %H:%M:%S.%f')"
+        bare = f"coalesce({moved}, {bare})"
+    return f"CASE WHEN {_HAS_ZONE.format(text=text)} THEN {bare} ELSE {text} END"
+
+
 class What(StrEnum):
     """A kind of difference from the model."""
 
@@ -45,7 +54,9 @@ class What(StrEnum):
     RENAMED = "renamed"
     EMPTIED = "emptied"
     SHORTENED = "time of day left out"
-    SHIFTED = "moved to UTC"
+    SHIFTED = "moved to UTC"  # by releases before offsets were left as written
+    OFFSET = "offset left out"
+    ZONED = "moved to the zone"
     CONVERTED = "converted"
     REJECTED = "rejected"
     ODD = "odd"
@@ -84,8 +95,9 @@ class _Column:
     converted: str = ""  # from which type
 
 
-def fit(table: Table, given: GivenTable, engine: Engine) -> Fit:
-    """Look through a given table once: what of it can be taken, and how."""
+def fit(table: Table, given: GivenTable, engine: Engine, zone: str = "") -> Fit:
+    """Look through a given table once: what of it can be taken, and how. Moments with an offset are taken to `zone`,
+    or are local as they are written where there is none."""
     names = {column.lower(): (column, kind) for column, kind in given.columns}
     renamed = {old: new for old, new in RENAMED.get(table.name, {}).items() if old in names and new not in names}
     for old, new in renamed.items():
@@ -95,7 +107,7 @@ def fit(table: Table, given: GivenTable, engine: Engine) -> Fit:
     columns = []
     for field in table.fields:
         if field.name in names:
-            columns.append(_column(field, *names[field.name]))
+            columns.append(_column(field, *names[field.name], zone))
             continue
         differences.append(Difference(What.REQUIRED if field.required else What.MISSING, table.name, field.name))
         columns.append(_Column(field, f"NULL::{duckdb_type(field)}"))
@@ -104,6 +116,11 @@ def fit(table: Table, given: GivenTable, engine: Engine) -> Fit:
     asked |= {("bad", c.field.name): f"count(*) FILTER ({c.bad})" for c in columns if c.bad}
     asked |= {("shortened", c.field.name): f"count(*) FILTER ({c.shortened})" for c in columns if c.shortened}
     asked |= {("shifted", c.field.name): f"count(*) FILTER ({c.shifted})" for c in columns if c.shifted}
+    value = {c.field.name: c.value for c in columns}
+    for name in names:
+        day = name.removesuffix("_datetime") + "_date"
+        if name.endswith("_datetime") and name in value and day in names and day in value:
+            asked["apart", name] = f"count(*) FILTER (CAST({value[name]} AS DATE) <> {value[day]})"
     [counted] = engine.rows(f"SELECT {', '.join(['count(*)', *asked.values()])} FROM {given.relation}")
     rows, found = int(counted[0]), dict(zip(asked, map(int, counted[1:]), strict=True))
     differences += [Difference(What.NO_COLUMN, table.name, name, found["extra", name]) for name in extra]
@@ -113,7 +130,10 @@ def fit(table: Table, given: GivenTable, engine: Engine) -> Fit:
         if count := found.get(("shortened", name)):
             differences.append(Difference(What.SHORTENED, table.name, name, count))
         if count := found.get(("shifted", name)):
-            differences.append(Difference(What.SHIFTED, table.name, name, count))
+            differences.append(Difference(What.ZONED if zone else What.OFFSET, table.name, name, count, zone))
+        if count := found.get(("apart", name)):
+            day = name.removesuffix("_datetime") + "_date"
+            differences.append(Difference(What.ODD, table.name, name, count, f"another day than {day}"))
         if column.converted:
             detail = f"{column.converted} -> {duckdb_type(column.field)}"
             differences.append(Difference(What.CONVERTED, table.name, name, detail=detail))
@@ -126,7 +146,7 @@ def fit(table: Table, given: GivenTable, engine: Engine) -> Fit:
     return Fit(rows, f"SELECT {expressions}", rejected, tuple(differences))
 
 
-def _column(field: Field, name: str, kind: str) -> _Column:
+def _column(field: Field, name: str, kind: str, zone: str) -> _Column:
     """How a column that is there is read."""
     wanted, column = duckdb_type(field), quote_name(name)
     converted = "" if kind == "VARCHAR" or kind in _SAME[wanted] else kind
@@ -140,6 +160,8 @@ def _column(field: Field, name: str, kind: str) -> _Column:
     text = f"nullif(trim(CAST({column} AS VARCHAR)), '')"
     if wanted == "BIGINT" and kind in _EXACT:  # beyond this a whole number may be another one than was meant
         text = f"CASE WHEN abs({column}) >= {_EXACT[kind]} THEN 'inexact' ELSE {text} END"
+    if wanted in ("DATE", "TIMESTAMP"):
+        text = _local(text, zone)
     value = _READ[wanted].format(text=text)
     bad = f"{text} IS NOT NULL AND {value} IS NULL"
     shortened = shifted = ""
@@ -147,7 +169,8 @@ def _column(field: Field, name: str, kind: str) -> _Column:
         moment = _MOMENT.format(text=text)
         shortened = f"{moment} <> date_trunc('day', {moment})"
     elif wanted == "TIMESTAMP":
-        shifted = f"{_HAS_ZONE.format(text=text)} AND {value} IS NOT NULL"
+        written = f"trim(CAST({column} AS VARCHAR))"
+        shifted = f"{_HAS_ZONE.format(text=written)} AND {value} IS NOT NULL"
     return _Column(field, value, bad, shortened, shifted, converted)
 
 
@@ -155,7 +178,6 @@ def _column(field: Field, name: str, kind: str) -> _Column:
 _WRITABLE = "CASE WHEN isfinite({moment}) AND year({moment}) BETWEEN 1 AND 9999 THEN {moment} END"
 _PLAIN = "coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, ['%Y%m%d', '%Y%m%d%H%M%S', '%Y/%m/%d']))"
 _HAS_ZONE = "coalesce(regexp_matches({text}, ':[0-9.]+ ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'), false)"
-_IN_UTC = "TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
 _MOMENT = _WRITABLE.format(moment=f"({_PLAIN})")
 # A whole number may be written with zeros behind its point, as programs do that know no whole numbers with gaps.
 _WHOLE = "CASE WHEN regexp_full_match({{text}}, '[-+]?[0-9]+([.]0*)?') THEN TRY_CAST({{text}} AS {kind}) END"
@@ -163,6 +185,6 @@ _READ = {
     "BIGINT": _WHOLE.format(kind="BIGINT"),
     "INTEGER": _WHOLE.format(kind="INTEGER"),
     "DOUBLE": "CASE WHEN isfinite(TRY_CAST({text} AS DOUBLE)) THEN TRY_CAST({text} AS DOUBLE) END",
-    "TIMESTAMP": _WRITABLE.format(moment=f"(CASE WHEN {_HAS_ZONE} THEN {_IN_UTC} ELSE {_PLAIN} END)"),
+    "TIMESTAMP": _MOMENT,
     "DATE": f"CAST({_MOMENT} AS DATE)",  # the day as it is written, wherever that was
 }

@@ -49,6 +49,7 @@ def import_model(
     vocabulary: Version | None = None,
     schema: str = "",
     encoding: str = "utf-8",
+    timezone: str = "",
     memory_limit: str = "3GB",
     threads: int | None = None,
     progress: Progress | None = None,
@@ -57,8 +58,9 @@ def import_model(
 
     `source` is a folder of CSV or Parquet files, a DuckDB file, or an address of PostgreSQL; in a database `schema`
     names where the tables are. The vocabulary tables of the source, if it has any, become a dataset of their own
-    (`NAME-vocabulary`), unless `vocabulary` names a release that is loaded. Rows keep their order. A source that is
-    as it was at the last import makes no new version. Errors: the area `import`; nothing is committed then.
+    (`NAME-vocabulary`), unless `vocabulary` names a release that is loaded. Rows keep their order. Moments
+    with an offset are taken to `timezone`, or are local as they are written where none is named. A source that
+    is as it was at the last import makes no new version. Errors: the area `import`; nothing is committed then.
     """
     progress = progress or Silent()
     with (
@@ -67,7 +69,8 @@ def import_model(
         progress.interruptible(engine.cancel),
         opened(source, engine, schema=schema, encoding=encoding, progress=progress) as given,
     ):
-        state = _state(given, vocabulary)
+        _check_zone(engine, timezone)
+        state = _state(given, vocabulary) + timezone
         before = dataset.version() if dataset.exists else None
         if before is not None and before.kind != KIND:
             raise MadangError(
@@ -81,7 +84,7 @@ def import_model(
             named = before.info["vocabulary"].get("version")
             return _imported(before, False, dataset.lake.find(named) if named else None)
         with dataset.write(parent=before) as writer:
-            run = _Run(engine, writer, progress)
+            run = _Run(engine, writer, progress, timezone)
             for name in _DATA:
                 run.take(name, given.tables.get(name))
             run.keep_fates()
@@ -101,7 +104,8 @@ def import_model(
 class _Run:
     """The tables of one import, one after the other."""
 
-    def __init__(self, engine: Engine, writer: Writer, progress: Progress) -> None:
+    def __init__(self, engine: Engine, writer: Writer, progress: Progress, zone: str) -> None:
+        self.zone = zone
         self.engine, self.writer, self.progress = engine, writer, progress
         self.files: list[dict[str, Any]] = []
         self.sources: dict[str, list[int]] = {}
@@ -116,7 +120,7 @@ class _Run:
                 self.engine.copy_to_parquet(empty_select(name), path)
             else:
                 with explained(given):
-                    fitted = fit(TABLES[name], given, self.engine)
+                    fitted = fit(TABLES[name], given, self.engine, self.zone)
                     rejected = self._reject(given, fitted)
                     relation = given.relation
                     if rejected:
@@ -213,6 +217,16 @@ def _write_vocabulary(name: str, given: GivenTable, path: Path, run: _Run) -> No
         run.engine.copy_to_parquet(f"{fitted.select} FROM {given.relation}{order}", path)
     check_key(run.engine, name, f"read_parquet({quote_text(str(path))})")
     run.differences += fitted.differences
+
+
+def _check_zone(engine: Engine, zone: str) -> None:
+    """Refuse a name that is no time zone."""
+    try:
+        engine.value(f"SELECT TIMESTAMPTZ '2000-01-01 00:00:00+00' AT TIME ZONE {quote_text(zone or 'UTC')}")
+    except MadangError:
+        raise MadangError(
+            "import.timezone", _("There is no time zone {name}.").format(name=zone), _("Write it as Asia/Seoul.")
+        ) from None
 
 
 def _cdm_version(given: Given, engine: Engine) -> str:

@@ -25,6 +25,7 @@ TYPES: dict[str, pa.DataType] = {
     "time": pa.string(),
     "datetime": pa.timestamp("us"),
 }
+_OFFSET = "[0-9](Z|[+-][0-9]{2}:?[0-9]{2})$"
 _PLAIN_INTEGER = "^-?[0-9]{1,18}$"
 _PLAIN_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
@@ -47,6 +48,8 @@ def column(
 def typed_column(field: Field, text: pa.Array) -> tuple[pa.Array, Mask]:
     """The typed column of trimmed texts."""
     if field.kind == "text":
+        if field.zoned and field.zone and pc.any(pc.match_substring_regex(text, _OFFSET), min_count=0).as_py():
+            return _extracted(field, text)
         return _extracted(field, text) if field.extract else (text, None)
     if field.kind == "integer":
         return _numbers(field, text, _PLAIN_INTEGER, pa.int64())
@@ -263,6 +266,8 @@ def _moments(field: Field, text: pa.Array) -> tuple[pa.Array, Mask]:
     stored = np.zeros(len(text), np.int64)
     done = np.zeros(len(text), bool)
     for format in formats:
+        if field.zone and format.endswith("Z"):
+            continue  # not local: looked at one by one
         shape = layout(format)
         if shape and open_rows.any():
             good, values = _fixed(text, shape, field.kind, open_rows)

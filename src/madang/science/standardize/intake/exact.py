@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 
 from madang.science.standardize.intake.fields import MONTHS, Field
 from madang.science.standardize.intake.references import named
+from madang.science.standardize.intake.zones import localized, zone_of
 
 BLANKS = " \t\r\n\v\f\0\u00a0\u3000"
 """Trimmed from both ends of a value; NUL is the padding of fixed-width systems."""
@@ -147,7 +148,10 @@ def _moment(field: Field, text: str) -> datetime:
     if field.regex is None:
         if not text.isascii() and field.format.isascii():
             raise Bad
-        moment = datetime.strptime(text, field.format).replace(tzinfo=None)
+        moment = datetime.strptime(text, field.format)
+        if moment.tzinfo is not None and field.zone:
+            moment = moment.astimezone(zone_of(field.zone))
+        moment = moment.replace(tzinfo=None)
         if "%y" in field.format:
             year = _full_year(moment.year % 100, field.first_year)
             moment = moment.replace(year=year)
@@ -184,8 +188,8 @@ def _clock(day: tuple[int, int, int], clock: tuple[int, int, int, int]) -> datet
     return datetime(*day, *clock)
 
 
-def _iso_moment(text: str) -> datetime:
-    match = _ISO_DATETIME.fullmatch(text)
+def _iso_moment(text: str, zone: str = "") -> datetime:
+    match = _ISO_DATETIME.fullmatch(localized(text, zone) if zone else text)
     if not match:
         raise Bad
     year, month, day, hour, minute, second, fraction = match.group(1, 2, 3, 5, 6, 8, 9)
@@ -201,13 +205,13 @@ def _date(field: Field, text: str) -> date:
     if not match:
         raise Bad
     if match.group(4):  # a date and time where a date was declared: its day
-        return _iso_moment(text).date()
+        return _iso_moment(text, field.zone).date()
     return date(int(match.group(1)), int(match.group(2)), int(match.group(3)))
 
 
 def _datetime(field: Field, text: str) -> datetime:
-    """Local time as written; an offset such as +09:00 is part of the text, not of the value."""
-    return _moment(field, text) if field.format else _iso_moment(text)
+    """Local time: of a zone, where the run has one, else as written, an offset such as +09:00 left out."""
+    return _moment(field, text) if field.format else _iso_moment(text, field.zone)
 
 
 def _time(field: Field, text: str) -> str:
@@ -240,6 +244,8 @@ def reference_of(field: Field, text: str) -> tuple[str | None, str]:
 
 
 def _text(field: Field, text: str) -> str:
+    if field.zoned and field.zone:
+        text = localized(text, field.zone)
     if field.extract is None:
         return text
     match = re.search(field.extract, text)

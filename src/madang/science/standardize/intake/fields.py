@@ -73,6 +73,9 @@ class Field:
     searched: tuple[str, ...] = ()
     """How other fields read the same reference: what none of them reads names nothing."""
     base: str = ""
+    zoned: bool = False
+    zone: str = ""
+    """Where moments with an offset are taken to; empty: they stay as they are written."""
 
     @property
     def empty(self) -> str:
@@ -188,6 +191,8 @@ def plan(source: Source, columns: Sequence[str] | None = None) -> list[Field]:
                 by=column.by,
                 searched=tuple(c.by for c in source.columns.values() if column.reference and c.path == column.path),
                 base=source.base,
+                zoned=column.zoned,
+                zone=source.zone,
             )
         )
     return fields

@@ -4,7 +4,9 @@
 -- LOINC 56799-0 is a street: it never leaves the source, only that it was asked does.
 with parsed as (
     select *,
-        coalesce(effective, effective_start, instant, issued) as told,
+        coalesce(effective, effective_start, instant, timing, issued) as told,
+        case when contains(categories, '"laboratory"') then 'laboratory' when contains(categories, '"vital-signs"') then 'vital-signs'
+             when contains(categories, '"survey"') then 'survey' end as category,
         getvariable('code_systems')::json::map(varchar, varchar) as systems,
         list_concat(
             [{
@@ -13,7 +15,13 @@ with parsed as (
                 'valueCodeableConcept': from_json(try_cast(concept as json), '{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}'),
                 'valueString': coalesce(string, moment),
                 'valueInteger': integer,
-                'valueBoolean': boolean
+                'valueBoolean': boolean,
+                'valueRange': from_json(try_cast("range" as json), '{"low": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}, "high": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}}'),
+                'valueRatio': from_json(try_cast(ratio as json), '{"numerator": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}, "denominator": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}}'),
+                'valueTime': coalesce(time, sampled),
+                'valuePeriod': from_json(try_cast(period as json), '{"start": "VARCHAR", "end": "VARCHAR"}'),
+                'valueDateTime': null::varchar,
+                'dataAbsentReason': {'coding': [{'code': absent}]}
             }],
             from_json(try_cast(component as json), '[{
                 "code": {"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"},
@@ -21,7 +29,13 @@ with parsed as (
                 "valueCodeableConcept": {"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"},
                 "valueString": "VARCHAR",
                 "valueInteger": "VARCHAR",
-                "valueBoolean": "VARCHAR"
+                "valueBoolean": "VARCHAR",
+                "valueRange": {"low": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}, "high": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}},
+                "valueRatio": {"numerator": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}, "denominator": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}},
+                "valueTime": "VARCHAR",
+                "valuePeriod": {"start": "VARCHAR", "end": "VARCHAR"},
+                "valueDateTime": "VARCHAR",
+                "dataAbsentReason": {"coding": [{"code": "VARCHAR"}]}
             }]')
         ) as told_items
     from observation
@@ -39,7 +53,13 @@ numbered as (
             'answer': list_sort(list_transform(list_filter(x.valueCodeableConcept.coding, lambda c: c.code is not null), lambda c: {
                 'rank': coalesce(list_position(map_keys(systems), c.system), 1000),
                 'system': c.system, 'code': c.code, 'display': c.display}))[1],
-            'text': coalesce(x.valueCodeableConcept.text, x.valueString, x.valueInteger, x.valueBoolean),
+            -- What is neither a quantity nor a concept is text: 10 - 20, 1:128, 07:30:00, 2021-01-01/2021-01-03.
+            'text': coalesce(
+                x.valueCodeableConcept.text, x.valueString, x.valueInteger, x.valueBoolean, x.valueTime, x.valueDateTime,
+                case when x.valueRange is not null then concat(x.valueRange.low.value, ' - ', x.valueRange.high.value, ' ' || coalesce(x.valueRange.high.unit, x.valueRange.low.unit)) end,
+                case when x.valueRatio is not null then concat(x.valueRatio.numerator.comparator, x.valueRatio.numerator.value, ':', x.valueRatio.denominator.comparator, x.valueRatio.denominator.value) end,
+                case when x.valuePeriod is not null then concat(x.valuePeriod.start, '/', x.valuePeriod.end) end),
+            'absent': x.dataAbsentReason.coding[1].code,
             'number': coalesce(x.valueQuantity.value, try_cast(x.valueInteger as double))
         }) as every
     from parsed
@@ -69,7 +89,7 @@ select
     case when category in ('laboratory', 'vital-signs') then 'Measurement' else 'Observation' end as domain,
     case when unnest(found).coding.code = '56799-0' then null else unnest(found).number end as value_number,
     case when unnest(found).coding.code = '56799-0' then null
-         else coalesce(unnest(found).answer.display, unnest(found).text, unnest(found).number::varchar) end as value,
+         else coalesce(unnest(found).answer.display, unnest(found).text, unnest(found).number::varchar, 'absent: ' || unnest(found).absent) end as value,
     unnest(found).quantity.comparator as value_operator,
     case when unnest(found).coding.code is distinct from '56799-0' then coalesce(systems[unnest(found).answer.system], unnest(found).answer.system) end as value_vocabulary_id,
     case when unnest(found).coding.code is distinct from '56799-0' then unnest(found).answer.code end as value_code,
