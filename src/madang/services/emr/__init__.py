@@ -5,16 +5,32 @@ What is made here is a conformance report, never a certificate.
 """
 
 from madang.base.translate import later
-from madang.node.rooms import Command, RoomPlan
+from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
 PLAN = RoomPlan(
     name="emr",
     package=__package__,
     title=later("EMR conformance"),
+    acts=(".acts",),
+    states=(".acts:REPORT",),
+    models=(".models",),
+    pages=(".routes",),
     commands=(
         Command(
             "fhir", later("Validate FHIR resources, test a record system, serve a synthetic one."), ".commands:app"
         ),
     ),
+    roles=(
+        RoleKind(
+            "conformance-assessor",
+            later("Conformance assessor"),
+            later("reads conformance reports that were handed in, and takes them as evidence or returns them"),
+            "node",
+        ),
+    ),
+    errors={"conformance.real_number": 422},
+    menu=(MenuItem("trust", later("EMR conformance"), "/emr"),),
+    card=".service:waiting",
+    demo=".demo:make",
     docs="emr.md",
 )
