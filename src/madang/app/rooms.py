@@ -17,6 +17,7 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.projects",
     "madang.services.oversight",
     "madang.services.manufacturing",
+    "madang.services.workspace",
 )
 
 

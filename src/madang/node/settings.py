@@ -118,11 +118,41 @@ class Jobs(_Table):
     attempts: int = Field(default=3, ge=1, description="How often a job is begun that dies without an answer.")
 
 
+<<<<<<< HEAD
 class Outgoing(_Table):
     """Where requests go to whose address a user gave; else to public addresses by https only."""
 
     hosts: str = Field(
         default="", description="Hosts (`name` or `name:port`, separated by blanks) that are reached wherever they are."
+=======
+class Workspace(_Table):
+    """Closed workspaces, and the gateway to their notebooks."""
+
+    port: int = Field(
+        default=8461, ge=0, le=65535, description="Port of the gateway to notebooks, on loopback; 0 takes a free one."
+    )
+    address: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#]+)?$",
+        description="Address under which people reach notebooks, on a host name that is not the portal's, such as "
+        "`https://notebooks.example.org`. Empty: `localhost` where the portal is 127.0.0.1, and the other way round.",
+    )
+    environment: str = Field(
+        default="", description="Virtual environment of workspaces; empty: what `script/environment workspace` made."
+    )
+    memory_mb: int = Field(default=2048, ge=128, description="Memory of one workspace, in MB.")
+    disk_mb: int = Field(default=2048, ge=16, description="Disk of one workspace, in MB.")
+    idle_minutes: int = Field(default=30, ge=1, description="A workspace sleeps after so many minutes without a cell.")
+    at_once: int = Field(default=20, ge=1, description="How many workspaces may be awake at a time.")
+    shown_mb: int = Field(
+        default=50, ge=1, description="How much a person may be shown in a workspace within an hour, in MB."
+    )
+    keep_days: int = Field(
+        default=1825, ge=0, description="How long the code of a workspace that has ended is kept, in days."
+    )
+    review_files: bool = Field(
+        default=True, description="Whether a data steward looks at files before they are in a workspace."
+>>>>>>> 817640e (Workspaces: a closed space with notebooks of our own behind a gateway)
     )
 
 
@@ -140,7 +170,11 @@ class Settings(_Table):
     openid: OpenId = OpenId()
     mail: Mail = Mail()
     jobs: Jobs = Jobs()
+<<<<<<< HEAD
     outgoing: Outgoing = Outgoing()
+=======
+    workspace: Workspace = Workspace()
+>>>>>>> 817640e (Workspaces: a closed space with notebooks of our own behind a gateway)
 
 
 @dataclass(frozen=True)
