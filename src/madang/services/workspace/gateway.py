@@ -43,6 +43,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_IN = '<!doctype html><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url=/"><title>Madang</title>'
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -411,7 +412,7 @@ def make_gateway(gateway: Gateway) -> Any:
         except MadangError as error:
             return problem(error)
         # Not a redirect: the browser would count it as another site's request and leave the cookie at home.
-        answer = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0;url=/"><title>Madang</title>')
+        answer = HTMLResponse(_IN)
         secure = gateway.node.settings.workspace.address.startswith("https:")
         answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure, path="/")
         return answer

@@ -1,11 +1,12 @@
 """The portal's pages of workspaces."""
 
 from datetime import datetime
+from html import escape
 from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, Field
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _, later
@@ -148,7 +149,7 @@ def workspace(visit: Here, number: Number) -> Space:
 
 
 @room.act("/workspaces/{number}/enter", at=workspace)
-def enter(visit: Here, number: Number) -> Response:
+def enter(visit: Here, number: Number) -> Any:
     """Go in: the way to its notebooks, good once and for half a minute."""
     found = service.see(visit.node, visit.actor, number)
     if visit.actor.person_id is None:
@@ -156,7 +157,15 @@ def enter(visit: Here, number: Number) -> Response:
     service.entered(visit.node, visit.actor, found)
     door.ensure_gateway(visit.node)
     ticket = door.make_ticket(visit.node, number, visit.actor.person_id, visit.actor.session_id, visit.language)
-    return RedirectResponse(f"{door.address_of(visit.node, visit.origin)}/enter?ticket={ticket}", 303)
+    way = f"{door.address_of(visit.node, visit.origin)}/enter?ticket={ticket}"
+    if visit.request.url.path.startswith("/api/"):
+        return Done(see=way)
+    # Not a redirect: the page of the form may send nothing to another host, and so may not its answer.
+    return HTMLResponse(_WAY.format(way=escape(way, quote=True), text=escape(_("Go in to the notebooks"))))
+
+
+_WAY = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url={way}">
+<title>Madang</title><p><a href="{way}">{text}</a></p>"""
 
 
 @room.act("/workspaces/{number}/stop", at=workspace)
