@@ -389,7 +389,10 @@ def make_gateway(gateway: Gateway) -> Any:
 
     def endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         async def asked(request: Request) -> Response:
-            given = await _given(request)
+            try:
+                given = await _given(request)
+            except MadangError as error:
+                return problem(error)
 
             def work() -> Response:
                 guest = guest_of(request)

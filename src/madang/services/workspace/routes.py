@@ -164,7 +164,8 @@ def enter(visit: Here, number: Number) -> Any:
     return HTMLResponse(_WAY.format(way=escape(way, quote=True), text=escape(_("Go in to the notebooks"))))
 
 
-_WAY = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0;url={way}">
+_WAY = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
+<meta http-equiv="refresh" content="0;url={way}">
 <title>Madang</title><p><a href="{way}">{text}</a></p>"""
 
 
