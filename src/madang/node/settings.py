@@ -118,13 +118,14 @@ class Jobs(_Table):
     attempts: int = Field(default=3, ge=1, description="How often a job is begun that dies without an answer.")
 
 
-<<<<<<< HEAD
 class Outgoing(_Table):
     """Where requests go to whose address a user gave; else to public addresses by https only."""
 
     hosts: str = Field(
         default="", description="Hosts (`name` or `name:port`, separated by blanks) that are reached wherever they are."
-=======
+    )
+
+
 class Workspace(_Table):
     """Closed workspaces, and the gateway to their notebooks."""
 
@@ -152,7 +153,6 @@ class Workspace(_Table):
     )
     review_files: bool = Field(
         default=True, description="Whether a data steward looks at files before they are in a workspace."
->>>>>>> 817640e (Workspaces: a closed space with notebooks of our own behind a gateway)
     )
 
 
@@ -170,11 +170,8 @@ class Settings(_Table):
     openid: OpenId = OpenId()
     mail: Mail = Mail()
     jobs: Jobs = Jobs()
-<<<<<<< HEAD
     outgoing: Outgoing = Outgoing()
-=======
     workspace: Workspace = Workspace()
->>>>>>> 817640e (Workspaces: a closed space with notebooks of our own behind a gateway)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
 """What can be done with workspaces, by whom, from which state to which."""
 
+from sqlalchemy import and_
+
 from madang.base.translate import later
 from madang.node.acts import States
 from madang.node.permissions import (
     Details,
+    Rule,
     administrator,
     allow,
     auditor,
@@ -65,7 +68,13 @@ class Uses(Details):
     refused: int
 
 
-people = theirs | in_project()
+# Who opened a project's workspace and left the project is out of it.
+alone = Rule(
+    "whose it is, where it is no project's",
+    lambda actor, thing: thing.project_id is None and theirs.holds(actor, thing),
+    lambda actor, model: and_(model.project_id.is_(None), theirs.clause(actor, model)),
+)
+people = alone | in_project()
 OPEN = allow("workspace.open", signed_in, title=later("open a workspace"), to="open", details=Opened)
 SEE = allow(
     "workspace.see",
