@@ -9,6 +9,7 @@ to be friendly, and is held again by the gateway. What it hears: {"do": "run", "
 
 import base64
 import contextlib
+import importlib
 import json
 import os
 import queue
@@ -210,8 +211,7 @@ def add_data(names: dict[str, Any], folder: str) -> None:
 
     def sql(query: str) -> Any:
         """What DuckDB answers to `query`, in which every table has its name."""
-        import duckdb
-
+        duckdb = importlib.import_module("duckdb")  # the workspace's own, which is no engine of the node
         if not connection:
             connection.append(duckdb.connect(config={"memory_limit": os.environ.get("MADANG_SQL_MEMORY", "1GB")}))
             connection[0].execute("SET temp_directory = '/tmp/duckdb'")  # inside the box
