@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "emr_conformance_reports"
-down_revision = "catalog_certificates_end"
+down_revision = "cohorts_shelf_counts"
 
 
 def upgrade() -> None:

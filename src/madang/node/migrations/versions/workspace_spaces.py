@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "workspace_spaces"
-down_revision = "cohorts_shelf_counts"
+down_revision = "emr_conformance_reports"
 
 
 def upgrade() -> None:
