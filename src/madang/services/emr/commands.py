@@ -184,7 +184,7 @@ def show(outcome: "Outcome", definitions: "Definitions", worst: int) -> None:
     show_table(_("Held against"), [_("profile"), _("resources"), _("without errors"), _("with errors")], rows)
     order = {"error": 0, "warning": 1, "information": 2}
     found = sorted(outcome.findings, key=lambda each: order.get(each.severity, 3))
-    names = {"error": _("error", "severity"), "warning": _("warning", "severity"), "information": _("note", "severity")}
+    names = {"error": _("error", "severity"), "warning": _("warning", "severity"), "information": _("note", "finding")}
     for each in found[:worst]:
         where = f"{each.file}:{each.line} {each.resource} {each.place}"
         out.print(f"[{names.get(each.severity, each.severity)}] {where} ({each.rule})", markup=False)

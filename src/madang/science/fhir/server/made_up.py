@@ -96,7 +96,8 @@ def refer(name: str, identifier: str) -> dict[str, Any]:
     return {"reference": f"{name}/{identifier}"}
 
 
-def _resource(name: str, key: str, profile: str, /, **parts: Any) -> dict[str, Any]:
+def resource(name: str, key: str, profile: str, /, **parts: Any) -> dict[str, Any]:
+    """A synthetic resource that claims a profile, marked as test data."""
     made: dict[str, Any] = {
         "resourceType": name,
         "id": key,
@@ -133,7 +134,7 @@ def address(place: int, detail: int) -> dict[str, Any]:
 
 def hospital() -> Iterator[dict[str, Any]]:
     """The hospital, its laboratory, its people."""
-    yield _resource(
+    yield resource(
         "Organization",
         "hospital",
         "healthcare-organization",
@@ -143,7 +144,7 @@ def hospital() -> Iterator[dict[str, Any]]:
         telecom=[{"system": "phone", "value": "02-0000-0000"}, {"system": "fax", "value": "02-0000-0001"}],
         address=[address(0, 1)],
     )
-    yield _resource(
+    yield resource(
         "Organization",
         "laboratory",
         "organization",
@@ -151,7 +152,7 @@ def hospital() -> Iterator[dict[str, Any]]:
         telecom=[{"system": "phone", "value": "02-0000-0002"}],
     )
     for number in range(1, DOCTORS + 1):
-        yield _resource(
+        yield resource(
             "Practitioner",
             f"doctor-{number}",
             "medical-doctor",
@@ -167,7 +168,7 @@ def hospital() -> Iterator[dict[str, Any]]:
                 }
             ],
         )
-        yield _resource(
+        yield resource(
             "PractitionerRole",
             f"doctor-{number}-role",
             "medical-doctor-role",
@@ -176,8 +177,8 @@ def hospital() -> Iterator[dict[str, Any]]:
             code=[concept(f"{TERMS}practitioner-role", "doctor")],
             specialty=[concept(f"{KOREAN}hira-medical-department", f"{number:02}")],
         )
-    yield _resource("Practitioner", "nurse-1", "practitioner", name=[{"text": "가상간호사1"}])
-    yield _resource(
+    yield resource("Practitioner", "nurse-1", "practitioner", name=[{"text": "가상간호사1"}])
+    yield resource(
         "PractitionerRole",
         "nurse-1-role",
         "practitioner-role",
@@ -190,7 +191,7 @@ def hospital() -> Iterator[dict[str, Any]]:
 
 
 def _medication(code: str, ingredient: str) -> dict[str, Any]:
-    made = _resource("Medication", f"drug-{code}", "medication", code=concept(DRUG, code))
+    made = resource("Medication", f"drug-{code}", "medication", code=concept(DRUG, code))
     made["code"]["coding"][0]["display"] = f"가상 약품 {code}"
     return made | {"ingredient": [{"itemCodeableConcept": concept(ATC, ingredient)}]}
 
@@ -210,7 +211,7 @@ def _person(life: Life) -> Iterator[dict[str, Any]]:
     chance = random.Random(life.number)
     person = f"person-{life.number}"
     patient = refer("Patient", person)
-    yield _resource(
+    yield resource(
         "Patient",
         person,
         "patient",
@@ -231,7 +232,7 @@ def _person(life: Life) -> Iterator[dict[str, Any]]:
         address=[address(life.number, life.number)],
         contact=[{"name": {"text": f"가상가족{life.number}"}, "address": address(life.number + 1, life.number)}],
     )
-    yield _resource(
+    yield resource(
         "AllergyIntolerance",
         f"{person}-allergy",
         "allergyintolerance",
@@ -242,7 +243,7 @@ def _person(life: Life) -> Iterator[dict[str, Any]]:
         onsetDateTime=f"{life.born.year + 5}-04",
         reaction=[{"manifestation": [concept(SNOMED, "126485001", NOTE)]}],
     )
-    yield _resource(
+    yield resource(
         "Immunization",
         f"{person}-vaccine",
         "immunization",
@@ -263,7 +264,7 @@ def _visit(
     doctor = refer("Practitioner", f"doctor-{life.number % DOCTORS + 1}")
     encounter = refer("Encounter", name)
     diagnoses = [f"{name}-dx-{place}" for place in range(1, len(visit.diagnoses) + 1)]
-    yield _resource(
+    yield resource(
         "Encounter",
         name,
         "encounter",
@@ -281,7 +282,7 @@ def _visit(
     category = "http://www.hl7korea.or.kr/fhir/krcore/CodeSystem/krcore-condition-category-types"
     active = concept(f"{TERMS}condition-clinical", "active")
     for identifier, code in zip(diagnoses, visit.diagnoses, strict=True):
-        yield _resource(
+        yield resource(
             "Condition",
             identifier,
             "condition-encounter-diagnosis",
@@ -292,7 +293,7 @@ def _visit(
             encounter=encounter,
             recordedDate=day,
         )
-    yield _resource(
+    yield resource(
         "Condition",
         f"{name}-complaint",
         "condition-chief-complaint",
@@ -306,7 +307,7 @@ def _visit(
     yield from _vital_signs(patient, name, day, chance)
     for place, (drug, days) in enumerate(visit.drugs, start=1):
         yield _order(patient, encounter, doctor, f"{name}-rx-{place}", day, drug, days, life.number + place)
-    yield _resource(
+    yield resource(
         "Procedure",
         f"{name}-procedure",
         "procedure",
@@ -317,14 +318,16 @@ def _visit(
         encounter=encounter,
         performedDateTime=day,
     )
-    yield from _tests(life, patient, doctor, name, day, chance)
+    from madang.science.fhir.server.made_up_tests import tests_of
+
+    yield from tests_of(life, patient, doctor, name, day, chance)
 
 
 def _vital_signs(patient: dict[str, Any], name: str, day: str, chance: random.Random) -> Iterator[dict[str, Any]]:
     category = [concept(f"{TERMS}observation-category", "vital-signs")]
     for profile, code, unit, middle, spread in VITALS:
         value = round(min(chance.gauss(middle, spread), 100.0 if unit == "%" else 1e9), 1)
-        yield _resource(
+        yield resource(
             "Observation",
             f"{name}-{profile}",
             profile,
@@ -335,7 +338,7 @@ def _vital_signs(patient: dict[str, Any], name: str, day: str, chance: random.Ra
             effectiveDateTime=day,
             valueQuantity=quantity(value, unit),
         )
-    yield _resource(
+    yield resource(
         "Observation",
         f"{name}-bloodpressure",
         "bloodpressure",
@@ -349,7 +352,7 @@ def _vital_signs(patient: dict[str, Any], name: str, day: str, chance: random.Ra
             for code, low, high in (("8480-6", 100, 150), ("8462-4", 60, 95))
         ],
     )
-    yield _resource(
+    yield resource(
         "Observation",
         f"{name}-vital",
         "vitalsigns",
@@ -382,7 +385,7 @@ def _order(
     dose: dict[str, Any] = {"doseQuantity": quantity(1, "{tbl}")}
     if form % 2:
         dose = {"doseRange": {"low": quantity(1, "{tbl}"), "high": quantity(2, "{tbl}")}}
-    return _resource(
+    return resource(
         "MedicationRequest",
         name,
         "medicationrequest",
@@ -403,132 +406,3 @@ def _order(
         ],
         dispenseRequest={"quantity": quantity(3 * days, "{tbl}"), "expectedSupplyDuration": quantity(days, "d")},
     )
-
-
-def _tests(
-    life: Life, patient: dict[str, Any], doctor: dict[str, Any], name: str, day: str, chance: random.Random
-) -> Iterator[dict[str, Any]]:
-    issued = f"{day}T15:25:52+09:00"
-    specimen = refer("Specimen", f"{name}-specimen")
-    yield _resource(
-        "Specimen",
-        f"{name}-specimen",
-        "specimen",
-        identifier=[{"system": "urn:oid:2.16.840.1.113883.2.22.9999.3", "value": name}],
-        status="available",
-        type=concept(SNOMED, "122555007"),
-        subject=patient,
-        receivedTime=issued,
-        collection={"collectedDateTime": day, "bodySite": concept(SNOMED, "49852007")},
-    )
-    laboratory = [concept(f"{TERMS}observation-category", "laboratory")]
-    yield _resource(
-        "Observation",
-        f"{name}-lab",
-        "observation-laboratory-result",
-        status="final",
-        category=laboratory,
-        code=concept(EDI, "D0301026"),
-        subject=patient,
-        effectiveDateTime=day,
-        issued=issued,
-        performer=[doctor],
-        specimen=specimen,
-        component=[
-            {
-                "code": concept(EDI, code),
-                "valueQuantity": quantity(round(chance.uniform(low, high), 2), unit),
-                "referenceRange": [{"low": quantity(low, unit), "high": quantity(high, unit)}],
-            }
-            for code, unit, low, high in (("D0002030", "10*6/uL", 4.1, 5.6), ("D0002010", "10*3/uL", 4.0, 10.0))
-        ]
-        + [{"code": concept(EDI, "D0002050"), "valueCodeableConcept": concept(SNOMED, "17621005")}]
-        + [
-            {
-                "code": concept(EDI, "D0002060"),
-                "dataAbsentReason": concept(f"{TERMS}data-absent-reason", "not-performed"),
-            }
-        ],
-    )
-    sugar = {"low": quantity(70, "mg/dL"), "high": quantity(100, "mg/dL")}
-    values: list[dict[str, Any]] = [
-        {"valueQuantity": quantity(chance.randint(80, 140), "mg/dL"), "referenceRange": [sugar]},
-        {"valueCodeableConcept": concept(SNOMED, "260385009", NOTE)},
-        {"valueString": "가상 결과"},
-        {"valueDateTime": day},
-        {"dataAbsentReason": concept(f"{TERMS}data-absent-reason", "not-performed")},
-    ]
-    for place, value in enumerate(values, start=1):
-        yield _resource(
-            "Observation",
-            f"{name}-lab-{place}",
-            "observation-laboratory-result",
-            status="final",
-            category=laboratory,
-            code=concept(EDI, f"D302{place:04}"),
-            subject=patient,
-            effectiveDateTime=day,
-            issued=issued,
-            performer=[doctor],
-            **value,
-        )
-    yield _resource(
-        "Observation",
-        f"{name}-function",
-        "observation-function-test",
-        status="final",
-        category=[concept(f"{TERMS}observation-category", "exam")],
-        code=concept(EDI, "F6001"),
-        subject=patient,
-        effectiveDateTime=day,
-        issued=issued,
-        performer=[doctor],
-        valueQuantity=quantity(chance.randint(70, 100), "%"),
-    )
-    yield _resource(
-        "ImagingStudy",
-        f"{name}-study",
-        "imagingstudy",
-        status="available",
-        subject=patient,
-        started=issued,
-        series=[
-            {
-                "uid": f"2.25.{life.number}{chance.randint(10**10, 10**11)}",
-                "modality": {"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "US"},
-            }
-        ],
-    )
-    yield from _reports(patient, doctor, name, day, issued, specimen)
-
-
-def _reports(
-    patient: dict[str, Any], doctor: dict[str, Any], name: str, day: str, issued: str, specimen: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    asked = [{"url": BASE + "testRequestDateTime", "valueDateTime": day}]
-    kinds = (
-        (
-            "laboratory-results",
-            "LAB",
-            "D0301026",
-            {"result": [refer("Observation", f"{name}-lab")], "specimen": [specimen]},
-        ),
-        ("pathology-results", "PAT", "C1561", {"result": [refer("Observation", f"{name}-lab-2")]}),
-        ("diagnostic-imaging", "IMG", "EB423", {"imagingStudy": [refer("ImagingStudy", f"{name}-study")]}),
-        ("function-tests", "OSL", "F6001", {"result": [refer("Observation", f"{name}-function")]}),
-    )
-    for kind, category, code, parts in kinds:
-        yield _resource(
-            "DiagnosticReport",
-            f"{name}-{kind}",
-            f"diagnosticreport-{kind}",
-            extension=asked,
-            status="final",
-            category=[concept(f"{TERMS}v2-0074", category)],
-            code=concept(EDI, code),
-            subject=patient,
-            issued=issued,
-            performer=[doctor],
-            conclusion="가상 판독",
-            **parts,
-        )
