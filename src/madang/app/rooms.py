@@ -15,6 +15,7 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.emr",
     "madang.services.people",
     "madang.services.projects",
+    "madang.services.release",
     "madang.services.oversight",
     "madang.services.manufacturing",
     "madang.services.workspace",

@@ -1,20 +1,22 @@
 """`madang trace`: from a row of the CDM to its source lines, and forward again."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from madang.base.translate import _
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from madang.science.standardize.originals import Originals
     from madang.science.standardize.trace import Line, Tracer
 
 
 def command(
-    name: Annotated[str, typer.Argument(help=_("Dataset, or NAME@VERSION."))],
-    what: Annotated[str, typer.Argument(help=_("A person_id, a TABLE:ID, or FILE:LINE of the source."))],
+    name: Annotated[str, typer.Argument(help=_("Dataset, or NAME@VERSION; or alone, such as release:7."))],
+    what: Annotated[str, typer.Argument(help=_("A person_id, a TABLE:ID, or FILE:LINE of the source."))] = "",
     source: Annotated[Path | None, typer.Option(help=_("Folder with the source files, to show their lines."))] = None,
     show_identifiers: Annotated[
         bool, typer.Option("--show-identifiers", help=_("Show source lines whole, with names and numbers of people."))
@@ -24,10 +26,16 @@ def command(
     from madang.base.errors import MadangError
     from madang.lake.engine import Engine
     from madang.node.home import Home
+    from madang.node.rooms import plans
     from madang.science.standardize.trace import Tracer
     from madang.services.datasets import read
     from madang.services.datasets.acts import IDENTIFY, TRACE
 
+    kind, colon, _number = name.partition(":")
+    chain = next((plan.load(plan.traces[kind]) for plan in plans() if colon and kind in plan.traces), None)
+    if chain is not None and not what:
+        _show_chain(chain, name)
+        return
     version = Home.find().lake().find(name)
     left, _colon, right = what.rpartition(":")
     if not right.isascii() or not right.isdigit():
@@ -42,6 +50,16 @@ def command(
             _show_line(tracer, tracer.line(left, int(right)), originals)
         else:
             _show_row(tracer, left, int(right), originals)
+
+
+def _show_chain(chain: "Callable[..., Any]", name: str) -> None:
+    from madang.base.console import show_table
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+
+    with opened() as node:
+        links = chain(node, commander(node), name)
+    show_table(name, [_("link"), _("name"), _("says")], [[link.kind, link.name, link.says] for link in links])
 
 
 def _show_person(tracer: "Tracer", person_id: int, originals: "Originals") -> None:
