@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "release_requests_files_votes_the_ledger"
-down_revision = "catalog_certificates_end"
+down_revision = "workspace_spaces"
 
 
 def upgrade() -> None:
