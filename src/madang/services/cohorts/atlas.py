@@ -14,14 +14,17 @@ from typing import Any
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake import Version
+from madang.lake.engine import quote_name, quote_paths
 from madang.node.closed import Box, Limits, Running
 from madang.science.cohorts.opened import view_statements
+from madang.science.cohorts.seam import CDM
 from madang.services.cohorts import atlas_box
 from madang.services.cohorts.gate import ask
 
 FOLDER = "/scratch"  # inside the box
 MEMORY = 3 << 30
 STARTS_WITHIN = 60.0  # seconds
+_IN_CAPITALS = ("vocabulary", "domain")
 
 
 @dataclass
@@ -77,9 +80,7 @@ def started(
             "socket": f"{FOLDER}/atlas.sock",
             "database": f"{FOLDER}/data.duckdb",
             "store": f"{FOLDER}/store.duckdb",
-            "views": view_statements(
-                {name: ([place for place, _path in files], columns) for name, (files, columns) in inside.items()}
-            ),
+            "views": _views(inside),
             "source": version.name,
             "user": user,
             "memory": f"{memory >> 20}MiB",
@@ -117,6 +118,17 @@ def _files(version: Version, vocabulary: Version | None) -> dict[str, tuple[list
             files = [(f"/data/{name}/{number}.parquet", path) for number, path in enumerate(table.paths)]
             found[name.lower()] = (files, [column for column, _kind in table.schema])
     return found
+
+
+def _views(inside: Mapping[str, tuple[list[tuple[str, Path]], list[str]]]) -> list[str]:
+    """The statements that lay the tables open. Of two tables ATLAS's WebAPI looks for columns in capitals only."""
+    given = {name: ([place for place, _path in files], columns) for name, (files, columns) in inside.items()}
+    loud = {name: given.pop(name) for name in _IN_CAPITALS if name in given}
+    statements = view_statements(given)
+    for name, (places, columns) in loud.items():
+        listed = ", ".join(f"{quote_name(column)} AS {quote_name(column.upper())}" for column in columns)
+        statements.append(f"CREATE VIEW {CDM}.{name} AS SELECT {listed} FROM read_parquet({quote_paths(places)})")
+    return statements
 
 
 def _listen(atlas: Atlas, say: Callable[[str], None] | None) -> None:
