@@ -77,7 +77,7 @@ def started(
     try:
         inside = _files(version, vocabulary)
         config = {
-            "socket": f"{FOLDER}/atlas.sock",
+            "socket": f"{FOLDER}/socket",
             "database": f"{FOLDER}/data.duckdb",
             "store": f"{FOLDER}/store.duckdb",
             "views": _views(inside),
@@ -98,7 +98,7 @@ def started(
         )
         running = box.start([box.python, "-P", atlas_box.__file__, f"{FOLDER}/config.json"])
         try:
-            atlas = Atlas(version, running, folder / "atlas.sock")
+            atlas = Atlas(version, running, folder / "socket")
             threading.Thread(target=_listen, args=(atlas, say), daemon=True).start()
             _wait(atlas)
             for name, expression in (definitions or {}).items():
@@ -143,7 +143,7 @@ def _wait(atlas: Atlas) -> None:
     end = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < end and atlas.is_alive:
         try:
-            if ask(atlas.socket, "GET", "/WebAPI/info")[0] == 200:
+            if ask(socketet, "GET", "/WebAPI/info")[0] == 200:
                 return
         except OSError:
             time.sleep(0.05)
@@ -156,7 +156,7 @@ def _wait(atlas: Atlas) -> None:
 
 def document(atlas: Atlas, path: str) -> Any:
     """What ATLAS's WebAPI answers to a GET, as JSON. Errors: `atlas.failed`."""
-    status, _headers, data = ask(atlas.socket, "GET", path)
+    status, _headers, data = ask(socketet, "GET", path)
     if status != 200:
         raise MadangError("atlas.failed", _("ATLAS does not answer to {path}.").format(path=path))
     return json.loads(data)
