@@ -143,7 +143,7 @@ def _wait(atlas: Atlas) -> None:
     end = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < end and atlas.is_alive:
         try:
-            if ask(socketet, "GET", "/WebAPI/info")[0] == 200:
+            if ask(atlas.socket, "GET", "/WebAPI/info")[0] == 200:
                 return
         except OSError:
             time.sleep(0.05)
@@ -156,7 +156,7 @@ def _wait(atlas: Atlas) -> None:
 
 def document(atlas: Atlas, path: str) -> Any:
     """What ATLAS's WebAPI answers to a GET, as JSON. Errors: `atlas.failed`."""
-    status, _headers, data = ask(socketet, "GET", path)
+    status, _headers, data = ask(atlas.socket, "GET", path)
     if status != 200:
         raise MadangError("atlas.failed", _("ATLAS does not answer to {path}.").format(path=path))
     return json.loads(data)
