@@ -94,7 +94,9 @@ def test_the_same_definition_makes_no_new_version_and_another_one_does(house: Ho
 
 def test_a_definition_that_is_none_is_refused_with_the_form_filled_in(house: House, site: Served) -> None:
     with site.browser({"madang": house.cookies["member"]}) as member:
-        sent = member.post("/cohorts", data={"text": '{"a": 1}', "title": "Mine"}, headers=OURS)
+        sent = member.post(
+            "/cohorts", data={"text": '{"a": 1}', "title": "Mine"}, headers=OURS | {"Accept-Language": "en"}
+        )
         assert sent.status_code == 422 and "no PrimaryCriteria" in sent.text and 'value="Mine"' in sent.text
         hostile = {"text": json.dumps(EXPRESSION), "title": "<script>alert(1)</script>", "name": "hostile"}
         assert member.post("/cohorts", data=hostile, headers=OURS).status_code == 303
