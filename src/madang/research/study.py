@@ -9,9 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from madang.base.errors import MadangError
-from madang.base.translate import _
-from madang.science.privacy.outputs.charting import figure
+from madang.science.privacy.outputs.charting import figure, needed_figure
 from madang.science.privacy.outputs.compute import Answer, Row, compute
 from madang.science.privacy.outputs.judge import Finding, Status, judge, overall
 from madang.science.privacy.outputs.queries import Query, query_of
@@ -66,10 +64,7 @@ class Output:
         """The figure as SVG."""
         from madang.science import charts
 
-        drawn = self.figure()
-        if drawn is None:
-            raise MadangError("outputs.figure", _("There is no figure of a model."), "")
-        return charts.svg(drawn, self.query.kind.value)
+        return charts.svg(needed_figure(self.query, self.columns, self.rows), self.query.kind.value)
 
     def __repr__(self) -> str:
         lines = [self.csv().rstrip("\n")]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from madang.base.errors import MadangError
+from madang.base.translate import _
 from madang.science.privacy.outputs.queries import Kind, Query
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -33,6 +35,14 @@ def figure(query: Query, columns: Sequence[str], rows: Sequence[Mapping[str, Any
             encoding["yOffset"] = {"field": by[-1], "type": "nominal"}
         mark = "point" if query.kind is Kind.QUANTILES else "bar"
     return {"$schema": SCHEMA, "data": {"values": values}, "mark": mark, "encoding": encoding, "width": 480}
+
+
+def needed_figure(query: Query, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Specification:
+    """The same, where there has to be one. Errors: `outputs.figure` for a model."""
+    found = figure(query, columns, rows)
+    if found is None:
+        raise MadangError("outputs.figure", _("There is no figure of a model."))
+    return found
 
 
 def _complete(row: Mapping[str, Any], columns: Sequence[str], by: Sequence[str]) -> bool:
