@@ -17,6 +17,8 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.projects",
     "madang.services.release",
     "madang.services.oversight",
+    "madang.services.grants",
+    "madang.services.contributions",
     "madang.services.manufacturing",
     "madang.services.workspace",
 )

@@ -93,6 +93,7 @@ class RoomPlan:
     project: str = ""  # "module:function" of (node, actor, project's number) -> parts of its page (web.cards)
     listens: Mapping[str, str] = field(default_factory=dict)  # act's name: "module:function" of (told)
     settles: Mapping[str, str] = field(default_factory=dict)  # act's name: "module:function" of (node, intent)
+    contributes: str = ""  # "module:function" of (node, reference) -> links, see services.contributions
     traces: Mapping[str, str] = field(default_factory=dict)  # kind of thing: "module:function" of (node, actor, name)
     demo: str = ""  # "module:function" of (node, progress): its part of `madang demo`
     opened: str = ""  # "module:function" of (node): called when the portal opens

@@ -1,0 +1,42 @@
+"""Contributions: who contributed what to a result, as an account that can be checked.
+
+For holders who want to be seen, funders who want to know what followed, and whoever cites. It is no second book: a
+statement of use is a fold over what rooms already know of what stands on what (`RoomPlan.contributes`); a room that is
+missing is named as missing. A weighting is computed only under a rule that all named parties signed, and is a
+calculation example, not a claim. Somebody who asked to be forgotten is a pseudonym in every output.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from madang.base.translate import later
+from madang.node.rooms import Command, RoomPlan
+
+if TYPE_CHECKING:
+    from madang.services.contributions.service import statement_of
+    from madang.services.contributions.statement import Link, Statement, Thing, weigh
+
+__all__ = ["PLAN", "Link", "Statement", "Thing", "statement_of", "weigh"]
+
+PLAN = RoomPlan(
+    name="contributions",
+    package=__package__,
+    title=later("Contributions"),
+    acts=(".acts",),
+    models=(".models",),
+    pages=(".routes",),
+    commands=(
+        Command("contributions", later("Say what a result stands on, and who contributed it."), ".commands:command"),
+    ),
+    contributes=".known:of_datasets",
+    docs="grants.md",
+)
+
+_HOMES = {"service": ("statement_of",)}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((module for module, names in _HOMES.items() if name in names), "statement")
+    return getattr(import_module(f"{__name__}.{home}"), name)

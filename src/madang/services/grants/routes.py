@@ -1,0 +1,364 @@
+"""The pages of the ledger: all awards, one award, one promise with its evidence; and what is taken away as a table."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from markupsafe import Markup
+from pydantic import Field
+from starlette.responses import Response
+
+from madang.base.errors import MadangError
+from madang.base.translate import _, language
+from madang.node.database import now
+from madang.node.permissions import check, may
+from madang.services.grants import ledger, plans, service, tables
+from madang.services.grants.acts import ALLOW, EXCUSE, IMPORT, LINK, LIST, SEE
+from madang.services.grants.models import Award
+from madang.services.grants.rules import TIERS, rule_of
+from madang.web import Done, Here, Number, Room, View
+
+room = Room("grants", __package__)
+Day = Annotated[str, Query(pattern=r"^(|\d{4}-\d{2}-\d{2})$")]
+SHOWN = 200
+
+
+class Line(View):
+    """A promise and what became of it."""
+
+    promise: int
+    title: str
+    award: str
+    award_title: str
+    institution: str
+    status: str
+    due: date | None
+    tier: str
+    excused_until: date | None
+    released_on: date | None
+    records: int
+
+
+class Ledger(View):
+    """All promises that one may see, counted and listed."""
+
+    at: str
+    status: str
+    counts: dict[str, int]
+    by_program: list[tuple[str, dict[str, int]]]
+    by_institution: list[tuple[str, dict[str, int]]]
+    by_year: list[tuple[str, dict[str, int]]]
+    lines: list[Line]
+    may_import: bool
+
+
+class AwardView(View):
+    """An award and its promises."""
+
+    number: str
+    title: str
+    funder: str
+    program: str
+    institution: str
+    leader: str
+    begins: date | None
+    rule: str
+    rule_source: str
+    lines: list[Line]
+
+
+class EventView(View):
+    """Something that happened to a promise."""
+
+    at: datetime
+    topic: str
+    kind: str
+    record: str
+    day: date | None
+    tier: str
+    evidence: str
+    reason: str
+    text: str
+    counts: bool
+
+
+class PromiseView(View):
+    """A promise with everything that happened to it."""
+
+    line: Line
+    rule: str
+    missing: list[str]
+    events: list[EventView]
+    may_link: bool
+    may_excuse: bool
+    may_decide: bool
+    asked: bool
+
+
+class Import(View):
+    """A plan or a table to take in."""
+
+    file: bytes = Field(title="The file", max_length=plans.LARGEST)
+    kind: Literal["json", "csv", "xlsx"] = Field(default="json", title="The kind")
+    organization: str = Field(default="house", title="The funder", max_length=70)
+    project: str = Field(default="", title="The project", max_length=70)
+
+
+class Linked(View):
+    """A record to link."""
+
+    record: str = Field(title="The record", min_length=1, max_length=100)
+
+
+class Excuse(View):
+    """An excuse to ask for."""
+
+    reason: Literal["illness", "no data", "patent", "consent", "publication", "other"] = Field(title="The reason")
+    text: str = Field(title="The text", min_length=1, max_length=4_000)
+    until: str = Field(default="", title="The end", pattern=r"^$|^\d{4}-\d{2}-\d{2}$")
+
+
+class Decision(View):
+    """What is decided on an excuse."""
+
+    decision: Literal["allow", "refuse"] = Field(title="The decision")
+    text: str = Field(default="", title="The text", max_length=4_000)
+
+
+@room.page("/grants", "grants.html")
+def grants(
+    visit: Here,
+    at: Day = "",
+    status: Literal["", "promised", "due", "late", "deposited", "validated", "released", "excused", "cancelled"] = "",
+) -> Ledger:
+    """What was promised with public money, and what became of it, today or on a past day."""
+    _signed_in(visit)
+    day = _day(at)
+    visit.node.audit.read(visit.actor, LIST.name, "", {"at": at, "status": status})
+    found = service.lines(visit.node, visit.actor, day=day, status=status, limit=SHOWN)
+    return Ledger(
+        at=at,
+        status=status,
+        counts=service.all_counts(visit.node, visit.actor, day),
+        by_program=service.counts_by(visit.node, visit.actor, "program", day),
+        by_institution=service.counts_by(visit.node, visit.actor, "institution", day),
+        by_year=service.counts_by(visit.node, visit.actor, "year", day),
+        lines=[_line(each) for each in found],
+        may_import=bool(visit.actor.organizations("funder")) or visit.actor.kind == "owner",
+    )
+
+
+@room.act("/grants", at=grants, largest=plans.LARGEST)
+def take_in(visit: Here, given: Import) -> Done:
+    """Take awards and plans in: maDMP as JSON, or a table as CSV or XLSX."""
+    check(visit.actor, IMPORT, Award(organization_id=_funder(visit, given.organization)))
+    read = plans.read_bytes(f"file.{given.kind}", given.file)
+    done = service.import_awards(
+        visit.node, visit.actor, read, given.kind, organization=given.organization, project=given.project
+    )
+    message = _("{awards} awards and {promises} promises are new, {changed} were changed.").format(
+        awards=done.awards, promises=done.promises, changed=done.changed
+    )
+    if read.unused:
+        message += " " + _("Not used of the plan: {fields}.").format(fields=", ".join(read.unused[:8]))
+    return Done(see="/grants", message=" ".join([message, *read.warnings[:3]]))
+
+
+@room.page("/grants/{number}", "award.html")
+def award(visit: Here, number: str, at: Day = "") -> AwardView:
+    """An award with its promises."""
+    with visit.node.read() as session:
+        found = service.find_award(session, number)
+        if not may(visit.actor, SEE, found):
+            raise MadangError("grants.none", _("There is no award {number}.").format(number=number))
+    visit.node.audit.read(visit.actor, SEE.name, f"award:{found.id}")
+    rule = rule_of(found.rule)
+    return AwardView(
+        number=found.number,
+        title=found.title,
+        funder=found.organization.title,
+        program=found.program,
+        institution=found.institution,
+        leader=found.leader,
+        begins=found.begins,
+        rule=rule.name,
+        rule_source=rule.source,
+        lines=[_line(each) for each in service.lines(visit.node, visit.actor, day=_day(at), award=number)],
+    )
+
+
+@room.page("/promises/{number}", "promise.html")
+def promise(visit: Here, number: Number) -> PromiseView:
+    """A promise, what became of it, and the evidence: everything that happened, who decided and why."""
+    found, line, events = service.events_of(visit.node, visit.actor, number)
+    records = [each.record for each in events if each.topic == "link" and each.kind == "linked" and not each.replaced]
+    with visit.node.read() as session:
+        missing = [f"{record}: {text}" for record in records for text in service.missing_for(session, number, record)]
+    about = service.About(found, next((e.by_id for e in reversed(events) if e.topic == "request"), None))
+    requests = [each for each in events if each.topic == "request"]
+    asked = bool(requests) and requests[-1].kind == "asked"
+    return PromiseView(
+        line=_line(line),
+        rule=rule_of(found.award.rule).name,
+        missing=missing,
+        events=[
+            EventView(**{name: getattr(each, name) for name in EventView.model_fields}) for each in reversed(events)
+        ],
+        may_link=may(visit.actor, LINK, about),
+        may_excuse=may(visit.actor, EXCUSE, about),
+        may_decide=asked and may(visit.actor, ALLOW, about),
+        asked=asked,
+    )
+
+
+@room.act("/promises/{number}/records", at=promise)
+def link(visit: Here, number: Number, given: Linked) -> Done:
+    """Say that a record keeps a promise; what it still lacks is said at once."""
+    lacking = service.link(visit.node, visit.actor, number, given.record)
+    message = _("The record is linked.") + "".join(f" {text}" for text in lacking)
+    return Done(see=f"/promises/{number}", message=message)
+
+
+@room.act("/promises/{number}/excuse", at=promise)
+def excuse(visit: Here, number: Number, given: Excuse) -> Done:
+    """Ask to be excused from a promise."""
+    service.ask_excuse(visit.node, visit.actor, number, given.reason, given.text, _day(given.until))
+    return Done(see=f"/promises/{number}", message=_("Somebody else decides on it."))
+
+
+@room.act("/promises/{number}/decide", at=promise)
+def decide(visit: Here, number: Number, given: Decision) -> Done:
+    """Allow or refuse an excuse that somebody else asked for."""
+    service.decide_excuse(visit.node, visit.actor, number, allow=given.decision == "allow", text=given.text)
+    return Done(see=f"/promises/{number}", message=_("The decision is kept with its reason."))
+
+
+@room.bytes("/grants.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+def workbook(visit: Here, at: Day = "", year: Annotated[str, Query(pattern=r"^(|\d{4})$")] = "") -> Response:
+    """The whole ledger as a workbook; with a year, the sheet of results of that year."""
+    _signed_in(visit)
+    visit.node.audit.read(visit.actor, LIST.name, "", {"at": at, "form": "xlsx", "year": year})
+    found = service.lines(visit.node, visit.actor, day=_day(at))
+    content = tables.workbook(found, int(year) if year else None)
+    name = f"grants-{year or at or now().date()}.xlsx"
+    media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return Response(content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@room.bytes("/grants.csv", "text/csv")
+def csv(visit: Here, at: Day = "") -> Response:
+    """The whole ledger as CSV."""
+    _signed_in(visit)
+    visit.node.audit.read(visit.actor, LIST.name, "", {"at": at, "form": "csv"})
+    content = tables.csv_text(service.lines(visit.node, visit.actor, day=_day(at)))
+    return Response(
+        content, media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="grants.csv"'}
+    )
+
+
+def _signed_in(visit: Any) -> None:
+    if not visit.actor.is_signed_in:
+        raise MadangError("permission.sign_in", _("This needs an account."), _("Sign in first."))
+
+
+def _funder(visit: Any, name: str) -> int:
+    from madang.node.people.accounts import find_organization
+
+    with visit.node.read() as session:
+        return find_organization(session, name).id
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise MadangError("web.value", _("{day} is no day.").format(day=text), _("Write it as 2026-12-31.")) from None
+
+
+def _line(line: service.Line) -> Line:
+    return Line(
+        promise=line.promise.id,
+        title=line.promise.title,
+        award=line.award.number,
+        award_title=line.award.title,
+        institution=line.award.institution,
+        status=line.status,
+        due=line.due,
+        tier=line.tier,
+        excused_until=line.excused_until,
+        released_on=line.released_on,
+        records=line.records,
+    )
+
+
+def status_name(status: str) -> str:
+    """A status in the reader's language."""
+    return {
+        "promised": _("promised", "promise"),
+        "due": _("due soon", "promise"),
+        "late": _("late", "promise"),
+        "deposited": _("deposited", "promise"),
+        "validated": _("validated", "promise"),
+        "released": _("released", "promise"),
+        "excused": _("excused", "promise"),
+        "cancelled": _("cancelled", "promise"),
+    }[status]
+
+
+def tier_name(tier: str) -> str:
+    """A way to release, or the tier of a record, in the reader's language."""
+    return {
+        "open": _("open", "release"),
+        "registered": _("for who signs in", "release"),
+        "controlled": _("on request", "release"),
+        "embargoed": _("under embargo", "release"),
+        "metadata-only": _("description only", "release"),
+    }.get(tier, tier)
+
+
+def event_named(event: EventView) -> str:
+    """An event in a few words."""
+    return {
+        "promised": _("promised", "event"),
+        "prolonged": _("prolonged", "event"),
+        "cancelled": _("cancelled", "event"),
+        "linked": _("record linked", "event"),
+        "unlinked": _("link taken back", "event"),
+        "valid": _("found valid", "event"),
+        "invalid": _("not found valid", "event"),
+        "released": _("released", "event"),
+        "withdrawn": _("withdrawn", "event"),
+        "asked": _("asked to be excused", "event"),
+        "allowed": _("excuse allowed", "event"),
+        "refused": _("excuse refused", "event"),
+    }.get(event.kind, event.kind)
+
+
+def reason_name(reason: str) -> str:
+    """A reason of the list in the reader's language."""
+    return {
+        "illness": _("illness or leave"),
+        "no data": _("no data came into being"),
+        "patent": _("a patent is applied for"),
+        "consent": _("consent does not cover it"),
+        "publication": _("the publication is not out yet"),
+        "other": _("another reason"),
+    }.get(reason, reason)
+
+
+def bars(groups: list[tuple[str, dict[str, int]]], title: str) -> Markup:
+    """A picture of how many promises of each status there are by group."""
+    return Markup(tables.picture(tuple((n, tuple(sorted(c.items()))) for n, c in groups[:30]), title, language()))
+
+
+room.helpers |= {
+    "status_name": status_name,
+    "tier_name": tier_name,
+    "event_named": event_named,
+    "reason_name": reason_name,
+    "reasons": lambda: [(each, reason_name(each)) for each in service.REASONS],
+    "tiers": lambda: [(each, tier_name(each)) for each in TIERS],
+    "statuses": lambda: [("", _("all")), *((each, status_name(each)) for each in ledger.STATUSES)],
+    "bars": bars,
+    "today": lambda: datetime.now(UTC).date().isoformat(),
+}

@@ -1,0 +1,460 @@
+"""What people do with awards and promises, one function each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node.acts import doing, told_of
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.accounts import find_organization
+from madang.node.people.actor import Actor
+from madang.node.people.models import Project
+from madang.node.people.projects import find_project
+from madang.node.permissions import check, may, visible
+from madang.node.text import clean_prose
+from madang.services.grants import ledger
+from madang.services.grants.acts import ALLOW, CANCEL, EXCUSE, IMPORT, LINK, PLAN, SEE, Imported
+from madang.services.grants.models import Award, Promise, PromiseEvent
+from madang.services.grants.plans import AwardRow, Promised, Read
+from madang.services.grants.rules import TIERS, USUAL, rule_of
+
+REASONS = ("illness", "no data", "patent", "consent", "publication", "other")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A promise with its award and what became of it."""
+
+    promise: Promise
+    award: Award
+    status: str
+    due: date | None
+    tier: str
+    excused_until: date | None
+    released_on: date | None
+    records: int
+
+
+@dataclass(frozen=True)
+class ImportDone:
+    """What an import did, and what was not used of its file."""
+
+    awards: int
+    promises: int
+    changed: int
+    read: Read
+
+
+def moment_of(day: date | None) -> tuple[date, datetime | None]:
+    """Today and now, or a past day and its end: what was known then."""
+    if day is None or day >= now().date():
+        return now().date(), None
+    return day, datetime.combine(day + timedelta(days=1), time(), UTC) - timedelta(microseconds=1)
+
+
+def import_awards(
+    node: Node, actor: Actor, read: Read, file: str, *, organization: str = "house", project: str = "", rule: str = ""
+) -> ImportDone:
+    """Take awards and plans in; what is known already is brought up to date, nothing is doubled.
+
+    Errors: `grants.rule`, `people.no_organization`, `project.none`.
+    """
+    for name in {each.rule for each in read.awards if each.rule} | ({rule} if rule else set()):
+        rule_of(name)
+
+    def holder(session: Session) -> Any:
+        return Award(organization_id=find_organization(session, organization).id)
+
+    made = promises = changed = 0
+    with node.write() as session:
+        check(actor, IMPORT, holder(session))
+        funder = find_organization(session, organization).id
+        owner = find_project(session, project).id if project else None
+        for row in read.awards:
+            award = session.scalar(select(Award).where(Award.organization_id == funder, Award.number == row.number))
+            is_new = award is None
+            if award is None:
+                award = Award(number=row.number, organization_id=funder, rule=row.rule or rule or USUAL)
+                session.add(award)
+            _describe(award, row, rule)
+            award.project_id = owner or award.project_id
+            session.flush()
+            added, moved = _promise_all(session, actor, award, row)
+            made, promises, changed = made + is_new, promises + added, changed + moved
+        told = Imported(file=file[:200], awards=made, promises=promises)
+        told_of(session, node, actor, IMPORT, f"organization:{funder}", told.model_dump(mode="json"))
+    return ImportDone(made, promises, changed, read)
+
+
+def _describe(award: Award, row: AwardRow, rule: str) -> None:
+    award.title = row.title
+    for name in ("program", "institution", "leader", "begins"):
+        value = getattr(row, name)
+        if value:
+            setattr(award, name, value)
+    if row.rule or rule:
+        award.rule = row.rule or rule
+
+
+def _promise_all(session: Session, actor: Actor, award: Award, row: AwardRow) -> tuple[int, int]:
+    known = {each.key: each for each in session.scalars(select(Promise).where(Promise.award_id == award.id))}
+    terms = _current(session, [each.id for each in known.values()], "terms")
+    added = changed = 0
+    for promised in row.promises:
+        promise = known.get(promised.key)
+        due = rule_of(award.rule).due(promised.due, row.ends)
+        if promise is None:
+            promise = Promise(award_id=award.id, key=promised.key, title=promised.title)
+            session.add(promise)
+            session.flush()
+            known[promised.key] = promise
+            added += 1
+        else:
+            before = terms.get(promise.id)
+            if before is not None and (before.day, before.tier) == (due, promised.tier):
+                continue
+            changed += 1
+            promise.title = promised.title
+        _note(session, actor, promise.id, "terms", "promised", day=due, tier=promised.tier, text=promised.license)
+    return added, changed
+
+
+def promise_dataset(node: Node, actor: Actor, award_number: str, promised: Promised) -> int:
+    """Promise a dataset in the portal; the promise's number. Errors: `grants.none`, `grants.tier`."""
+    if promised.tier not in TIERS:
+        raise MadangError("grants.tier", _("There is no such way to release."), ", ".join(TIERS))
+    with doing(node, actor, PLAN, lambda session: find_award(session, award_number)) as done:
+        session, award = done.session, done.thing
+        key = promised.key or promised.title
+        if session.scalar(select(Promise.id).where(Promise.award_id == award.id, Promise.key == key)) is not None:
+            raise MadangError("grants.taken", _("This award promises {title} already.").format(title=promised.title))
+        promise = Promise(award_id=award.id, key=key[:300], title=promised.title)
+        session.add(promise)
+        session.flush()
+        due = rule_of(award.rule).due(promised.due, None)
+        _note(session, actor, promise.id, "terms", "promised", day=due, tier=promised.tier, text=promised.license)
+        done.tell(promise=promise.id, kind="promised")
+        return promise.id
+
+
+def find_award(session: Session, number: str) -> Award:
+    """An award by its number. Errors: `grants.none`, `grants.several` (two funders use one number)."""
+    found = session.scalars(select(Award).where(Award.number == number).options(joinedload(Award.organization))).all()
+    if not found:
+        raise MadangError("grants.none", _("There is no award {number}.").format(number=number), _("Look at the list."))
+    if len(found) > 1:
+        raise MadangError("grants.several", _("Several funders have an award {number}.").format(number=number))
+    return found[0]
+
+
+def find_promise(session: Session, number: int) -> Promise:
+    """A promise with its award. Errors: `grants.none`."""
+    found = session.scalar(select(Promise).where(Promise.id == number).options(joinedload(Promise.award)))
+    if found is None:
+        raise MadangError("grants.none", _("There is no promise {number}.").format(number=number))
+    return found
+
+
+@dataclass(frozen=True)
+class About:
+    """A promise as rules ask about it: whose award it is, whose project, and who asked for what is decided."""
+
+    promise: Promise
+    asked_by: int | None = None
+
+    @property
+    def id(self) -> int:
+        """The promise's number."""
+        return self.promise.id
+
+    @property
+    def organization_id(self) -> int:
+        """The funder's."""
+        return self.promise.award.organization_id
+
+    @property
+    def project_id(self) -> int | None:
+        """The project that the award is for."""
+        return self.promise.award.project_id
+
+
+def link(node: Node, actor: Actor, number: int, record: str) -> list[str]:
+    """Say that a record of the catalog is (part of) what was promised; what is still missing for it to count."""
+    from madang.services.catalog.models import Record
+
+    with doing(node, actor, LINK, lambda session: About(find_promise(session, number))) as done:
+        session = done.session
+        found = session.scalar(select(Record).where(Record.name == record))
+        if found is None:
+            raise MadangError("grants.record", _("There is no record {name}.").format(name=record), _("Look it up."))
+        evidence = found.versions[0].manifest if found.versions else ""
+        _note(session, actor, number, "link", "linked", record=record, evidence=evidence)
+        tell_record(session, actor, found)
+        done.tell(promise=number, kind="linked", record=record)
+        return missing_for(session, number, record)
+
+
+def unlink(node: Node, actor: Actor, number: int, record: str) -> None:
+    """Take a link back; that it was there stays in the log."""
+    with doing(node, actor, LINK, lambda session: About(find_promise(session, number))) as done:
+        _note(done.session, actor, number, "link", "unlinked", record=record)
+        done.tell(promise=number, kind="unlinked", record=record)
+
+
+def tell_record(session: Session, actor: Actor, record: Any) -> None:
+    """Put down, for every promise that a record is linked to, how valid and how open it is now."""
+    newest = next((each for each in record.versions if each.state == "published"), None)
+    license_ = record.told.license
+    for promise in linked_promises(session, record.name):
+        rule = rule_of(promise.award.rule)
+        terms = _current(session, [promise.id], "terms").get(promise.id)
+        is_valid = newest is not None and newest.verdict in ("good", "flawed")
+        if newest is not None:
+            kind = "valid" if is_valid else "invalid"
+            _note_if_new(session, actor, promise.id, "check", kind, record=record.name, evidence=newest.manifest)
+        if record.state == "published" and newest is not None:
+            why = rule.keeps(terms.tier if terms else "open", record.access, license_, is_valid)
+            day = (record.embargo_end or now()).date() if record.tier == "embargoed" else now().date()
+            _note_if_new(
+                *(session, actor, promise.id, "release", "released"),
+                record=record.name,
+                tier=record.access,
+                evidence=newest.manifest,
+                counts=not why,
+                text=why,
+                day=day,
+            )
+        elif record.state == "withdrawn":
+            _note_if_new(session, actor, promise.id, "release", "withdrawn", record=record.name)
+
+
+def note_record(session: Session, actor: Actor, name: str) -> None:
+    """For the room that changed a record: put down what that means for the promises it is linked to."""
+    from madang.services.catalog.models import Record
+
+    found = session.scalar(select(Record).where(Record.name == name))
+    if found is not None:
+        tell_record(session, actor, found)
+
+
+def linked_promises(session: Session, record: str) -> Sequence[Promise]:
+    """The promises to which a record is linked now."""
+    event = PromiseEvent
+    mine = select(event.promise_id).where(
+        event.topic == "link", event.kind == "linked", event.record == record, event.replaced.is_(None)
+    )
+    return session.scalars(select(Promise).where(Promise.id.in_(mine)).options(joinedload(Promise.award))).all()
+
+
+def missing_for(session: Session, number: int, record: str) -> list[str]:
+    """What a linked record still lacks for it to keep the promise, in sentences; nothing where it keeps it."""
+    event = PromiseEvent
+    query = select(event).where(event.promise_id == number, event.record == record, event.replaced.is_(None))
+    now_of = {each.topic: each for each in session.scalars(query)}
+    lacking = []
+    rule = rule_of(find_promise(session, number).award.rule)
+    if rule.validation and (now_of.get("check") is None or now_of["check"].kind != "valid"):
+        lacking.append(_("It was not found valid yet."))
+    release = now_of.get("release")
+    if release is None or release.kind != "released":
+        lacking.append(_("It is not released yet."))
+    elif not release.counts:
+        lacking.append(release.text)
+    return lacking
+
+
+def cancel_promise(node: Node, actor: Actor, number: int, reason: str) -> None:
+    """Have a promise be none any more, as when its award was cancelled."""
+    reason = clean_prose(reason, _("The reason"), 2_000, required=True)
+    with doing(node, actor, CANCEL, lambda session: About(find_promise(session, number))) as done:
+        _note(done.session, actor, number, "life", "cancelled", text=reason)
+        done.tell(promise=number, kind="cancelled", reason=reason)
+
+
+def cancel_award(node: Node, actor: Actor, number: str, reason: str) -> int:
+    """Cancel every promise of an award; how many there were."""
+    with node.read() as session:
+        promises = [each.id for each in find_award(session, number).promises]
+    for each in promises:
+        cancel_promise(node, actor, each, reason)
+    return len(promises)
+
+
+def prolong_award(node: Node, actor: Actor, number: str, days: int) -> None:
+    """Move the days of an award's promises that are not over. Errors: `grants.days`."""
+    if not 1 <= days <= 3_650:
+        raise MadangError("grants.days", _("An award is prolonged by 1 to 3,650 days."))
+    with doing(node, actor, PLAN, lambda session: find_award(session, number)) as done:
+        session = done.session
+        promises = [each.id for each in done.thing.promises]
+        for each in _current(session, promises, "terms").values():
+            if each.day is not None:
+                moved = each.day + timedelta(days=days)
+                _note(session, actor, each.promise_id, "terms", "prolonged", day=moved, tier=each.tier, text=each.text)
+        done.tell(promise=0, kind="prolonged", reason=f"{days} days")
+
+
+def ask_excuse(node: Node, actor: Actor, number: int, reason: str, text: str, until: date | None) -> None:
+    """Ask to be excused from a promise until a day. Errors: `grants.reason`, `grants.day`."""
+    if reason not in REASONS:
+        raise MadangError("grants.reason", _("This is no reason of the list."), ", ".join(REASONS))
+    if until is not None and until <= now().date():
+        raise MadangError("grants.day", _("An excuse ends on a day that is still to come."))
+    said = clean_prose(text, _("The text"), 4_000, required=True)
+    with doing(node, actor, EXCUSE, lambda session: About(find_promise(session, number))) as done:
+        _note(done.session, actor, number, "request", "asked", day=until, reason=reason, text=said)
+        done.tell(promise=number, kind="asked", reason=reason)
+
+
+def decide_excuse(node: Node, actor: Actor, number: int, *, allow: bool, text: str = "") -> None:
+    """Allow or refuse an excuse that somebody else asked for. Errors: `grants.no_excuse`."""
+
+    def find(session: Session) -> About:
+        asked = _current(session, [number], "request").get(number)
+        if asked is None or asked.kind != "asked":
+            raise MadangError("grants.no_excuse", _("Nobody asked to be excused from this promise."))
+        return About(find_promise(session, number), asked.by_id)
+
+    with doing(node, actor, ALLOW, find) as done:
+        asked = _current(done.session, [number], "request")[number]
+        kind = "allowed" if allow else "refused"
+        said = clean_prose(text, _("The text"), 4_000) or asked.text
+        for topic in ("request", "excuse") if allow else ("request",):
+            _note(done.session, actor, number, topic, kind, day=asked.day, reason=asked.reason, text=said)
+        done.tell(promise=number, kind=kind, reason=asked.reason)
+
+
+def lines(
+    node: Node, actor: Actor, *, day: date | None = None, status: str = "", award: str = "", limit: int | None = None
+) -> list[Line]:
+    """The promises that one may see, as of a day; those that are late come first."""
+    today, known = moment_of(day)
+    with node.read() as session:
+        found = ledger.ledger(today, known).subquery()
+        query = (
+            select(Promise, Award, found)
+            .join(found, found.c.promise_id == Promise.id)
+            .join(Award, Award.id == Promise.award_id)
+            .where(visible(actor, SEE, Award))
+            .options(joinedload(Award.organization))
+        )
+        if status:
+            query = query.where(found.c.status == status)
+        if award:
+            query = query.where(Award.number == award)
+        order = (found.c.status != "late", found.c.due.is_(None), found.c.due, Promise.id)
+        rows = session.execute(query.order_by(*order).limit(limit)).all()
+    return [_line(row) for row in rows]
+
+
+def _line(row: Row[Any]) -> Line:
+    promise, award = row[0], row[1]
+    return Line(
+        promise,
+        award,
+        row.status,
+        _as_day(row.due),
+        row.tier,
+        _as_day(row.excused_until),
+        _as_day(row.released_on),
+        int(row.records or 0),
+    )
+
+
+def _as_day(value: Any) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+def counts_by(node: Node, actor: Actor, what: str, day: date | None = None) -> list[tuple[str, dict[str, int]]]:
+    """How many promises of each status there are by `program`, `institution` or `year` of the award."""
+    from sqlalchemy import extract, func
+
+    today, known = moment_of(day)
+    column: ColumnElement[Any] = extract("year", Award.begins) if what == "year" else getattr(Award, what)
+    with node.read() as session:
+        found = ledger.ledger(today, known).subquery()
+        query = (
+            select(column.label("what"), found.c.status, func.count())
+            .join(Promise, Promise.award_id == Award.id)
+            .join(found, found.c.promise_id == Promise.id)
+            .where(visible(actor, SEE, Award))
+            .group_by(column, found.c.status)
+        )
+        told: dict[str, dict[str, int]] = {}
+        for name, status, count in session.execute(query):
+            told.setdefault("" if name is None else str(name), {})[status] = count
+    return sorted(told.items())
+
+
+def all_counts(node: Node, actor: Actor, day: date | None = None) -> dict[str, int]:
+    """How many promises of each status one may see."""
+    today, known = moment_of(day)
+    with node.read() as session:
+        return ledger.counts(session, today, known, visible(actor, SEE, Award))
+
+
+def events_of(node: Node, actor: Actor, number: int) -> tuple[Promise, Line, Sequence[PromiseEvent]]:
+    """A promise, what became of it, and everything that happened to it. Errors: `grants.none`."""
+    with node.read() as session:
+        promise = find_promise(session, number)
+        if not may(actor, SEE, promise.award):
+            raise MadangError("grants.none", _("There is no promise {number}.").format(number=number))
+        query = select(PromiseEvent).where(PromiseEvent.promise_id == number).order_by(PromiseEvent.id)
+        events = session.scalars(query).all()
+    node.audit.read(actor, SEE.name, f"promise:{number}")
+    line = next(each for each in lines(node, actor, award=promise.award.number) if each.promise.id == number)
+    return promise, line, events
+
+
+def awards(node: Node, actor: Actor) -> Sequence[Award]:
+    """The awards that one may see."""
+    with node.read() as session:
+        query = select(Award).where(visible(actor, SEE, Award)).options(joinedload(Award.organization))
+        return session.scalars(query.order_by(Award.id.desc())).all()
+
+
+def projects_of(node: Node, actor: Actor) -> Sequence[Project]:
+    """The projects that an award may be for."""
+    with node.read() as session:
+        return session.scalars(select(Project).order_by(Project.id)).all()
+
+
+def _current(session: Session, promises: Sequence[int], topic: str) -> dict[int, PromiseEvent]:
+    event = PromiseEvent
+    query = select(event).where(event.promise_id.in_(promises), event.topic == topic, event.replaced.is_(None))
+    return {each.promise_id: each for each in session.scalars(query)}
+
+
+def _note(session: Session, actor: Actor, promise: int, topic: str, kind: str, **more: Any) -> None:
+    """Add an event to the log; from this moment on the one before it of its topic is replaced."""
+    at = now()
+    event = PromiseEvent
+    same = (event.promise_id == promise, event.topic == topic, event.record == more.get("record", ""))
+    session.execute(update(event).where(*same, event.replaced.is_(None)).values(replaced=at))
+    session.add(PromiseEvent(promise_id=promise, topic=topic, kind=kind, at=at, by_id=actor.person_id, **more))
+    session.flush()
+
+
+def _note_if_new(session: Session, actor: Actor, promise: int, topic: str, kind: str, **more: Any) -> None:
+    """The same, unless the last event of its topic says it already."""
+    event = PromiseEvent
+    same = (event.promise_id == promise, event.topic == topic, event.record == more.get("record", ""))
+    last = session.scalar(select(event).where(*same, event.replaced.is_(None)))
+    if (
+        last is not None
+        and last.kind == kind
+        and (last.tier, last.counts)
+        == (
+            more.get("tier", ""),
+            more.get("counts", True),
+        )
+    ):
+        return
+    _note(session, actor, promise, topic, kind, **more)
