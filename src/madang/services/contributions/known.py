@@ -1,6 +1,6 @@
 """What is known of datasets: what a version was made from, by whose data, maps and checks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -36,7 +36,7 @@ def _of_version(node: Node, reference: str, name: str) -> Iterator[Link]:
     if parent:
         before = f"{version.dataset.name}@{parent['number']}"
         yield Link(reference, Thing(f"dataset:{before}", before), "source")
-    info: dict[str, Any] = version.info
+    info: Mapping[str, Any] = version.info
     vocabulary = info.get("vocabulary")
     if isinstance(vocabulary, dict) and vocabulary.get("dataset"):
         there = f"{vocabulary['dataset']}@{vocabulary.get('version', vocabulary.get('number', 1))}"

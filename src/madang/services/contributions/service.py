@@ -29,7 +29,10 @@ TYP = "madang-statement+jwt"
 
 
 def statement_of(node: Node, actor: Actor, reference: str) -> Statement:
-    """What a result stands on, from what every room knows. Errors: `contributions.reference`, `contributions.unknown`."""
+    """What a result stands on, from what every room knows.
+
+    Errors: `contributions.reference`, `contributions.unknown`.
+    """
     check(actor, SEE)
     kind, colon, name = reference.partition(":")
     if not colon or not name or kind not in KINDS:
@@ -155,7 +158,10 @@ def sign_rule(node: Node, actor: Actor, rule: int, party: str) -> None:
 
 
 def weights_of(node: Node, statement: Statement, rule: int) -> dict[str, Fraction]:
-    """How the whole goes to contributors under a rule that all named parties signed. Errors: `contributions.unsigned`."""
+    """How the whole goes to contributors under a rule that all named parties signed.
+
+    Errors: `contributions.unsigned`.
+    """
     with node.read() as session:
         found = session.get(WeightRule, rule)
         if found is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from madang.base.errors import MadangError
@@ -354,7 +354,7 @@ def lines(
     return [_line(row) for row in rows]
 
 
-def _line(row: Row[Any]) -> Line:
+def _line(row: Any) -> Line:
     promise, award = row[0], row[1]
     return Line(
         promise,
