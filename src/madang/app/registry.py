@@ -43,11 +43,6 @@ def commands() -> list[Entry]:
         Entry("mappings", _("Review how source codes are mapped to concepts."), "mappings:app"),
         Entry("vocabulary", _("Load OMOP vocabularies, look concepts up, compare releases."), "vocabulary:app"),
         *of_rooms,
-        Entry(
-            "discovery",
-            _("Search libraries of molecules, predict, fit, dock and rank."),
-            "madang.services.discovery.commands:app",
-        ),
         Entry("outputs", _("Check what may leave after all that left before; protect tables."), "outputs:app"),
         Entry("serve", _("Serve the portal to browsers and programs."), "serve:command"),
         Entry("admin", _("Make accounts, give roles, add organizations."), "admin:app"),

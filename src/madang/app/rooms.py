@@ -12,6 +12,7 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.certification",
     "madang.services.cohorts",
     "madang.services.datasets",
+    "madang.services.discovery",
     "madang.services.emr",
     "madang.services.people",
     "madang.services.projects",

@@ -20,8 +20,8 @@ SHAPES = ("higher", "lower", "target", "range")
 
 @dataclass(frozen=True)
 class Goal:
-    """What is wanted of a property. `higher` and `lower` rise and fall between low and high; `target` is 1 at the target
-    and falls to 0 at low and high; `range` is 1 from low to high and falls off within a tenth of its width."""
+    """What is wanted of a property. `higher` and `lower` rise and fall between low and high; `target` is 1 at the
+    target and falls to 0 at low and high; `range` is 1 from low to high and falls off within a tenth of its width."""
 
     property: str
     shape: str
@@ -100,7 +100,9 @@ def desirability(goal: Goal, value: float | None) -> float:
         wish = (goal.high - value) / width
     elif goal.shape == "target":
         target = goal.low if goal.target is None else goal.target
-        wish = (value - goal.low) / (target - goal.low) if value < target else (goal.high - value) / (goal.high - target)
+        wish = (
+            (value - goal.low) / (target - goal.low) if value < target else (goal.high - value) / (goal.high - target)
+        )
     else:
         beyond = max(goal.low - value, value - goal.high, 0)
         wish = 1 - beyond / (0.1 * width)

@@ -1,5 +1,28 @@
 """The discovery room: from a library of molecules and assay plates to a ranked, explained shortlist.
 
-It serves medicinal chemists. Structures are secret by default: a library is a dataset of the lake like any other, is
-shown only to the people of its project, and a query never leaves the node.
+It serves medicinal chemists and the people of their project. Structures are secret by default: a library, its assays
+and shortlists are seen by the people of their project alone; a query never leaves the node and stands in the audit only
+as a keyed hash.
 """
+
+from madang.base.translate import later
+from madang.node.rooms import Command, MenuItem, RoomPlan
+
+PLAN = RoomPlan(
+    name="discovery",
+    package=__package__,
+    title=later("Drug discovery"),
+    acts=(".acts",),
+    states=(".acts:LIBRARY_STATES", ".acts:SHORTLIST_STATES"),
+    models=(".models",),
+    pages=(".routes",),
+    commands=(
+        Command("discovery", later("Search libraries of molecules, predict, fit, dock and rank."), ".commands:app"),
+    ),
+    folders={"models": 0o700, "docking": 0o700},
+    menu=(MenuItem("labs", later("Drug discovery"), "/discovery", signed_in=True),),
+    card=".service:waiting",
+    demo=".demo:make",
+    needs=("rdkit", "numba", "scipy", "python_calamine"),
+    docs="discovery.md",
+)

@@ -213,3 +213,20 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object
             writer.writerow(columns)
             writer.writerows(rows)
         partial.replace(path)
+
+
+@app.command("share")
+def share_command(
+    name: Name,
+    project: Annotated[str, typer.Option(help=_("The project whose people may see it on the pages."))],
+    title: Annotated[str, typer.Option(help=_("The title."))] = "",
+) -> None:
+    """Give a library to a project, whose people then see it on the pages."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.discovery.service import adopt
+
+    with opened() as node:
+        adopt(node, commander(node), name, project, title)
+    console().print(_("{name} is a library of {project}.").format(name=name, project=project), markup=False)

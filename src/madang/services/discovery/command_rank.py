@@ -24,7 +24,9 @@ def rank_command(
     join: Annotated[
         Path | None, typer.Option(help=_("CSV file with an id column and more properties, as predictions or scores."))
     ] = None,
-    pick: Annotated[int, typer.Option(help=_("Also pick so many that are unlike each other, from the best tenth."))] = 0,
+    pick: Annotated[
+        int, typer.Option(help=_("Also pick so many that are unlike each other, from the best tenth."))
+    ] = 0,
     out: Annotated[Path | None, typer.Option(help=_("Write the ranking to this CSV file."))] = None,
     json_out: JsonOut = None,
 ) -> None:

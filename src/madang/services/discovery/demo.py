@@ -1,0 +1,84 @@
+"""The room's part of `madang demo`: a small library that was made up, a plate of synthetic readings, a shortlist."""
+
+import io
+import itertools
+import json
+import random
+
+from sqlalchemy import select
+
+from madang.base.progress import Progress
+from madang.base.translate import _
+from madang.node.node import Node
+from madang.node.people import Actor, Project
+from madang.services.discovery import service
+from madang.services.discovery.models import MoleculeLibrary
+
+PROJECT = "demo-kidney"
+NAME = "demo-molecules"
+_CORES = ("O=C(N{0})c1ccc({1})cc1", "O=S(=O)(N{0})c1ccc({1})cc1", "c1c({1})ccc2c1nc(N{0})nc2", "c1cc({1})c(CN{0})nc1")
+_AMINES = ("C", "CC", "C6CC6", "Cc6ccccc6", "CCO", "CCN(C)C", "c6ccccn6", "CC(C)O", "CC(=O)O")
+_ENDS = ("F", "Cl", "OC", "C#N", "C(F)(F)F", "N5CCOCC5", "C")
+_GOALS = b"""property,shape,low,high,weight
+pic50,higher,5,8,2
+qed,higher,0.3,0.9,1
+logp,range,1,4,1
+weight,lower,250,500,1
+"""
+CONCENTRATIONS = [10 / 3**step for step in range(10)]
+
+
+def molecules() -> str:
+    """SMILES and names of molecules of four made-up series."""
+    made = (core.format(amine, end) for core, amine, end in itertools.product(_CORES, _AMINES, _ENDS))
+    return "".join(f"{smiles} DEMO-{number:04d}\n" for number, smiles in enumerate(made, 1))
+
+
+def plate(seed: int = 11) -> bytes:
+    """A workbook of a synthetic plate: eight compounds, controls, and a layout."""
+    import xlsxwriter  # type: ignore[import-untyped]
+
+    chance = random.Random(seed)
+    data = io.BytesIO()
+    with xlsxwriter.Workbook(data, {"in_memory": True}) as book:
+        sheet, layout = book.add_worksheet("Plate 1"), book.add_worksheet("Layout")
+        sheet.write(0, 0, "Synthetic readings: nobody measured them")
+        layout.write_row(0, 0, ["well", "compound", "concentration (uM)", "type"])
+        for column in range(12):
+            sheet.write(2, column + 1, column + 1)
+        for row in range(8):
+            sheet.write(3 + row, 0, "ABCDEFGH"[row])
+            ic50 = 10 ** chance.uniform(-2, 1)
+            for column in range(12):
+                well = f"{'ABCDEFGH'[row]}{column + 1}"
+                told: list[object] = [well, f"DEMO-{1 + 30 * row:04d}", "", "sample"]
+                if column in (0, 11):
+                    signal = 90_000.0 if column == 0 else 4_000.0
+                    told = [well, "DMSO" if column == 0 else "reference", "", "neg" if column == 0 else "pos"]
+                else:
+                    told[2] = CONCENTRATIONS[column - 1]
+                    signal = 4_000 + 86_000 / (1 + (CONCENTRATIONS[column - 1] / ic50))
+                sheet.write(3 + row, column + 1, signal * (1 + chance.gauss(0, 0.02)))
+                layout.write_row(1 + 12 * row + column, 0, told)
+    return data.getvalue()
+
+
+def make(node: Node, progress: Progress) -> None:
+    """Make library, plate and shortlist once, for the project of the demo; nothing if that is not there."""
+    with node.read() as session:
+        project = session.scalar(select(Project.id).where(Project.name == PROJECT))
+        there = session.scalar(select(MoleculeLibrary.id).where(MoleculeLibrary.name == NAME))
+    if project is None or there is not None or node.home.lake().dataset(NAME).exists:
+        return
+    owner = Actor.owner()
+    with progress.step(_("A library of made-up molecules")):
+        files = [("demo.smi", molecules().encode())]
+        service.fill(node, owner, NAME, PROJECT, files, "합성 화합물 (데모) / Made-up molecules (demo)")
+        service.measure(node, owner, NAME, "합성 측정값 / Synthetic readings", plate())
+        made = service.shortlist(node, owner, NAME, "데모 후보 목록 / Demo shortlist", _GOALS)
+        first = service.see_shortlist(node, owner, made.id)
+        service.decide(node, owner, made.id, _first(first.rows), "make", "데모용 결정 / A decision of the demo")
+
+
+def _first(rows: str) -> str:
+    return str(json.loads(rows)[0]["id"])

@@ -1,0 +1,499 @@
+"""The pages of the room: libraries, search with drawings, plates and their curves, shortlists and decisions."""
+
+import base64
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Query
+from pydantic import Field
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node.acts import label
+from madang.node.people.projects import list_projects
+from madang.node.permissions import may
+from madang.services.discovery import service
+from madang.services.discovery.acts import CLOSE, FILL, LOCK
+from madang.web import Done, Here, Number, Room, View
+
+room = Room("discovery", __package__)
+Name = Annotated[str, Path(max_length=100)]
+Text = Annotated[str, Query(max_length=20_000)]
+SHOWN = 24
+
+
+class Line(View):
+    """A library in a list."""
+
+    name: str
+    title: str
+    project: str
+    state: str
+    compounds: int
+    created: datetime
+
+
+class Libraries(View):
+    """The libraries that one may see, and the projects that one may begin others for."""
+
+    libraries: list[Line]
+    projects: list[tuple[str, str]]
+
+
+class Compound(View):
+    """A compound as it is shown; `svg` is its drawing. `score` is None where nothing was searched by similarity."""
+
+    id: str
+    smiles: str
+    svg: str
+    score: float | None
+    weight: float | None
+    logp: float | None
+    tpsa: float | None
+    qed: float | None
+    alerts: str
+    notes: str
+
+
+class FileLine(View):
+    """What became of the rows of a file."""
+
+    file: str
+    rows: int
+    compounds: int
+    duplicates: int
+    rejects: int
+    unused: int
+
+
+class RejectLine(View):
+    """A row that became no compound."""
+
+    file: str
+    line: int
+    reason: str
+
+
+class AssayLine(View):
+    """A plate workbook that was read."""
+
+    number: int
+    title: str
+    curves: int
+    created: datetime
+
+
+class ListLine(View):
+    """A shortlist in a list."""
+
+    number: int
+    title: str
+    state: str
+    created: datetime
+
+
+class LibraryPage(View):
+    """A library: its compounds or the hits of a search, what became of its rows, its plates and shortlists."""
+
+    name: str
+    title: str
+    project: str
+    project_name: str
+    state: str
+    version: int
+    compounds: int
+    kind: str
+    query: str
+    found: int | None
+    compared: float | None
+    shown: list[Compound]
+    files: list[FileLine]
+    rejects: list[RejectLine]
+    assays: list[AssayLine]
+    shortlists: list[ListLine]
+    may_fill: bool
+    may_close: bool
+
+
+class CurveView(View):
+    """A curve with its picture."""
+
+    plate: str
+    compound: str
+    ic50: float | None
+    operator: str
+    low: float | None
+    high: float | None
+    unit: str
+    hill: float | None
+    r2: float | None
+    flags: list[str]
+    svg: str
+
+
+class PlateView(View):
+    """A plate and its controls."""
+
+    plate: str
+    wells: int
+    z_prime: float | None
+    flags: list[str]
+
+
+class AssayPage(View):
+    """A plate workbook: controls and curves."""
+
+    library: str
+    title: str
+    sha256: str
+    created: datetime
+    plates: list[PlateView]
+    curves: list[CurveView]
+
+
+class Table(View):
+    """The structure-activity table of a library."""
+
+    library: str
+    title: str
+    rows: list[dict[str, Any]]
+
+
+class VerdictView(View):
+    """A decision: what, by whom, why, when."""
+
+    compound: str
+    decision: str
+    reason: str
+    person: str
+    created: datetime
+
+
+class Place(View):
+    """A place in a ranking, with the parts that explain it and what was decided last."""
+
+    place: int
+    id: str
+    smiles: str
+    svg: str
+    score: float
+    front: int
+    parts: list[tuple[str, float | None, float]]
+    decision: str
+
+
+class ShortlistPage(View):
+    """A shortlist with its places, goals and decisions."""
+
+    number: int
+    library: str
+    title: str
+    state: str
+    state_name: str
+    version: int
+    sha256: str
+    signed: str
+    goals: list[dict[str, Any]]
+    places: list[Place]
+    verdicts: list[VerdictView]
+    open: bool
+    may_lock: bool
+
+
+class Filling(View):
+    """Molecules to add."""
+
+    name: str = Field(title="The short name", min_length=2, max_length=60, pattern=r"^[a-z][a-z0-9-]*$")
+    project: str = Field(default="", title="The project", max_length=63)
+    title: str = Field(default="", title="The title", max_length=300)
+    file: bytes = Field(default=b"", title="The file")
+    kind: Literal["smi", "sdf", "csv", "xlsx", "parquet"] = Field(default="smi", title="The kind of file")
+    text: str = Field(default="", title="The molecules", max_length=1_000_000)
+
+
+class Workbook(View):
+    """A plate workbook to read."""
+
+    title: str = Field(title="The title", min_length=1, max_length=300)
+    file: bytes = Field(title="The workbook", min_length=1)
+
+
+class Goals(View):
+    """A ranking to make."""
+
+    title: str = Field(title="The title", min_length=1, max_length=300)
+    goals: str = Field(title="The goals", min_length=1, max_length=20_000)
+
+
+class Decision(View):
+    """What is decided about a compound."""
+
+    compound: str = Field(title="The compound", min_length=1, max_length=300)
+    decision: Literal["make", "test", "hold", "drop"] = Field(title="The decision")
+    reason: str = Field(default="", title="The reason", max_length=1_000)
+
+
+@room.page("/discovery", "libraries.html")
+def libraries(visit: Here) -> Libraries:
+    """The libraries of molecules of your projects."""
+    if not visit.actor.is_signed_in:
+        raise MadangError("permission.sign_in", _("This needs an account."), _("Sign in first."))
+    found = service.libraries(visit.node, visit.actor)
+    lake = visit.node.home.lake()
+    lines = []
+    for each in found:
+        dataset = lake.dataset(each.name)
+        count = int(dataset.version().info.get("compounds", 0)) if dataset.exists else 0
+        lines.append(
+            Line(
+                name=each.name,
+                title=each.title,
+                project=each.project.title,
+                state=label("library", each.state),
+                compounds=count,
+                created=each.created,
+            )
+        )
+    projects = [p for p in list_projects(visit.node, visit.actor) if p.id in visit.actor.projects]
+    if visit.actor.kind == "owner":
+        projects = list_projects(visit.node, visit.actor)
+    return Libraries(libraries=lines, projects=[(p.name, p.title) for p in projects if p.state == "active"])
+
+
+@room.act("/discovery", at=libraries)
+def fill(visit: Here, given: Filling) -> Done:
+    """Add molecules to a library of a project; a new name begins one."""
+    data = given.file or given.text.encode()
+    files = [(f"{given.name}.{given.kind}", data)]
+    _library, added = service.fill(visit.node, visit.actor, given.name, given.project, files, given.title)
+    account = added.accounts[0]
+    text = _("{rows} rows: {compounds} compounds, {duplicates} duplicates, {rejects} rejects, {unused} unused.")
+    return Done(see=f"/discovery/{given.name}", message=text.format(**asdict(account)))
+
+
+@room.page("/discovery/{name}", "library.html")
+def library(
+    visit: Here,
+    name: Name,
+    similar: Text = "",
+    smarts: Text = "",
+    exact: Text = "",
+    top: Annotated[int, Query(ge=1, le=service.MOST_HITS)] = SHOWN,
+    threshold: Annotated[float, Query(ge=0, le=1)] = 0.0,
+) -> LibraryPage:
+    """A library, or what a search in it finds: by similarity, substructure, or the structure itself."""
+    from madang.science.chemistry.library import newest, read_table, rejects_of
+
+    found = service.see(visit.node, visit.actor, name)
+    version = newest(visit.node.home.lake().dataset(name))
+    asked = [
+        (kind, text) for kind, text in (("similar", similar), ("smarts", smarts), ("exact", exact)) if text.strip()
+    ]
+    if len(asked) > 1:
+        raise MadangError("chemistry.query", _("Search for one thing at a time."))
+    kind, query = asked[0] if asked else ("", "")
+    if query:
+        answer = service.search(visit.node, visit.actor, name, kind, query, top, threshold)
+        wanted = [(hit.compound_id, hit.score) for hit in answer.hits]
+        total, compared = answer.total, answer.compared
+    else:
+        visit.node.audit.read(visit.actor, "library.see", f"library:{found.id}")
+        wanted, total, compared = [], None, None
+    table = read_table(version, "compound")
+    shown = _compounds(table, wanted, kind, query) if query else _first(table)
+    return LibraryPage(
+        name=name,
+        title=found.title,
+        project=found.project.title,
+        project_name=found.project.name,
+        state=label("library", found.state),
+        version=version.number,
+        compounds=len(table),
+        kind=kind,
+        query=query,
+        found=total if kind != "similar" else len(wanted),
+        compared=compared,
+        shown=shown,
+        files=[FileLine(**{key: one[key] for key in FileLine.model_fields}) for one in version.info["files"]],
+        rejects=[RejectLine(file=r.file, line=r.line, reason=r.reason) for r in rejects_of(version, 50)],
+        assays=[
+            AssayLine(number=a.id, title=a.title, curves=len(json.loads(a.found)["curves"]), created=a.created)
+            for a in service.assays(visit.node, visit.actor, name)
+        ],
+        shortlists=[
+            ListLine(number=s.id, title=s.title, state=label("shortlist", s.state), created=s.created)
+            for s in service.shortlists(visit.node, visit.actor, name)
+        ],
+        may_fill=may(visit.actor, FILL, found) and found.state == "open",
+        may_close=may(visit.actor, CLOSE, found) and found.state == "open",
+    )
+
+
+def _first(table: Any) -> list[Compound]:
+    return [_compound(row, None, "") for row in table.slice(0, SHOWN).to_pylist()]
+
+
+def _compounds(table: Any, wanted: list[tuple[int, float]], kind: str, query: str) -> list[Compound]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    keys = pa.array([number for number, _score in wanted], pa.int64())
+    rows = {row["compound_id"]: row for row in table.filter(pc.is_in(table["compound_id"], keys)).to_pylist()}
+    match = query if kind == "smarts" else ""
+    return [_compound(rows[number], score if kind == "similar" else None, match) for number, score in wanted]
+
+
+def _compound(row: dict[str, Any], score: float | None, match: str) -> Compound:
+    from madang.science.chemistry.depict import drawing
+
+    facts = {key: row[key] for key in ("id", "smiles", "weight", "logp", "tpsa", "qed", "alerts", "notes")}
+    return Compound(svg=drawing(row["smiles"], match), score=score, **facts)
+
+
+@room.act("/discovery/{name}/assays", at=library)
+def measure(visit: Here, name: Name, given: Workbook) -> Done:
+    """Read a plate workbook: controls, curves, IC50."""
+    made = service.measure(visit.node, visit.actor, name, given.title, given.file)
+    return Done(see=f"/discovery/{name}/assays/{made.id}", message=_("The plates are read."))
+
+
+@room.page("/discovery/{name}/assays/{number}", "assay.html")
+def assay(visit: Here, name: Name, number: Number) -> AssayPage:
+    """A plate workbook: its controls, its curves with pictures."""
+    from madang.science.chemistry.curves import Curve, picture
+
+    kept = next((one for one in service.assays(visit.node, visit.actor, name) if one.id == number), None)
+    if kept is None:
+        raise MadangError("assay.none", _("There are no plates {number}.").format(number=number))
+    found = json.loads(kept.found)
+    curves = []
+    for one in found["curves"]:
+        curve = Curve(**{**one, "flags": tuple(one["flags"]), "points": tuple(map(tuple, one["points"]))})
+        shown = {key: one[key] for key in CurveView.model_fields if key != "svg"}
+        curves.append(CurveView(**shown, svg=picture(curve)))
+    plates = [PlateView(**{key: one[key] for key in PlateView.model_fields}) for one in found["plates"]]
+    return AssayPage(
+        library=name, title=kept.title, sha256=kept.sha256, created=kept.created, plates=plates, curves=curves
+    )
+
+
+@room.page("/discovery/{name}/activity", "activity.html")
+def activity(visit: Here, name: Name) -> Table:
+    """The structure-activity table of a library: measured compounds with their newest results."""
+    from madang.science.chemistry.depict import drawing
+
+    found = service.see(visit.node, visit.actor, name)
+    rows = service.activity_table(visit.node, visit.actor, name)
+    keys = (
+        "id",
+        "smiles",
+        "ic50",
+        "operator",
+        "low",
+        "high",
+        "unit",
+        "pic50",
+        "hill",
+        "weight",
+        "logp",
+        "qed",
+        "assay",
+    )
+    shown = [{key: row[key] for key in keys} | {"svg": drawing(row["smiles"])} for row in rows]
+    return Table(library=name, title=found.title, rows=shown)
+
+
+@room.act("/discovery/{name}/shortlists", at=library)
+def rank(visit: Here, name: Name, given: Goals) -> Done:
+    """Rank the compounds of a library by a table of goals."""
+    made = service.shortlist(visit.node, visit.actor, name, given.title, given.goals.encode())
+    return Done(see=f"/discovery/shortlists/{made.id}", message=_("The compounds are ranked."))
+
+
+@room.act("/discovery/{name}/close", at=library)
+def close(visit: Here, name: Name) -> Done:
+    """Close a library: nothing is added any more."""
+    service.close(visit.node, visit.actor, name)
+    return Done(see=f"/discovery/{name}", message=_("The library is closed."))
+
+
+@room.page("/discovery/shortlists/{number}", "shortlist.html")
+def shortlist(visit: Here, number: Number) -> ShortlistPage:
+    """A shortlist: every place explained by its parts, and what was decided."""
+    from madang.science.chemistry.depict import drawing
+
+    found = service.see_shortlist(visit.node, visit.actor, number)
+    visit.node.audit.read(visit.actor, "shortlist.see", f"shortlist:{found.id}")
+    latest = {verdict.compound: verdict.decision for verdict in found.verdicts}
+    places = [
+        Place(
+            place=row["place"],
+            id=row["id"],
+            smiles=row["smiles"],
+            svg=drawing(row["smiles"]),
+            score=row["score"],
+            front=row["front"],
+            parts=[(part["property"], part["value"], part["desirability"]) for part in row["parts"]],
+            decision=latest.get(row["id"], ""),
+        )
+        for row in json.loads(found.rows)[:100]
+    ]
+    return ShortlistPage(
+        number=found.id,
+        library=found.library.name,
+        title=found.title,
+        state=found.state,
+        state_name=label("shortlist", found.state),
+        version=found.version,
+        sha256=found.sha256,
+        signed=found.signed,
+        goals=json.loads(found.goals),
+        places=places,
+        verdicts=[
+            VerdictView(
+                compound=one.compound,
+                decision=one.decision,
+                reason=one.reason,
+                person=one.person.name if one.person else "",
+                created=one.created,
+            )
+            for one in found.verdicts
+        ],
+        open=found.state == "open",
+        may_lock=may(visit.actor, LOCK, found) and found.state == "open",
+    )
+
+
+@room.act("/discovery/shortlists/{number}/decisions", at=shortlist)
+def decide(visit: Here, number: Number, given: Decision) -> Done:
+    """Decide what becomes of a compound."""
+    service.decide(visit.node, visit.actor, number, given.compound, given.decision, given.reason)
+    return Done(see=f"/discovery/shortlists/{number}", message=_("The decision is noted."))
+
+
+@room.act("/discovery/shortlists/{number}/lock", at=shortlist)
+def lock(visit: Here, number: Number) -> Done:
+    """Lock a shortlist and sign it."""
+    service.lock(visit.node, visit.actor, number)
+    return Done(see=f"/discovery/shortlists/{number}", message=_("The shortlist is locked and signed."))
+
+
+def picture_of(svg: str) -> str:
+    """An SVG as the address of an image, so that nothing in it runs or reaches the page."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def decision_named(decision: str) -> str:
+    """A decision in the reader's language."""
+    named = {"make": _("make it"), "test": _("test it"), "hold": _("wait"), "drop": _("give it up")}
+    return named.get(decision, "")
+
+
+room.helpers |= {
+    "picture_of": picture_of,
+    "decision_named": decision_named,
+    "decisions": lambda: [(each, decision_named(each)) for each in service.DECISIONS],
+    "figure": lambda value, digits=3: "" if value is None else f"{value:.{digits}g}",
+}

@@ -1,0 +1,366 @@
+"""What people of a project do: fill a library, search it, read plates, rank, decide, lock."""
+
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from madang.base.canonical import sha256_of
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node import signing
+from madang.node.acts import doing
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.node.people.projects import find_project
+from madang.node.permissions import check, may, visible
+from madang.node.text import clean_line, clean_prose
+from madang.services.discovery.acts import CLOSE, DECIDE, FILL, LOCK, MEASURE, RANK, SEARCH, SEE, SEE_LIST
+from madang.services.discovery.models import MoleculeLibrary, PlateAssay, Shortlist, Verdict
+from madang.web.cards import Card
+
+PATIENCE = 20  # seconds for a substructure search of a page
+MOST_HITS = 200
+MOST_RANKED = 500  # rows that a shortlist keeps
+LARGEST_FILE_ROWS = 5_000  # rows of a file that a page takes; larger ones go by command
+DECISIONS = ("make", "test", "hold", "drop")
+
+
+def libraries(node: Node, actor: Actor) -> list[MoleculeLibrary]:
+    """The libraries that one may see."""
+    with node.read() as session:
+        found = select(MoleculeLibrary).where(visible(actor, SEE, MoleculeLibrary))
+        return list(
+            session.scalars(found.options(selectinload(MoleculeLibrary.project)).order_by(MoleculeLibrary.name))
+        )
+
+
+def see(node: Node, actor: Actor, name: str) -> MoleculeLibrary:
+    """A library; who may not see it is told that there is none. Errors: `library.none`."""
+    with node.read() as session:
+        found = _find(session, name)
+    if not may(actor, SEE, found):
+        raise _none(name)
+    return found
+
+
+def fill(
+    node: Node, actor: Actor, name: str, project: str, files: Sequence[tuple[str, bytes]], title: str = ""
+) -> tuple[MoleculeLibrary, Any]:
+    """Add the molecules of files (name, bytes) to a library of a project, which is begun if there is none yet.
+
+    Errors: `library.elsewhere` where the name belongs to something else, and those of reading.
+    """
+    from madang.science.chemistry.library import add_files
+
+    dataset = node.home.lake().dataset(name)
+
+    found = _found_or_new(actor, name, project, title)
+    with node.read() as session:  # before anything is written; rule and state are asked again with the act
+        thing = found(session)
+        if thing.id is None and dataset.exists:
+            raise MadangError(
+                "library.elsewhere", _("There is something else of this name."), _("Choose another name.")
+            )
+        if thing.id is not None and not may(actor, SEE, thing):
+            raise _none(name)
+        check(actor, FILL, thing)
+        if thing.id is not None and thing.state != "open":
+            raise MadangError("library.state", _("The library is closed."), _("Begin another."))
+    with tempfile.TemporaryDirectory(prefix="madang-library-") as folder:
+        paths = []
+        for given, data in files:
+            path = Path(folder) / (Path(given).name[-120:] or "molecules.smi")
+            path.write_bytes(data)
+            paths.append(path)
+        added = _account(add_files, dataset, paths)
+    return _filled(node, actor, found, added.version), added
+
+
+def adopt(node: Node, actor: Actor, name: str, project: str, title: str = "") -> MoleculeLibrary:
+    """Give a library that was made by command to a project."""
+    from madang.science.chemistry.library import newest
+
+    version = newest(node.home.lake().dataset(name))
+
+    return _filled(node, actor, _found_or_new(actor, name, project, title), version)
+
+
+def _found_or_new(actor: Actor, name: str, project: str, title: str) -> Callable[[Session], MoleculeLibrary]:
+    """What gives the library of this name, or begins one of the project."""
+
+    def found(session: Session) -> MoleculeLibrary:
+        kept = session.scalar(select(MoleculeLibrary).where(MoleculeLibrary.name == name))
+        if kept is not None:
+            return kept
+        belongs = find_project(session, project)
+        return MoleculeLibrary(
+            name=name,
+            title=clean_line(title, _("The title"), 300) or name,
+            organization_id=belongs.organization_id,
+            project_id=belongs.id,
+            owner_id=actor.person_id,
+            state="open",
+        )
+
+    return found
+
+
+def _filled(node: Node, actor: Actor, found: Any, version: Any) -> MoleculeLibrary:
+    with doing(node, actor, FILL, found) as done:
+        done.session.add(done.thing)
+        done.tell(name=done.thing.name, version=version.number, manifest=version.digest)
+    return done.thing
+
+
+def _account(add_files: Any, dataset: Any, paths: Sequence[Path]) -> Any:
+    from madang.science.chemistry.reading import kind_of, text_of
+
+    for path in paths:
+        if kind_of(path) in ("smiles", "csv") and sum(1 for _line in text_of(path)) > LARGEST_FILE_ROWS:
+            raise MadangError(
+                "library.too_large",
+                _("The file has more rows than a page takes."),
+                _("Add it by command: `madang discovery library add`."),
+            )
+    return add_files(dataset, paths, processes=1)
+
+
+def search(node: Node, actor: Actor, name: str, kind: str, query: str, top: int, threshold: float = 0.0) -> Any:
+    """Search a library: `similar`, `smarts` or `exact`. The event of it has the query as a keyed hash only."""
+    from madang.science.chemistry import search as molecules
+    from madang.science.chemistry.library import newest
+    from madang.services.discovery.command_search import index_folder
+
+    found = see(node, actor, name)
+    check(actor, SEARCH, found)
+    key = hmac.new(node.home.key("queries"), f"{kind}\0{query.strip()}".encode(), hashlib.sha256).hexdigest()
+    node.audit.read(actor, SEARCH.name, f"library:{found.id}", {"kind": kind, "query": key})
+    version = newest(node.home.lake().dataset(name))
+    top = min(max(top, 1), MOST_HITS)
+    if kind == "smarts":
+        return _substructure(node, version.name, query, top)
+    index = molecules.Index(version, index_folder(node.home))
+    if kind == "exact":
+        return molecules.exact(index, query)
+    return molecules.similar(index, query, top, threshold)
+
+
+def _substructure(node: Node, reference: str, query: str, top: int) -> Any:
+    """In a process of its own, which is ended if the pattern explodes."""
+    from madang.science.chemistry.search import Found, Hit
+
+    asked = {"home": str(node.home.path), "reference": reference, "query": query, "top": top}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "madang.services.discovery.child"],
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise MadangError(
+            "chemistry.too_slow",
+            _("The query takes longer than {seconds:.0f} seconds.").format(seconds=PATIENCE),
+            _("Make the pattern more specific, with fewer wildcards and repeated groups."),
+        ) from None
+    if done.returncode:
+        raise MadangError("chemistry.query", _("The query cannot be matched."))
+    answer = json.loads(done.stdout)
+    if "error" in answer:
+        raise MadangError(*answer["error"])
+    return Found(tuple(Hit(**hit) for hit in answer["hits"]), answer["compared"], answer["total"])
+
+
+def measure(node: Node, actor: Actor, name: str, title: str, workbook: bytes) -> PlateAssay:
+    """Read a plate workbook for a library: its curves are kept."""
+    from madang.science.chemistry.curves import controls, curves_of
+    from madang.science.chemistry.plates import read_plates
+
+    check(actor, MEASURE, see(node, actor, name))
+    with tempfile.TemporaryDirectory(prefix="madang-plates-") as folder:
+        path = Path(folder) / "plates.xlsx"
+        path.write_bytes(workbook)
+        plates = read_plates(path)
+    curves = [asdict(curve) for plate in plates for curve in curves_of(plate)]
+    found = {"plates": [asdict(controls(plate)) for plate in plates], "curves": curves}
+    digest = hashlib.sha256(workbook).hexdigest()
+    with doing(node, actor, MEASURE, lambda session: _find(session, name)) as done:
+        kept = PlateAssay(
+            library_id=done.thing.id,
+            title=clean_line(title, _("The title"), 300, required=True),
+            sha256=digest,
+            found=json.dumps(found, ensure_ascii=False),
+            person_id=actor.person_id,
+        )
+        done.session.add(kept)
+        done.tell(sha256=digest, curves=len(curves))
+    return kept
+
+
+def assays(node: Node, actor: Actor, name: str) -> list[PlateAssay]:
+    """The plates that were read for a library, the newest first."""
+    found = see(node, actor, name)
+    with node.read() as session:
+        mine = select(PlateAssay).where(PlateAssay.library_id == found.id).order_by(PlateAssay.id.desc())
+        return list(session.scalars(mine))
+
+
+def activity_table(node: Node, actor: Actor, name: str) -> list[dict[str, Any]]:
+    """The structure-activity table of a library: compounds that were measured, with the newest result of each."""
+    from madang.science.chemistry.library import newest, read_table
+
+    results: dict[str, dict[str, Any]] = {}
+    for assay in reversed(assays(node, actor, name)):
+        for curve in json.loads(assay.found)["curves"]:
+            results[curve["compound"]] = {"assay": assay.title, "measured": f"{assay.created:%Y-%m-%d}", **curve}
+    table = read_table(newest(node.home.lake().dataset(name)), "compound")
+    node.audit.read(actor, SEE.name, f"library:{see(node, actor, name).id}")
+    kept = ("ic50", "operator", "low", "high", "unit", "pic50", "hill", "assay", "measured")
+    rows = [row for row in table.to_pylist() if row["id"] in results]
+    return [{**row, **{key: results[row["id"]][key] for key in kept}} for row in rows]
+
+
+def shortlist(node: Node, actor: Actor, name: str, title: str, goals: bytes) -> Shortlist:
+    """Rank a library by a table of goals; the best rows are kept with the parts that explain their places."""
+    from madang.science.chemistry.library import newest, read_table
+    from madang.science.chemistry.ranking import rank, read_goals
+
+    found = see(node, actor, name)
+    with tempfile.TemporaryDirectory(prefix="madang-goals-") as folder:
+        path = Path(folder) / "goals.csv"
+        path.write_bytes(goals)
+        wanted = read_goals(path)
+    version = newest(node.home.lake().dataset(name))
+    measured = {row["id"]: row for row in activity_table(node, actor, name)}
+    rows = [{**row, **measured.get(row["id"], {})} for row in read_table(version, "compound").to_pylist()]
+    names = {key for row in measured.values() for key in row}
+    rows = [{**dict.fromkeys(names), **row} for row in rows]
+    ranked = [asdict(one) for one in rank(rows, wanted)[:MOST_RANKED]]
+    document = {"goals": [asdict(goal) for goal in wanted], "rows": ranked, "manifest": version.digest}
+    digest = sha256_of(document)
+
+    def new(session: Session) -> Shortlist:
+        return Shortlist(
+            library_id=found.id,
+            title=clean_line(title, _("The title"), 300, required=True),
+            organization_id=found.organization_id,
+            project_id=found.project_id,
+            owner_id=actor.person_id,
+            version=version.number,
+            manifest=version.digest,
+            goals=json.dumps(document["goals"], ensure_ascii=False),
+            rows=json.dumps(ranked, ensure_ascii=False),
+            sha256=digest,
+            state="open",
+            verdicts=[],
+        )
+
+    with doing(node, actor, RANK, new) as done:
+        done.session.add(done.thing)
+        done.tell(library=name, version=version.number, sha256=digest)
+    return done.thing
+
+
+def shortlists(node: Node, actor: Actor, name: str) -> list[Shortlist]:
+    """The shortlists of a library, the newest first."""
+    found = see(node, actor, name)
+    with node.read() as session:
+        mine = select(Shortlist).where(Shortlist.library_id == found.id).order_by(Shortlist.id.desc())
+        return list(session.scalars(mine))
+
+
+def see_shortlist(node: Node, actor: Actor, number: int) -> Shortlist:
+    """A shortlist with all that was decided. Errors: `shortlist.none`."""
+    with node.read() as session:
+        found = _shortlist(session, number)
+    if not may(actor, SEE_LIST, found):
+        raise MadangError("shortlist.none", _("There is no shortlist {number}.").format(number=number))
+    return found
+
+
+def decide(node: Node, actor: Actor, number: int, compound: str, decision: str, reason: str) -> None:
+    """Say what is to become of a compound, and why."""
+    see_shortlist(node, actor, number)
+    with doing(node, actor, DECIDE, lambda session: _shortlist(session, number)) as done:
+        known = {row["id"] for row in json.loads(done.thing.rows)}
+        if compound not in known or decision not in DECISIONS:
+            raise MadangError("shortlist.compound", _("This compound is not in the shortlist."))
+        done.thing.verdicts.append(
+            Verdict(
+                compound=compound,
+                decision=decision,
+                reason=clean_prose(reason, _("The reason"), 1_000),
+                person_id=actor.person_id,
+            )
+        )
+        done.tell(compound=compound, decision=decision)
+
+
+def lock(node: Node, actor: Actor, number: int) -> None:
+    """Lock a shortlist and sign what it says, with all decisions, by the node's key."""
+    see_shortlist(node, actor, number)
+    with doing(node, actor, LOCK, lambda session: _shortlist(session, number)) as done:
+        thing = done.thing
+        said = [[v.compound, v.decision, v.reason, v.person_id] for v in thing.verdicts]
+        document = {"shortlist": number, "sha256": thing.sha256, "manifest": thing.manifest, "decisions": said}
+        thing.signed = signing.signer(node.home).sign(document, "shortlist+jwt")
+        thing.locked = now()
+
+
+def close(node: Node, actor: Actor, name: str) -> None:
+    """Close a library: nothing is added any more."""
+    see(node, actor, name)
+    with doing(node, actor, CLOSE, lambda session: _find(session, name)):
+        pass
+
+
+def waiting(node: Node, actor: Actor) -> list[Card]:
+    """Shortlists that wait for the principal investigator to lock them."""
+    with node.read() as session:
+        mine = select(Shortlist).where(visible(actor, SEE_LIST, Shortlist), Shortlist.state == "open")
+        found = list(session.scalars(mine.options(selectinload(Shortlist.library)).order_by(Shortlist.id)))
+    return [
+        Card(_("A shortlist is open for decisions"), each.title, f"/discovery/shortlists/{each.id}", since=each.created)
+        for each in found
+        if may(actor, LOCK, each)
+    ]
+
+
+def _find(session: Session, name: str) -> MoleculeLibrary:
+    found = session.scalar(
+        select(MoleculeLibrary).where(MoleculeLibrary.name == name).options(selectinload(MoleculeLibrary.project))
+    )
+    if found is None:
+        raise _none(name)
+    return found
+
+
+def _shortlist(session: Session, number: int) -> Shortlist:
+    found = session.scalar(
+        select(Shortlist)
+        .where(Shortlist.id == number)
+        .options(
+            selectinload(Shortlist.verdicts).selectinload(Verdict.person),
+            selectinload(Shortlist.library).selectinload(MoleculeLibrary.project),
+        )
+    )
+    if found is None:
+        raise MadangError("shortlist.none", _("There is no shortlist {number}.").format(number=number))
+    return found
+
+
+def _none(name: str) -> MadangError:
+    return MadangError("library.none", _("There is no library {name}.").format(name=name), _("Look at yours."))

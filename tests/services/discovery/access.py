@@ -1,0 +1,42 @@
+"""Who gets what at the doors of the room discovery; see services/access_tables.py. The member is of the project."""
+
+from typing import Any
+
+from services.access_tables import BAD, IN, NONE, YES, Acts, Reads
+
+HIDDEN = (NONE, YES, NONE, NONE, NONE)
+READS: Reads = {
+    "/discovery": ("/discovery", (IN, YES, YES, YES, YES)),
+    "/discovery/{name}": ("/discovery/secret-molecules", HIDDEN),
+    "/discovery/{name}/activity": ("/discovery/secret-molecules/activity", HIDDEN),
+    "/discovery/{name}/assays/{number}": ("/discovery/secret-molecules/assays/PLATE_ASSAY", HIDDEN),
+    "/discovery/shortlists/{number}": ("/discovery/shortlists/SHORTLIST", HIDDEN),
+}
+ACTS: Acts = {
+    "/discovery": ("/discovery", {"name": "?"}, (BAD,) * 5),
+    "/discovery/{name}/assays": ("/discovery/no-such/assays", {"title": "t", "file": "eA=="}, (NONE,) * 5),
+    "/discovery/{name}/shortlists": ("/discovery/no-such/shortlists", {"title": "t", "goals": "g"}, (NONE,) * 5),
+    "/discovery/{name}/close": ("/discovery/no-such/close", {}, (NONE,) * 5),
+    "/discovery/shortlists/{number}/decisions": (
+        "/discovery/shortlists/999999/decisions",
+        {"compound": "c", "decision": "make"},
+        (NONE,) * 5,
+    ),
+    "/discovery/shortlists/{number}/lock": ("/discovery/shortlists/999999/lock", {}, (NONE,) * 5),
+}
+
+
+def furnish(house: Any) -> dict[str, str]:
+    """A library of a project of the member's, with plates and a shortlist."""
+    from madang.node.people.projects import make_project
+    from madang.services.discovery import service
+    from madang.services.discovery.demo import _GOALS, plate
+    from portal_house import OWNER
+
+    node = house.node
+    make_project(node, OWNER, "secret", "Secret molecules", organization="hospital", leader="member")
+    files = [("m.smi", b"CCO DEMO-0001\nc1ccccc1O DEMO-0031\n")]
+    service.fill(node, OWNER, "secret-molecules", "secret", files)
+    assay = service.measure(node, OWNER, "secret-molecules", "Plates", plate())
+    made = service.shortlist(node, OWNER, "secret-molecules", "First", _GOALS)
+    return {"PLATE_ASSAY": str(assay.id), "SHORTLIST": str(made.id)}
