@@ -17,7 +17,7 @@ from madang.science.chemistry.needs import needed
 from madang.science.chemistry.plates import MOLAR, Plate, Well
 
 with needed("scipy"):
-    from scipy.stats import f as f_distribution  # type: ignore[import-untyped]
+    from scipy.stats import f as f_distribution  # type: ignore[import-untyped]  # ships no types
     from scipy.stats import t as t_distribution
 
 Floats = npt.NDArray[np.float64]
@@ -100,7 +100,7 @@ def curves_of(plate: Plate) -> list[Curve]:
     """A curve per compound of a plate, in the order of names."""
     control = controls(plate)
     percent = control.negative is not None and control.positive is not None
-    percent = percent and control.negative[0] != control.positive[0]  # type: ignore[index]
+    percent = percent and control.negative[0] != control.positive[0]  # type: ignore[index]  # percent says that both are there
     groups: dict[str, list[Well]] = {}
     for well in plate.wells:
         if well.role == "sample":

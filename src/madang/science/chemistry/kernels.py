@@ -21,7 +21,7 @@ _u8, _u64, _i64, _f64 = types.uint8, types.uint64, types.int64, types.float64
 
 
 @njit(types.int64(types.uint64), inline="always", cache=True)
-def _ones(word):  # type: ignore[no-untyped-def]
+def _ones(word):  # type: ignore[no-untyped-def]  # numba knows the types
     """Bits set in a 64-bit word (the usual sideways addition, which LLVM turns into one instruction)."""
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -30,7 +30,7 @@ def _ones(word):  # type: ignore[no-untyped-def]
 
 
 @njit(types.void(_u8[::1], _u8[::1], _u8, _u8), cache=True, nogil=True, inline="always")
-def _add_pair(bound, counts, low, high):  # type: ignore[no-untyped-def]
+def _add_pair(bound, counts, low, high):  # type: ignore[no-untyped-def]  # numba knows the types
     for m in range(BLOCK):
         first = np.uint8(counts[m] & np.uint8(15))
         second = np.uint8(counts[m] >> np.uint8(4))
@@ -40,12 +40,12 @@ def _add_pair(bound, counts, low, high):  # type: ignore[no-untyped-def]
 
 
 @njit(types.boolean(_f64, _i64, _f64, _i64), inline="always", cache=True)
-def _worse(score, row, than_score, than_row):  # type: ignore[no-untyped-def]
+def _worse(score, row, than_score, than_row):  # type: ignore[no-untyped-def]  # numba knows the types
     return score < than_score or (score == than_score and row > than_row)
 
 
 @njit(types.void(_f64[::1], _i64[::1], _i64, _f64, _i64), cache=True, nogil=True)
-def _push(scores, rows, size, score, row):  # type: ignore[no-untyped-def]
+def _push(scores, rows, size, score, row):  # type: ignore[no-untyped-def]  # numba knows the types
     """Add to the heap whose root is the worst of the kept; a full heap loses its root."""
     if size < len(scores):
         place = size
@@ -95,7 +95,7 @@ def _push(scores, rows, size, score, row):  # type: ignore[no-untyped-def]
     cache=True,
     nogil=True,
 )
-def scan(counts, ones, rows, words, whole, queries, pieces, totals, order, threshold, base, best, found, sizes):  # type: ignore[no-untyped-def]
+def scan(counts, ones, rows, words, whole, queries, pieces, totals, order, threshold, base, best, found, sizes):  # type: ignore[no-untyped-def]  # numba knows the types
     """Put the best of some blocks into the heaps `best`, `found`, `sizes` of each query; returns molecules compared.
 
     counts (blocks, PAIRS, BLOCK), ones (n), rows (n) and words (n, WORDS) are a segment, `whole` (blocks) marks blocks

@@ -16,9 +16,9 @@ from madang.science.chemistry.needs import needed
 with needed("lightgbm"):
     import lightgbm
 with needed("scipy"):
-    from scipy.special import ndtri  # type: ignore[import-untyped]
+    from scipy.special import ndtri  # type: ignore[import-untyped]  # ships no types
 with needed("scikit-learn"):
-    from sklearn.svm import SVC, SVR  # type: ignore[import-untyped]
+    from sklearn.svm import SVC, SVR  # type: ignore[import-untyped]  # ships no types
 
 Floats = npt.NDArray[np.float64]
 MOST_FOR_KERNEL = 4000  # molecules; beyond, trees alone, which gain more from many molecules

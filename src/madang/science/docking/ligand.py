@@ -16,7 +16,7 @@ with needed("rdkit"):
 with needed("meeko"):
     from meeko import MoleculePreparation, PDBQTMolecule, PDBQTWriterLegacy, RDKitMolCreate
 
-RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]  # not in its stubs
 
 MOST_TORSIONS = 32
 MOST_ATOMS = 150
@@ -50,19 +50,19 @@ def prepare_molecule(molecule: Any, seed: int = 42) -> str:
         raise Undockable(f"{molecule.GetNumHeavyAtoms()} heavy atoms are too many to dock")
     if any(not atom.GetAtomicNum() for atom in molecule.GetAtoms()):
         raise Undockable("it has an R group or dummy atom")
-    parameters: Any = AllChem.ETKDGv3()  # type: ignore[attr-defined]
+    parameters: Any = AllChem.ETKDGv3()  # type: ignore[attr-defined]  # not in its stubs
     parameters.randomSeed = seed
     parameters.maxIterations = 200
     molecule.RemoveAllConformers()
-    if AllChem.EmbedMolecule(molecule, parameters) < 0:  # type: ignore[attr-defined]
+    if AllChem.EmbedMolecule(molecule, parameters) < 0:  # type: ignore[attr-defined]  # not in its stubs
         parameters.useRandomCoords = True
-        if AllChem.EmbedMolecule(molecule, parameters) < 0:  # type: ignore[attr-defined]
+        if AllChem.EmbedMolecule(molecule, parameters) < 0:  # type: ignore[attr-defined]  # not in its stubs
             raise Undockable("no conformation could be made")
     try:
-        if AllChem.MMFFHasAllMoleculeParams(molecule):  # type: ignore[attr-defined]
-            AllChem.MMFFOptimizeMolecule(molecule, maxIters=500)  # type: ignore[attr-defined]
-        elif AllChem.UFFHasAllMoleculeParams(molecule):  # type: ignore[attr-defined]
-            AllChem.UFFOptimizeMolecule(molecule, maxIters=500)  # type: ignore[attr-defined]
+        if AllChem.MMFFHasAllMoleculeParams(molecule):  # type: ignore[attr-defined]  # not in its stubs
+            AllChem.MMFFOptimizeMolecule(molecule, maxIters=500)  # type: ignore[attr-defined]  # not in its stubs
+        elif AllChem.UFFHasAllMoleculeParams(molecule):  # type: ignore[attr-defined]  # not in its stubs
+            AllChem.UFFOptimizeMolecule(molecule, maxIters=500)  # type: ignore[attr-defined]  # not in its stubs
         setups = MoleculePreparation().prepare(molecule)
         text, good, error = PDBQTWriterLegacy.write_string(setups[0])
     except Exception as error:  # whatever force fields and meeko make of unusual chemistry

@@ -39,7 +39,14 @@ class Libraries(View):
     """The libraries that one may see, and the projects that one may begin others for."""
 
     libraries: list[Line]
-    projects: list[tuple[str, str]]
+    projects: list["Choice"]
+
+
+class Choice(View):
+    """A project that a library may belong to."""
+
+    name: str
+    title: str
 
 
 class Compound(View):
@@ -171,6 +178,14 @@ class VerdictView(View):
     created: datetime
 
 
+class Reason(View):
+    """What a property gives to a place: its value, and how desirable that is, 0 to 1."""
+
+    property: str
+    value: float | None
+    desirability: float
+
+
 class Place(View):
     """A place in a ranking, with the parts that explain it and what was decided last."""
 
@@ -180,7 +195,7 @@ class Place(View):
     svg: str
     score: float
     front: int
-    parts: list[tuple[str, float | None, float]]
+    parts: list[Reason]
     decision: str
 
 
@@ -259,7 +274,9 @@ def libraries(visit: Here) -> Libraries:
     projects = [p for p in list_projects(visit.node, visit.actor) if p.id in visit.actor.projects]
     if visit.actor.kind == "owner":
         projects = list_projects(visit.node, visit.actor)
-    return Libraries(libraries=lines, projects=[(p.name, p.title) for p in projects if p.state == "active"])
+    return Libraries(
+        libraries=lines, projects=[Choice(name=p.name, title=p.title) for p in projects if p.state == "active"]
+    )
 
 
 @room.act("/discovery", at=libraries)
@@ -435,7 +452,7 @@ def shortlist(visit: Here, number: Number) -> ShortlistPage:
             svg=drawing(row["smiles"]),
             score=row["score"],
             front=row["front"],
-            parts=[(part["property"], part["value"], part["desirability"]) for part in row["parts"]],
+            parts=[Reason(**{key: part[key] for key in Reason.model_fields}) for part in row["parts"]],
             decision=latest.get(row["id"], ""),
         )
         for row in json.loads(found.rows)[:100]
@@ -494,6 +511,7 @@ def decision_named(decision: str) -> str:
 room.helpers |= {
     "picture_of": picture_of,
     "decision_named": decision_named,
+    "named": lambda choices: [(each.name, each.title) for each in choices],
     "decisions": lambda: [(each, decision_named(each)) for each in service.DECISIONS],
     "figure": lambda value, digits=3: "" if value is None else f"{value:.{digits}g}",
 }

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "discovery_libraries_assays_shortlists"
-down_revision = "cohorts_shelf_counts"
+revision = "discovery_libraries"
+down_revision = "release_requests_files_votes_the_ledger"
 
 
 def upgrade() -> None:
