@@ -11,7 +11,7 @@ from madang.science.fhir.kit.run import document, plan, run
 from madang.science.fhir.kit.session import Credentials, Session
 from madang.science.fhir.server.endpoint import Endpoint
 from madang.science.fhir.server.made_up import made_up_lives, resources
-from madang.science.fhir.server.messages import Request
+from madang.science.fhir.server.messages import Request, Response
 from madang.science.fhir.server.tokens import Tokens, new_client
 
 BASE = "http://127.0.0.1:1/fhir"
@@ -26,7 +26,7 @@ def kit(fault: Fault | None = None, only: tuple[str, ...] = (), persons: int = 1
     private, public = new_client()
     endpoint = Endpoint(BASE, guide(), resources(made_up_lives(persons)), Tokens({"kit": public}))
 
-    def send(request: Request):  # type: ignore[no-untyped-def]
+    def send(request: Request) -> Response:
         inner = Request(request.method, request.url.removeprefix(BASE), request.headers, request.body)
         return fault(endpoint, inner) if fault else endpoint(inner)
 
@@ -58,7 +58,7 @@ def test_a_fault_is_found_by_the_right_test(name: str) -> None:
 def test_no_request_goes_to_another_host() -> None:
     asked: list[str] = []
 
-    def watch(endpoint: Endpoint, request: Request):  # type: ignore[no-untyped-def]
+    def watch(endpoint: Endpoint, request: Request) -> Response:
         asked.append(request.url)
         return FAULTS["pages lead elsewhere"][1](endpoint, request)
 

@@ -14,7 +14,7 @@ from madang.science.fhir.bindings import binding_check, coding_check
 from madang.science.fhir.definitions import CORE, Definitions
 from madang.science.fhir.facts import Constraint, Row, TypeRef
 from madang.science.fhir.findings import Found, at, here, under
-from madang.science.fhir.invariants import BUILT_IN, COUNTED, FUNCTIONS
+from madang.science.fhir.invariants import BUILT_IN, COUNTED, FUNCTIONS, NEEDS
 from madang.science.fhir.narrative import problem
 from madang.science.fhir.primitives import NAMES as PRIMITIVES
 from madang.science.fhir.primitives import checker as primitive_checker
@@ -224,6 +224,24 @@ class Compiler:
             if each.key not in BUILT_IN and each.expression and not (primitive and each.expression in FUNCTIONS)
         ]
 
+    def direct(self, constraints: Any) -> tuple[list[tuple[str, str, Any, list[f.Raw]]], list[Check]]:
+        """The invariants of an object: those with a function (member, hidden member, function, finding), and others.
+
+        Where neither member is there the rule holds without being asked; no member means that it is always asked.
+        """
+        functions, others = [], []
+        for each in constraints:
+            if each.key in BUILT_IN or not each.expression:
+                continue
+            holds = FUNCTIONS.get(each.expression)
+            if holds is None or each.key in COUNTED:
+                others.append(self._invariant(each))
+            else:
+                needs = NEEDS.get(each.expression, "")
+                said = here(each.key, "invariant", each.key, severity=each.severity)
+                functions.append((needs, "_" + needs, holds, said))
+        return functions, others
+
     def _invariant(self, constraint: Constraint) -> Check:
         holds = FUNCTIONS.get(constraint.expression)
         key, severity = constraint.key, constraint.severity
@@ -322,19 +340,52 @@ def _fixed(wanted: Any) -> Check:
 
 
 def _pattern(wanted: Any) -> Check:
+    test = pattern_test(wanted)
+
     def check(value: Any, context: Context) -> Found:
-        return None if matches(value, wanted) else here(f.FIXED, "pattern")
+        return None if test(value) else here(f.FIXED, "pattern")
 
     return check
 
 
 def matches(value: Any, wanted: Any) -> bool:
     """Whether a value has everything that a pattern has."""
+    return pattern_test(wanted)(value)
+
+
+def pattern_test(wanted: Any) -> Callable[[Any], bool]:
+    """The test of a pattern, made once: objects have at least these members, arrays an item for each of these."""
     if type(wanted) is dict:
-        return type(value) is dict and all(key in value and matches(value[key], part) for key, part in wanted.items())
+        parts = [(key, pattern_test(part)) for key, part in wanted.items()]
+
+        def of_object(value: Any) -> bool:
+            if type(value) is not dict:
+                return False
+            for key, test in parts:  # noqa: SIM110, a loop is faster than all() here, and this runs for every coding
+                if key not in value or not test(value[key]):
+                    return False
+            return True
+
+        return of_object
     if type(wanted) is list:
-        return type(value) is list and all(any(matches(each, part) for each in value) for part in wanted)
-    return bool(value == wanted) and (type(value) is bool) == (type(wanted) is bool)
+        tests = [pattern_test(part) for part in wanted]
+
+        def of_list(value: Any) -> bool:
+            if type(value) is not list:
+                return False
+            for test in tests:
+                for each in value:
+                    if test(each):
+                        break
+                else:
+                    return False
+            return True
+
+        return of_list
+    kind = type(wanted)
+    if kind is str:
+        return lambda value: bool(value == wanted)
+    return lambda value: bool(value == wanted) and (type(value) is bool) == (kind is bool)
 
 
 def _limits(row: Row) -> Check:

@@ -71,7 +71,9 @@ def misplaced(found: list[Raw], node: dict[str, Any], definitions: Definitions) 
 
 def _may_stand(each: Raw, node: dict[str, Any], definitions: Definitions) -> bool:
     resource = str(node.get("resourceType"))
-    if each.about[2] and ".extension." in each.path:  # on a part of another extension, which the definition allows
+    if (
+        each.about[2] and "extension" in each.path.split(".")[:-1]
+    ):  # on a part of another extension, which the definition allows
         return True
     if any(_found_by(path, each.place.rpartition(".")[0], node) for path in each.about[1]):
         return True

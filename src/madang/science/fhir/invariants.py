@@ -17,9 +17,13 @@ ABSENT = ("",)
 
 def some(node: Any, stem: str) -> bool:
     """Whether a choice element (`value` of value[x]) is there, with a value or with extensions only."""
-    return any(
-        key.startswith(stem) and key[len(stem) : len(stem) + 1].isupper() for key in (k.lstrip("_") for k in node)
-    )
+    size = len(stem)
+    for key in node:  # a loop, since this is asked of every observation
+        if key.startswith(stem) and key[size : size + 1].isupper():
+            return True
+        if key[0] == "_" and key.startswith(stem, 1) and key[size + 1 : size + 2].isupper():
+            return True
+    return False
 
 
 def codings(concept: Any) -> list[Any]:
@@ -267,3 +271,28 @@ FUNCTIONS: dict[str, Holds] = {
 # Held elsewhere: by the form of JSON, of an extension, of a reference and of a narrative.
 BUILT_IN = frozenset(["ele-1", "ext-1", "ref-1", "txt-1", "txt-2"])
 COUNTED = frozenset(["dom-6"])  # advice that nearly every resource disregards: counted, not listed
+
+# If neither this member nor its hidden half is there the rule holds, and the function need not be called.
+NEEDS = {
+    "contained.contained.empty()": "contained",
+    "contained.meta.versionId.empty() and contained.meta.lastUpdated.empty()": "contained",
+    "contained.meta.security.empty()": "contained",
+    "dataAbsentReason.empty() or value.empty()": "dataAbsentReason",
+    "value.empty() or component.code.where(coding.intersect(%resource.code.coding).exists()).empty()": "component",
+    "where(use = 'home').empty()": "use",
+    "duration.empty() or durationUnit.exists()": "duration",
+    "period.empty() or periodUnit.exists()": "period",
+    "duration.exists() implies duration >= 0": "duration",
+    "period.exists() implies period >= 0": "period",
+    "periodMax.empty() or period.exists()": "periodMax",
+    "durationMax.empty() or duration.exists()": "durationMax",
+    "countMax.empty() or count.exists()": "countMax",
+    "offset.empty() or (when.exists() and ((when in ('C' | 'CM' | 'CD' | 'CV')).not()))": "offset",
+    "timeOfDay.empty() or when.empty()": "timeOfDay",
+    "comparator.empty()": "comparator",
+    "code.empty() or system.exists()": "code",
+    "low.empty() or high.empty() or (low <= high)": "low",
+    "value.empty() or system.exists()": "value",
+    "data.empty() or contentType.exists()": "data",
+    "start.hasValue().not() or end.hasValue().not() or (start <= end)": "end",
+} | {expression: "contained" for expression in FUNCTIONS if expression.startswith("contained.where(")}

@@ -35,7 +35,7 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
     typed = compiler.tree(f"http://hl7.org/fhir/StructureDefinition/{type_name}") if node.children else None
     above = list(typed[0].row.constraints) if typed else []
     every = {each.key: each for each in [*above, *own, *base.row.constraints, *node.row.constraints, *extra]}
-    invariants = compiler._invariants(every.values())
+    functions, invariants = compiler.direct(every.values())
     if type_name == "Coding":
         invariants.append(compiler.coding())
     is_resource = node.row.path.count(".") == 0 and compiler.definitions.is_resource(node.row.path)
@@ -73,6 +73,9 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
                 wrong = at(name, f.CARDINALITY, "two_choices", name) if len(group & value.keys()) > 1 else None
             if wrong:
                 out = (out or []) + wrong
+        for needs, hidden, holds, said in functions:
+            if (not needs or needs in value or hidden in value) and not holds(value, context):
+                out = out + said if out else list(said)
         for invariant in invariants:
             found = invariant(value, context)
             if found:

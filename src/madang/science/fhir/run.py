@@ -1,8 +1,10 @@
 """Many files, one verdict: what is to be read, cut into pieces, judged on every core, and put together again."""
 
+import gc
 import gzip
 import multiprocessing
 import os
+import re
 import threading
 import zlib
 from collections import Counter
@@ -24,8 +26,10 @@ from madang.science.fhir.shown import Shown
 from madang.science.fhir.validator import Validator, Verdict
 
 PIECE = 8_000_000  # bytes of NDJSON that one process takes at a time
+RARELY = 200_000  # objects made between two looks for cycles
 KEPT = 2_000_000  # findings that are listed; beyond they are counted only
 LINES = (".ndjson", ".jsonl")
+_ID, _NUMBER = re.compile(r"[A-Za-z0-9\-.]{1,64}"), re.compile(r"\d{6}-?\d{7}")
 UNREADABLE = frozenset(
     ["not_json", "not_utf8", "nested", "too_long", "not_gzip", "xml_form", "xml_deep", "xml_doctype", "not_fhir"]
 )
@@ -101,6 +105,7 @@ class Setup:
     packages: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
+    strict: bool = False
 
     def definitions(self) -> Definitions:
         """The definitions that are asked for."""
@@ -123,7 +128,7 @@ class Setup:
                     _("There is no profile {url} here.").format(url=repr(url)),
                     _("Name a guide (kr-core, r4), or give the profile with --package."),
                 )
-        return Validator(definitions, self.guide, self.profiles)
+        return Validator(definitions, self.guide, self.profiles, self.strict)
 
 
 @dataclass(frozen=True)
@@ -237,7 +242,17 @@ class Judge:
         return self._validator
 
     def piece(self, piece: Piece, stdin: BinaryIO | None) -> tuple[Outcome, int]:
-        """The outcome of a piece, and how many lines it has."""
+        """The outcome of a piece, and how many lines it has. Objects are parsed by the thousand and hold no cycles, so
+        the collector of cycles is asked less often meanwhile.
+        """
+        before = gc.get_threshold()
+        gc.set_threshold(RARELY, *before[1:])
+        try:
+            return self._piece(piece, stdin)
+        finally:
+            gc.set_threshold(*before)
+
+    def _piece(self, piece: Piece, stdin: BinaryIO | None) -> tuple[Outcome, int]:
         out = Outcome()
         say = partial(self._take, out, piece.label)
         try:
@@ -309,15 +324,16 @@ class Judge:
     def _take(self, out: Outcome, label: str, line: int, verdict: Verdict) -> None:
         out.files[label] = out.files.get(label, 0) + 1
         out.resources[verdict.type or "?"] += 1
-        name = _name(verdict)
         profile = verdict.profiles[0] if verdict.profiles else ""
-        out.profiles.update(verdict.profiles)
+        for url in verdict.profiles:
+            out.profiles[url] += 1
         context = verdict.context
         if context.unsure:
             out.unsure.update(context.unsure)
         if context.counted:
             out.counted.update(context.counted)
         if verdict.findings:
+            name = _name(verdict)
             if not verdict.valid:
                 out.invalid.update(verdict.profiles or ("",))
             for each in verdict.findings:
@@ -334,11 +350,7 @@ def _finding(label: str, line: int, name: str, each: Raw, profile: str) -> Findi
 
 def _name(verdict: Verdict) -> str:
     """Type/id; an id that is none, or that could be a resident registration number, is left out."""
-    bare = verdict.id.replace("-", "")
-    plain = 0 < len(verdict.id) <= 64 and all(
-        (letter.isalnum() and letter.isascii()) or letter in "-." for letter in verdict.id
-    )
-    if not plain or (len(bare) == 13 and bare.isdigit()):
+    if _ID.fullmatch(verdict.id) is None or _NUMBER.fullmatch(verdict.id):
         return verdict.type
     return f"{verdict.type}/{verdict.id}" if verdict.type else ""
 

@@ -11,6 +11,7 @@ from madang.science.fhir.tree import Node
 if TYPE_CHECKING:
     from madang.science.fhir.compiler import Compiler
 
+NOWHERE: Any = None  # the context of a resource that is not yet being checked
 GUIDES = {"kr-core": "hl7.fhir.kr.core#"}
 
 
@@ -116,7 +117,7 @@ def _marks(compiler: "Compiler", root: Node) -> list[Callable[[dict[str, Any]], 
 
     def sliced(steps: list[str], node: Node, each: Node) -> None:
         match = matcher(compiler, node, each, node.row.discriminators or ())
-        marks.append(lambda resource: any(match(value, None) for value in values_at(resource, steps, None)))  # type: ignore[arg-type]
+        marks.append(lambda resource: any(match(value, NOWHERE) for value in values_at(resource, steps, NOWHERE)))
 
     def walk(node: Node, steps: list[str]) -> None:
         for child in node.children.values():

@@ -1,7 +1,7 @@
 """Which elements that must be supported were shown by at least one resource, and which references led nowhere."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from madang.science.fhir.compiler import Compiler
@@ -86,14 +86,14 @@ def _there(value: object, steps: tuple[str, ...]) -> bool:
     return step in value and _there(value[step], steps[1:])
 
 
-def _sliced(compiler: "Compiler", profile: str, identifier: str, context: object) -> bool:
+def _sliced(compiler: "Compiler", profile: str, identifier: str, context: Any) -> bool:
     """Whether an item of the slices on the way has the rest of the way."""
     from madang.science.fhir.slices import matcher, values_at
 
     found = compiler.tree(profile)
     assert found is not None
     nodes = found[1]
-    values: list[object] = [context.root]  # type: ignore[attr-defined]  # a Context
+    values: list[object] = [context.root]
     way = identifier.split(".")[0]
     for part in identifier.split(".")[1:]:
         name, _colon, slice_name = part.partition(":")
@@ -103,7 +103,7 @@ def _sliced(compiler: "Compiler", profile: str, identifier: str, context: object
         node, each = nodes.get(whole), nodes.get(way)
         if slice_name and node is not None and each is not None and not name.endswith("[x]"):
             match = matcher(compiler, node, each, node.row.discriminators or (("value", "url"),))
-            values = [item for item in values if match(item, context)]  # type: ignore[arg-type]
+            values = [item for item in values if match(item, context)]
         if not values:
             return False
     return True

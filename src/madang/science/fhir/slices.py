@@ -1,6 +1,7 @@
 """Slices of a list: which slice an item belongs to, and whether each slice is there as often as it must."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from madang.science.fhir import findings as f
@@ -73,7 +74,10 @@ def _count(name: str, slice_name: str, kind: str, bound: int) -> list[Raw]:
 
 def _part(compiler: "Compiler", node: Node, each: Node, discriminators: tuple[tuple[str, str], ...]) -> tuple[Any, ...]:
     refs = each.row.types or node.row.types
-    check = compiler.value(each, refs[0]) if refs else (lambda value, context: None)
+    told = each
+    if each.row.pattern is not None and discriminators == (("value", "$this"),):  # what told the slice holds
+        told = Node(replace(each.row, pattern=None), each.name, each.profile, each.children, each.slices)
+    check = compiler.value(told, refs[0]) if refs else (lambda value, context: None)
     match = matcher(compiler, node, each, discriminators)
     both = bool(node.children and not each.children)
     return each.row.slice or each.row.id.rpartition(":")[2], match, check, both, each.row.low, each.row.high
@@ -141,6 +145,10 @@ def _test(compiler: "Compiler", node: Node, each: Node, kind: str, path: str) ->
     conditions = [condition for one in nodes for condition in [_condition(compiler, one)] if condition]
     if not conditions:
         return None  # the slice says nothing of this discriminator, so it does not tell
+
+    if not steps and len(conditions) == 1:
+        only = conditions[0]
+        return lambda item, context: only(item)
 
     def match(item: Any, context: "Context") -> bool:
         return any(condition(value) for value in values_at(item, steps, context) for condition in conditions)
@@ -211,13 +219,13 @@ def _follow(compiler: "Compiler", node: Node, steps: list[str]) -> Iterator[Node
 
 def _condition(compiler: "Compiler", node: Node) -> Callable[[Any], bool] | None:
     """What a value must be to belong to the slice: fixed, of a pattern, with such children, or in a value set."""
-    from madang.science.fhir.compiler import matches
+    from madang.science.fhir.compiler import pattern_test
 
     row = node.row
     if row.fixed is not None:
         return lambda value: bool(value == row.fixed)
     if row.pattern is not None:
-        return lambda value: matches(value, row.pattern)
+        return pattern_test(row.pattern)
     parts = []
     for below in node.children.values():
         for each in (below, *below.slices):

@@ -40,6 +40,9 @@ def validate(
     json_: Annotated[Path | None, typer.Option("--json", help=_("Write the report as JSON."))] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help=_("Write the findings as CSV."))] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help=_("Write the findings as JUnit XML."))] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help=_("Refuse extensions whose definition is not at hand."))
+    ] = False,
     workers: Annotated[int | None, typer.Option(help=_("Processes; all cores if not given."), min=1)] = None,
     worst: Annotated[int, typer.Option(help=_("How many findings to show."), min=0)] = WORST,
 ) -> None:
@@ -50,7 +53,7 @@ def validate(
     from madang.base.console import ProgressBars
     from madang.science.fhir.run import validate_files
 
-    setup = setup_of(profile or ["kr-core"], package or [], terms or [])
+    setup = setup_of(profile or ["kr-core"], package or [], terms or [], strict)
     definitions = setup.validator().definitions  # says what is wrong with the options before any file is read
     with ProgressBars() as progress:
         stdin = sys.stdin.buffer if any(str(each) == "-" for each in paths) else None
@@ -150,7 +153,7 @@ def verify(
         raise typer.Exit(3)
 
 
-def setup_of(profiles: list[str], packages: list[Path], terms: list[Path]) -> "Setup":
+def setup_of(profiles: list[str], packages: list[Path], terms: list[Path], strict: bool = False) -> "Setup":
     """What is to be held against what, from the options."""
     from madang.science.fhir.definitions import SHIPPED
     from madang.science.fhir.run import Setup
@@ -160,7 +163,7 @@ def setup_of(profiles: list[str], packages: list[Path], terms: list[Path]) -> "S
     urls = tuple(name for name in profiles if name not in SHIPPED)
     if any(url.startswith("http://www.hl7korea.or.kr/") for url in urls):
         guide = "kr-core"
-    return Setup(guide, tuple(map(str, packages)), urls, tuple(map(str, terms)))
+    return Setup(guide, tuple(map(str, packages)), urls, tuple(map(str, terms)), strict)
 
 
 def show(outcome: "Outcome", definitions: "Definitions", worst: int) -> None:
