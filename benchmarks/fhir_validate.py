@@ -81,9 +81,8 @@ def main() -> None:
     given = parser.parse_args()
     made = [orjson.dumps(each) for each in resources(made_up_lives(120))]
     size = sum(map(len, made)) / len(made)
-    print(
-        f"{platform.machine()}, Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    )
+    where = f"{platform.machine()}, Python {platform.python_version()}, {os.cpu_count()} cores"
+    print(f"{where}, load {os.getloadavg()[0]:.1f}")
     print(f"{len(made):,} synthetic KR Core resources of {size:,.0f} bytes")
     start = time.perf_counter()
     validator = Validator(shipped("kr-core"), "kr-core")
