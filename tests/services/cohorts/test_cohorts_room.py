@@ -80,6 +80,25 @@ def test_who_may_read_the_rows_sees_exact_numbers_and_others_rounded_ones(
     assert {"cohort.keep", "cohort.count", "dataset.rows"} <= acts
 
 
+def test_people_who_are_removed_are_in_no_members_any_more(house: House, site: Served, counted: str) -> None:
+    from madang.services.datasets import remove_persons
+
+    number = int(counted.rpartition("/")[2])
+    assert service.members_file(house.node, number).exists()
+    remove_persons(house.node, OWNER, house.node.home.lake().dataset("ours"), {2}, [])
+    assert not service.members_file(house.node, number).exists()
+    with site.browser({"madang": house.cookies["steward"]}) as steward:
+        assert steward.get(API + counted).status_code == 404
+
+
+def test_open_data_are_counted_exactly_for_whoever_signed_in(house: House) -> None:
+    house.published("free", tier="open")
+    with house.node.read() as session:
+        rows = service.rows_of(session, "free")
+        closed = service.rows_of(session, "nothing")
+    assert rows.open and not closed.open
+
+
 def test_numbers_for_those_without_a_permit_are_rounded_down_and_small_ones_kept_back() -> None:
     assert [told(number, 5) for number in (0, 1, 9, 10, 19, 20, 123)] == [0, None, None, 10, 10, 20, 120]
     assert told(15, 20) is None

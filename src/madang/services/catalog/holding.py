@@ -6,25 +6,34 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from madang.node.people.models import Organization
+from madang.services.catalog.disclosure import is_being_removed
 from madang.services.catalog.models import Record
 
 
 @dataclass(frozen=True)
 class Holding:
-    """The organization that answers for a dataset, the fewest persons that its numbers are about, and its record."""
+    """The organization that answers for a dataset, the fewest persons that its numbers are about, and its record.
+
+    `open` says whether everybody who signed in may have the data: published, open or registered, not withheld.
+    """
 
     dataset: str
     organization_id: int
     minimum: int
     record: str
-    state: str
+    open: bool
 
 
 def holder_of(session: Session, dataset: str) -> Holding | None:
     """Who answers for a dataset of the lake; None where it has no record."""
     row = session.execute(
-        select(Record.organization_id, Organization.minimum, Record.name, Record.state)
+        select(Record, Organization.minimum)
         .join(Organization, Organization.id == Record.organization_id)
         .where(Record.dataset == dataset)
     ).first()
-    return None if row is None else Holding(dataset, *row)
+    if row is None:
+        return None
+    record, minimum = row
+    is_open = record.state == "published" and record.access in ("open", "registered")
+    is_open = is_open and not is_being_removed(session, dataset)
+    return Holding(dataset, record.organization_id, minimum, record.name, is_open)

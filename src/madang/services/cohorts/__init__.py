@@ -32,6 +32,7 @@ PLAN = RoomPlan(
     jobs=(JobKind("cohorts.count", ".service:count_job", lane="long", failed=".service:count_failed"),),
     folders={"cohorts": 0o700},
     menu=(MenuItem("data", later("Cohorts"), "/cohorts", signed_in=True),),
+    listens={"dataset.remove_persons": ".listening:removed", "dataset.remove": ".listening:removed"},
     demo=".demo:make",
     needs=("duckcdm",),
     docs="cohorts.md",

@@ -58,10 +58,9 @@ COUNT = allow(
     details=Counted,
 )
 # Of a dataset: who may read its rows sees exact numbers and members, and may open ATLAS on it.
-READ_ROWS = allow("dataset.rows", granted | role("steward"), reads=True, title=later("read the rows of a dataset"))
-OPEN_ATLAS = allow(
-    "dataset.atlas", granted | role("steward"), reads=True, title=later("open ATLAS on a dataset"), details=Started
-)
+reads_rows = granted | role("steward") | (where("open", True) & signed_in)
+READ_ROWS = allow("dataset.rows", reads_rows, reads=True, title=later("read the rows of a dataset"))
+OPEN_ATLAS = allow("dataset.atlas", reads_rows, reads=True, title=later("open ATLAS on a dataset"), details=Started)
 COHORT_STATES = States(
     "cohort",
     "kept",

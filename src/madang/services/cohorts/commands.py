@@ -309,11 +309,23 @@ def _lake() -> "Lake":
 
 
 def _places(reference: str, vocabulary: str | None) -> "tuple[Version, Version | None]":
-    """The version, and the vocabulary in which its concepts are looked up."""
+    """The version, and the vocabulary in which its concepts are looked up. Who acts must be allowed to read its rows,
+    and the event stands before the first of them is read."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.node.permissions import check as permitted
     from madang.science.omop.release import mapped_with
+    from madang.services.cohorts.acts import READ_ROWS
+    from madang.services.cohorts.service import rows_of
 
-    lake = _lake()
-    version = lake.find(reference)
+    with opened() as node:
+        lake = node.home.lake()
+        version = lake.find(reference)
+        actor = commander(node)
+        with node.read() as session:
+            permitted(actor, READ_ROWS, rows_of(session, version.dataset.name))
+        told = {"version": version.number, "what": "cohort"}
+        node.audit.read(actor, READ_ROWS.name, f"dataset:{version.dataset.name}", told)
     return version, lake.find(vocabulary) if vocabulary else mapped_with(lake, version)
 
 

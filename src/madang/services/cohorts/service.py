@@ -44,6 +44,7 @@ class Rows:
     organization_id: int | None
     minimum: int = MINIMUM
     record: str = ""
+    open: bool = False
 
     @property
     def reference(self) -> str:
@@ -56,7 +57,7 @@ def rows_of(session: Session, dataset: str) -> Rows:
     held = holder_of(session, dataset)
     if held is None:
         return Rows(dataset, None)
-    return Rows(dataset, held.organization_id, held.minimum, held.record)
+    return Rows(dataset, held.organization_id, held.minimum, held.record, held.open)
 
 
 def keep(
