@@ -5,12 +5,16 @@ Words follow ISA-88 (recipe, unit, batch) and OPC UA (IEC 62541).
 """
 
 from madang.base.translate import later
-from madang.node.rooms import Command, RoomPlan
+from madang.node.rooms import Command, MenuItem, RoomPlan
 
 PLAN = RoomPlan(
     name="manufacturing",
     package=__package__,
     title=later("Manufacturing"),
+    acts=(".acts",),
+    states=(".acts:CAMPAIGN",),
+    models=(".models",),
+    pages=(".routes",),
     commands=(
         Command(
             "manufacturing",
@@ -19,5 +23,9 @@ PLAN = RoomPlan(
         ),
     ),
     folders={"runs": 0o700, "plant": 0o700},
+    not_in_backup=("plant",),
+    menu=(MenuItem("labs", later("Manufacturing"), "/manufacturing", signed_in=True),),
+    project=".service:of_project",
+    demo=".demo:make",
     docs="manufacturing.md",
 )

@@ -1,0 +1,60 @@
+"""The tables of this room: campaigns, cultivations and equipment of projects."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from madang.node.database import Base, now
+from madang.node.people import Project
+from madang.node.text import Line, Machine
+
+
+class Campaign(Base):
+    """A campaign of experiments: its description (TOML), its results (CSV), what to try next (JSON)."""
+
+    __tablename__ = "manufacturing_campaigns"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"))
+    name: Mapped[str] = mapped_column(Machine)
+    title: Mapped[str] = mapped_column(Line(300))
+    state: Mapped[str] = mapped_column(Machine, default="active", server_default="active")
+    description: Mapped[str] = mapped_column(Text)
+    results: Mapped[str] = mapped_column(Text, default="")
+    answer: Mapped[str] = mapped_column(Text, default="{}")
+    created: Mapped[datetime] = mapped_column(default=now)
+    project: Mapped[Project] = relationship()
+
+
+class Cultivation(Base):
+    """A run that is over: its signals over hours, as CSV."""
+
+    __tablename__ = "manufacturing_cultivations"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"))
+    name: Mapped[str] = mapped_column(Machine)
+    table: Mapped[str] = mapped_column(Text)
+    created: Mapped[datetime] = mapped_column(default=now)
+    project: Mapped[Project] = relationship()
+
+
+class Equipment(Base):
+    """A piece of equipment of a project: its name, its address of OPC UA, and whether it is simulated. Read only."""
+
+    __tablename__ = "manufacturing_equipment"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"))
+    name: Mapped[str] = mapped_column(Machine)
+    address: Mapped[str] = mapped_column(Line(300))
+    simulated: Mapped[bool] = mapped_column(default=False)
+    created: Mapped[datetime] = mapped_column(default=now)
+    project: Mapped[Project] = relationship()
