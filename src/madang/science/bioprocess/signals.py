@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def _unpacked(decompressor: lzma.LZMADecompressor, raw: bytes, path: Path) -> by
     return data
 
 
-def _splitter(line: str):  #
+def _splitter(line: str) -> Callable[[str], list[str]]:  #
     for mark in ("\t", ";", ","):
         if mark in line:
             return lambda text: [cell.strip().strip('"') for cell in text.strip("\r\n").split(mark)]

@@ -71,7 +71,7 @@ class Factor:
             return [(log(number) - log(self.low)) / (log(self.high) - log(self.low))]
         return [(number - self.low) / (self.high - self.low)]
 
-    def decode(self, columns: Sequence[float]) -> Any:
+    def decode(self, columns: Sequence[float] | Array) -> Any:
         """The nearest value that the factor can have."""
         if self.choices:
             return self.choices[int(np.argmax(columns))]

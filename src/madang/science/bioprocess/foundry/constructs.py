@@ -22,10 +22,10 @@ def read_parts(path: Path) -> dict[str, str]:
     found: list[tuple[str, str]] = []
     if text.lstrip().startswith("LOCUS"):
         for record in text.split("\n//"):
-            name = re.search(r"^LOCUS\s+(\S+)", record, re.MULTILINE)
+            locus = re.search(r"^LOCUS\s+(\S+)", record, re.MULTILINE)
             body = record.partition("\nORIGIN")[2]
-            if name:
-                found.append((name[1], re.sub(r"[\s\d]", "", body)))
+            if locus:
+                found.append((locus[1], re.sub(r"[\s\d]", "", body)))
     else:
         for record in re.split(r"^>", text, flags=re.MULTILINE)[1:]:
             head, _line, body = record.partition("\n")

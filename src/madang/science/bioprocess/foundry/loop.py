@@ -122,7 +122,12 @@ def _round(
             filled = answer & set(layout)
             if len(filled) < len(layout):
                 note("empty", step="dispenser", wells=sorted(set(layout) - filled))
-            warm = carried_out("incubator", lambda: there.incubate(number, plan.hours) or True, plan.retries, note)
+
+            def warmed() -> bool:
+                there.incubate(number, plan.hours)
+                return True
+
+            warm = carried_out("incubator", warmed, plan.retries, note)
             if warm is not None:
                 readings = carried_out("reader", lambda: there.read(number), plan.retries, note)
     told = _told(plan, readings, high, blank, note) if readings is not None else None
@@ -192,7 +197,7 @@ def _layout(
 def _transfers(plan: Foundry, number: int, layout: Mapping[str, Mapping[str, Any]]) -> list[Transfer]:
     """Microliters of each part into each well; sources stand in the order of the parts' choices."""
     out = []
-    sources = {}
+    sources: dict[tuple[str, str], str] = {}
     names = wells(384)
     for factor in plan.space.factors:
         for choice in factor.choices or (factor.name,):

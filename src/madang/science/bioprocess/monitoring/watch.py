@@ -57,7 +57,7 @@ def watch(model: Model, record: Signals, product: str = "", explain: bool = Fals
         innovations / limits.innovations,
         averaged(innovations, settings.memory, limits.innovations_start) / limits.innovations_average,
     )
-    ratio = np.maximum.reduce(ratios)
+    ratio: Array = np.stack(ratios).max(0)
     fixed = np.flatnonzero(np.isfinite(model.constants))
     moved = np.abs(values[:, fixed] - model.constants[fixed]) > 1e-6 * np.maximum(1.0, np.abs(model.constants[fixed]))
     ratio = np.where(moved.any(1), np.maximum(ratio, 10.0), ratio)  # what never moved in training moves
@@ -85,7 +85,7 @@ def _filled(model: Model, record: Signals, product: str) -> tuple[Array, NDArray
     for row in np.flatnonzero(missing.any(1)):
         before = values[row - 1] if row else last
         values[row, missing[row]] = before[missing[row]]
-    return values, missing.any(1)
+    return values, np.asarray(missing.any(1))
 
 
 def _explained(

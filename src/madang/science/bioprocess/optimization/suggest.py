@@ -178,7 +178,7 @@ def _climbed(space: Space, acquisition: Callable[[Array], Array], start: Array, 
     return row
 
 
-def _linear(space: Space, start: Array, places: Array) -> list[dict[str, Any]]:
+def _linear(space: Space, start: Array, places: Any) -> list[dict[str, Any]]:
     """The constraints as functions of the free columns."""
 
     def slack(free: Array, number: int) -> float:
@@ -224,7 +224,8 @@ def _target(
         unit = weights * (means - low) / np.maximum(high - low, 1e-12)
         values = unit.min(1) + 0.05 * unit.sum(1)
         process = fit(seen, values, space.groups)
-        target, scale = process.predict, process.scale
+        scale = process.scale
+        return process.predict, float(values[keeps].max()) if keeps.any() else float(values.min()), scale
     best = float(values[keeps].max()) if keeps.any() else float(values.min())
     return target, best, scale
 

@@ -52,10 +52,10 @@ def serve(plan: Plan, ready: Any = None) -> None:
 
 
 async def _serve(plan: Plan, ready: Any) -> None:
-    from asyncua import Server, ua
+    ua: Any = needs("asyncua.ua")
 
     log = open_log(plan.folder)
-    server = Server()
+    server: Any = needs("asyncua").Server()
     await server.init()
     url = f"opc.tcp://127.0.0.1:{plan.port}/madang/plant"
     server.set_endpoint(url)
@@ -98,7 +98,7 @@ async def _serve(plan: Plan, ready: Any) -> None:
 
 
 async def _variable(unit: Any, index: int, name: str, title: str, unit_of: str) -> Any:
-    from asyncua import ua
+    ua: Any = needs("asyncua.ua")
 
     node = await unit.add_variable(ua.NodeId(name, index), title, float("nan"), ua.VariantType.Double)
     read = ua.AccessLevel.CurrentRead.mask | ua.AccessLevel.HistoryRead.mask
@@ -164,7 +164,7 @@ async def _renamed(server: Any, name: str) -> Any:
 
 
 async def _give(server: Any, node: Any, value: float, status: int, source: int, now: int) -> None:
-    from asyncua import ua
+    ua: Any = needs("asyncua.ua")
 
     await server.write_attribute_value(
         node.nodeid,
@@ -210,10 +210,10 @@ def _sensed(reactor: Reactor, values: dict[str, float], now: int, random: np.ran
 
 def _history(folder: Path, log: Writer) -> Any:
     """HistoryRead from the plant's own log."""
-    from asyncua import ua
+    ua: Any = needs("asyncua.ua")
     from asyncua.server.history import HistoryStorageInterface
 
-    class Stored(HistoryStorageInterface):  # type: ignore[misc]
+    class Stored(HistoryStorageInterface):
         async def init(self) -> None:
             return None
 

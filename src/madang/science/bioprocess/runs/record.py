@@ -115,14 +115,13 @@ async def _record(url: str, recording: Recording, seconds: float, started: Any, 
             recording.log.event("away", begin=time.time_ns() // 1000, text=type(trouble).__name__)
         recording.log.sync()
         rest = ends - time.monotonic()
-        for _turn in range(int(max(0.0, min(patience, rest)) * 10)):
-            if recording.stop:
-                break
+        waited = time.monotonic() + max(0.0, min(patience, rest))
+        while time.monotonic() < waited and not recording.stop:
             await asyncio.sleep(0.1)
 
 
 async def _connected(url: str, recording: Recording, ends: float, started: Any) -> None:
-    from asyncua import Client
+    client_of: Any = needs("asyncua").Client
 
     class Handler:
         def datachange_notification(self, node: Any, value: Any, data: Any) -> None:
@@ -130,7 +129,7 @@ async def _connected(url: str, recording: Recording, ends: float, started: Any) 
             if name is not None:
                 recording.take(name, data.monitored_item.Value)
 
-    async with Client(url, timeout=10) as client:
+    async with client_of(url, timeout=10) as client:
         found = await _browse(client)
         subscription = await client.create_subscription(200, Handler())
         await _follow(subscription, recording, found)
@@ -160,7 +159,7 @@ async def _connected(url: str, recording: Recording, ends: float, started: Any) 
 
 async def _browse(client: Any) -> list[tuple[Any, Tag]]:
     """Every numeric variable under Objects, except the server's own; breadth first, bounded."""
-    from asyncua import ua
+    ua: Any = needs("asyncua.ua")
 
     numeric = {ua.VariantType[name] for name in NUMERIC}
     level, seen, found = [(client.nodes.objects, "")], set(), []
@@ -198,7 +197,7 @@ async def _browse(client: Any) -> list[tuple[Any, Tag]]:
 
 
 async def _follow(subscription: Any, recording: Recording, found: list[tuple[Any, Tag]]) -> None:
-    from asyncua import ua
+    ua: Any = needs("asyncua.ua")
 
     for node, tag in found:
         recording.numbers[tag.name] = recording.log.tag(tag)

@@ -71,7 +71,10 @@ def learn(names: tuple[str, ...], inputs: Array, wanted: Array, most: int = 10, 
 def _pls(x: Array, y: Array, components: int) -> list[Array]:
     """Coefficients with 1, 2, ... components."""
     x, y = x.copy(), y.copy()
-    weights, loadings, inner, out = [], [], [], []
+    weights: list[Array] = []
+    loadings: list[Array] = []
+    inner: list[float] = []
+    out: list[Array] = []
     for _component in range(components):
         weight = x.T @ y
         size = float(np.linalg.norm(weight))
