@@ -1,0 +1,44 @@
+"""Access: from an application for controlled data to a permitted, pseudonymized, measured extract, and its end.
+
+For companies and researchers who ask, stewards and committees who decide, data engineers who make extracts. Guidelines
+are data whose rules are held against an application line by line; a rule finds, people decide. A permit is a signed
+document and a GA4GH Passport visa (ControlledAccessGrants), and it is one more rule of the house's permissions.
+"""
+
+from typing import Any
+
+from madang.base.translate import later
+from madang.node.rooms import Command, MenuItem, RoomPlan
+
+PLAN = RoomPlan(
+    name="access",
+    package=__package__,
+    title=later("Access to data"),
+    acts=(".acts",),
+    states=(".states:APPLICATION", ".states:PERMIT"),
+    models=(".models",),
+    pages=(".routes", ".permit_pages"),
+    commands=(
+        Command("access", later("Apply for data, decide on applications, keep the record."), ".commands:app"),
+        Command("extract", later("Make the extract that a permit allows."), ".commands:extract"),
+    ),
+    errors={"access.altered": 409, "access.not_in_force": 409, "access.conflict_of_interest": 403},
+    menu=(
+        MenuItem("access", later("Applications"), "/applications", signed_in=True),
+        MenuItem("access", later("How applications are decided"), "/access"),
+    ),
+    card=".cards:waiting",
+    settles={"permit.extract": ".extracting:settle"},
+    demo=".demo:make",
+    docs="access.md",
+)
+
+__all__ = ["PLAN", "extract_of", "permit_document", "permits_in_force"]  # the last three are made when asked for
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("extract_of", "permit_document", "permits_in_force"):
+        from madang.services.access import asking
+
+        return getattr(asking, name)
+    raise AttributeError(name)

@@ -1,0 +1,85 @@
+"""What other rooms ask of permits: which are in force, what one allows, which extract belongs to it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.lake import Version
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.models import Permit
+from madang.services.access.models import Grant
+
+
+def permits_in_force(session: Session, *, project_id: int | None = None, person_id: int | None = None) -> Sequence[Permit]:
+    """The permits in force now of a project, or of all projects that a person is in; without either, all."""
+    at = now()
+    query = select(Permit).where(Permit.state == "in-force", Permit.begins <= at, Permit.ends > at)
+    if project_id is not None:
+        query = query.where(Permit.project_id == project_id)
+    if person_id is not None:
+        from madang.node.people.models import ProjectMember
+
+        mine = select(ProjectMember.project_id).where(
+            ProjectMember.person_id == person_id,
+            ProjectMember.begins <= at,
+            (ProjectMember.ends.is_(None)) | (ProjectMember.ends > at),
+        )
+        query = query.where(Permit.project_id.in_(mine))
+    return session.scalars(query.options(joinedload(Permit.project)).order_by(Permit.id)).all()
+
+
+def extract_of(node: Node, number: str) -> Version:
+    """The dataset version that a permit in force opens. Errors: `access.none`, `access.not_in_force`, `access.no_extract`."""
+    with node.read() as session:
+        grant = grant_of(session, number)
+        check_in_force(grant)
+        version, dataset = grant.version, grant.permit.dataset
+    if version is None:
+        raise MadangError(
+            "access.no_extract",
+            _("No extract has been made for the permit {number}.").format(number=number),
+            _("The holder's data engineer makes it: madang extract {number}.").format(number=number),
+        )
+    return node.home.lake().find(f"{dataset}@{version}")
+
+
+def permit_document(node: Node, number: str) -> dict[str, Any]:
+    """What a permit says, read from its signed document. Errors: `access.none`, `access.altered`."""
+    from madang.services.access.signed import read_permit
+
+    with node.read() as session:
+        return read_permit(node, grant_of(session, number).permit.document)
+
+
+def grant_of(session: Session, number: str) -> Grant:
+    """A permit with all that belongs to it. Errors: `access.none`."""
+    found = session.scalar(
+        select(Grant)
+        .join(Permit, Grant.permit_id == Permit.id)
+        .where(Permit.number == number)
+        .options(joinedload(Grant.permit).joinedload(Permit.project), joinedload(Grant.application))
+    )
+    if found is None:
+        raise MadangError("access.none", _("There is no permit {number}.").format(number=number), _("Look at yours."))
+    return found
+
+
+def check_in_force(grant: Grant) -> None:
+    """Raise `access.not_in_force` unless the permit opens something at this moment."""
+    permit, at = grant.permit, now()
+    if permit.state != "in-force" or not permit.begins <= at < permit.ends:
+        why = (
+            _("it ended on {day}").format(day=f"{permit.ends:%Y-%m-%d %H:%M:%S}")
+            if permit.state == "in-force" and at >= permit.ends
+            else _("it is {state}").format(state=permit.state)
+        )
+        raise MadangError(
+            "access.not_in_force",
+            _("The permit {number} is not in force: {why}.").format(number=permit.number, why=why),
+            _("Ask for an extension."),
+        )

@@ -1,0 +1,148 @@
+"""The end of a permit: extract and key destroyed, and the records that the law wants."""
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.lake.removal import remove_versions
+from madang.node.acts import doing
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.node.people.models import Organization
+from madang.node.people.projects import people_of
+from madang.node.text import clean_prose
+from madang.services.access import acts
+from madang.services.access.asking import grant_of
+from madang.services.access.models import Application, Grant
+from madang.services.access.permits import see_permit
+from madang.services.access.service import find, see, steps_of
+from madang.services.access.signed import read_permit
+
+YEARS_KEPT = 3  # after destruction, PIPA 28-4 (3)
+BACKUP_DAYS = 90  # until the operator's last backup with the files has expired, unless said otherwise
+
+
+def destroy(node: Node, actor: Actor, number: str, reason: str, backup_days: int = BACKUP_DAYS) -> dict[str, Any]:
+    """End a permit for good: every version of its extract and its key go; the record of destruction.
+
+    May be done again after a kill: what is gone stays gone.
+    """
+    text = clean_prose(reason, _("The reason"), 2_000, required=True)
+    with node.read() as session:
+        grant = grant_of(session, number)
+        dataset_name, key_name = grant.permit.dataset, grant.key_name
+    with doing(node, actor, acts.DESTROY, lambda session: grant_of(session, number)) as done:
+        done.thing.permit.ends = min(done.thing.permit.ends, now())
+        done.tell(reason=text)
+    # The act stands before the files go: from this moment nothing opens them, whatever happens next.
+    dataset = node.home.lake().dataset(dataset_name)
+    versions = list(dataset.versions()) if dataset.exists else []
+    files = remove_versions(dataset, versions, f"permit {number} is over") if versions else []
+    path = node.home.path / "keys" / f"{key_name}.key"
+    had_key = path.exists()
+    if had_key:
+        path.write_bytes(bytes(path.stat().st_size))
+        path.unlink()
+    today = date.today()
+    record = {
+        "permit": number,
+        "dataset": dataset_name,
+        "destroyed": today.isoformat(),
+        "by": actor.name,
+        "reason": text,
+        "versions": versions,
+        "files": len(files),
+        "key_destroyed": had_key,
+        "backups_expire": (today + timedelta(days=backup_days)).isoformat(),
+        "kept_until": today.replace(year=today.year + YEARS_KEPT, day=min(today.day, 28)).isoformat(),
+        "cannot_be_shown": [
+            "whether somebody remembers what they saw",
+            "copies that were made against the rules outside this installation",
+            "blocks of the disk that the file system has not yet written anew",
+        ],
+    }
+    with node.write() as session:
+        kept = grant_of(session, number)
+        kept.destroyed, kept.destruction, kept.version = now(), json.dumps(record, ensure_ascii=False), None
+    return record
+
+
+def processing_record(node: Node, actor: Actor, number: int) -> dict[str, Any]:
+    """The record of processing of pseudonymized data (가명정보 처리 기록) of an application's permit.
+
+    Errors: `access.none`, `access.no_permit`.
+    """
+    application = see(node, actor, number)
+    with node.read() as session:
+        grant = session.scalar(
+            select(Grant).where(
+                (Grant.application_id == application.id) | (Grant.permit_id == (application.parent_id or 0))
+            )
+        )
+    if grant is None:
+        raise MadangError(
+            "access.no_permit", _("The application {number} has no permit.").format(number=number), ""
+        )
+    grant = see_permit(node, actor, grant.permit.number)
+    terms = read_permit(node, grant.permit.document)
+    with node.read() as session:
+        holder = session.get(Organization, grant.permit.organization_id)
+        people = [(person.login, person.name) for person in people_of(session, grant.permit.project_id)]
+    assert holder is not None
+    destruction = json.loads(grant.destruction) if grant.destruction else None
+    report = json.loads(grant.report) if grant.report else None
+    return {
+        "title": "가명정보 처리 기록 (record of processing of pseudonymized data)",
+        "law": "Personal Information Protection Act, article 28-4",
+        "holder": {"ko": holder.title, "en": holder.title_en},
+        "recipient": {"project": grant.permit.project.title, "people": [f"{name} ({login})" for login, name in people]},
+        "permit": grant.permit.number,
+        "state": grant.permit.state,
+        "purpose": terms["purpose"],
+        "items": terms["tables"],
+        "population": terms["population"],
+        "method": terms["recipe"],
+        "period": {"from": terms["begins"][:10], "to": f"{grant.permit.ends:%Y-%m-%d}"},
+        "conditions": terms["conditions"],
+        "extract": None if grant.version is None else f"{grant.permit.dataset}@{grant.version}",
+        "rows": report.get("rows") if report else None,
+        "suspected_reidentification": grant.suspected or None,
+        "destruction": destruction,
+        "keep": {"years_after_destruction": YEARS_KEPT, "until": destruction["kept_until"] if destruction else None},
+    }
+
+
+def minutes(node: Node, actor: Actor, number: int) -> dict[str, Any]:
+    """The minutes of the committee's decision on an application."""
+    application = see(node, actor, number)
+    from madang.services.access.deciding import tally
+
+    with node.read() as session:
+        found: Application = find(session, application.id)
+        counted = tally(session, found)
+        votes = [
+            {"member": each.person.name, "choice": each.choice, "words": each.words, "at": each.at.isoformat()}
+            for each in found.votes
+            if each.edition == found.edition
+        ]
+    return {
+        "application": found.id,
+        "title": found.title,
+        "edition": found.edition,
+        "members": counted.members,
+        "quorum": counted.quorum,
+        "votes": votes,
+        "outcome": found.answer or counted.outcome or None,
+        "conditions": found.conditions,
+        "reasons": found.reasons,
+        "decided": found.decided.isoformat() if found.decided else None,
+        "steps": [
+            {"step": step.name, "state": step.state, "closed": step.closed.isoformat() if step.closed else None}
+            for step in steps_of(found)
+        ],
+    }

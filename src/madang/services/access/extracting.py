@@ -1,0 +1,130 @@
+"""`madang extract`: exactly what the signed permit says, as a version of a dataset that only this permit opens."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from madang.base.errors import MadangError
+from madang.base.progress import Progress, Silent
+from madang.base.translate import _
+from madang.lake.engine import Engine
+from madang.node.acts import Intent, intending, withdraw
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.science.privacy.extract import BEFORE, SCHEMA, Wanted, make
+from madang.science.privacy.persons import person_risk
+from madang.science.privacy.population import population_of
+from madang.science.privacy.recipe import Recipe, recipe_of
+from madang.science.privacy.utility import as_json, movement
+from madang.services.access import acts
+from madang.services.access.asking import grant_of
+from madang.services.access.permits import checked_terms
+
+SAMPLE_TABLES = ("person",)
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What was made: the dataset's name and version, rows by table, and the report of risk and loss."""
+
+    dataset: str
+    version: int
+    rows: dict[str, int]
+    report: dict[str, Any]
+
+
+def extract(node: Node, actor: Actor, number: str, progress: Progress | None = None) -> Extracted:
+    """Make the extract of a permit in force; the next version of it, with the same pseudonyms, if there is one.
+
+    Errors: `access.none`, `access.not_in_force`, `access.altered`, `access.results_only`.
+    """
+    progress = progress or Silent()
+    with node.read() as session:
+        grant = grant_of(session, number)
+        terms = checked_terms(node, grant)
+        key_name = grant.key_name
+    if terms["answer"] == "results-only":
+        raise MadangError(
+            "access.results_only",
+            _("The permit {number} gives results only: no rows leave the holder.").format(number=number),
+            _("Run the project's study file yourself, and check what comes out."),
+        )
+    details = {"dataset": terms["dataset"]}
+    with intending(node, actor, acts.EXTRACT, f"permit:{number}", details, about=grant) as intent:
+        source = node.home.lake().find(terms["source"])
+        wanted = Wanted(terms["tables"], population_of(terms["population"]))
+        recipe = recipe_of(terms["recipe"])
+        dataset = node.home.lake().dataset(terms["dataset"])
+        parent = dataset.version() if dataset.exists else None
+        with Engine() as engine, dataset.write(parent) as writer:
+            source.attach(engine)
+            files = {}
+
+            def new_file(table: str) -> Any:
+                files[table] = writer.new_file(table)
+                return files[table]
+
+            rows = make(engine, wanted, recipe, node.home.key(key_name), new_file, progress)
+            persons = rows.get("person", 0)
+            report = _report(engine, list(rows), recipe, progress)
+            for table, path in files.items():
+                writer.add(table, path)
+            version = writer.commit(
+                "extract",
+                {"permit": number, "serial": terms["serial"], "source": source.name, "report": _texts(report)},
+            )
+        report |= {"rows": rows, "source": source.name, "made": date.today().isoformat()}
+        with intent.done(version=version.number, persons=persons) as session:
+            kept = grant_of(session, number)
+            kept.version, kept.report = version.number, json.dumps(report, ensure_ascii=False)
+    return Extracted(version.dataset.name, version.number, rows, report)
+
+
+def _report(engine: Engine, tables: list[str], recipe: Recipe, progress: Progress) -> dict[str, Any]:
+    """Risk per person before and after the recipe, and how far the answers of ten questions move."""
+    report: dict[str, Any] = {"recipe": recipe.document()}
+    if "person" in tables and int(engine.value(f"SELECT count(*) FROM {SCHEMA}.person")):
+        report["before"] = person_risk(engine, tables, BEFORE, progress=progress).document()
+        report["after"] = person_risk(engine, tables, SCHEMA, progress=progress).document()
+    report["utility"] = as_json(movement(engine, BEFORE, SCHEMA, tables))
+    return report
+
+
+def _texts(value: Any) -> Any:
+    """The report as canonical JSON takes it: shares as text, so that every reader writes them alike."""
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    if isinstance(value, dict):
+        return {name: _texts(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_texts(each) for each in value]
+    return value
+
+
+def compare(node: Node, number: str, recipes: list[str], progress: Progress | None = None) -> list[dict[str, Any]]:
+    """Try recipes against each other on the permitted rows; nothing is kept. Risk and loss of each."""
+    import tempfile
+    from pathlib import Path
+
+    from madang.science.privacy.recipe import read_recipe
+
+    with node.read() as session:
+        grant = grant_of(session, number)
+        terms = checked_terms(node, grant)
+        key_name = grant.key_name
+    wanted = Wanted(terms["tables"], population_of(terms["population"]))
+    found = []
+    for name in recipes:
+        with Engine() as engine, tempfile.TemporaryDirectory(dir=node.home.folder("run")) as folder:
+            node.home.lake().find(terms["source"]).attach(engine)
+            recipe = read_recipe(name)
+            place = Path(folder)
+            rows = make(engine, wanted, recipe, node.home.key(key_name), lambda t, p=place: p / f"{t}.parquet")
+            found.append({"name": name, **_report(engine, list(rows), recipe, progress or Silent())})
+    return found
+
+
+def settle(node: Node, intent: Intent) -> None:
+    """After a kill: what was half written is swept by the lake; the extract is made again by whoever wants it."""
+    withdraw(node, Actor.node(), intent.id, "the process ended before the extract was finished")
