@@ -15,6 +15,7 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.discovery",
     "madang.services.emr",
     "madang.services.people",
+    "madang.services.access",
     "madang.services.projects",
     "madang.services.release",
     "madang.services.oversight",

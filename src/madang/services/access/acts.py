@@ -68,15 +68,11 @@ class Made(Details):
 
 
 APPLY = allow("application.make", theirs, title=later("apply for data"), to="draft", details=Edition)
-SEE = allow(
-    "application.see", theirs | steward | committee | auditor, reads=True, title=later("see an application")
-)
+SEE = allow("application.see", theirs | steward | committee | auditor, reads=True, title=later("see an application"))
 LIST = allow("application.list", signed_in, reads=True, title=later("list applications"))
 DESK = allow("application.desk", role_anywhere("steward") | role_anywhere("committee"), reads=True)
 COUNT = allow("application.count", theirs, title=later("count a population"), details=Counted, reads=True)
-EDIT = allow(
-    "application.edit", theirs, title=later("edit an application"), frm=("draft", "returned"), details=Edition
-)
+EDIT = allow("application.edit", theirs, title=later("edit an application"), frm=("draft", "returned"), details=Edition)
 SUBMIT = allow(
     "application.submit",
     leads,
@@ -100,12 +96,8 @@ RETURN = allow(
     to="returned",
     details=Said,
 )
-STEP = allow(
-    "application.step", steward, title=later("close a step"), frm=("in-review", "approved"), details=Stepped
-)
-VOTE = allow(
-    "application.vote", committee.for_everybody(), title=later("vote"), frm=("in-review",), details=Voted
-)
+STEP = allow("application.step", steward, title=later("close a step"), frm=("in-review", "approved"), details=Stepped)
+VOTE = allow("application.vote", committee.for_everybody(), title=later("vote"), frm=("in-review",), details=Voted)
 DECIDE = allow(
     "application.decide",
     steward | committee,
@@ -114,18 +106,19 @@ DECIDE = allow(
     to=("approved", "refused"),
     details=Decided,
 )
-APPEAL = allow(
-    "application.appeal", leads, title=later("appeal"), frm=("refused",), to="in-review", details=Said
-)
+APPEAL = allow("application.appeal", leads, title=later("appeal"), frm=("refused",), to="in-review", details=Said)
 PERMIT = allow(
     "application.permit", steward, title=later("issue the permit"), frm=("approved",), to="permitted", details=Issued
 )
 
-SEE_PERMIT = allow(
-    "permit.see", theirs | steward | committee | auditor, reads=True, title=later("see a permit")
-)
+SEE_PERMIT = allow("permit.see", theirs | steward | committee | auditor, reads=True, title=later("see a permit"))
 SUSPEND = allow(
-    "permit.suspend", steward, title=later("suspend a permit"), frm=("in-force",), to="suspended", details=Said,
+    "permit.suspend",
+    steward,
+    title=later("suspend a permit"),
+    frm=("in-force",),
+    to="suspended",
+    details=Said,
     lasts=True,
 )
 RESUME = allow(
@@ -141,8 +134,13 @@ REPORT = allow(
     lasts=True,
 )
 END = allow(
-    "permit.end", leads | steward, title=later("end a permit"), frm=("in-force", "suspended"), to="ended",
-    details=Said, lasts=True,
+    "permit.end",
+    leads | steward,
+    title=later("end a permit"),
+    frm=("in-force", "suspended"),
+    to="ended",
+    details=Said,
+    lasts=True,
 )
 EXTRACT = allow("permit.extract", steward, title=later("make the extract"), details=Made)
 DESTROY = allow(

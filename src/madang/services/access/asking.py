@@ -15,7 +15,9 @@ from madang.node.people.models import Permit
 from madang.services.access.models import Grant
 
 
-def permits_in_force(session: Session, *, project_id: int | None = None, person_id: int | None = None) -> Sequence[Permit]:
+def permits_in_force(
+    session: Session, *, project_id: int | None = None, person_id: int | None = None
+) -> Sequence[Permit]:
     """The permits in force now of a project, or of all projects that a person is in; without either, all."""
     at = now()
     query = select(Permit).where(Permit.state == "in-force", Permit.begins <= at, Permit.ends > at)
@@ -34,7 +36,10 @@ def permits_in_force(session: Session, *, project_id: int | None = None, person_
 
 
 def extract_of(node: Node, number: str) -> Version:
-    """The dataset version that a permit in force opens. Errors: `access.none`, `access.not_in_force`, `access.no_extract`."""
+    """The dataset version that a permit in force opens.
+
+    Errors: `access.none`, `access.not_in_force`, `access.no_extract`.
+    """
     with node.read() as session:
         grant = grant_of(session, number)
         check_in_force(grant)

@@ -44,7 +44,17 @@ def apply(
             service.edit(node, actor, edit, content, str(given.get("title", "")))
             number = edit
         else:
-            known = ("project", "dataset", "title", "organization", "applicant_kind", "pack", "urgent", "kind", "parent")
+            known = (
+                "project",
+                "dataset",
+                "title",
+                "organization",
+                "applicant_kind",
+                "pack",
+                "urgent",
+                "kind",
+                "parent",
+            )
             unknown = sorted(set(given) - set(known))
             if unknown or not {"project", "dataset", "title"} <= set(given):
                 raise MadangError(
@@ -114,12 +124,16 @@ def show(number: Number, as_json: AsJson = False) -> None:
 @app.command()
 def decide(
     number: Number,
-    step: Annotated[str | None, typer.Option(help=_("Close this step (screening, ethics, adequacy, linkage, fee)."))] = None,
+    step: Annotated[
+        str | None, typer.Option(help=_("Close this step (screening, ethics, adequacy, linkage, fee)."))
+    ] = None,
     leave_out: Annotated[bool, typer.Option("--leave-out", help=_("The step is left out."))] = False,
     vote: Annotated[
         str | None, typer.Option(help=_("Vote: approve, conditional, results-only, refuse, abstain."))
     ] = None,
-    edition: Annotated[int | None, typer.Option(help=_("The edition that you read; another one is not voted on."))] = None,
+    edition: Annotated[
+        int | None, typer.Option(help=_("The edition that you read; another one is not voted on."))
+    ] = None,
     ask: Annotated[str | None, typer.Option(help=_("Give it back to the applicant with this question."))] = None,
     close: Annotated[bool, typer.Option("--close", help=_("Close the vote of the committee."))] = False,
     permit: Annotated[bool, typer.Option("--permit", help=_("Issue the permit."))] = False,
@@ -175,11 +189,17 @@ def permit(
     number: Annotated[str, typer.Argument(help=_("Number of the permit."))],
     suspend: Annotated[str | None, typer.Option(help=_("Stop it for a time, with this reason."))] = None,
     resume: Annotated[str | None, typer.Option(help=_("Let it go on, with this reason."))] = None,
-    report: Annotated[str | None, typer.Option(help=_("Report a suspected re-identification: it stops at once."))] = None,
+    report: Annotated[
+        str | None, typer.Option(help=_("Report a suspected re-identification: it stops at once."))
+    ] = None,
     end: Annotated[str | None, typer.Option(help=_("End it before its time, with this reason."))] = None,
     destroy: Annotated[str | None, typer.Option(help=_("Destroy its extract and key, with this reason."))] = None,
-    visas: Annotated[bool, typer.Option("--visas", help=_("Print a GA4GH visa for each person of the project."))] = False,
-    compare: Annotated[str | None, typer.Option(help=_("Try these recipes, separated by commas; nothing is kept."))] = None,
+    visas: Annotated[
+        bool, typer.Option("--visas", help=_("Print a GA4GH visa for each person of the project."))
+    ] = False,
+    compare: Annotated[
+        str | None, typer.Option(help=_("Try these recipes, separated by commas; nothing is kept."))
+    ] = None,
 ) -> None:
     """Show a permit, or suspend, end, destroy it; print its visas."""
     from madang.node.node import opened
@@ -190,7 +210,12 @@ def permit(
 
     with opened() as node:
         actor = commander(node)
-        for text, act in ((suspend, permits.suspend), (resume, permits.resume), (report, permits.report), (end, permits.end)):
+        for text, act in (
+            (suspend, permits.suspend),
+            (resume, permits.resume),
+            (report, permits.report),
+            (end, permits.end),
+        ):
             if text is not None:
                 act(node, actor, number, text)
         if destroy is not None:
@@ -281,7 +306,12 @@ def _show(node: Any, found: "Application", as_json: bool, more: dict[str, Any] |
         _("What the rules find"),
         (_("rule"), _("finding"), _("about"), _("source")),
         [
-            (each["title"], finding_word(each["finding"]), ", ".join(each["about"]), f"{each['source']}, {each['date']}")
+            (
+                each["title"],
+                finding_word(each["finding"]),
+                ", ".join(each["about"]),
+                f"{each['source']}, {each['date']}",
+            )
             for each in document["findings"]
         ],
     )

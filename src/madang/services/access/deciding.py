@@ -11,7 +11,6 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.text import clean_prose
-from madang.science.privacy.rules import read_pack
 from madang.services.access import acts, procedure
 from madang.services.access.models import Application, Vote, Word
 from madang.services.access.service import conflicted, find, open_ready, people_of_committee, steps_of
@@ -40,9 +39,7 @@ def close_step(node: Node, actor: Actor, number: int, name: str, outcome: str = 
     The vote of the committee is closed by `close_vote`. A step that is refused sends the application back.
     """
     if name not in procedure.NAMES or outcome not in ("done", "left-out"):
-        raise MadangError(
-            "access.step", _("There is no step {name}.").format(name=name), ", ".join(procedure.NAMES)
-        )
+        raise MadangError("access.step", _("There is no step {name}.").format(name=name), ", ".join(procedure.NAMES))
     if name == "committee":
         raise MadangError("access.step", _("The committee's step is closed by its votes."), _("Close the vote."))
     with doing(node, actor, acts.STEP, lambda session: find(session, number)) as done:
@@ -114,7 +111,7 @@ def tally(session: Session, application: Application) -> Tally:
     choices = [each.choice for each in newest.values()]
     approve = sum(choice in ("approve", "conditional") for choice in choices)
     results, refuse = choices.count("results-only"), choices.count("refuse")
-    quorum = max(len(members) // 2 + 1, min(len(members), int(read_pack(application.pack).settings.get("members_least", 1))))
+    quorum = len(members) // 2 + 1
     outcome = ""
     if members and len(choices) >= quorum:
         needed = len(choices) // 2 + 1
@@ -124,7 +121,9 @@ def tally(session: Session, application: Application) -> Tally:
             outcome = "results-only"
         elif refuse >= needed or len(choices) == len(members):
             outcome = "refused"
-    said = tuple(each.words for each in newest.values() if each.choice in ("conditional", "results-only") and each.words)
+    said = tuple(
+        each.words for each in newest.values() if each.choice in ("conditional", "results-only") and each.words
+    )
     return Tally(len(members), len(choices), approve, results, refuse, choices.count("abstain"), quorum, outcome, said)
 
 

@@ -13,12 +13,12 @@ from madang.node.acts import doing
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.node.people.models import Organization
+from madang.node.people.models import Organization, Permit
 from madang.node.people.projects import people_of
 from madang.node.text import clean_prose
 from madang.services.access import acts
 from madang.services.access.asking import grant_of
-from madang.services.access.models import Application, Grant
+from madang.services.access.models import Application
 from madang.services.access.permits import see_permit
 from madang.services.access.service import find, see, steps_of
 from madang.services.access.signed import read_permit
@@ -79,16 +79,10 @@ def processing_record(node: Node, actor: Actor, number: int) -> dict[str, Any]:
     """
     application = see(node, actor, number)
     with node.read() as session:
-        grant = session.scalar(
-            select(Grant).where(
-                (Grant.application_id == application.id) | (Grant.permit_id == (application.parent_id or 0))
-            )
-        )
-    if grant is None:
-        raise MadangError(
-            "access.no_permit", _("The application {number} has no permit.").format(number=number), ""
-        )
-    grant = see_permit(node, actor, grant.permit.number)
+        number_of = session.scalar(select(Permit.number).where(Permit.id == (application.parent_id or 0)))
+    if number_of is None:
+        raise MadangError("access.no_permit", _("The application {number} has no permit.").format(number=number), "")
+    grant = see_permit(node, actor, number_of)
     terms = read_permit(node, grant.permit.document)
     with node.read() as session:
         holder = session.get(Organization, grant.permit.organization_id)

@@ -1,8 +1,10 @@
 """`madang extract`: exactly what the signed permit says, as a version of a dataset that only this permit opens."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from madang.base.errors import MadangError
@@ -20,8 +22,6 @@ from madang.science.privacy.utility import as_json, movement
 from madang.services.access import acts
 from madang.services.access.asking import grant_of
 from madang.services.access.permits import checked_terms
-
-SAMPLE_TABLES = ("person",)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,6 @@ def _texts(value: Any) -> Any:
 def compare(node: Node, number: str, recipes: list[str], progress: Progress | None = None) -> list[dict[str, Any]]:
     """Try recipes against each other on the permitted rows; nothing is kept. Risk and loss of each."""
     import tempfile
-    from pathlib import Path
 
     from madang.science.privacy.recipe import read_recipe
 
@@ -119,10 +118,13 @@ def compare(node: Node, number: str, recipes: list[str], progress: Progress | No
         with Engine() as engine, tempfile.TemporaryDirectory(dir=node.home.folder("run")) as folder:
             node.home.lake().find(terms["source"]).attach(engine)
             recipe = read_recipe(name)
-            place = Path(folder)
-            rows = make(engine, wanted, recipe, node.home.key(key_name), lambda t, p=place: p / f"{t}.parquet")
+            rows = make(engine, wanted, recipe, node.home.key(key_name), _in_folder(Path(folder)))
             found.append({"name": name, **_report(engine, list(rows), recipe, progress or Silent())})
     return found
+
+
+def _in_folder(folder: Path) -> Callable[[str], Path]:
+    return lambda table: folder / f"{table}.parquet"
 
 
 def settle(node: Node, intent: Intent) -> None:

@@ -57,10 +57,10 @@ class Figures:
 def figures(node: Node) -> Figures:
     """The figures of all applications that were handed in. No application, person or project can be told from them."""
     with node.read() as session:
-        query = select(Application).where(Application.submitted.is_not(None)).order_by(Application.id.desc()).limit(MOST)
-        found = session.scalars(
-            query.options(selectinload(Application.steps), selectinload(Application.words))
-        ).all()
+        query = (
+            select(Application).where(Application.submitted.is_not(None)).order_by(Application.id.desc()).limit(MOST)
+        )
+        found = session.scalars(query.options(selectinload(Application.steps), selectinload(Application.words))).all()
     rules: dict[str, list[int]] = {}
     texts = {}
     for application in found:
@@ -87,7 +87,9 @@ def figures(node: Node) -> Figures:
         sum(word.kind == "question" for each in found for word in each.words),
         statistics.median(whole) if whole else None,
         tuple(
-            RuleFigure(name, dict(texts[name].title), dict(texts[name].explanation), texts[name].source, texts[name].date, *row)
+            RuleFigure(
+                name, dict(texts[name].title), dict(texts[name].explanation), texts[name].source, texts[name].date, *row
+            )
             for name, row in sorted(rules.items(), key=lambda item: (-item[1][1], item[0]))
         ),
         tuple(

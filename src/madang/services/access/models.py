@@ -35,7 +35,7 @@ class Application(Base):
     answer: Mapped[str] = mapped_column(Machine, default="")  # closed-space, results-only, refused
     conditions: Mapped[str] = mapped_column(Prose(5_000), default="")
     reasons: Mapped[str] = mapped_column(Prose(5_000), default="")
-    parent_id: Mapped[int | None] = mapped_column(ForeignKey("permits.id"))  # of an extension or change
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("permits.id"))  # which it is about, or which it led to
     created: Mapped[datetime] = mapped_column(default=now)
     submitted: Mapped[datetime | None]
     decided: Mapped[datetime | None]

@@ -44,7 +44,7 @@ def issue(node: Node, actor: Actor, number: int) -> str:
                 _("Steps still wait: {steps}.").format(steps=", ".join(waiting)),
                 _("Close them first."),
             )
-        grant = _changed(node, session, application) if application.parent_id else _new(node, session, application)
+        grant = _changed(node, session, application) if application.kind != "new" else _new(node, session, application)
         permit = grant.permit
         done.tell(
             permit=permit.number,
@@ -76,10 +76,12 @@ def _new(node: Node, session: Session, application: Application) -> Grant:
         application_id=application.id,
         source=application.dataset,
         terms="{}",
+        serial=1,
         key_name=f"permit-{number}",
     )
     grant.permit, grant.application = permit, application
     session.add(grant)
+    application.parent_id = permit.id
     _sign(node, grant, application)
     return grant
 
@@ -201,7 +203,9 @@ def checked_terms(node: Node, grant: Grant) -> Mapping[str, Any]:
     if not told or canonical_json(terms).decode() != grant.terms:
         raise MadangError(
             "access.altered",
-            _("What the database says of the permit {number} is not what was signed.").format(number=grant.permit.number),
+            _("What the database says of the permit {number} is not what was signed.").format(
+                number=grant.permit.number
+            ),
             _("Nothing is opened by it. Look at who changed it: madang audit list."),
         )
     check_in_force(grant)

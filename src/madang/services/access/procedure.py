@@ -25,7 +25,9 @@ class StepKind:
 
 STEPS = (
     StepKind("screening", later("Papers are complete"), later("data steward")),
-    StepKind("ethics", later("Ethics approval or exemption"), later("applicant and ethics board"), ("screening",), True),
+    StepKind(
+        "ethics", later("Ethics approval or exemption"), later("applicant and ethics board"), ("screening",), True
+    ),
     StepKind("adequacy", later("Adequacy of the pseudonymization"), later("data steward"), ("screening",)),
     StepKind("committee", later("Vote of the committee"), later("committee"), ("adequacy",)),
     StepKind("linkage", later("Linkage by the linkage body"), later("linkage body"), ("committee",), when="linkage"),

@@ -81,7 +81,11 @@ def list_applications(node: Node, actor: Actor) -> Sequence[Application]:
     check(actor, acts.LIST)
     with node.read() as session:
         query = select(Application).where(visible(actor, acts.SEE, Application)).order_by(Application.id.desc())
-        loaded = (joinedload(Application.project), joinedload(Application.organization), selectinload(Application.steps))
+        loaded = (
+            joinedload(Application.project),
+            joinedload(Application.organization),
+            selectinload(Application.steps),
+        )
         return session.scalars(query.options(*loaded).limit(500)).all()
 
 
@@ -314,9 +318,7 @@ def count_for(node: Node, actor: Actor, application: Application, given: dict[st
                     person_id=actor.person_id,
                 )
             )
-        node.audit.record(
-            session, actor, acts.COUNT.name, f"application:{application.id}", {"dataset": version.name}
-        )
+        node.audit.record(session, actor, acts.COUNT.name, f"application:{application.id}", {"dataset": version.name})
     return told.answer
 
 

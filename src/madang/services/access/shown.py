@@ -114,23 +114,22 @@ def application_as_json(node: Node, application: Application) -> dict[str, Any]:
             for each in findings(node, fresh)
         ],
         "words": [
-            {"kind": word.kind, "by": word.person.name if word.person else "", "text": word.text, "at": word.at.isoformat()}
+            {
+                "kind": word.kind,
+                "by": word.person.name if word.person else "",
+                "text": word.text,
+                "at": word.at.isoformat(),
+            }
             for word in fresh.words
         ],
     }
 
 
 def _permit_of(session: Session, application: Application) -> str | None:
-    from sqlalchemy import select
-
     from madang.node.people.models import Permit
 
-    if application.parent_id:
-        found = session.get(Permit, application.parent_id)
-        return found.number if found else None
-    return session.scalar(
-        select(Permit.number).join(Grant, Grant.permit_id == Permit.id).where(Grant.application_id == application.id)
-    )
+    found = session.get(Permit, application.parent_id) if application.parent_id else None
+    return found.number if found else None
 
 
 def tally_as_json(counted: Tally) -> dict[str, Any]:

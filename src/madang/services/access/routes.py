@@ -1,0 +1,557 @@
+"""Pages of applications, for those who ask and those who decide; and the figures that everybody may see."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+from sqlalchemy import select
+
+from madang.base.errors import MadangError
+from madang.base.translate import _, in_language
+from madang.node.acts import label
+from madang.node.database import Base
+from madang.node.people import projects
+from madang.node.permissions import may
+from madang.science.omop.cdm import TABLES
+from madang.science.privacy.population import codes_in
+from madang.science.privacy.recipe import SHIPPED as RECIPES
+from madang.science.privacy.recipe import read_recipe
+from madang.science.privacy.rules import SHIPPED as PACKS
+from madang.science.privacy.rules import read_pack
+from madang.services.access import acts, deciding, ending, figures, permits, procedure, service, shown
+from madang.services.access.content import BASES, PURPOSES
+from madang.services.access.models import Application
+from madang.web import Done, Here, Number, Room, View
+
+room = Room("access", __package__)
+_ABLE = (  # what the page of an application offers
+    *(acts.EDIT, acts.SUBMIT, acts.WITHDRAW, acts.APPEAL, acts.COUNT),
+    *(acts.RETURN, acts.STEP, acts.VOTE, acts.DECIDE, acts.PERMIT),
+)
+
+
+class Line(View):
+    """An application in a list."""
+
+    number: int
+    title: str
+    project: str
+    holder: str
+    state: str
+    state_name: str
+    waits: list[str]
+    created: datetime
+
+
+class PermitLine(View):
+    """A permit in a list."""
+
+    number: str
+    project: str
+    state: str
+    state_name: str
+    begins: datetime
+    ends: datetime
+    dataset: str
+
+
+class Applications(View):
+    """The applications and permits that one may see, and what an application can be begun for."""
+
+    applications: list[Line]
+    permits: list[PermitLine]
+    projects: list[tuple[str, str]]
+    datasets: list[tuple[str, str]]
+
+
+class RuleView(View):
+    """A rule, and what it finds where it is held against an application."""
+
+    title: str
+    explanation: str
+    source: str
+    date: str
+    slot: bool
+
+
+class Rules(View):
+    """A rule pack."""
+
+    name: str
+    title: str
+    example: bool
+    rules: list[RuleView]
+
+
+class Front(View):
+    """How applications are decided here: figures, and the rules that are held against each."""
+
+    applications: int
+    approved: int
+    refused: int
+    results_only: int
+    returned: int
+    median_days: float | None
+    rules: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+    packs: list[Rules]
+
+
+class Page(View):
+    """One application with everything of it, as the reader may see it."""
+
+    told: dict[str, Any]
+    content: dict[str, Any]
+    may: list[str]
+    votes: list[dict[str, Any]]
+    open_steps: list[tuple[str, str]]
+    tables: dict[str, list[str]]
+    recipes: list[tuple[str, str]]
+    voting: bool
+    conflict: bool
+
+
+class New(View):
+    """An application to begin."""
+
+    project: str = Field(title="The project", min_length=1, max_length=63)
+    dataset: str = Field(title="The data", min_length=1, max_length=100)
+    title: str = Field(title="The title", min_length=1, max_length=300)
+    applicant_kind: Literal["company", "research", "public", "insurer"] = Field(
+        default="company", title="The applicant"
+    )
+    kind: Literal["new", "extension", "change"] = Field(default="new", title="The kind")
+    parent: str = Field(default="", title="The permit", max_length=40)
+
+
+class Edited(View):
+    """What is asked for, as the form has it; tables are lines of `table: column, column = why`."""
+
+    title: str = Field(default="", title="The title", max_length=300)
+    purpose: str = Field(default="", title="The purpose", max_length=5_000)
+    purpose_kind: str = Field(default="public health", title="The kind of purpose", max_length=60)
+    legal_basis: str = Field(default="scientific research", title="The legal basis", max_length=60)
+    diagnoses: str = Field(default="", title="Diagnoses", max_length=20_000)
+    diagnoses_too: str = Field(default="", title="Further diagnoses", max_length=20_000)
+    drugs: str = Field(default="", title="Drugs", max_length=20_000)
+    begins: str = Field(default="", title="From", pattern=r"^$|^\d{4}-\d{2}-\d{2}$")
+    ends: str = Field(default="", title="To", pattern=r"^$|^\d{4}-\d{2}-\d{2}$")
+    tables: str = Field(default="", title="Tables and columns", max_length=20_000)
+    methods: str = Field(default="", title="Methods", max_length=5_000)
+    outputs: str = Field(default="", title="Results", max_length=2_000)
+    recipe: str = Field(default="closed-space", title="The recipe", max_length=60)
+    place: Literal["closed space", "results only"] = Field(default="closed space", title="The place")
+    months: int = Field(default=12, title="Months", ge=1, le=120)
+    ethics: Literal["approved", "exempt", "later", "none"] = Field(default="none", title="Ethics")
+    ethics_number: str = Field(default="", title="Number of the ethics paper", max_length=100)
+
+    def content(self) -> dict[str, Any]:
+        """As the application keeps it."""
+        criteria = [
+            {"kind": kind, "codes": list(codes_in(text))}
+            for kind, text in (("diagnosis", self.diagnoses), ("diagnosis", self.diagnoses_too), ("drug", self.drugs))
+            if text.strip()
+        ]
+        plain = self.model_dump(exclude={"title", "diagnoses", "diagnoses_too", "drugs", "begins", "ends", "tables"})
+        return {
+            **plain,
+            "population": {"criteria": criteria, "begins": self.begins, "ends": self.ends},
+            "tables": tables_in(self.tables),
+        }
+
+
+class Said(View):
+    """Words."""
+
+    text: str = Field(default="", title="The text", max_length=5_000)
+
+
+class StepClosed(View):
+    """A step to close."""
+
+    step: str = Field(title="The step", max_length=40)
+    outcome: Literal["done", "left-out"] = Field(default="done", title="The outcome")
+    note: str = Field(default="", title="The note", max_length=2_000)
+
+
+class Voted(View):
+    """A vote on the edition that was read."""
+
+    choice: Literal["approve", "conditional", "results-only", "refuse", "abstain"] = Field(title="The vote")
+    words: str = Field(default="", title="The reasons", max_length=2_000)
+    edition: int = Field(title="The edition", ge=1)
+
+
+def tables_in(text: str) -> dict[str, Any]:
+    """Tables as people write them: a line each, `table: column, column = why`. Errors: `access.content`."""
+    found: dict[str, Any] = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        table, colon, rest = line.partition(":")
+        columns, _equals, why = rest.partition("=")
+        names = [name.strip() for name in columns.split(",") if name.strip()]
+        if not colon or not names:
+            raise MadangError(
+                "access.content",
+                _("This line names no table with columns: {line}").format(line=line.strip()[:80]),
+                _("Write it as: person: gender_concept_id, year_of_birth = why"),
+            )
+        found[table.strip()] = {"columns": names, "why": why.strip()}
+    return found
+
+
+@room.page("/access", "front.html")
+def front(visit: Here) -> Front:
+    """How applications for data are decided here: how often each rule stood in the way, how long each step took."""
+    found = figures.figures(visit.node)
+    return Front(
+        applications=found.applications,
+        approved=found.approved,
+        refused=found.refused,
+        results_only=found.results_only,
+        returned=found.returned,
+        median_days=found.median_days,
+        rules=[
+            {
+                "title": in_language(each.title["ko"], each.title["en"]),
+                "source": each.source,
+                "date": each.date,
+                "matches": each.matches,
+                "differs": each.differs,
+                "cannot_tell": each.cannot_tell,
+            }
+            for each in found.rules
+        ],
+        steps=[
+            {
+                "title": _(procedure.NAMES[each.name].title),
+                "applicant": kind_named(each.applicant_kind) if each.applicant_kind else _("all"),
+                "count": each.count,
+                "median_days": each.median_days,
+            }
+            for each in found.steps
+        ],
+        packs=[_pack(name) for name in PACKS],
+    )
+
+
+def _pack(name: str) -> Rules:
+    pack = read_pack(name)
+    return Rules(
+        name=pack.name,
+        title=in_language(pack.title["ko"], pack.title["en"]),
+        example=pack.example,
+        rules=[
+            RuleView(
+                title=in_language(rule.title["ko"], rule.title["en"]),
+                explanation=in_language(rule.explanation["ko"], rule.explanation["en"]),
+                source=rule.source,
+                date=rule.date,
+                slot=rule.slot,
+            )
+            for rule in pack.rules
+        ],
+    )
+
+
+@room.page("/applications", "applications.html")
+def applications(visit: Here) -> Applications:
+    """The applications and permits that you may see."""
+    found = service.list_applications(visit.node, visit.actor)
+    granted = service.list_permits(visit.node, visit.actor)
+    mine = [each for each in projects.list_projects(visit.node, visit.actor) if each.id in visit.actor.projects]
+    return Applications(
+        applications=[
+            Line(
+                number=each.id,
+                title=each.title,
+                project=each.project.title,
+                holder=in_language(each.organization.title, each.organization.title_en),
+                state=each.state,
+                state_name=label("application", each.state),
+                waits=shown.waits(each),
+                created=each.created,
+            )
+            for each in found
+        ],
+        permits=[
+            PermitLine(
+                number=each.permit.number,
+                project=each.permit.project.title,
+                state=each.permit.state,
+                state_name=label("permit", each.permit.state),
+                begins=each.permit.begins,
+                ends=each.permit.ends,
+                dataset=each.permit.dataset,
+            )
+            for each in granted
+        ],
+        projects=[(each.name, each.title) for each in mine if each.state == "active"],
+        datasets=_datasets(visit),
+    )
+
+
+def _datasets(visit: Here) -> list[tuple[str, str]]:
+    """What can be asked for: the published controlled records of the catalog."""
+    records = Base.metadata.tables.get("records")
+    if records is None:
+        return []
+    with visit.node.read() as session:
+        query = select(records.c.dataset, records.c.title).where(
+            records.c.state == "published", records.c.tier.in_(("controlled", "registered", "embargoed"))
+        )
+        return [(row.dataset, row.title) for row in session.execute(query.order_by(records.c.title))]
+
+
+@room.act("/applications", at=applications)
+def begin(visit: Here, given: New) -> Done:
+    """Begin an application."""
+    content: dict[str, Any] = {}
+    if given.kind != "new":
+        grant = permits.see_permit(visit.node, visit.actor, given.parent)
+        content = service.see(visit.node, visit.actor, grant.application_id).told.model_dump()
+    number = service.apply(
+        visit.node,
+        visit.actor,
+        project=given.project,
+        dataset=given.dataset,
+        title=given.title,
+        applicant_kind=given.applicant_kind,
+        kind=given.kind,
+        parent=given.parent,
+        content=content,
+    )
+    return Done(see=f"/applications/{number}", message=_("The draft is made. Say what you need, and why."))
+
+
+@room.page("/applications/{number}", "application.html")
+def application(visit: Here, number: Number) -> Page:
+    """An application: what the rules find, which step waits for whom, and what you can do."""
+    found = service.see(visit.node, visit.actor, number)
+    told = shown.application_as_json(visit.node, found)
+    able = [
+        act.name.partition(".")[2]
+        for act in _ABLE
+        if may(visit.actor, act, found) and (not act.frm or found.state in act.frm)
+    ]
+    with visit.node.read() as session:
+        conflict = visit.actor.person_id is not None and service.conflicted(session, found, visit.actor.person_id)
+    open_steps = [
+        (step.name, _(procedure.NAMES[step.name].title))
+        for step in service.steps_of(found)
+        if step.state == "open" and step.name != "committee"
+    ]
+    voting = any(step.name == "committee" and step.state == "open" for step in service.steps_of(found))
+    return Page(
+        told=told,
+        content=_form(found),
+        may=able,
+        votes=ending.minutes(visit.node, visit.actor, number)["votes"] if may(visit.actor, acts.STEP, found) else [],
+        open_steps=open_steps,
+        tables=_tables(visit, found.dataset) if "edit" in able else {},
+        recipes=_recipes(),
+        voting=voting,
+        conflict=conflict,
+    )
+
+
+def _form(found: Application) -> dict[str, Any]:
+    """The content as the form has it."""
+    told = found.told
+    lists = {"diagnosis": [], "drug": [], "procedure": []}  # type: dict[str, list[str]]
+    for each in told.population.criteria:
+        lists[each.kind].append(", ".join(each.codes))
+    return {
+        **told.model_dump(exclude={"population", "tables"}),
+        "title": found.title,
+        "diagnoses": lists["diagnosis"][0] if lists["diagnosis"] else "",
+        "diagnoses_too": lists["diagnosis"][1] if len(lists["diagnosis"]) > 1 else "",
+        "drugs": lists["drug"][0] if lists["drug"] else "",
+        "begins": told.population.begins,
+        "ends": told.population.ends,
+        "tables": "\n".join(
+            f"{name}: {', '.join(wanted.columns)} = {wanted.why}" for name, wanted in told.tables.items()
+        ),
+    }
+
+
+def _tables(visit: Here, dataset: str) -> dict[str, list[str]]:
+    version = visit.node.home.lake().find(dataset)
+    return {
+        name: [column for column, _type in table.schema if column in TABLES[name]]
+        for name, table in version.tables.items()
+        if name in TABLES and "person_id" in TABLES[name] and table.rows
+    }
+
+
+def _recipes() -> list[tuple[str, str]]:
+    found = [read_recipe(name) for name in RECIPES]
+    return [(each.name, in_language(each.title["ko"], each.title["en"])) for each in found]
+
+
+@room.act("/applications/{number}", at=application)
+def edit(visit: Here, number: Number, given: Edited) -> Done:
+    """Change what is asked for."""
+    service.edit(visit.node, visit.actor, number, given.content(), given.title)
+    return _seen(number, _("Saved. Look at what the rules find."))
+
+
+@room.act("/applications/{number}/count", at=application)
+def count(visit: Here, number: Number) -> Done:
+    """Say about how many persons fit the population."""
+    told = service.count(visit.node, visit.actor, number)
+    if told.count is None:
+        return _seen(number, _("Fewer than {least} persons fit.").format(least=told.least))
+    return _seen(
+        number,
+        _("About {count} persons fit. The number is blurred so that it tells nothing of single persons.").format(
+            count=told.count
+        ),
+    )
+
+
+@room.act("/applications/{number}/submit", at=application)
+def submit(visit: Here, number: Number) -> Done:
+    """Hand an application in."""
+    service.submit(visit.node, visit.actor, number)
+    return _seen(number, _("The application is handed in."))
+
+
+@room.act("/applications/{number}/withdraw", at=application)
+def withdraw(visit: Here, number: Number) -> Done:
+    """Take an application back."""
+    service.withdraw(visit.node, visit.actor, number)
+    return _seen(number, _("The application is withdrawn."))
+
+
+@room.act("/applications/{number}/appeal", at=application)
+def appeal(visit: Here, number: Number, given: Said) -> Done:
+    """Appeal against a refusal."""
+    service.appeal(visit.node, visit.actor, number, given.text)
+    return _seen(number, _("The appeal is handed in; the committee votes anew."))
+
+
+@room.act("/applications/{number}/ask", at=application)
+def ask(visit: Here, number: Number, given: Said) -> Done:
+    """Give an application back with a question."""
+    deciding.ask_applicant(visit.node, visit.actor, number, given.text)
+    return _seen(number, _("The applicant is asked."))
+
+
+@room.act("/applications/{number}/steps", at=application)
+def step(visit: Here, number: Number, given: StepClosed) -> Done:
+    """Close a step."""
+    deciding.close_step(visit.node, visit.actor, number, given.step, given.outcome, given.note)
+    return _seen(number, _("The step is closed."))
+
+
+@room.act("/applications/{number}/votes", at=application)
+def vote(visit: Here, number: Number, given: Voted) -> Done:
+    """Vote."""
+    deciding.vote(visit.node, visit.actor, number, given.choice, given.words, given.edition)
+    return _seen(number, _("Your vote is counted."))
+
+
+@room.act("/applications/{number}/decide", at=application)
+def decide(visit: Here, number: Number) -> Done:
+    """Close the vote of the committee."""
+    answer = deciding.close_vote(visit.node, visit.actor, number)
+    return _seen(number, _("Decided: {answer}.").format(answer=shown.answer_word(answer)))
+
+
+@room.act("/applications/{number}/permit", at=application)
+def permit(visit: Here, number: Number) -> Done:
+    """Issue the permit."""
+    issued = permits.issue(visit.node, visit.actor, number)
+    return Done(see=f"/permits/{issued}", message=_("The permit {number} is issued.").format(number=issued))
+
+
+def _seen(number: int, message: str) -> Done:
+    return Done(see=f"/applications/{number}", message=message)
+
+
+def kind_named(kind: str) -> str:
+    """What people call a kind of applicant."""
+    return {
+        "company": _("company", "applicant"),
+        "research": _("research institution", "applicant"),
+        "public": _("public body", "applicant"),
+        "insurer": _("insurer", "applicant"),
+    }.get(kind, kind)
+
+
+def kinds() -> list[tuple[str, str]]:
+    """Kinds of applicants, for a choice."""
+    return [(name, kind_named(name)) for name in service.KINDS]
+
+
+def purposes() -> list[tuple[str, str]]:
+    """Kinds of purposes, for a choice."""
+    names = {
+        "public health": _("public health", "purpose"),
+        "treatment": _("better treatment", "purpose"),
+        "product safety": _("safety of a product", "purpose"),
+        "methods": _("new methods", "purpose"),
+        "health services": _("health services", "purpose"),
+        "marketing": _("marketing", "purpose"),
+        "underwriting": _("underwriting of insurance", "purpose"),
+    }
+    return [(name, names[name]) for name in PURPOSES]
+
+
+def bases() -> list[tuple[str, str]]:
+    """Legal bases, for a choice."""
+    names = {
+        "scientific research": _("scientific research", "basis"),
+        "statistics": _("statistics", "basis"),
+        "archiving": _("archiving in the public interest", "basis"),
+        "consent": _("consent", "basis"),
+        "contract": _("contract", "basis"),
+    }
+    return [(name, names[name]) for name in BASES]
+
+
+def ethics_kinds() -> list[tuple[str, str]]:
+    """How things stand with the ethics board, for a choice."""
+    return [
+        ("none", _("not asked yet", "ethics")),
+        ("approved", _("approved", "ethics")),
+        ("exempt", _("exempt from review", "ethics")),
+        ("later", _("papers come later", "ethics")),
+    ]
+
+
+def places() -> list[tuple[str, str]]:
+    """Where the data are used, for a choice."""
+    return [("closed space", _("in a closed space", "place")), ("results only", _("results only", "place"))]
+
+
+def choices() -> list[tuple[str, str]]:
+    """Votes, for a choice."""
+    return [(name, shown.choice_word(name)) for name in deciding.CHOICES]
+
+
+def step_word(state: str) -> str:
+    """What people call the state of a step."""
+    return {
+        "waiting": _("waits for other steps", "step"),
+        "open": _("open", "step"),
+        "done": _("done", "step"),
+        "refused": _("refused", "step"),
+        "left-out": _("left out", "step"),
+    }[state]
+
+
+room.helpers |= {
+    "finding_word": shown.finding_word,
+    "answer_word": shown.answer_word,
+    "choice_word": shown.choice_word,
+    "step_word": step_word,
+    "kinds_of_applicants": kinds,
+    "purposes": purposes,
+    "bases": bases,
+    "ethics_kinds": ethics_kinds,
+    "places": places,
+    "vote_choices": choices,
+}
