@@ -132,26 +132,26 @@ def destroy(visit: Here, number: Permit, given: Reason) -> Done:
     return _seen(number, _("The extract and its key are destroyed; the record says what cannot be shown."))
 
 
-@room.bytes("/permits/{number}/visas.json")
+@room.bytes("/permits/{number}/visas.json", "application/json")
 def visas(visit: Here, number: Permit) -> Response:
     """A GA4GH visa for each person of the project."""
     return JSONResponse(permits.visas(visit.node, visit.actor, number))
 
 
-@room.bytes("/permits/{number}/permit.jwt")
+@room.bytes("/permits/{number}/permit.jwt", "application/jwt")
 def document(visit: Here, number: Permit) -> Response:
     """The signed permit."""
     return Response(see_permit(visit.node, visit.actor, number).permit.document, media_type="application/jwt")
 
 
-@room.bytes("/permits/{number}/record.json")
+@room.bytes("/permits/{number}/record.json", "application/json")
 def record(visit: Here, number: Permit) -> Response:
     """The record of processing of pseudonymized data (가명정보 처리 기록)."""
     grant = see_permit(visit.node, visit.actor, number)
     return JSONResponse(ending.processing_record(visit.node, visit.actor, grant.application_id))
 
 
-@room.bytes("/access/visa-keys.json")
+@room.bytes("/access/visa-keys.json", "application/json")
 def visa_keys(visit: Here) -> Response:
     """The public key with which visas are verified (JWK Set)."""
     return JSONResponse(signed.visa_keys(visit.node))
