@@ -5,45 +5,46 @@ from dataclasses import dataclass
 from typing import Any
 
 from madang.base.errors import MadangError
+from madang.base.translate import later
 from madang.lake.engine import Engine
 
 # Each gives rows of (key, number). Keys that only one side has count as 0 on the other.
 QUESTIONS: dict[str, tuple[tuple[str, ...], str]] = {
-    "persons by sex": (("person",), "SELECT gender_concept_id::VARCHAR, count(*) FROM {s}.person GROUP BY 1"),
-    "persons by ten years of birth": (
+    later("persons by sex"): (("person",), "SELECT gender_concept_id::VARCHAR, count(*) FROM {s}.person GROUP BY 1"),
+    later("persons by ten years of birth"): (
         ("person",),
         "SELECT (year_of_birth // 10 * 10)::VARCHAR, count(*) FROM {s}.person GROUP BY 1",
     ),
-    "persons per diagnosis (50 most frequent)": (
+    later("persons per diagnosis (50 most frequent)"): (
         ("condition_occurrence",),
         "SELECT condition_concept_id::VARCHAR, count(DISTINCT person_id) AS n FROM {s}.condition_occurrence "
         "WHERE condition_concept_id <> 0 GROUP BY 1 ORDER BY n DESC, 1 LIMIT 50",
     ),
-    "persons per drug (50 most frequent)": (
+    later("persons per drug (50 most frequent)"): (
         ("drug_exposure",),
         "SELECT drug_concept_id::VARCHAR, count(DISTINCT person_id) AS n FROM {s}.drug_exposure "
         "WHERE drug_concept_id <> 0 GROUP BY 1 ORDER BY n DESC, 1 LIMIT 50",
     ),
-    "visits per year": (
+    later("visits per year"): (
         ("visit_occurrence",),
         "SELECT year(visit_start_date)::VARCHAR, count(*) FROM {s}.visit_occurrence GROUP BY 1",
     ),
-    "visits per month of the year": (
+    later("visits per month of the year"): (
         ("visit_occurrence",),
         "SELECT month(visit_start_date)::VARCHAR, count(*) FROM {s}.visit_occurrence GROUP BY 1",
     ),
-    "mean days of a stay": (
+    later("mean days of a stay"): (
         ("visit_occurrence",),
         "SELECT visit_concept_id::VARCHAR, avg(visit_end_date - visit_start_date) FROM {s}.visit_occurrence "
         "WHERE visit_end_date IS NOT NULL GROUP BY 1",
     ),
-    "mean days from first diagnosis to first drug": (
+    later("mean days from first diagnosis to first drug"): (
         ("condition_occurrence", "drug_exposure"),
         "WITH c AS (SELECT person_id, min(condition_start_date) AS d FROM {s}.condition_occurrence GROUP BY 1), "
         "g AS (SELECT person_id, min(drug_exposure_start_date) AS d FROM {s}.drug_exposure GROUP BY 1) "
         "SELECT 'all', avg(abs(g.d - c.d)) FROM c JOIN g USING (person_id)",
     ),
-    "mean of measurements (20 most frequent)": (
+    later("mean of measurements (20 most frequent)"): (
         ("measurement",),
         "SELECT measurement_concept_id::VARCHAR, avg(value_as_number) FROM {s}.measurement "
         "WHERE measurement_concept_id IN (SELECT measurement_concept_id FROM {s}.measurement "
@@ -51,7 +52,7 @@ QUESTIONS: dict[str, tuple[tuple[str, ...], str]] = {
         "ORDER BY count(*) DESC, 1 LIMIT 20) "
         "GROUP BY 1",
     ),
-    "deaths per year": (("death",), "SELECT year(death_date)::VARCHAR, count(*) FROM {s}.death GROUP BY 1"),
+    later("deaths per year"): (("death",), "SELECT year(death_date)::VARCHAR, count(*) FROM {s}.death GROUP BY 1"),
 }
 
 

@@ -261,7 +261,7 @@ def extract(
             name = _("singled out by {count} known events").format(count=old["known_events"])
             rows.append((name, f"{100 * old['share']:.1f}%", f"{100 * new['share']:.1f}%"))
         show_table(_("Risk per person"), (_("who knows sex, age band and"), _("before"), _("after")), rows)
-    moved = [(m["question"], f"{100 * m['moved']:.1f}%") for m in done.report["utility"] if m["moved"] is not None]
+    moved = [(_(m["question"]), f"{100 * m['moved']:.1f}%") for m in done.report["utility"] if m["moved"] is not None]
     show_table(_("What is lost"), (_("question"), _("answers move by")), moved)
     if after:
         console().print(after["not_covered"], markup=False)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.lake.removal import remove_versions
 from madang.node.acts import doing
 from madang.node.database import now
@@ -61,9 +61,9 @@ def destroy(node: Node, actor: Actor, number: str, reason: str, backup_days: int
         "backups_expire": (today + timedelta(days=backup_days)).isoformat(),
         "kept_until": today.replace(year=today.year + YEARS_KEPT, day=min(today.day, 28)).isoformat(),
         "cannot_be_shown": [
-            "whether somebody remembers what they saw",
-            "copies that were made against the rules outside this installation",
-            "blocks of the disk that the file system has not yet written anew",
+            later("whether somebody remembers what they saw"),
+            later("copies that were made against the rules outside this installation"),
+            later("blocks of the disk that the file system has not yet written anew"),
         ],
     }
     with node.write() as session:
