@@ -3,14 +3,14 @@
 import json
 import re
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Boolean, DateTime, Integer, LargeBinary, MetaData, Table, insert, select, text
+from sqlalchemy import Boolean, Date, DateTime, Integer, LargeBinary, MetaData, Table, insert, select, text
 
 from madang.base.errors import MadangError
 from madang.node import rooms
@@ -58,6 +58,8 @@ def some_row(table: Table, number: int) -> dict[str, Any]:
         elif isinstance(column.type, DateTime):
             moment = datetime(2026, 1, number, 12, tzinfo=UTC)
             row[column.name] = moment if column.type.timezone else moment.replace(tzinfo=None)
+        elif isinstance(column.type, Date):
+            row[column.name] = date(2026, 1, number)
         elif isinstance(column.type, LargeBinary):
             row[column.name] = bytes([number, 0, 255])
         elif table.name == "audit_events" and column.name == "text":

@@ -7,12 +7,12 @@ its own, are left out and made again.
 
 import base64
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, DateTime, LargeBinary, MetaData, Table, func, insert, select, text
+from sqlalchemy import Connection, Date, DateTime, LargeBinary, MetaData, Table, func, insert, select, text
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -92,6 +92,8 @@ def _rows(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
     if isinstance(value, bytes | memoryview):
@@ -105,7 +107,9 @@ def _typed(table: Table, row: dict[str, Any]) -> dict[str, Any]:
         value = row.get(column.name)
         if value is None:
             continue
-        if isinstance(column.type, DateTime):
+        if isinstance(column.type, Date):
+            typed[column.name] = date.fromisoformat(value)
+        elif isinstance(column.type, DateTime):
             moment = datetime.fromisoformat(value)
             typed[column.name] = moment if column.type.timezone else moment.replace(tzinfo=None)
         elif isinstance(column.type, LargeBinary):
