@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "access_applications_permits_counts"
-down_revision = "release_requests_files_votes_the_ledger"
+down_revision = "discovery_libraries"
 
 
 def upgrade() -> None:
