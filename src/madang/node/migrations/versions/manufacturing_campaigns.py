@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "manufacturing_campaigns"
-down_revision = "workspace_spaces"
+down_revision = "access_applications_permits_counts"
 
 
 def upgrade() -> None:
