@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "discovery_libraries"
-down_revision = "manufacturing_campaigns"
+down_revision = "contributions_contributors_and_rules_of_weights"
 
 
 def upgrade() -> None:
