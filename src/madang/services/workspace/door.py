@@ -107,6 +107,8 @@ def ensure_gateway(node: Node) -> None:
     end = time.monotonic() + _START
     while not is_there(node):
         if _holding.acquire(blocking=False):
+            for name in ("run", "logs"):
+                node.home.folder(name)
             threading.Thread(target=_hold, args=(node.home.path,), name="gateway", daemon=True).start()
         if time.monotonic() > end:
             raise MadangError(
@@ -135,7 +137,7 @@ def _hold(home: Path) -> None:
                 command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment
             )
             process.wait()
-    except MadangError:
-        time.sleep(0.2)
+    except (MadangError, OSError):
+        time.sleep(0.5)  # whoever waits for it asks again
     finally:
         _holding.release()

@@ -280,7 +280,7 @@ def do_load(gateway: Gateway, guest: Guest, given: dict[str, Any]) -> Any:
 def do_create(gateway: Gateway, guest: Guest, given: dict[str, Any]) -> Any:
     """A new notebook."""
     space = gateway.space(guest)
-    with space.lock:
+    with space.books:
         made = notebooks.create(_folder(gateway, guest), given["name"])
     space.say(say="notebooks")
     return made
@@ -289,7 +289,7 @@ def do_create(gateway: Gateway, guest: Guest, given: dict[str, Any]) -> Any:
 def do_save(gateway: Gateway, guest: Guest, given: dict[str, Any]) -> Any:
     """Keep a notebook's text."""
     space = gateway.space(guest)
-    with space.lock:
+    with space.books:
         made = notebooks.save(_folder(gateway, guest), given["name"], given["version"], given["cells"])
     space.say(say="saved", notebook=made["name"], version=made["version"], by=guest.ticket.person)
     return {"version": made["version"]}
@@ -298,7 +298,7 @@ def do_save(gateway: Gateway, guest: Guest, given: dict[str, Any]) -> Any:
 def do_remove(gateway: Gateway, guest: Guest, given: dict[str, Any]) -> Any:
     """Take a notebook away."""
     space = gateway.space(guest)
-    with space.lock:
+    with space.books:
         notebooks.remove(_folder(gateway, guest), given["name"])
     space.say(say="notebooks")
     return {}

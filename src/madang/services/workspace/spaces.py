@@ -83,6 +83,7 @@ class Space:
         self.node, self.workspace = node, workspace
         self.spend = spend  # (person, bytes, pictures): whether a person may be shown so much more
         self.lock = threading.RLock()
+        self.books = threading.Lock()  # of the notebooks' files, whose writing waits for the disk
         self.listeners: dict[int, Listener] = {}
         self.running: closed.Running | None = None
         self.waiting: list[Cell] = []
@@ -228,7 +229,7 @@ class Space:
             self._keep(current)
 
     def _keep(self, cell: Cell) -> None:
-        with self.lock, contextlib.suppress(MadangError, OSError):
+        with self.books, contextlib.suppress(MadangError, OSError):
             folder = folder_of(self.node, self.workspace.id) / "notebooks"
             notebooks.keep_outputs(folder, cell.notebook, cell.cell, cell.shown, cell.count)
 

@@ -167,8 +167,10 @@ def _add_tables(shell: Any) -> None:
     tables.for_type_by_name(
         "pyarrow.lib", "Table", lambda table: _of_frame(table.slice(0, _ROWS).to_pandas(), len(table))
     )
-    for module in ("duckdb", "_duckdb", "duckdb.duckdb"):
-        tables.for_type_by_name(module, "DuckDBPyRelation", lambda found: _of_frame(found.limit(_ROWS + 1).df()))
+    for module in ("duckdb", "_duckdb", "duckdb._relation"):
+        tables.for_type_by_name(
+            module, "DuckDBPyRelation", lambda found: _of_frame(found.limit(_ROWS).df(), found.shape[0])
+        )
 
 
 def _of_frame(frame: Any, rows: int | None = None) -> dict[str, Any]:

@@ -1,0 +1,268 @@
+"""Workspaces as people use them: a study in one, colleagues, sleep, end, opening again, and what a kill leaves."""
+
+import json
+import os
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attacks.conftest import Guest, Spaces
+from madang.app import cli
+from madang.app.portal import portal
+from madang.base.errors import MadangError
+from madang.node.database import now
+from madang.node.people.actor import Actor
+from madang.node.people.models import Permit
+from madang.services.workspace import bring, door, notebooks, service
+from portal_house import OURS, OWNER, commit
+from services.workspace import study
+from web.served import serving
+
+
+def actor(spaces: Spaces, name: str) -> Actor:
+    with spaces.house.node.read() as session:
+        return Actor.person(session, spaces.people[name], session_id=spaces.sessions[name])
+
+
+def books(spaces: Spaces) -> Path:
+    return service.folder_of(spaces.house.node, spaces.workspace.id) / "notebooks"
+
+
+def test_a_study_finds_the_effect_that_was_planted(spaces: Spaces) -> None:
+    node = spaces.house.node
+    commit(node, "extract", trial=study.TRIAL)
+    second = service.open_workspace(node, actor(spaces, "park"), "P-second")
+    client = spaces.client()
+    client.get("/enter", params={"ticket": spaces.ticket("park", second.id)}).raise_for_status()
+    guest = Guest(client, spaces.served.address)
+    heard = guest.run(study.TABLE_1, 60)
+    shown = [message for message in heard if message["say"] == "show"]
+    assert shown, heard
+    table = shown[0]["table"]
+    assert (table["count"], len(table["rows"]), table["columns"][0]) == (40, 40, "not treated, mean")
+    heard = guest.run(study.CURVE, 60)
+    assert [message["say"] for message in heard if message["say"] in ("show", "error")] == ["show"]
+    assert "picture" in next(message for message in heard if message["say"] == "show")
+    heard = guest.run(study.COX, 60)
+    said = "".join(message["text"] for message in heard if message["say"] == "text")
+    effect, error = map(float, said.split())
+    assert abs(effect + 0.693147) < 3 * error < 0.3
+    end = time.monotonic() + 10
+    while True:  # it is kept after it was said
+        kept = notebooks.load(service.folder_of(node, second.id) / "notebooks", "n2")["cells"][0]["outputs"]
+        if kept or time.monotonic() > end:
+            break
+        time.sleep(0.02)
+    assert kept[-1]["table"]["columns"] == ["coef", "se(coef)", "p"]
+
+
+def test_functions_of_madang_are_there(spaces: Spaces) -> None:
+    heard = spaces.enter().run("import madang.research, madang.science.cohorts, pyreadstat; print('there')")
+    assert "there" in "".join(message.get("text", "") for message in heard), heard
+
+
+def test_colleagues_share_one_space(spaces: Spaces) -> None:
+    lee, kim = spaces.enter("lee"), spaces.enter("kim")
+    lee.run("shared = 41")
+    heard = kim.run("print(shared + 1)")
+    assert "42\n" in [message.get("text") for message in heard]
+    made = lee.ask("create", {"name": "ours"}).json()
+    cells = [{"id": made["cells"][0]["id"], "kind": "code", "source": "by lee"}]
+    assert lee.ask("save", {"name": "ours", "version": 1, "cells": cells}).json() == {"version": 2}
+    late = kim.ask("save", {"name": "ours", "version": 1, "cells": [{**cells[0], "source": "by kim"}]})
+    assert (late.status_code, late.json()["code"]) == (409, "workspace.notebook_changed")
+    assert notebooks.load(books(spaces), "ours")["cells"][0]["source"] == "by lee"
+    assert lee.ask("complete", {"code": "shar", "at": 4}).status_code == 200
+    assert lee.ask("stop").status_code == 200
+
+
+def test_a_cell_that_does_not_end_is_interrupted(spaces: Spaces) -> None:
+    guest = spaces.enter()
+    assert guest.ask("wake").json() == {"awake": True}
+    import threading
+
+    threading.Timer(2, lambda: spaces.enter("kim").ask("stop")).start()
+    heard = guest.run("import time\nwhile True: time.sleep(0.1)", 30)
+    assert [message["name"] for message in heard if message["say"] == "error"] == ["KeyboardInterrupt"]
+
+
+def test_a_killed_kernel_loses_variables_and_nothing_else(spaces: Spaces) -> None:
+    guest = spaces.enter()
+    guest.run("open('/workspace/kept.txt', 'w').write('kept'); gone = 1")
+    space = spaces.gateway.spaces[spaces.workspace.id]
+    assert space.running is not None
+    os.kill(space.running.pid, signal.SIGKILL)
+    assert space.running.wait(10)
+    heard = guest.run("print(open('/workspace/kept.txt').read(), 'gone' in globals())")
+    assert "kept False\n" in [message.get("text") for message in heard]
+    assert notebooks.list_notebooks(books(spaces)) == ["n0", "n1"]
+
+
+def test_too_much_memory_ends_the_kernel_with_a_sentence(spaces: Spaces) -> None:
+    settings = spaces.house.node.settings
+    small = settings.model_copy(update={"workspace": settings.workspace.model_copy(update={"memory_mb": 256})})
+    object.__setattr__(spaces.house.node, "settings", small)
+    heard = spaces.enter().run("import time; x = [bytearray(64 << 20) for _ in range(40)]; time.sleep(20)", 60)
+    ended = [m for m in heard if m["say"] == "asleep"]
+    memory = [m for m in heard if m["say"] == "error" and m["name"] == "MemoryError"]
+    assert memory or (ended and "memory" in ended[0]["reason"])
+
+
+def test_a_killed_gateway_takes_its_boxes_along_and_comes_again(
+    spaces: Spaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = spaces.house.node
+    monkeypatch.setenv("MADANG_WORKSPACE_PORT", "0")
+    guest = entered(spaces)
+    guest.ask("create", {"name": "mine"}).raise_for_status()
+    assert guest.ask("wake").json() == {"awake": True}
+    first = door.read_place(node)["pid"]
+    assert len(below(first)) >= 2  # bubblewrap and the kernel
+    boxes = below(first)
+    os.kill(first, signal.SIGKILL)
+    end = time.monotonic() + 15
+    while any(Path(f"/proc/{pid}").exists() for pid in boxes) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in boxes)
+    guest = entered(spaces)
+    assert door.read_place(node)["pid"] != first
+    assert guest.ask("list").json()["notebooks"] == ["mine"]
+    os.kill(door.read_place(node)["pid"], signal.SIGTERM)
+
+
+def entered(spaces: Spaces) -> Guest:
+    """Through a gateway process of its own."""
+    import httpx
+
+    node = spaces.house.node
+    door.ensure_gateway(node)
+    origin = f"http://127.0.0.1:{door.read_place(node)['port']}"
+    client = httpx.Client(base_url=origin, timeout=30)
+    client.get("/enter", params={"ticket": spaces.ticket("lee")}).raise_for_status()
+    return Guest(client, origin)
+
+
+def below(pid: int) -> list[int]:
+    found, waiting = [], [pid]
+    while waiting:
+        current = waiting.pop()
+        for task in Path(f"/proc/{current}/task").iterdir():
+            children = [int(child) for child in (task / "children").read_text().split()]
+            found += children
+            waiting += children
+    return found
+
+
+def test_an_ended_workspace_keeps_its_code_and_opens_again_by_a_renewed_permit(spaces: Spaces) -> None:
+    node, number = spaces.house.node, spaces.workspace.id
+    lee = actor(spaces, "lee")
+    notebooks.create(books(spaces), "code")
+    ended = service.end(node, lee, number, "done")
+    assert ended.state == "dormant" and ended.kept_until is not None and ended.kept_until > now() + timedelta(days=300)
+    with pytest.raises(MadangError) as error:
+        service.entered(node, lee, ended)
+    assert error.value.code == "workspace.closed"
+    with pytest.raises(MadangError) as error:
+        service.stop(node, lee, number)
+    assert error.value.code == "act.state"
+
+    def over(session: Any) -> None:
+        session.get(Permit, spaces.permit).ends = now() - timedelta(seconds=1)
+
+    spaces.change(over)
+    with pytest.raises(MadangError) as error:
+        service.renew(node, actor(spaces, "lee"), number)
+    assert error.value.code == "workspace.no_right"
+    with node.write() as session:
+        again = {"number": "P-again", "project_id": spaces.workspace.project_id, "dataset": "extract"}
+        session.add(Permit(**again, organization_id=1, begins=now(), ends=now() + timedelta(days=1)))
+    digest = ended.digest
+    commit(node, "extract", person="SELECT 1 AS person_id")  # the extract goes on; the workspace's version does not
+    renewed = service.renew(node, actor(spaces, "lee"), number, "P-again")
+    assert (renewed.state, renewed.digest, renewed.version) == ("open", digest, 1)
+    assert notebooks.list_notebooks(books(spaces)) == ["code"]
+    service.end(node, actor(spaces, "lee"), number)
+    with pytest.raises(MadangError):
+        service.destroy(node, actor(spaces, "lee"), number)
+    destroyed = service.destroy(node, OWNER, number)
+    assert destroyed.state == "destroyed"
+    assert not (node.home.path / "workspaces" / str(number)).exists()
+    with node.read() as session:
+        record = node.audit.events(session, act="workspace.destroy")[0]
+    assert record.details["files"] == 1 and record.details["dataset"] == "extract"
+    assert node.audit.verify().findings == []
+
+
+def test_who_read_which_data_when_is_in_the_audit(spaces: Spaces) -> None:
+    node = spaces.house.node
+    service.entered(node, actor(spaces, "lee"), spaces.workspace)
+    with node.read() as session:
+        event = node.audit.events(session, act="workspace.enter")[0]
+    assert event.details == {"dataset": "extract", "version": 1, "digest": spaces.workspace.digest}
+    assert event.actor == f"person:{spaces.people['lee']}"
+
+
+def test_the_commands(spaces: Spaces, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("MADANG_HOME", str(spaces.house.node.home.path))
+    monkeypatch.setenv("MADANG_LANG", "en")
+
+    def said(*words: str, code: int = 0) -> str:
+        assert cli.run(["workspace", *words]) == code
+        captured = capsys.readouterr()
+        return captured.out if code == 0 else captured.err
+
+    commit(spaces.house.node, "alone", person="SELECT 1 AS person_id")
+    made = json.loads(said("open", "alone", "--json"))
+    assert (made["dataset"], made["state"], made["awake"]) == ("alone", "open", False)
+    assert json.loads(said("open", "alone", "--json"))["number"] == made["number"]  # not another one
+    assert json.loads(said("open", "P-first", "--json"))["permit"] == "P-first"
+    rows = json.loads(said("list", "--json"))
+    assert {row["number"] for row in rows} >= {made["number"], spaces.workspace.id}
+    assert "alone@1" in said("list")
+    assert "put to sleep" in said("stop", str(made["number"]))
+    assert all(row["disk"] > 0 and row["memory"] == 0 for row in json.loads(said("usage", "--json")))
+    assert "disk, MB" in said("usage")
+    assert "is kept until" in said("end", str(made["number"]))
+    for words in (("open", "nothing"), ("stop", "99"), ("stop", str(made["number"])), ("stop", "x"), ("open",)):
+        assert "Traceback" not in said(*words, code=2)
+
+
+def test_the_pages(spaces: Spaces) -> None:
+    house, number = spaces.house, spaces.workspace.id
+    record = house.published("public")
+    with serving(portal(house.node, keeper=False)) as site:
+        with site.browser({"madang": house.cookies["member"]}) as browser:
+            assert browser.get("/workspaces?lang=en").status_code == 200
+            opened = browser.post("/workspaces", data={"reference": record}, headers=OURS, follow_redirects=True)
+            assert opened.status_code == 200 and "Go in to the notebooks" in opened.text
+            mine = int(opened.url.path.rpartition("/")[2])
+            told = browser.get(f"/api/v1/workspaces/{mine}").json()
+            assert (told["record"], told["enters"], told["closed"], told["awake"]) == (record, True, "", False)
+            assert browser.get(f"/workspaces/{number}").status_code == 404  # another project's
+            assert browser.get(f"/api/v1/workspaces/{number}").status_code == 404
+            sent = {"name": "codes.csv", "reason": "codes"}
+            files = {"file": ("codes.csv", b"a,b\n1,2\n")}
+            brought = browser.post(
+                f"/workspaces/{mine}/files", data=sent, files=files, headers=OURS, follow_redirects=True
+            )
+            assert "waits for review" in brought.text
+            file = bring.files_of(house.node, mine)[0].id
+            refused = browser.post(f"/workspaces/{mine}/files/{file}", data={"decision": "accept"}, headers=OURS)
+            assert refused.status_code == 403
+        with site.browser({"madang": house.cookies["steward"]}) as browser:
+            page = browser.get(f"/workspaces/{mine}?lang=en")
+            assert "Accept" in page.text and "Go in to the notebooks" not in page.text
+            assert browser.get(f"/workspaces/{mine}/files/{file}/content").content == b"a,b\n1,2\n"
+            assert browser.post(f"/workspaces/{mine}/enter", headers=OURS).status_code == 403
+            accepted = browser.post(
+                f"/workspaces/{mine}/files/{file}", data={"decision": "accept"}, headers=OURS, follow_redirects=True
+            )
+            assert "accepted" in accepted.text
+            korean = browser.get("/workspaces?lang=ko").text
+            assert "안심분석실" in korean and "Open a workspace" not in korean
+        assert site.get("/workspaces").status_code in (303, 401, 403)
+        assert site.get("/api/v1/workspaces").status_code in (401, 403)
