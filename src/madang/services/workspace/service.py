@@ -54,8 +54,8 @@ class Awake:
 def open_workspace(node: Node, actor: Actor, reference: str, *, project: str = "", title: str = "") -> Workspace:
     """Open a workspace by a permit's number, or on a dataset that the actor may read.
 
-    One that the same people have open on the same data is given again. Errors: `workspace.no_data`,
-    `workspace.no_right`, `closed.missing`, `workspace.no_environment`, `project.none`.
+    One that the same people have open on the same data is given again. Errors: `workspace.no_right`,
+    `closed.missing`, `workspace.no_environment`, `project.none`, `access.no_extract`, `access.not_in_force`.
     """
     from madang.services.workspace.environment import find_environment
 
@@ -114,9 +114,21 @@ def find_right(node: Node, actor: Actor, reference: str, project: str = "") -> R
                 _("The permit {number} is not in force.").format(number=permit.number),
                 _("Ask for it to be renewed."),
             )
-        version = node.home.lake().find(permit.dataset)
+        version = _extract(node, permit)
         return Right(version, "", permit, permit.organization_id, permit.project_id, permit.project.title)
     return _by_dataset(node, actor, reference, project_id)
+
+
+def _extract(node: Node, permit: Permit) -> Version:
+    from madang.services.access import extract_of
+
+    try:
+        extract: Version = extract_of(node, permit.number)
+        return extract
+    except MadangError as error:
+        if error.code != "access.none":
+            raise
+    return node.home.lake().find(permit.dataset)  # a permit that another room than that of applications gave
 
 
 def _by_dataset(node: Node, actor: Actor, reference: str, project_id: int | None) -> Right:
