@@ -319,7 +319,9 @@ def test_the_journey_through_pages(desk: Desk, house: House, site: Served, langu
         answer = client.post("/releases", data=form, files={"file": ("x", TABLE)}, headers=as_("researcher"))
         assert answer.status_code == 303, answer.text
         address = answer.headers["location"]
-        assert client.get(address, headers=as_("researcher")).status_code == 200
+        page = client.get(address, headers=as_("researcher"))
+        assert page.status_code == 200
+        assert ("No count is below 10." in page.text) == (language == "en"), "findings are in the reader's language"
         for login in ("first", "second"):
             page = client.get(address, headers=as_(login))
             assert page.status_code == 200 and "A" in page.text

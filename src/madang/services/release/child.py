@@ -8,6 +8,7 @@ from typing import Any
 from madang.lake.engine import Engine, quote_name, quote_paths
 from madang.science.privacy.outputs.recompute import hold
 from madang.science.privacy.outputs.rules import Rules
+from madang.science.privacy.outputs.said import as_document
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def answers(question: dict[str, Any]) -> list[dict[str, Any]]:
             found.append(
                 {
                     "match": held.match.value,
-                    "sentence": held.sentence,
+                    "sentence": as_document(held.sentence),
                     "findings": [finding.document() for finding in held.findings],
                     "hidden": _hidden(held, item["rows"]),
                     "counts": held.answer.counts(rules) if held.answer is not None else None,

@@ -90,6 +90,7 @@ def show_command(number: Number, as_json: AsJson = False) -> None:
 def _show(found: object, as_json: bool) -> None:
     from madang.base.console import console, show_table
     from madang.node.acts import label
+    from madang.science.privacy.outputs.said import from_document
     from madang.services.release.models import Release
     from madang.services.release.service import record
 
@@ -100,7 +101,7 @@ def _show(found: object, as_json: bool) -> None:
     words = {"pass": _("yes", "criterion"), "fail": _("no", "criterion"), "review": _("a person decides")}
     console().print(f"{_('Release {n}').format(n=found.id)}: {label('release', found.state)}", markup=False)
     for each in found.files:
-        rows = [[said["message"], words[said["status"]]] for said in each.read("findings")]
+        rows = [[from_document(said), words[said["status"]]] for said in each.read("findings")]
         show_table(each.name, [_("criterion"), _("result")], rows)
 
 

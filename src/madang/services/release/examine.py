@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.lake import Version
 from madang.science.privacy.outputs.check import check
 from madang.science.privacy.outputs.judge import Finding, Status, overall
 from madang.science.privacy.outputs.propose import propose
 from madang.science.privacy.outputs.rules import Rules
+from madang.science.privacy.outputs.said import from_document as retold
+from madang.science.privacy.outputs.said import said
 from madang.science.privacy.outputs.scan import Scan, scan
 from madang.science.privacy.outputs.tables import CountTable, table_of
 from madang.services.release import verify
@@ -80,7 +82,7 @@ def _plain(upload: Upload, seen: Scan) -> Examined:
         try:
             name, content = _drawn(upload)
         except Exception:  # whatever the drawing program says of a specification that is none
-            findings.append(Finding("drawing", Status.FAIL, _("The figure cannot be drawn.")))
+            findings.append(Finding("drawing", Status.FAIL, said(later("The figure cannot be drawn."))))
     return Examined(name, upload.says, seen.kind, upload.content, content, tuple(findings))
 
 
@@ -113,15 +115,15 @@ def _verified(
             continue
         given = declared.get(_stem(each.name))
         if given is None or len(seen.tables) != 1:
-            answers[place] = verify.unverified(_("It declares no query."))
+            answers[place] = verify.unverified(said(later("It declares no query.")))
             continue
         try:
             query = json.loads(given.content)
         except (ValueError, RecursionError):
-            answers[place] = verify.unverified(_("The declared query cannot be read."))
+            answers[place] = verify.unverified(said(later("The declared query cannot be read.")))
             continue
         if version is None:
-            answers[place] = {**verify.unverified(_("It is not said which data it is of.")), "query": query}
+            answers[place] = {**verify.unverified(said(later("It is not said which data it is of."))), "query": query}
             continue
         header, *rows = seen.tables[0]
         items.append({"query": query, "rows": [dict(zip(header, row, strict=False)) for row in rows]})
@@ -135,12 +137,12 @@ def _verified(
 def _with_answer(each: Examined, answer: dict[str, Any]) -> Examined:
     match = answer["match"]
     worst = {"same": Status.PASS, "different": Status.FAIL}.get(match, Status.REVIEW)
-    findings = [*each.findings, Finding("declared_query", worst, answer["sentence"])]
-    for said in answer["findings"]:
-        status = Status(said["status"])
+    findings = [*each.findings, Finding("declared_query", worst, retold(answer["sentence"]))]
+    for each_said in answer["findings"]:
+        status = Status(each_said["status"])
         if status is Status.FAIL and answer["hidden"]:
             status = Status.PASS  # the numbers concerned were left out
-        findings.append(Finding(said["criterion"], status, said["message"], ((),) * said["cells"]))
+        findings.append(Finding(each_said["criterion"], status, retold(each_said), ((),) * each_said["cells"]))
     known = {finding.criterion: finding for finding in findings}  # what was computed again replaces what was guessed
     return replace(
         each,
@@ -165,14 +167,16 @@ def _against_ledger(
             continue
         table = table_of(counts, each.name, rules.minimum_count)
         verdict = check(table, released, rules)
-        said = [Finding(reason.code, Status.FAIL, reason.sentence) for reason in verdict.reasons]
-        good = Finding("derivable", Status.PASS, _("Nothing can be worked out with what was released before."))
+        wrong = [Finding(reason.code, Status.FAIL, reason.sentence) for reason in verdict.reasons]
+        good = Finding(
+            "derivable", Status.PASS, said(later("Nothing can be worked out with what was released before."))
+        )
         proposals = [] if verdict.released else propose(table, released, rules)
         done.append(
             replace(
                 each,
                 counts=counts,
-                findings=(*each.findings, *(said or [good])),
+                findings=(*each.findings, *(wrong or [good])),
                 opens=tuple(cell.document() for cell in verdict.opens),
                 proposal=proposals[0].document() if proposals else None,
             )

@@ -10,10 +10,11 @@ from pydantic import Field
 from starlette.responses import Response
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.node.acts import label
 from madang.node.people import projects
 from madang.node.permissions import may
+from madang.science.privacy.outputs.said import from_document
 from madang.services.release import service
 from madang.services.release.acts import QUESTION, TAKE, VOTE, WITHDRAW
 from madang.services.release.examine import MOST_FILES, Upload
@@ -22,6 +23,18 @@ from madang.web import Done, Here, Room, View
 
 room = Room("release", __package__)
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+KINDS = {
+    "table": later("table"),
+    "workbook": later("workbook"),
+    "picture": later("picture"),
+    "figure": later("figure"),
+    "program": later("program"),
+    "notebook": later("notebook"),
+    "model": later("fitted model"),
+    "counts": later("table of counts"),
+    "genome-wide summary": later("summary statistics of a genome-wide study"),
+    "object": later("serialized object"),
+}
 LARGEST = 64 * 1024 * 1024
 
 
@@ -59,6 +72,7 @@ class FileView(View):
     name: str
     says: str
     kind: str
+    kind_name: str
     sha256: str
     size: int
     status: str
@@ -238,16 +252,22 @@ def _file(visit: Any, each: ReleaseFile, checker: bool) -> FileView:
         name=each.name,
         says=each.says,
         kind=each.kind,
+        kind_name=_(KINDS[each.kind]) if each.kind in KINDS else each.kind,
         sha256=each.leaves,
         size=each.size,
         status=each.status,
         computed_again=each.match,
         query=each.read("query"),
-        findings=[FindingView(**finding) for finding in each.read("findings")],
+        findings=[_finding(finding) for finding in each.read("findings")],
         opens=each.read("opens") if checker else [],
         proposal=each.read("proposal"),
         preview=_preview(visit, each) if checker and each.kind == "table" else [],
     )
+
+
+def _finding(document: dict[str, Any]) -> FindingView:
+    names = ("criterion", "status", "cells")
+    return FindingView(message=from_document(document), **{name: document[name] for name in names})
 
 
 def _preview(visit: Any, each: ReleaseFile) -> list[list[str]]:

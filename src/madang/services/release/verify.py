@@ -10,6 +10,7 @@ from madang.base.translate import _
 from madang.lake import Version
 from madang.node import closed
 from madang.science.privacy.outputs.rules import Rules
+from madang.science.privacy.outputs.said import as_document
 
 _ROOM = 2 << 30
 _MEMORY = 1 << 30
@@ -40,4 +41,4 @@ def held(version: Version, items: Sequence[dict[str, Any]], rules: Rules) -> lis
 
 def unverified(sentence: str) -> dict[str, Any]:
     """What is said of a result that was not computed again."""
-    return {"match": "unverified", "sentence": sentence, "findings": [], "hidden": False, "counts": None}
+    return {"match": "unverified", "sentence": as_document(sentence), "findings": [], "hidden": False, "counts": None}

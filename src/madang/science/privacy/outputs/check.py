@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from madang.base.translate import _
+from madang.base.translate import later
 from madang.science.privacy.outputs.attacker import Attacker, Bounds, InfeasibleError, Proof
 from madang.science.privacy.outputs.joint import Cell, System, TooLargeError, build
 from madang.science.privacy.outputs.names import Alias, aliases
 from madang.science.privacy.outputs.rules import Rules
+from madang.science.privacy.outputs.said import said
 from madang.science.privacy.outputs.tables import CountTable, Key, margin
 
 MOST_ATTRIBUTES = 4  # in common, of which every margin is compared
@@ -122,7 +123,7 @@ def _own_counts(new: CountTable, number: int, rules: Rules, found: _Findings) ->
         and high - low < rules.protection_values - 1
     ]
     if small:
-        found.add("minimum_count", _("Counts below {n} are shown.").format(n=rules.minimum_count), small)
+        found.add("minimum_count", said(later("Counts below {n} are shown."), n=rules.minimum_count), small)
     if rules.zeros != "allowed":
         empty = [
             Opened(number, new.name, key, 0, 0)
@@ -130,9 +131,9 @@ def _own_counts(new: CountTable, number: int, rules: Rules, found: _Findings) ->
             if high == 0 and key not in new.hidden
         ]
         if empty and rules.zeros == "disclosive":
-            found.add("zeros", _("Empty cells say that nobody is like that."), empty)
+            found.add("zeros", said(later("Empty cells say that nobody is like that.")), empty)
         elif empty:
-            found.notes.append(_("Empty cells are to be looked at."))
+            found.notes.append(said(later("Empty cells are to be looked at.")))
 
 
 def _against(new: CountTable, released: Sequence[CountTable], rules: Rules, interval: str, found: _Findings) -> None:
@@ -167,7 +168,9 @@ def _against_groups(
         elif len(group) == len(same) or not _fits_elsewhere(new, released, same, group, rules):
             found.add(
                 "population",
-                _("These counts cannot be of the same people, or were rounded or changed after they were made."),
+                said(
+                    later("These counts cannot be of the same people, or were rounded or changed after they were made.")
+                ),
             )
         if partial is None or partial:
             for number in group:
@@ -250,9 +253,12 @@ def _infer(
             found.already.setdefault((opened.table, opened.cell), opened)
         elif bounds.upper is None or bounds.lower < rules.minimum_count:
             code, sentence = (
-                ("derivable", _("With what was released before, counts that must stay unknown can be worked out."))
+                (
+                    "derivable",
+                    said(later("With what was released before, counts that must stay unknown can be worked out.")),
+                )
                 if proved
-                else ("not_proved", _("It could not be shown in time that every hidden count stays unknown."))
+                else ("not_proved", said(later("It could not be shown in time that every hidden count stays unknown.")))
             )
             found.add(code, sentence, [opened])
 
@@ -316,10 +322,12 @@ def _infer_part(
             if opens:
                 found.add(
                     "derivable",
-                    _("With what was released before, counts that must stay unknown can be worked out."),
+                    said(later("With what was released before, counts that must stay unknown can be worked out.")),
                     opens,
                 )
-    found.add("not_proved", _("Together with what was released before, the tables are too large to be shown safe."))
+    found.add(
+        "not_proved", said(later("Together with what was released before, the tables are too large to be shown safe."))
+    )
 
 
 def _differences(
@@ -340,12 +348,14 @@ def _differences(
             for key in ours.keys() & theirs.keys():
                 least, most = _apart(ours[key], theirs[key])
                 if least >= 1 and most < rules.minimum_count and most - least < rules.protection_values - 1:
-                    opens.append(Opened(own, new.name, key or (_("all"),), int(least), int(most)))
+                    opens.append(Opened(own, new.name, key or (said(later("all")),), int(least), int(most)))
     if opens:
         found.add(
             "difference",
-            _("It differs from the released table {name} by fewer than {n} people.").format(
-                name=old.name, n=rules.minimum_count
+            said(
+                later("It differs from the released table {name} by fewer than {n} people."),
+                name=old.name,
+                n=rules.minimum_count,
             ),
             opens,
         )

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from madang.base.translate import _
+from madang.base.translate import later
 from madang.science.privacy.outputs.compute import Answer, Group
 from madang.science.privacy.outputs.queries import Kind
 from madang.science.privacy.outputs.rules import Rules
+from madang.science.privacy.outputs.said import Said, as_document, said
 
 
 class Status(StrEnum):
@@ -34,7 +35,7 @@ class Finding:
         return {
             "criterion": self.criterion,
             "status": self.status.value,
-            "message": self.sentence,
+            **as_document(self.sentence),
             "cells": len(self.cells),
         }
 
@@ -59,7 +60,12 @@ def judge(answer: Answer, rules: Rules) -> list[Finding]:
     if kind is Kind.DEVIATION:
         cells = _cells(answer, lambda group: 0 < group.people - 1 < rules.degrees_of_freedom)
         found.append(
-            _finding("degrees_of_freedom", cells, _("Degrees of freedom are at least {n}."), rules.degrees_of_freedom)
+            _finding(
+                "degrees_of_freedom",
+                cells,
+                said(later("Degrees of freedom are at least {n}.")),
+                rules.degrees_of_freedom,
+            )
         )
     if kind is Kind.QUANTILES:
         found += _quantiles(answer, rules)
@@ -68,7 +74,7 @@ def judge(answer: Answer, rules: Rules) -> list[Finding]:
             Finding(
                 "survival_step",
                 Status.PASS,
-                _("Between two steps at least {n} events happened.").format(n=rules.survival_step),
+                said(later("Between two steps at least {n} events happened."), n=rules.survival_step),
             )
         )
     return found
@@ -79,26 +85,29 @@ def _cells(answer: Answer, wrong: Callable[[Group], bool]) -> tuple[tuple[str, .
 
 
 def _finding(
-    criterion: str, cells: tuple[tuple[str, ...], ...], sentence: str, limit: object, worst: Status = Status.FAIL
+    criterion: str, cells: tuple[tuple[str, ...], ...], sentence: Said, limit: object, worst: Status = Status.FAIL
 ) -> Finding:
-    return Finding(criterion, worst if cells else Status.PASS, sentence.format(n=limit), cells)
+    filled = sentence if limit == "" else said(sentence.template, n=limit)
+    return Finding(criterion, worst if cells else Status.PASS, filled, cells)
 
 
 def _minimum_count(answer: Answer, rules: Rules) -> Finding:
     least = 0 if rules.zeros == "disclosive" else 1
     cells = _cells(answer, lambda group: least <= group.people < rules.minimum_count)
-    return _finding("minimum_count", cells, _("At least {n} people are behind every cell."), rules.minimum_count)
+    return _finding(
+        "minimum_count", cells, said(later("At least {n} people are behind every cell.")), rules.minimum_count
+    )
 
 
 def _zeros(answer: Answer, rules: Rules) -> Finding:
     cells = _cells(answer, lambda group: group.people == 0)
     worst = Status.FAIL if rules.zeros == "disclosive" else Status.REVIEW
-    return _finding("zeros", cells, _("No cell says that nobody is like that."), "", worst)
+    return _finding("zeros", cells, said(later("No cell says that nobody is like that.")), "", worst)
 
 
 def _dominance(answer: Answer, rules: Rules) -> Finding:
-    sentence = _("The {n} largest make up less than {k:g} of every sum.").format(
-        n=rules.dominance_n, k=rules.dominance_k
+    sentence = said(
+        later("The {n} largest make up less than {k:g} of every sum."), n=rules.dominance_n, k=rules.dominance_k
     )
     negative = _cells(answer, lambda group: group.negative > 0)
     if negative:
@@ -111,7 +120,7 @@ def _dominance(answer: Answer, rules: Rules) -> Finding:
 
 
 def _p_percent(answer: Answer, rules: Rules) -> Finding:
-    sentence = _("The rest without the two largest is at least {p:g} of the largest.").format(p=rules.p_percent)
+    sentence = said(later("The rest without the two largest is at least {p:g} of the largest."), p=rules.p_percent)
     negative = _cells(answer, lambda group: group.negative > 0)
     if negative:
         return Finding("p_percent", Status.REVIEW, sentence, negative)
@@ -128,14 +137,14 @@ def _contributors(answer: Answer, rules: Rules) -> Finding:
     def wrong(group: Group) -> bool:
         return 0 < group.contributors < rules.minimum_count <= group.people
 
-    sentence = _("At least {n} people bring something other than 0.")
+    sentence = said(later("At least {n} people bring something other than 0."))
     return _finding("contributors", _cells(answer, wrong), sentence, rules.minimum_count)
 
 
 def _same_value(answer: Answer, rules: Rules) -> Finding:
     worst = Status.FAIL if rules.same_value == "disclosive" else Status.REVIEW
     cells = _cells(answer, lambda group: group.one_value)
-    return _finding("same_value", cells, _("No group shares one value."), "", worst)
+    return _finding("same_value", cells, said(later("No group shares one value.")), "", worst)
 
 
 def _quantiles(answer: Answer, rules: Rules) -> list[Finding]:
@@ -146,14 +155,14 @@ def _quantiles(answer: Answer, rules: Rules) -> list[Finding]:
     extremes = _finding(
         "extremes",
         every if len(inner) < len(levels) and worst is not Status.PASS else (),
-        _("No minimum or maximum is shown."),
+        said(later("No minimum or maximum is shown.")),
         "",
         worst,
     )
     edges = [0.0, *inner, 1.0]
     gap = min((b - a for a, b in itertools.pairwise(edges) if b > a), default=1.0)
     cells = _cells(answer, lambda group: 0 < group.people * gap < rules.minimum_positions - 1e-9)
-    sentence = _("At least {n} people lie on each side of a quantile.")
+    sentence = said(later("At least {n} people lie on each side of a quantile."))
     return [extremes, _finding("positions", cells, sentence, rules.minimum_positions)]
 
 
@@ -164,18 +173,21 @@ def _model(answer: Answer, rules: Rules) -> list[Finding]:
     marked = answer.facts["marked"] < rules.minimum_count
     return [
         _finding(
-            "minimum_count", everything if few else (), _("At least {n} people are in the model."), rules.minimum_count
+            "minimum_count",
+            everything if few else (),
+            said(later("At least {n} people are in the model.")),
+            rules.minimum_count,
         ),
         _finding(
             "degrees_of_freedom",
             everything if free else (),
-            _("Degrees of freedom are at least {n}."),
+            said(later("Degrees of freedom are at least {n}.")),
             rules.degrees_of_freedom,
         ),
         _finding(
             "marked",
             everything if marked else (),
-            _("No term and no outcome sets fewer than {n} people apart."),
+            said(later("No term and no outcome sets fewer than {n} people apart.")),
             rules.minimum_count,
         ),
     ]

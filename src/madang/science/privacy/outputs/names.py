@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from madang.base.translate import _
+from madang.base.translate import later
+from madang.science.privacy.outputs.said import said
 from madang.science.privacy.outputs.tables import CountTable, margin
 
 BY_CHANCE = 0.05  # the most that may be likely of a match between recoded values
@@ -21,7 +22,7 @@ class Alias:
     def sentence(self) -> str:
         """What is suspected, for a person."""
         pairs = ", ".join(f"{new} = {old}" for new, old in sorted(self.names.items()))
-        return _("Attributes look like released ones under another name: {pairs}.").format(pairs=pairs)
+        return said(later("Attributes look like released ones under another name: {pairs}."), pairs=pairs)
 
 
 def aliases(new: CountTable, released: Sequence[CountTable]) -> list[Alias]:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.lake.engine import Engine, quote_name, quote_paths
 from madang.science.privacy.outputs.compute import Answer, Row, compute
 from madang.science.privacy.outputs.judge import Finding, Status, judge
 from madang.science.privacy.outputs.queries import Kind, query_of
 from madang.science.privacy.outputs.rules import Rules
+from madang.science.privacy.outputs.said import said
 
 
 class Match(StrEnum):
@@ -110,12 +111,12 @@ def hold(document: Any, shown: Sequence[Mapping[str, Any]], engine: Engine, rule
     wrong = _difference(answer, shown)
     if wrong:
         return Held(Match.DIFFERENT, wrong, findings, answer)
-    return Held(Match.SAME, _("The declared query gives these numbers."), findings, answer)
+    return Held(Match.SAME, said(later("The declared query gives these numbers.")), findings, answer)
 
 
 def _difference(answer: Answer, shown: Sequence[Mapping[str, Any]]) -> str:
     if any(set(row) - set(answer.columns) for row in shown):
-        return _("It has columns that the query does not give.")
+        return said(later("It has columns that the query does not give."))
     by = answer.query.by or (("term",) if "term" in answer.columns else ())
     keys = (*by, "time") if answer.query.kind is Kind.SURVIVAL else by
     known = {tuple(_text(row.get(name)) for name in keys): row for row in answer.rows}
@@ -123,11 +124,11 @@ def _difference(answer: Answer, shown: Sequence[Mapping[str, Any]]) -> str:
     for row in shown:
         key = tuple(_text(row.get(name)) for name in keys)
         if key not in known or key in seen:
-            return _("It has rows that the query does not give.")
+            return said(later("It has rows that the query does not give."))
         seen.add(key)
         for name, value in row.items():
             if name not in keys and not _agrees(value, known[key][name]):
-                return _("Its numbers are not those of the query.")
+                return said(later("Its numbers are not those of the query."))
     return ""
 
 

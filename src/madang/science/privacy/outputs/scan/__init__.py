@@ -7,9 +7,10 @@ format could carry more than what is seen (`clean`).
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from madang.base.translate import _
+from madang.base.translate import later
 from madang.science.privacy.outputs.judge import Finding, Status, overall
 from madang.science.privacy.outputs.rules import Rules
+from madang.science.privacy.outputs.said import said
 
 LARGEST = 50 * 1024 * 1024
 Table = list[list[str]]
@@ -42,23 +43,27 @@ def refused(kind: str, criterion: str, sentence: str) -> Scan:
 def scan(name: str, content: bytes, rules: Rules) -> Scan:
     """Parse a file by its ending and its first bytes, which have to agree, and look for what must not leave."""
     if len(content) > LARGEST:
-        return refused("", "size", _("The file is larger than {n} MB.").format(n=LARGEST // 2**20))
+        return refused("", "size", said(later("The file is larger than {n} MB."), n=LARGEST // 2**20))
     if not content:
-        return refused("", "empty", _("The file is empty."))
+        return refused("", "empty", said(later("The file is empty.")))
     ending = name.lower().rpartition(".")[2] if "." in name else ""
     held = _held(content)
     if held == "serialized" or ending in SERIALIZED:
         return refused(
-            "object", "object", _("A serialized object can hold anything; write the model as a known kind of JSON.")
+            "object",
+            "object",
+            said(later("A serialized object can hold anything; write the model as a known kind of JSON.")),
         )
     reader = _READERS.get(ending)
     if reader is None:
-        return refused("", "kind", _("Files of this kind do not leave; bring a table, a figure or a program."))
+        return refused(
+            "", "kind", said(later("Files of this kind do not leave; bring a table, a figure or a program."))
+        )
     expected = "zip" if ending == "xlsx" else "png" if ending == "png" else "text"
     if ending == "gz":
         expected = "gzip"
     if held != expected:
-        return refused("", "content", _("The content is not what the name of the file says."))
+        return refused("", "content", said(later("The content is not what the name of the file says.")))
     return reader(name, content, rules)
 
 
@@ -127,12 +132,14 @@ def _compressed(name: str, content: bytes, rules: Rules) -> Scan:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             inner = file.read(4 * LARGEST + 1)
     except (OSError, EOFError, zlib.error):
-        return refused("", "content", _("The content is not what the name of the file says."))
+        return refused("", "content", said(later("The content is not what the name of the file says.")))
     if len(inner) > 4 * LARGEST:
-        return refused("", "size", _("The file is larger than {n} MB.").format(n=4 * LARGEST // 2**20))
+        return refused("", "size", said(later("The file is larger than {n} MB."), n=4 * LARGEST // 2**20))
     ending = name.lower().removesuffix(".gz").rpartition(".")[2]
     if ending not in ("tsv", "csv", "txt") or _held(inner) != "text":
-        return refused("", "kind", _("Files of this kind do not leave; bring a table, a figure or a program."))
+        return refused(
+            "", "kind", said(later("Files of this kind do not leave; bring a table, a figure or a program."))
+        )
     return _delimited(name.removesuffix(".gz"), inner, rules)
 
 

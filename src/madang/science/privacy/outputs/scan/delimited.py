@@ -4,9 +4,10 @@ import csv
 import io
 import math
 
-from madang.base.translate import _
+from madang.base.translate import later
 from madang.science.privacy.outputs.judge import Finding, Status
 from madang.science.privacy.outputs.rules import Rules
+from madang.science.privacy.outputs.said import said
 from madang.science.privacy.outputs.scan import Scan, Table, refused
 from madang.science.privacy.outputs.scan.signs import blocks, identifiers, identifying_column
 
@@ -24,14 +25,14 @@ def scan_delimited(name: str, content: bytes, rules: Rules) -> Scan:
     """A CSV or TSV file, read in full: rows of equal length, a header, values that can be a result."""
     text = decoded(content)
     if text is None:
-        return refused("table", "encoding", _("The file is not text in UTF-8 or CP949."))
+        return refused("table", "encoding", said(later("The file is not text in UTF-8 or CP949.")))
     if text.count("\n") > 5_000_000:
-        return refused("table", "rows", _("The table has more than {n} rows.").format(n=MOST_ROWS))
+        return refused("table", "rows", said(later("The table has more than {n} rows."), n=MOST_ROWS))
     separator = "\t" if name.lower().endswith((".tsv", ".txt")) and "\t" in text else _separator(text)
     try:
         table: Table = [row for row in csv.reader(io.StringIO(text), delimiter=separator, strict=True) if row]
     except csv.Error as error:
-        return refused("table", "content", _("The table cannot be read: {error}.").format(error=error))
+        return refused("table", "content", said(later("The table cannot be read: {error}."), error=error))
     if table and {cell.strip().lower() for cell in table[0]} >= GENOME:
         return _genome(table, rules)
     return Scan("table", tuple(table_findings(table, rules)), (table,))
@@ -60,34 +61,34 @@ def table_findings(table: Table, rules: Rules) -> list[Finding]:
     found = []
     width = {len(row) for row in table}
     shape = len(width) == 1 and len(table) > 1
-    found.append(_is("shape", shape, _("All rows have as many columns as the header.")))
-    found.append(_is("rows", len(table) - 1 <= MOST_ROWS, _("There are at most {n} rows.").format(n=MOST_ROWS)))
+    found.append(_is("shape", shape, said(later("All rows have as many columns as the header."))))
+    found.append(_is("rows", len(table) - 1 <= MOST_ROWS, said(later("There are at most {n} rows."), n=MOST_ROWS)))
     if not shape:
         return found
     header, rows = table[0], table[1:]
     everything = "\n".join(" ".join(row) for row in table)
     named = [column for column in header if identifying_column(column)]
     kinds = identifiers(everything)
-    found.append(_is("identifiers", not named and not kinds, _("No column and no cell identifies a person.")))
-    found.append(_is("encoded", not blocks(everything), _("No cell holds encoded data.")))
+    found.append(_is("identifiers", not named and not kinds, said(later("No column and no cell identifies a person."))))
+    found.append(_is("encoded", not blocks(everything), said(later("No cell holds encoded data."))))
     longest = max((len(cell) for row in rows for cell in row), default=0)
     found.append(
         Finding(
             "free_text",
             Status.REVIEW if longest > LONG_TEXT else Status.PASS,
-            _("No cell is a long text."),
+            said(later("No cell is a long text.")),
         )
     )
     formula = any(
         cell[:1] in "=@" or (cell[:1] in "+-" and number(cell) is None) for row in rows for cell in row if cell
     )
-    found.append(_is("formula", not formula, _("No cell starts a formula.")))
+    found.append(_is("formula", not formula, said(later("No cell starts a formula."))))
     small = _small(header, rows, rules)
     found.append(
         Finding(
             "minimum_count",
             Status.FAIL if small else Status.PASS,
-            _("No count is below {n}.").format(n=rules.minimum_count),
+            said(later("No count is below {n}."), n=rules.minimum_count),
             tuple(small),
         )
     )
@@ -95,7 +96,7 @@ def table_findings(table: Table, rules: Rules) -> list[Finding]:
         Finding(
             "one_row_each",
             Status.FAIL if _one_row_each(header, rows) else Status.PASS,
-            _("Rows are results, not people."),
+            said(later("Rows are results, not people.")),
         )
     )
     return found
@@ -147,20 +148,24 @@ def _genome(table: Table, rules: Rules) -> Scan:
     """Summary statistics of a genome-wide study: enough people, and enough carriers, behind every line."""
     header = [cell.strip().lower() for cell in table[0]]
     place = {name: i for i, name in enumerate(header)}
-    findings = [_is("shape", all(len(row) == len(header) for row in table), _("All rows have as many columns."))]
+    findings = [
+        _is("shape", all(len(row) == len(header) for row in table), said(later("All rows have as many columns.")))
+    ]
     people = place.get("n", place.get("sample_size"))
     share = place.get("effect_allele_frequency")
     if people is None or share is None:
-        sentence = _("Every line says how many people and which allele frequency are behind it.")
+        sentence = said(later("Every line says how many people and which allele frequency are behind it."))
         return Scan("genome-wide summary", (*findings, Finding("fields", Status.FAIL, sentence)), ())
     extra = set(header) - KNOWN
-    findings.append(_is("fields", not extra, _("No column is unknown to the standard of summary statistics.")))
+    findings.append(
+        _is("fields", not extra, said(later("No column is unknown to the standard of summary statistics.")))
+    )
     few: list[tuple[str, ...]] = []
     if findings[0].status is Status.PASS:
         for row in table[1:]:
             if _too_few(number(row[people]), number(row[share]), rules):
                 few.append(tuple(row[:4]))
-    sentence = _("At least {n} minor alleles are behind every line.").format(n=rules.minor_alleles)
+    sentence = said(later("At least {n} minor alleles are behind every line."), n=rules.minor_alleles)
     findings.append(Finding("minor_alleles", Status.FAIL if few else Status.PASS, sentence, tuple(few)))
     return Scan("genome-wide summary", tuple(findings), ())
 

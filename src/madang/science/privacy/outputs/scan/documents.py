@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import later
 from madang.science.privacy.outputs.judge import Finding, Status
 from madang.science.privacy.outputs.rules import Rules
+from madang.science.privacy.outputs.said import said
 from madang.science.privacy.outputs.scan import Scan, Table, refused
 from madang.science.privacy.outputs.scan.delimited import table_findings
 from madang.science.privacy.outputs.scan.signs import blocks, identifiers
@@ -21,7 +22,7 @@ def scan_document(content: bytes, rules: Rules) -> Scan:
     try:
         document = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError):
-        return refused("", "content", _("This is no JSON that can be read."))
+        return refused("", "content", said(later("This is no JSON that can be read.")))
     if isinstance(document, dict):
         if "vega-lite" in str(document.get("$schema", "")):
             return _figure(document, content, rules)
@@ -29,7 +30,7 @@ def scan_document(content: bytes, rules: Rules) -> Scan:
             return _model(document, rules)
         if "attributes" in document and "cells" in document:
             return _counts(document, rules)
-    return refused("", "kind", _("This is no figure, model or table of a kind that the rules know."))
+    return refused("", "kind", said(later("This is no figure, model or table of a kind that the rules know.")))
 
 
 def _figure(document: dict[str, Any], content: bytes, rules: Rules) -> Scan:
@@ -43,7 +44,11 @@ def _figure(document: dict[str, Any], content: bytes, rules: Rules) -> Scan:
             tables.append([names, *([_shown(row.get(name)) for name in names] for row in values)])
         elif values:
             tables.append([["value"], *([_shown(value)] for value in values)])
-    findings = [Finding("addresses", Status.FAIL if away else Status.PASS, _("The figure brings all its data itself."))]
+    findings = [
+        Finding(
+            "addresses", Status.FAIL if away else Status.PASS, said(later("The figure brings all its data itself."))
+        )
+    ]
     for table in tables:
         findings += table_findings(table, rules)
     return Scan("figure", tuple(findings), tuple(tables))
@@ -84,20 +89,24 @@ def _model(document: dict[str, Any], rules: Rules) -> Scan:
     text = json.dumps(document, ensure_ascii=False)
     findings = [
         _is(
-            "fields", fine and set(document) <= allowed, _("It holds coefficients and their errors, and nothing else.")
+            "fields",
+            fine and set(document) <= allowed,
+            said(later("It holds coefficients and their errors, and nothing else.")),
         ),
         _is("minimum_count", _number(people) and people >= rules.minimum_count, _people(rules)),
         _is(
             "degrees_of_freedom",
             free >= rules.degrees_of_freedom,
-            _("Degrees of freedom are at least {n}.").format(n=rules.degrees_of_freedom),
+            said(later("Degrees of freedom are at least {n}."), n=rules.degrees_of_freedom),
         ),
         _is(
             "parameters",
             fine and len(coefficients) == people - free,
-            _("People, parameters and degrees of freedom fit together."),
+            said(later("People, parameters and degrees of freedom fit together.")),
         ),
-        _is("identifiers", not identifiers(text) and not blocks(text), _("Nothing in it identifies a person.")),
+        _is(
+            "identifiers", not identifiers(text) and not blocks(text), said(later("Nothing in it identifies a person."))
+        ),
     ]
     return Scan("model", tuple(findings))
 
@@ -108,7 +117,7 @@ def _given(document: dict[str, Any], name: str) -> float:
 
 
 def _people(rules: Rules) -> str:
-    return _("At least {n} people are in the model.").format(n=rules.minimum_count)
+    return said(later("At least {n} people are in the model."), n=rules.minimum_count)
 
 
 def _number(value: Any) -> bool:
@@ -129,7 +138,7 @@ def _counts(document: dict[str, Any], rules: Rules) -> Scan:
         return refused("counts", "content", error.message)
     verdict = check(table, [], rules)
     findings = [Finding(reason.code, Status.FAIL, reason.sentence) for reason in verdict.reasons]
-    good = Finding("minimum_count", Status.PASS, _("No count is below {n}.").format(n=rules.minimum_count))
+    good = Finding("minimum_count", Status.PASS, said(later("No count is below {n}."), n=rules.minimum_count))
     return Scan("counts", tuple(findings or [good]))
 
 
@@ -142,9 +151,9 @@ def scan_trees(content: bytes, rules: Rules) -> Scan:
     categories = re.search(r"^pandas_categorical:(?!\s*(null|\[\])\s*$)", text, re.M)
     few = not leaves or min(leaves) < rules.leaf_size
     findings = (
-        _is("leaf_size", not few, _("At least {n} people are behind every leaf.").format(n=rules.leaf_size)),
-        _is("extremes", not extremes, _("No minimum or maximum is shown.")),
-        _is("categories", not categories, _("No values of columns are listed.")),
-        _is("identifiers", not identifiers(text), _("Nothing in it identifies a person.")),
+        _is("leaf_size", not few, said(later("At least {n} people are behind every leaf."), n=rules.leaf_size)),
+        _is("extremes", not extremes, said(later("No minimum or maximum is shown."))),
+        _is("categories", not categories, said(later("No values of columns are listed."))),
+        _is("identifiers", not identifiers(text), said(later("Nothing in it identifies a person."))),
     )
     return Scan("model", findings)

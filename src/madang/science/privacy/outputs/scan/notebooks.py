@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from madang.base.translate import _
+from madang.base.translate import later
 from madang.science.privacy.outputs.judge import Finding, Status
+from madang.science.privacy.outputs.said import said
 from madang.science.privacy.outputs.scan import Scan, refused
 from madang.science.privacy.outputs.scan.programs import program_findings
 
@@ -19,14 +20,14 @@ def scan_notebook(content: bytes) -> Scan:
         texts = [_text(cell) for cell in cells]
         good = book.get("nbformat") == 4 and all(cell.get("cell_type") in CELLS for cell in cells)
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return refused("notebook", "content", _("This is no notebook that can be read."))
+        return refused("notebook", "content", said(later("This is no notebook that can be read.")))
     if not good:
-        return refused("notebook", "content", _("This is no notebook that can be read."))
+        return refused("notebook", "content", said(later("This is no notebook that can be read.")))
     outputs = any(cell.get("outputs") for cell in cells)
     attached = any(cell.get("attachments") for cell in cells) or "widgets" in (book.get("metadata") or {})
     findings = [
-        _is("outputs", not outputs, _("No cell keeps its output.")),
-        _is("attachments", not attached, _("No cell has attachments.")),
+        _is("outputs", not outputs, said(later("No cell keeps its output."))),
+        _is("attachments", not attached, said(later("No cell has attachments."))),
         *program_findings("\n".join(texts)),
     ]
     return Scan("notebook", tuple(findings), clean=stripped(book, texts))

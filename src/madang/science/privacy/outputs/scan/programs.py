@@ -2,8 +2,9 @@
 
 import re
 
-from madang.base.translate import _
+from madang.base.translate import later
 from madang.science.privacy.outputs.judge import Finding, Status
+from madang.science.privacy.outputs.said import said
 from madang.science.privacy.outputs.scan import Scan, refused
 from madang.science.privacy.outputs.scan.delimited import decoded
 from madang.science.privacy.outputs.scan.signs import (
@@ -24,10 +25,10 @@ INLINE = re.compile(
 def scan_program(name: str, content: bytes) -> Scan:
     """Python, R, SAS, SQL, Stata, Julia or shell; nothing is run."""
     if len(content) > LARGEST_PROGRAM:
-        return refused("program", "size", _("A program of this size holds more than a program."))
+        return refused("program", "size", said(later("A program of this size holds more than a program.")))
     text = decoded(content)
     if text is None:
-        return refused("program", "encoding", _("The file is not text in UTF-8 or CP949."))
+        return refused("program", "encoding", said(later("The file is not text in UTF-8 or CP949.")))
     return Scan("program", tuple(program_findings(text)))
 
 
@@ -36,11 +37,13 @@ def program_findings(text: str) -> list[Finding]:
     numbers, lines = most_numbers_between(text), lines_of_data(text)
     inline = bool(INLINE.search(text))
     return [
-        _is("identifiers", not identifiers(text), _("Nothing in it identifies a person.")),
-        _is("numbers", numbers < MANY_NUMBERS, _("Fewer than {n} numbers stand in one row.").format(n=MANY_NUMBERS)),
-        _is("data_lines", lines < MANY_LINES, _("Fewer than {n} lines look like rows of data.").format(n=MANY_LINES)),
-        _is("encoded", not blocks(text), _("It holds no encoded data.")),
-        Finding("inline", Status.REVIEW if inline else Status.PASS, _("It does not bring data of its own.")),
+        _is("identifiers", not identifiers(text), said(later("Nothing in it identifies a person."))),
+        _is("numbers", numbers < MANY_NUMBERS, said(later("Fewer than {n} numbers stand in one row."), n=MANY_NUMBERS)),
+        _is(
+            "data_lines", lines < MANY_LINES, said(later("Fewer than {n} lines look like rows of data."), n=MANY_LINES)
+        ),
+        _is("encoded", not blocks(text), said(later("It holds no encoded data."))),
+        Finding("inline", Status.REVIEW if inline else Status.PASS, said(later("It does not bring data of its own."))),
     ]
 
 

@@ -5,9 +5,10 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.science.privacy.outputs.judge import Finding, Status
 from madang.science.privacy.outputs.rules import Rules
+from madang.science.privacy.outputs.said import said
 from madang.science.privacy.outputs.scan import LARGEST, Scan, Table, refused
 from madang.science.privacy.outputs.scan.delimited import table_findings
 
@@ -22,11 +23,11 @@ CARRIED = {
 
 def _carried(names: list[str]) -> list[Finding]:
     sentences = {
-        "macros": _("It has no macros."),
-        "links": _("It does not link to other files."),
-        "objects": _("It holds no other objects."),
-        "pictures": _("It has no pictures: a table is brought as cells."),
-        "comments": _("It has no comments."),
+        "macros": said(later("It has no macros.")),
+        "links": said(later("It does not link to other files.")),
+        "objects": said(later("It holds no other objects.")),
+        "pictures": said(later("It has no pictures: a table is brought as cells.")),
+        "comments": said(later("It has no comments.")),
     }
     return [
         _is(criterion, not any(part in named for named in names for part in parts), sentences[criterion])
@@ -45,9 +46,9 @@ def scan_workbook(content: bytes, rules: Rules) -> Scan:
             names = [item.filename.lower() for item in parcel.infolist()]
             size = sum(item.file_size for item in parcel.infolist())
     except zipfile.BadZipFile:
-        return refused("workbook", "content", _("The workbook cannot be read."))
+        return refused("workbook", "content", said(later("The workbook cannot be read.")))
     if size > 4 * LARGEST or len(names) > 10_000:
-        return refused("workbook", "size", _("The workbook is too large once it is opened."))
+        return refused("workbook", "size", said(later("The workbook is too large once it is opened.")))
     findings = _carried(names)
     try:
         from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
@@ -62,12 +63,12 @@ def scan_workbook(content: bytes, rules: Rules) -> Scan:
         hidden = [sheet.name for sheet in book.sheets_metadata if sheet.visible != SheetVisibleEnum.Visible]
         sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
     except (CalamineError, OSError, ValueError):
-        return refused("workbook", "content", _("The workbook cannot be read."))
+        return refused("workbook", "content", said(later("The workbook cannot be read.")))
     findings.append(
         Finding(
             "hidden_sheets",
             Status.FAIL if hidden else Status.PASS,
-            _("It has no hidden sheets."),
+            said(later("It has no hidden sheets.")),
             tuple((n,) for n in hidden),
         )
     )
@@ -86,7 +87,7 @@ def _shown(cell: object) -> str:
 
 def written_anew(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
     """A workbook with these cells and nothing else: no formulas, styles, names of people, history."""
-    import xlsxwriter  # type: ignore[import-untyped]  # ships no types
+    import xlsxwriter
 
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
