@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import support
 from madang.science.standardize.intake import read_blocks, reason_code, register
-from madang.science.standardize.intake.exact import Bad, split_row, text_of, value_of
+from madang.science.standardize.intake.exact import Bad, filled, split_row, text_of, value_of
 from madang.science.standardize.intake.fields import plan
 from madang.science.standardize.pack import Column, Source
 
@@ -25,7 +25,7 @@ COLUMNS = [
     Column("NAMED_DAY", "datetime", format="%-d-%b-%Y %-I:%M:%S %p"),
     Column("COMMA", "number", thousands=".", decimal=","),
     Column("AMT", "number", thousands=","),
-    Column("QTY", "number"),
+    Column("QTY", "number", missing=("-", ".5")),
     Column("N", "integer"),
     Column("NOTE", "text", header="비고"),
     Column("KEY", "text"),
@@ -71,7 +71,7 @@ def slow(data: bytes, source: Source) -> tuple[list[dict], list[tuple[int, str]]
             problems, repaired = [], []
             for field in plan(source):
                 try:
-                    text = text_of(raw[field.name], encoding)
+                    text = filled(field, text_of(raw[field.name], encoding))
                     value = None if text is None else value_of(field, text)
                     if value is None and field.required:
                         problems.append("field.empty")
@@ -122,7 +122,8 @@ DIRT = [
     "2020-01-02 10:11:12.5", "2020-01-02T10:11:12.123456+09:00", "2020-01-02T24:00:00",
     "2020-01-02T10:11:12Z", "0930", "2400", "930", "1260", "09:30", "31.12.99", "31.12.26",
     "30.02.20", "<0.5", "음성", "١٢", "２０", "1_000", ".5", "5.", "-.5e3", "--1", "e5", "-", ",,,",
-    "\ufeff", "0,775", '"0,775"', '"0,5"', "1.234", '"1.234,56"', '"1.5,0"', "9007199254740993", "9007199254740992",
+    '="007"', '="5"', '=""', '="a"b"', "\ufeff", "0,775",
+    '"0,775"', '"0,5"', "1.234", '"1.234,56"', '"1.5,0"', "9007199254740993", "9007199254740992",
     "9007199254740993.0", "1-jan-2020 12:00:00 AM", "01-Feb-2020 12:59:59 pm", "1-MAY-2020 13:00:00 PM",
     "2020-01-02 24:00:00", "2020-12-31T24:00:00", "2020-01-02T24:00:01",
 ]  # fmt: skip

@@ -109,6 +109,9 @@ def check(
         raise MadangError(
             "pack.problems", _("{count} problems in {pack}.").format(count=len(problems), pack=loaded.name)
         )
+    if loaded.undecided:
+        text = _("{count} places of the pack are still marked DECIDE.")
+        console().print(text.format(count=loaded.undecided), style="bold", markup=False)
     text = _("{pack} {version} compiles; {cases} cases are as expected.")
     console().print(text.format(pack=loaded.name, version=loaded.version, cases=len(loaded.cases)), markup=False)
 

@@ -65,7 +65,7 @@ def _show(found: "Scan") -> None:
             [
                 column.name,
                 column.type + (f" {column.format}" if column.format else ""),
-                word(column.shape),
+                _shape(column),
                 f"{column.filled / max(1, column.filled + column.empty):.0%}",
                 ("" if column.distinct_exact else "≈ ") + f"{column.distinct:,}",
                 _values(column),
@@ -106,6 +106,14 @@ def _files(found: "Scan") -> list[list[object]]:
             ]
         )
     return lines
+
+
+def _shape(column: "ColumnScan") -> str:
+    """What the values look like, and what says that there is none."""
+    from madang.science.standardize.scan.words import word
+
+    marks = ", ".join(column.missing[:3])
+    return word(column.shape) + (_("; none: {marks}").format(marks=marks) if marks else "")
 
 
 def _values(column: "ColumnScan") -> str:

@@ -16,15 +16,17 @@ import csv
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from madang.science.omop.athena import VOCABULARY_TABLES
 from madang.science.omop.cdm import TABLES
 from madang.science.omop.starter import starter_path
 from madang.science.standardize.hints import instead_of
+from madang.science.standardize.intake.tables import KINDS
 from madang.science.standardize.pack_model import CAPTURE, Pack, Source
 from madang.science.standardize.toml_lines import TomlFile, read_toml
 
@@ -114,6 +116,25 @@ def _known(file: TomlFile, path: tuple[str | int, ...], given: Mapping[str, Any]
         if name not in names:
             where = ".".join(str(part) for part in path if isinstance(part, str)) or "a case"
             raise file.error("pack.bad_case", (*path, name), f"{where} has no {name}.", instead_of(name, names))
+
+
+def as_cases_have_it(pack: Pack) -> Pack:
+    """The pack with text in place of spreadsheets and files of statistics programs: cases write no others."""
+    sources = {
+        name: replace(
+            source,
+            format="csv" if source.format in KINDS.values() else source.format,
+            encoding="utf-8" if source.encoding == "each" else source.encoding,
+            files=tuple(_as_csv(pattern) for pattern in source.files),
+        )
+        for name, source in pack.sources.items()
+    }
+    return replace(pack, sources=MappingProxyType(sources))
+
+
+def _as_csv(pattern: str) -> str:
+    stem, dot, ending = pattern.rpartition(".")
+    return f"{stem}.csv" if f"{dot}{ending}".lower() in KINDS else pattern
 
 
 def write_sources(pack: Pack, case: Case, folder: Path) -> Written:

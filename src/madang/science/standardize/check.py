@@ -9,8 +9,19 @@ from typing import TYPE_CHECKING, Any
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.lake.engine import Engine
-from madang.science.standardize.cases import Case, Row, Written, load_case, unmatched, write_sources, write_vocabulary
+from madang.science.standardize.cases import (
+    Case,
+    Row,
+    Written,
+    as_cases_have_it,
+    load_case,
+    unmatched,
+    write_sources,
+    write_vocabulary,
+)
+from madang.science.standardize.compile import compile_pack
 from madang.science.standardize.compile import problems as compile_problems
+from madang.science.standardize.compiler.program import Program
 from madang.science.standardize.pack_model import Pack
 
 if TYPE_CHECKING:
@@ -48,9 +59,10 @@ def check_pack(pack: Pack, run: Run | None = None, progress: Progress | None = N
     progress = progress or Silent()
     with Engine() as engine:
         refused = compile_problems(pack, engine)
-    if refused:
-        return [Problem("", error.message, error.hint) for error in refused]
-    problems: list[Problem] = []
+        if refused:
+            return [Problem("", error.message, error.hint) for error in refused]
+        program = compile_pack(pack, engine)
+    problems: list[Problem] = _nobody(program, pack)
     with progress.step("cases", total=len(pack.cases), unit="cases"):
         for path in pack.cases:
             try:
@@ -63,12 +75,33 @@ def check_pack(pack: Pack, run: Run | None = None, progress: Progress | None = N
     return problems
 
 
+def _nobody(program: Program, pack: Pack) -> list[Problem]:
+    """A SELECT of persons that rejects each of them, as a draft does that knows no birth."""
+    return [
+        Problem(
+            f"{pack.folder.name}/{select_path(pack, select.name)}:{rule.line}",
+            f"every person is rejected, because {rule.reason}.",
+            "Decide where the year of birth comes from.",
+        )
+        for select in program.entities
+        if select.table == "person"
+        for rule in select.rules
+        if rule.kind == "reject" and rule.condition.strip("() ").lower() in ("true", "cast('t' as boolean)", "1")
+    ]
+
+
+def select_path(pack: Pack, name: str) -> str:
+    """The file of the SELECT of an entity, within its pack."""
+    return pack.entities[name].sql_path.relative_to(pack.folder).as_posix()
+
+
 def run_case(pack: Pack, case: Case, run: Run) -> list[Problem]:
     """Run one case on files written for it and compare what came with what it says."""
     with tempfile.TemporaryDirectory(prefix="madang-case-") as name:
         source, vocabulary = Path(name) / "source", Path(name) / "vocabulary"
         source.mkdir()
         vocabulary.mkdir()
+        pack = as_cases_have_it(pack)
         written = write_sources(pack, case, source)
         folder = write_vocabulary(case, vocabulary)
         result = run(pack, source, folder, parameters=case.parameters, key=KEY, threads=1)

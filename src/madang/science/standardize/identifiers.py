@@ -20,7 +20,8 @@ _KOREAN: Mapping[str, str] = MappingProxyType(
         "a telephone number": "전화|휴대폰|핸드폰|연락처|팩스",
         "an address": "주소",
         "an e-mail address": "이메일|전자우편",
-        "a patient number": "환자번호|등록번호|차트번호|병록번호|환자id",
+        "a patient number": "환자번호|등록번호|차트번호|병록번호|환자id|가입자일련번호|가입자번호"
+        "|개인식별|개인일련번호|수진자번호|연구대상자",
     }
 )
 """What a name holds in which one of these occurs, spaces aside."""
@@ -35,8 +36,11 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         "a telephone number": rf"(.* )?(phone|telephone|mobile|tel|telno|hpno|cellphone|cell|fax){_NUMBER}( [0-9])?",
         "an address": r"(.* )?(address|addr|street)( line)?( [0-9])?",
         "an e-mail address": r"(.* )?(email|e mail)( addr| address)?",
-        "a patient number": r"(pt|pat|patient) ?(no|num|nr|number|id)|mrn"
-        r"|(chart|hospital|medical record) (no|number|id)",
+        "a patient number": r"(pt|pat|patient|patnt|person|member|subject|subj|bene|beneficiary|insured) ?"
+        r"(no|num|nr|number|id|key|sk|cd)|mrn|pid|patients?"
+        r"|(chart|hospital|medical record|case|registration|reg) ?(no|num|number|id)|regno|chartno"
+        r"|usubjid|subjid|u ?subj ?id|unique ?pid|uniquepid|desynpuf id|jid|indi dscm no|rn indi|primary ?id"
+        r"|(person|subject|patient) source value",
     }
 )
 """What a name holds that is one of these, taken apart at capitals, digits and signs."""

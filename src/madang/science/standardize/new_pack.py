@@ -5,13 +5,14 @@ The draft loads as it is, and compiles where the scan found persons; its comment
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from madang.base.errors import MadangError
-from madang.science.standardize.new_pack_roles import Roles, find_roles
-from madang.science.standardize.new_pack_sql import event_sql, person_sql, visit_sql
+from madang.science.standardize.new_pack_roles import AGE_GROUP, Roles, find_roles
+from madang.science.standardize.new_pack_sql import death_sql, event_sql, person_sql, visit_sql
 from madang.science.standardize.scan.model import ColumnScan, Scan, SourceScan
+from madang.science.standardize.scan.shapes import STRONG
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _DIRECT = ("name", "resident number", "phone", "e-mail", "address", "identity document")
@@ -38,6 +39,8 @@ def new_pack(name: str, scan: Scan, to: Path) -> Path:
     if roles.person:
         files["entities/person.sql"] = person_sql(roles)
         files["cases/one-person.toml"] = _case(roles)
+    if roles.death:
+        files["entities/death.sql"] = death_sql(roles)
     if roles.visit:
         files["entities/visit_occurrence.sql"] = visit_sql(roles)
     for event in roles.events:
@@ -71,9 +74,26 @@ def _pack_toml(name: str, scan: Scan, roles: Roles) -> str:
         f"cdm_source_abbreviation = {_quoted(name[:25])}\n"
         f"cdm_holder = {_quoted(name)}  # DECIDE: the institution that holds the data\n",
     ]
-    parts += [_source_toml(source, roles) for source in scan.sources]
+    drafted = [source for source in scan.sources if source.name not in roles.undrafted]
+    missing = sorted({mark for source in drafted for column in source.columns for mark in column.missing} & STRONG)
+    parts += [_source_toml(source, roles, missing) for source in drafted] or ["[sources]\n"]
+    if roles.undrafted:
+        parts.append(
+            "# What follows is read by no SELECT, so it is a comment. Its files are not read; each run names them.\n"
+            "# DECIDE: take the # away from what you need, and write a SELECT for it.\n"
+        )
+    parts += [
+        "".join(
+            f"{line}\n" if line.startswith("#") else f"# {line}\n" if line else "#\n"
+            for line in _source_toml(source, roles, []).rstrip("\n").split("\n")
+        )
+        for source in scan.sources
+        if source.name in roles.undrafted
+    ]
     if roles.person:
         parts.append(f"[entities.person]\nkey = [{_quoted(roles.person_key)}]\ntype_concept_id = 32817\n")
+    if roles.death:
+        parts.append('[entities.death]\nkey = ["person_id"]\ntype_concept_id = 32817\n')
     if roles.visit:
         parts.append(f"[entities.visit_occurrence]\nkey = [{_quoted(roles.visit_key)}]\ntype_concept_id = 32817\n")
     parts += [
@@ -85,7 +105,7 @@ def _pack_toml(name: str, scan: Scan, roles: Roles) -> str:
     return "\n".join(parts)
 
 
-def _source_toml(source: SourceScan, roles: Roles) -> str:
+def _source_toml(source: SourceScan, roles: Roles, missing: Sequence[str]) -> str:
     lines = [f"# {source.rows:,} rows in {len(source.files)} files."]
     if source.name in roles.undrafted:
         lines.append(f"# No draft, because {roles.undrafted[source.name]}.")
@@ -101,6 +121,10 @@ def _source_toml(source: SourceScan, roles: Roles) -> str:
     if source.quoted_newlines:
         lines.append("quoted_newlines = true")
     key = _usable_key(source, roles)
+    if missing:
+        lines.append(f"missing = [{', '.join(map(_quoted, missing))}]  # words that say that there is no value")
+    if not key and source.likely_keys and source.name not in roles.undrafted:
+        lines.append(f"# DECIDE: key = [...]? Rows that come again are rejected by it: {_listed_keys(source)}.")
     if key:
         lines.append(f"key = [{', '.join(map(_quoted, key))}]  # {_why_key(key, source)}")
     captures = re.findall(r"\{(\w+)\}", source.patterns[0])
@@ -127,7 +151,25 @@ def _usable_key(source: SourceScan, roles: Roles) -> tuple[str, ...] | None:
     }.get(source.name)
     direct = {column.name for column in source.columns if is_direct(column)}
     usable = [key for key in source.likely_keys if not direct & set(key)]
-    return wanted if wanted in usable else next(iter(usable), None)
+    if wanted is not None:
+        return wanted if wanted in usable and not (roles.several and source is roles.person) else None
+    # Of records a guess must reject nothing: only what never repeats and is called a key is one.
+    sure = [key for key in usable if key in source.keys and all(_KEY.search(name) for name in key)]
+    if source.operation:
+        sure = sure or usable
+    return next(iter(sure), None)
+
+
+_KEY = re.compile(r"id$|_?no$|num$|key$|seq|순번|번호|_sn$|auftrag", re.IGNORECASE)
+
+
+def _listed_keys(source: SourceScan) -> str:
+    told = [" + ".join(key) for key in source.likely_keys[:3]]
+    return (
+        f"{', '.join(told)} never {'repeat' if len(told) > 1 else 'repeats'} in these files"
+        if source.keys
+        else (f"{', '.join(told)} nearly never repeat")
+    )
 
 
 def _why_key(key: tuple[str, ...], source: SourceScan) -> str:
@@ -151,7 +193,9 @@ def is_direct(column: ColumnScan) -> bool:
 
 def _column_toml(column: ColumnScan, source: SourceScan, key: tuple[str, ...], roles: Roles) -> str:
     person = any(flag.kind == "person identifier" for flag in column.flags) and not is_direct(column)
-    entries = [f'type = "{"text" if person or is_direct(column) else column.type}"']
+    code = any(column.name in (event.code, event.system) for event in roles.events if event.source is source)
+    as_text = person or is_direct(column) or code
+    entries = [f'type = "{"text" if as_text else column.type}"']
     comments = []
     if (column.name in key or column.name == roles.persons.get(source.name)) and column.empty == 0:
         entries.append("required = true")
@@ -159,10 +203,20 @@ def _column_toml(column: ColumnScan, source: SourceScan, key: tuple[str, ...], r
         entries.append('identifier = "direct"')
     elif person:
         entries.append('identifier = "pseudonym"')
-    elif column.format:
+    elif column.format and not as_text:
         entries.append(f"format = {_quoted(column.format)}")
-    if column.thousands and not person and not is_direct(column):
-        entries.append(f"thousands = {_quoted(column.thousands)}")
+    if not as_text:
+        for word, mark in (("thousands", column.thousands), ("decimal", column.decimal)):
+            if mark:
+                entries.append(f"{word} = {_quoted(mark)}")
+        if column.first_year:
+            entries.append(f"first_year = {column.first_year}")
+    own = [mark for mark in column.missing if mark not in STRONG]
+    if own and not is_direct(column):
+        entries.append(f"missing = [{', '.join(map(_quoted, own))}]")
+        comments.append(f"DECIDE: does {' or '.join(own[:3])} mean that there is none?")
+    if column.ask and not as_text:
+        comments.append(f"DECIDE: {column.ask}")
     if source.format == "ndjson":
         entries.append(f"path = {_quoted(column.path or column.header)}")
     elif column.header != column.name:
@@ -198,16 +252,26 @@ def _case(roles: Roles) -> str:
             row[column.name] = "1"
     expected = {}
     if roles.birth:
-        row[roles.birth.name] = _date_text(roles.birth)
+        dated = roles.birth.type in ("date", "datetime")
+        row[roles.birth.name] = _date_text(roles.birth) if dated else "1980"
         expected["year_of_birth"] = "1980"
+    elif roles.age and roles.age_of:
+        group = AGE_GROUP.search(roles.age.header)
+        dated = roles.age_of.type in ("date", "datetime")
+        row[roles.age.name], row[roles.age_of.name] = (
+            ("9" if group else "40"),
+            _date_text(roles.age_of, 2020) if dated else "2020",
+        )
+        expected["year_of_birth"] = "1978" if group else "1980"
     if roles.sex:
         value, concept = roles.sexes[0]
         row[roles.sex.name] = value
         expected["gender_concept_id"] = str(concept)
     given = "\n".join(f"{_key(name)} = {_quoted(value)}" for name, value in row.items())
     wanted = "\n".join(f"{name} = {value}" for name, value in expected.items())
-    fate = "used" if roles.birth else "rejected: year of birth is unknown"
-    expect = f"[[expect.person]]\n{wanted}\n" if roles.birth else "[expect]\nperson = []\n"
+    known = roles.birth or roles.age
+    fate = "used" if known else "rejected: year of birth is unknown"
+    expect = f"[[expect.person]]\n{wanted}\n" if known else "[expect]\nperson = []\n"
     return (
         "# A case gives source rows, all made up, and the rows that must come out. `madang pack check` runs it.\n"
         'title = "One person"\n\n'
@@ -215,11 +279,11 @@ def _case(roles: Roles) -> str:
     )
 
 
-def _date_text(column: ColumnScan) -> str:
+def _date_text(column: ColumnScan, year: int = 1980) -> str:
     from datetime import datetime
 
     default = "%Y-%m-%dT%H:%M:%S" if column.type == "datetime" else "%Y-%m-%d"
-    return datetime(1980, 1, 2, 3, 4, 5).strftime(column.format or default)
+    return datetime(year, 1, 2, 3, 4, 5).strftime(column.format or default)
 
 
 # README.md

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from madang.science.standardize.scan.model import ColumnScan, Scan, SourceScan
@@ -12,7 +13,20 @@ _PERSONS = re.compile(r"patient|person|환자|수진자|demog|인적", re.IGNORE
 _VISITS = re.compile(r"encounter|visit|admission|입원|외래|내원|수진|접수|진료", re.IGNORECASE)
 _DATE = re.compile(r"date|일자|일시|start|_dt|dt$|일$", re.IGNORECASE)
 _END = re.compile(r"end|stop|퇴원|종료|disch|dsch|(^|_)out(_|dt|tm|date|time|$)", re.IGNORECASE)
-_CODE = re.compile(r"code|_?cd$|코드|상병|sick|concept", re.IGNORECASE)
+_CODE = re.compile(r"code|_?cd$|코드|상병|sick|concept|itemid|item_id", re.IGNORECASE)
+_WORD_CODE = re.compile(
+    r"decod|term$|^dx|diag|drug|medic|item|test|analyt|label|proced|vaccin|event|약품|약제|검사명|검사항목|처방명|진단명|수술명",
+    re.IGNORECASE,
+)
+"""Columns of words, or of numbers of items, where nothing is called a code."""
+_SYSTEM = re.compile(r"system|vocab|code_?type|codeset|code_?set|coding|terminology|체계", re.IGNORECASE)
+_AGE = re.compile(r"^age$|anchor_age|^age_?(yr|yrs|years|at.*)?$|나이|^연령$|연령\(", re.IGNORECASE)
+_YEAR = re.compile(r"year|연도|년도|_yr$|yyyy", re.IGNORECASE)
+AGE_GROUP = re.compile(r"연령대|age_?group|age_?grp", re.IGNORECASE)
+_DEATH = re.compile(r"death|dod|deceased|died|사망", re.IGNORECASE)
+_RACE = re.compile(r"^race|인종", re.IGNORECASE)
+_ETHNICITY = re.compile(r"ethnic|민족", re.IGNORECASE)
+_KEY_NAME = re.compile(r"id$|_?no$|num$|key$|seq|순번|번호|_sn$|^no$", re.IGNORECASE)
 _TITLE = re.compile(r"name|_?nm$|명$|명칭|description|display", re.IGNORECASE)
 _RESULT = re.compile(r"result|value|결과|수치|측정", re.IGNORECASE)
 _DAYS = re.compile(r"days|일수|(^|_)day_?(cnt|count|no|s)?$", re.IGNORECASE)
@@ -25,9 +39,9 @@ _DOMAINS = (
     ("Procedure", r"proc|surg|oper|수술|처치|시술|imaging|영상"),
     ("Device", r"device|suppl|재료"),
 )
-SEXES = {"m": 8507, "male": 8507, "남": 8507, "남자": 8507, "남성": 8507, "1": 8507} | {
-    "f": 8532, "female": 8532, "여": 8532, "여자": 8532, "여성": 8532, "2": 8532
-}  # fmt: skip
+SEXES = dict.fromkeys(("m", "male", "männlich", "homme", "남", "남자", "남성", "1"), 8507) | dict.fromkeys(
+    ("f", "female", "w", "weiblich", "femme", "여", "여자", "여성", "2"), 8532
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +52,8 @@ class EventRoles:
     domain: str
     why: str
     person: str
-    date: ColumnScan
+    date: ColumnScan | None
+    """None: it has no day of its own, and is dated by its visit."""
     end: ColumnScan | None
     code: str
     title: str | None
@@ -47,6 +62,10 @@ class EventRoles:
     visit: str | None
     days: str | None = None
     quantity: str | None = None
+    system: str | None = None
+    """The column with the vocabulary of the code."""
+    worded: bool = False
+    """The code is a word or the number of an item: no column is called a code."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +76,15 @@ class Roles:
     person_key: str = ""
     persons: dict[str, str] = field(default_factory=dict)
     """Per source the column that says whose row it is."""
+    several: bool = False
+    """A person has several rows in the source of persons, by year or by stay: they are grouped."""
     birth: ColumnScan | None = None
+    age: ColumnScan | None = None
+    """Where no birth is told: the age, and the year or day that it was of."""
+    age_of: ColumnScan | None = None
+    death: ColumnScan | None = None
+    race: ColumnScan | None = None
+    ethnicity: ColumnScan | None = None
     sex: ColumnScan | None = None
     sexes: tuple[tuple[str, int], ...] = ()
     """Values of the sex column and their concepts, the most frequent first."""
@@ -76,6 +103,10 @@ def find_roles(scan: Scan) -> Roles:
     """The likeliest roles of the sources of a scan."""
     referred = {(r.source, r.column): (r.to_source, r.to_column) for r in scan.references}
     person, person_key = _person(scan, referred)
+    several = False
+    if person is None:
+        person, person_key = _persons_in_rows(scan)
+        several = person is not None
     if person is None:
         why = "no file was found of which one row is one person, by a patient number that hardly repeats"
         return Roles(undrafted={source.name: why for source in scan.sources})
@@ -85,6 +116,12 @@ def find_roles(scan: Scan) -> Roles:
         if (column := _whose(source, person, person_key, referred)) is not None
     }
     birth = next((c for c in person.columns if _BIRTH.search(c.header) and c.type in ("date", "datetime")), None)
+    birth = birth or next(
+        (c for c in person.columns if _BIRTH.search(c.header) and _YEAR.search(c.header) and c.type == "integer"), None
+    )
+    age, age_of = (None, None) if birth else _age(person)
+    days = [c for c in person.columns if c.type in ("date", "datetime") and c is not birth]
+    death = next((c for c in days if _DEATH.search(c.header)), None)
     sex, sexes = _sex(person)
     visit, visit_key, visit_date, visit_end = _visit(scan, persons, referred, person)
     events, undrafted = [], {}
@@ -103,7 +140,13 @@ def find_roles(scan: Scan) -> Roles:
         person=person,
         person_key=person_key,
         persons=persons,
+        several=several,
         birth=birth,
+        age=age,
+        age_of=age_of,
+        death=death,
+        race=next((c for c in person.columns if _RACE.search(c.header) and c.filled), None),
+        ethnicity=next((c for c in person.columns if _ETHNICITY.search(c.header) and c.filled), None),
         sex=sex,
         sexes=sexes,
         visit=visit,
@@ -139,6 +182,35 @@ def _person(scan: Scan, referred: Referred) -> tuple[SourceScan | None, str]:
         return None, ""
     _, person, key = max(ranked, key=lambda one: one[0])
     return person, key
+
+
+def _persons_in_rows(scan: Scan) -> tuple[SourceScan | None, str]:
+    """A source with several rows of each person (yearly, or per stay) that tells sex and birth or age."""
+    ranked = []
+    for source in scan.sources:
+        for column in source.columns:
+            if not _identifies(column) or column.distinct < 2:
+                continue
+            birth = any(
+                _BIRTH.search(c.header) or _AGE.search(c.header) or AGE_GROUP.search(c.header) for c in source.columns
+            )
+            sex = any(_SEX.search(c.header) for c in source.columns)
+            if birth and sex:
+                ranked.append((bool(_PERSONS.search(source.name)), column.distinct, source, column.name))
+    if not ranked:
+        return None, ""
+    _, _, person, key = max(ranked, key=lambda one: one[:2])
+    return person, key
+
+
+def _age(person: SourceScan) -> tuple[ColumnScan | None, ColumnScan | None]:
+    """The age of a person and the year or day it is of."""
+    age = next((c for c in person.columns if _AGE.search(c.header) and c.filled), None)
+    age = age or next((c for c in person.columns if AGE_GROUP.search(c.header) and c.filled), None)
+    years = [c for c in person.columns if _YEAR.search(c.header) and c.type in ("integer", "number") and c is not age]
+    days = [c for c in person.columns if c.type in ("date", "datetime") and not _BIRTH.search(c.header)]
+    found = next(iter(years + days), None)
+    return (age, found) if age and found else (None, None)
 
 
 def _whose(source: SourceScan, person: SourceScan, key: str, referred: Referred) -> str | None:
@@ -199,7 +271,12 @@ def _event(
 ) -> EventRoles | str:
     """The columns of an event, or why the rows of a source are not taken for events."""
     dates = _dates(source)
-    if not dates:
+    visits = [
+        column.name
+        for column in source.columns
+        if visit and referred.get((source.name, column.name)) == (visit.name, visit_key)
+    ]
+    if not dates and not visits:
         return "no column is a date"
 
     def first(pattern: re.Pattern[str], *, most: bool = False) -> ColumnScan | None:
@@ -210,7 +287,8 @@ def _event(
     words = [(domain, m.group(0)) for domain, p in _DOMAINS if (m := re.search(p, source.name, re.IGNORECASE))]
     words = words or [(domain, m.group(0)) for domain, p in _DOMAINS if (m := re.search(p, named, re.IGNORECASE))]
     domain, why = (words[0][0], f"the names say “{words[0][1]}”") if words else ("Observation", "nothing tells")
-    code = first(_CODE, most=True)
+    system = first(_SYSTEM)
+    code, worded = _code(source, dates, person, system, visits)
     if code is None:
         return "no column looks like a code by its name"
     title = next(
@@ -222,18 +300,13 @@ def _event(
     days = next((c.name for c in amounts if domain == "Drug" and _DAYS.search(c.header)), None)
     counted = domain in ("Drug", "Procedure", "Device")
     quantity = next((c.name for c in amounts if counted and _QUANTITY.search(c.header)), None)
-    visits = [
-        column.name
-        for column in source.columns
-        if visit and referred.get((source.name, column.name)) == (visit.name, visit_key)
-    ]
     return EventRoles(
         source=source,
         domain=domain,
         why=why,
         person=person,
-        date=dates[0],
-        end=_end(source, dates[0]),
+        date=dates[0] if dates else None,
+        end=_end(source, dates[0]) if dates else None,
         code=code.name,
         title=title.name if title else None,
         result=result if result is not code else None,
@@ -241,4 +314,23 @@ def _event(
         visit=visits[0] if visits else None,
         days=days,
         quantity=quantity,
+        system=system.name if system and system is not code else None,
+        worded=worded,
     )
+
+
+def _code(
+    source: SourceScan, dates: Sequence[ColumnScan], person: str, system: ColumnScan | None, visits: Sequence[str]
+) -> tuple[ColumnScan | None, bool]:
+    """The column with the code: one that is called so, or else one of words or of numbers of items."""
+    usable = [
+        c for c in source.columns
+        if not c.flags and c.filled and c not in dates and c.name != person and c is not system and c.name not in visits
+    ]  # fmt: skip
+    named = [c for c in usable if _CODE.search(c.header)]
+    if named:
+        return max(named, key=lambda c: c.distinct), False
+    keys = {name for key in source.keys if len(key) == 1 for name in key}
+    worded = [c for c in usable if _WORD_CODE.search(c.header) and c.type in ("text", "integer") and c.name not in keys]
+    worded = [c for c in worded if not _RESULT.search(c.header)]
+    return max(worded, key=lambda c: (c.type == "text", c.distinct), default=None), True

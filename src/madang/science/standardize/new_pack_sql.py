@@ -1,8 +1,9 @@
 """The SELECTs of a draft pack."""
 
 import re
+from collections.abc import Callable
 
-from madang.science.standardize.new_pack_roles import EventRoles, Roles
+from madang.science.standardize.new_pack_roles import AGE_GROUP, EventRoles, Roles
 from madang.science.standardize.scan.model import ColumnScan
 
 _RESERVED = frozenset(
@@ -31,40 +32,138 @@ def person_sql(roles: Roles) -> str:
     """entities/person.sql."""
     assert roles.person is not None
     key = sql_name(roles.person_key)
-    lines = [f"    {key},"]
-    if roles.birth:
-        birth = sql_name(roles.birth.name)
+
+    def one(expression: str) -> str:
+        """The value of a person: of one row, or of the first of several."""
+        return f"first({expression} order by _row)" if roles.several else expression
+
+    lines = [f"    {key},", *_born(roles, one)]
+    if roles.sex:
+        sex = sql_name(roles.sex.name)
+        column = f"{sex}::varchar" if roles.sex.type != "text" else sex
+        cases = " ".join(f"when {sql_text(value)} then {concept}" for value, concept in roles.sexes)
+        told = one(f"case {column} {cases} else 0 end")
         lines += [
-            f"    reject_when({birth} is null, 'year of birth is unknown'),",
-            f"    year({birth})::integer as year_of_birth,",
-            f"    month({birth})::integer as month_of_birth,  -- DECIDE: may month and day be told?",
-            f"    day({birth})::integer as day_of_birth,",
+            f"    {told} as gender_concept_id,  -- DECIDE: 8507 is male, 8532 female",
+            f"    {one(column)} as gender_source_value,",
         ]
     else:
+        lines.append("    0 as gender_concept_id,  -- DECIDE: no column with the sex was found")
+    for what, column_scan, known, hint in (
+        ("race", roles.race, RACES, "38003585 is Korean; no column with the race was found"),
+        ("ethnicity", roles.ethnicity, ETHNICITIES, "38003563 is Hispanic, 38003564 not; no column was found"),
+    ):
+        if column_scan is None:
+            lines.append(f"    0 as {what}_concept_id,  -- DECIDE: {hint}")
+            continue
+        column = f"{sql_name(column_scan.name)}::varchar"
+        found = [(value, known[value.lower()]) for value, _ in column_scan.values if value.lower() in known]
+        cases = " ".join(f"when {sql_text(value)} then {concept}" for value, concept in found)
+        told = one(f"case {column} {cases} else 0 end") if cases else "0"
         lines += [
+            f"    {told} as {what}_concept_id,  -- DECIDE: are these the concepts of all values?",
+            f"    {one(column)} as {what}_source_value,",
+        ]
+    if roles.death is None:
+        lines.append(
+            "    -- DECIDE: no column has the day of a death; if another file has it, write entities/death.sql"
+        )
+    lines.append(f"    {key} as person_source_value")
+    rows = (
+        "Several rows of this source are taken for one person, of whom the first tells"
+        if roles.several
+        else ("One row of this source is taken for one person")
+    )
+    return (
+        f"-- {rows}. DECIDE: is that so?\n"
+        "select\n"
+        + "\n".join(lines)
+        + f"\nfrom {sql_name(roles.person.name)}\n"
+        + (f"group by {key}\n" if roles.several else "")
+    )
+
+
+RACES = {
+    "white": 8527, "w": 8527, "caucasian": 8527, "black": 8516, "b": 8516, "african american": 8516,
+    "black or african american": 8516, "black/african american": 8516, "asian": 8515, "a": 8515, "korean": 38003585,
+    "한국인": 38003585, "native": 8657, "american indian or alaska native": 8657, "hawaiian": 8557,
+    "native hawaiian or other pacific islander": 8557,
+}  # fmt: skip
+ETHNICITIES = {
+    "hispanic": 38003563, "hispanic or latino": 38003563, "nonhispanic": 38003564, "non-hispanic": 38003564,
+    "not hispanic": 38003564, "not hispanic or latino": 38003564,
+}  # fmt: skip
+
+
+def _born(roles: Roles, one: Callable[[str], str]) -> list[str]:
+    """The lines about the birth: by its day, its year, or an age and when it was."""
+    if roles.birth and roles.birth.type in ("date", "datetime"):
+        birth = sql_name(roles.birth.name)
+        return [
+            f"    reject_when({birth} is null, 'year of birth is unknown'),",
+            f"    {one(f'year({birth})::integer')} as year_of_birth,",
+            f"    {one(f'month({birth})::integer')} as month_of_birth,  -- DECIDE: may month and day be told?",
+            f"    {one(f'day({birth})::integer')} as day_of_birth,",
+        ]
+    if roles.birth:
+        year, why = f"{sql_name(roles.birth.name)}::integer", "is it the year of birth?"
+    elif roles.age and roles.age_of:
+        age, of = sql_name(roles.age.name), sql_name(roles.age_of.name)
+        if roles.age.type not in ("integer", "number"):
+            age = f"try_cast(regexp_extract({age}, '[0-9]+') as integer)"
+        why = "no birth is told, so it is the year less the age, which may be one year off"
+        if AGE_GROUP.search(roles.age.header):
+            age = f"({age} * 5 - 3)"
+            why = "no birth is told, so it is the year less the middle of a group of five years of age, numbered from 1"
+        year_of = f"year({of})" if roles.age_of.type in ("date", "datetime") else of
+        year = f"({year_of} - {age})::integer"
+    else:
+        return [
             "    -- DECIDE: no column with a date of birth was found; the model needs at least the year.",
             "    reject_when(true, 'year of birth is unknown'),",
             "    null::integer as year_of_birth,",
         ]
-    if roles.sex:
-        sex = sql_name(roles.sex.name)
-        cases = " ".join(f"when {sql_text(value)} then {concept}" for value, concept in roles.sexes)
-        column = f"{sex}::varchar" if roles.sex.type != "text" else sex
-        lines += [
-            f"    case {column} {cases} else 0 end as gender_concept_id,  -- DECIDE: 8507 is male, 8532 female",
-            f"    {column} as gender_source_value,",
-        ]
-    else:
-        lines.append("    0 as gender_concept_id,  -- DECIDE: no column with the sex was found")
-    lines += [
-        "    0 as race_concept_id,  -- DECIDE: 38003585 is Korean",
-        "    0 as ethnicity_concept_id,",
-        f"    {key} as person_source_value",
+    return [
+        f"    reject_when({year} is null, 'year of birth is unknown'),",
+        f"    {one(year)} as year_of_birth,  -- DECIDE: {why}",
     ]
+
+
+def death_sql(roles: Roles) -> str:
+    """entities/death.sql."""
+    assert roles.person is not None
+    assert roles.death is not None
+    table, day = sql_name(roles.person.name), f"{sql_name(roles.person.name)}.{_day(roles.death)}"
     return (
-        "-- One row of this source is taken for one person. DECIDE: is that so?\n"
-        "select\n" + "\n".join(lines) + f"\nfrom {sql_name(roles.person.name)}\n"
+        "-- DECIDE: is this the day of death, and of all who died?\n"
+        "select\n"
+        f"    unused_when({table}.{sql_name(roles.death.name)} is null, 'no death is told'),\n"
+        "    reject_when(person.person_id is null, 'person is unknown'),\n"
+        "    person.person_id,\n"
+        f"    {f'min({day})' if roles.several else day} as death_date\n"
+        f"from {table}\n"
+        + _join_person(roles, roles.person.name)
+        + ("group by person.person_id\n" if roles.several else "")
     )
+
+
+def _vocabulary(system: ColumnScan | None, column: str) -> str:
+    """The vocabulary of each row by the column that names it."""
+    values = [value for value, _ in system.values] if system else []
+    known = [
+        (value, SYSTEMS[plain]) for value in values if (plain := re.sub(r"[^a-z0-9]", "", value.lower())) in SYSTEMS
+    ]
+    cases = " ".join(f"when {sql_text(value)} then {sql_text(name)}" for value, name in known)
+    return f"case {column} {cases} else {column} end" if cases else column
+
+
+SYSTEMS = {
+    "snomed": "SNOMED", "snomedct": "SNOMED", "httpsnomedinfosct": "SNOMED", "loinc": "LOINC", "httploincorg": "LOINC",
+    "rxnorm": "RxNorm", "httpwwwnlmnihgovresearchumlsrxnorm": "RxNorm", "icd10": "ICD10", "icd10cm": "ICD10CM",
+    "icd9": "ICD9CM", "icd9cm": "ICD9CM", "icd10pcs": "ICD10PCS", "cpt": "CPT4", "cpt4": "CPT4", "hcpcs": "HCPCS",
+    "ndc": "NDC", "atc": "ATC", "cvx": "CVX", "kcd": "KCD7", "kcd7": "KCD7", "kcd8": "KCD8", "edi": "EDI",
+}  # fmt: skip
+"""Vocabularies of OMOP by what exports call them, signs aside."""
 
 
 def visit_sql(roles: Roles) -> str:
@@ -101,17 +200,34 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
         "    reject_when(person.person_id is null, 'person is unknown'),",
         "    -- DECIDE: which rows are no events (cancelled, planned)? unused_when(condition, 'rule')",
         "    person.person_id,",
-        f"    {table}.{_day(event.date)} as start_date,",
     ]
-    if event.date.type == "datetime":
-        lines.append(f"    {column(event.date.name)} as start_datetime,")
+    if event.date is None:
+        lines.insert(1, "    reject_when(visit_occurrence.visit_occurrence_id is null, 'visit is unknown'),")
+        lines.append(
+            "    visit_occurrence.visit_start_date as start_date,"
+            "  -- DECIDE: these rows have no day of their own; the first day of the visit stands for it"
+        )
+    else:
+        lines.append(f"    {table}.{_day(event.date)} as start_date,")
+        if event.date.type == "datetime":
+            lines.append(f"    {column(event.date.name)} as start_datetime,")
     if event.end:
         lines.append(f"    {table}.{_day(event.end)} as end_date,")
-    lines += [
-        f"    {sql_text(f'{pack} {event.code}'[:20])} as vocabulary_id,"
-        "  -- DECIDE: a standard's name (KCD7, EDI, LOINC, ...), or your own codes, mapped in maps/*.csv",
-        f"    {column(event.code)}::varchar as code,",
-    ]
+    if event.system:
+        system = next(c for c in event.source.columns if c.name == event.system)
+        vocabulary = _vocabulary(system, f"{column(event.system)}::varchar")
+        lines.append(f"    {vocabulary} as vocabulary_id,  -- DECIDE: are these the vocabularies of all values?")
+    else:
+        lines.append(
+            f"    {sql_text(f'{pack} {event.code}'[:20])} as vocabulary_id,"
+            "  -- DECIDE: a standard's name (KCD7, EDI, LOINC, ...), or your own codes, mapped in maps/*.csv"
+        )
+    lines.append(
+        f"    {column(event.code)}::varchar as code,"
+        + ("  -- DECIDE: no column is called a code; is this what tells the event?" if event.worded else "")
+    )
+    if event.worded and not event.title:
+        lines.append(f"    {column(event.code)}::varchar as code_name,")
     if event.title:
         lines.append(f"    {column(event.title)} as code_name,")
     if event.result:

@@ -15,6 +15,7 @@ from madang.science.standardize.identify import Registered
 from madang.science.standardize.intake import SourceFile, read_lines
 from madang.science.standardize.intake.exact import split_row
 from madang.science.standardize.intake.files import is_big_endian, is_wide, reading
+from madang.science.standardize.intake.tables import KINDS, kind_of
 from madang.science.standardize.pack import Source
 
 MASK = "***"
@@ -48,7 +49,7 @@ def layout(source: Source) -> dict[str, Any]:
     for column in source.columns.values():  # several may be taken from one field of the file
         marked[column.header or column.name] |= column.identifier in ("direct", "pseudonym")
     return {
-        "format": source.format,
+        "format": "csv" if source.format in KINDS.values() else source.format,
         "delimiter": source.delimiter,
         "quoted_newlines": source.quoted_newlines,
         "shown": [header for header, hidden in marked.items() if not hidden],
@@ -89,11 +90,23 @@ class Originals:
             if error.code != "source.changed":
                 raise
             return Original(State.CHANGED)
+        if kind_of(self.folder / file.name) or (raw[1].startswith(_MARK.encode()) and not is_wide(encoding)):
+            encoding = "utf-8"
+        elif encoding == "each":
+            encoding = "utf-8" if _decodes(raw[1] + raw[line]) else "cp949"
         head, row, encoding = _narrowed(raw[1], raw[line], encoding)
         if self.identifiers:
             return Original(State.WHOLE, row.decode(encoding, errors="replace"))
         known = self.layouts.get(file.source)
         return _masked(head, row, encoding, known) if known else Original(State.HIDDEN)
+
+
+def _decodes(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _same(path: Path, file: Registered) -> SourceFile | State:

@@ -28,7 +28,8 @@ from madang.science.standardize.toml_table import TomlTable, dotted
 
 SHIPPED = Path(__file__).parent / "packs"
 
-ENCODINGS = ("utf-8", "cp949", "utf-16", "latin-1")
+ENCODINGS = ("utf-8", "cp949", "utf-16", "latin-1", "cp1252", "each")
+FORMATS = ("csv", "tsv", "ndjson", "xlsx", "sas", "spss", "stata")
 DOMAINS = ("Condition", "Drug", "Procedure", "Measurement", "Observation", "Device", "Specimen")
 ENTITY_TABLES = (
     "person", "observation_period", "death", "visit_occurrence", "visit_detail", "location", "care_site", "provider",
@@ -139,7 +140,7 @@ def _scalars(top: TomlTable, key: str, required: bool = False) -> dict[str, Scal
 
 def _source(table: TomlTable) -> Source:
     name = str(table.path[-1])
-    format_ = table.take("format", "text", "csv", among=("csv", "tsv", "ndjson"))
+    format_ = table.take("format", "text", "csv", among=FORMATS)
     columns = {key: _column(child, format_) for key, child in table.children("columns", required=True).items()}
     source = Source(
         name=name,
@@ -157,6 +158,8 @@ def _source(table: TomlTable) -> Source:
         period=table.take("period", "text"),
         within=table.take("within", "true or false", False),
         optional=table.take("optional", "true or false", False),
+        missing=table.take("missing", "a list of texts", ()),
+        sheet=table.take("sheet", "text", ""),
         extra_columns=table.take("extra_columns", "text", "refuse", among=("refuse", "ignore")),
     )
     table.finish()
@@ -249,6 +252,7 @@ def _column(table: TomlTable, format_: str) -> Column:
         reference=table.take("reference", "a list of texts", ()),
         besides=table.take("besides", "a list of texts", ()),
         by=table.take("by", "text", "id", among=("id", "identifier", "value")),
+        missing=table.take("missing", "a list of texts", ()),
         zoned=table.take("zoned", "true or false", False),
     )
     table.finish()

@@ -67,6 +67,8 @@ class Column:
     by: Literal["id", "identifier", "value"] = "id"
     """What is read of it: the id; system and value of an identifier, as `system|value`; a value without a system."""
 
+    missing: tuple[str, ...] = ()
+    """Texts that say that there is no value, as NULL or 99991231, beside those of the source."""
     zoned: bool = False
     """Text that is a moment of ISO 8601 or a part of one: an offset is taken to the local zone."""
 
@@ -84,7 +86,7 @@ class Source:
     files: tuple[str, ...]
     """Patterns relative to the source folder; `{word}` captures text."""
     columns: Mapping[str, Column]
-    format: Literal["csv", "tsv", "ndjson"] = "csv"
+    format: Literal["csv", "tsv", "ndjson", "xlsx", "sas", "spss", "stata"] = "csv"
     encoding: str = "utf-8"
     delimiter: str = ","
     quoted_newlines: bool = False
@@ -98,6 +100,10 @@ class Source:
     within: bool = False
     optional: bool = False
     """True: that there is no file is no error."""
+    missing: tuple[str, ...] = ()
+    """Texts that in any column say that there is no value."""
+    sheet: str = ""
+    """XLSX: the sheet to read; empty: the first."""
     extra_columns: Literal["refuse", "ignore"] = "refuse"
     """What to do with columns of a file that the pack does not declare."""
     base: str = ""
@@ -190,6 +196,14 @@ class Pack:
     def cases(self) -> tuple[Path, ...]:
         """Files of given and expected rows, by name."""
         return tuple(sorted(self.folder.glob("cases/*.toml")))
+
+    @property
+    def undecided(self) -> int:
+        """Places that a draft marked DECIDE and that nobody has decided yet."""
+        files = [self.folder / "pack.toml", *(one.sql_path for one in (*self.entities.values(), *self.events.values()))]
+        return sum(
+            path.read_text(encoding="utf-8", errors="replace").count("DECIDE") for path in files if path.is_file()
+        )
 
     def line(self, *path: str | int) -> int:
         """The line of a key of pack.toml, or of its nearest enclosing table."""

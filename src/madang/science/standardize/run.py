@@ -175,6 +175,8 @@ class _Run:
         self.versioned: set[str] = set()
         """Staged sources of which some rows have later versions."""
         self.warnings: list[str] = []
+        if pack.undecided:
+            self.warnings.append(f"{pack.undecided} places of the pack are still marked DECIDE.")
         self.selects: dict[str, list[str]] = {}
         for select in (*self.program.entities, *self.program.events):
             self.selects.setdefault(select.source, []).append(select.name)

@@ -63,7 +63,7 @@ def summarize(
         newly_mapped=changes.newly_mapped,
         newly_unmapped=changes.newly_unmapped,
         after_death=_after_death(engine),
-        warnings=(*warnings, *_unreadable(repairs, sources)),
+        warnings=(*warnings, *_unreadable(repairs, sources), *_rejected(reasons, sources)),
         seconds=dict(seconds),
     )
 
@@ -76,6 +76,22 @@ def _unreadable(repairs: Mapping[str, int], sources: Mapping[str, tuple[int, int
         for column, n in sorted(repairs.items())
         if n * 2 > sources[column.partition(".")[0]][1]
     )
+
+
+def _rejected(
+    reasons: Mapping[tuple[str, str, str], int], sources: Mapping[str, tuple[int, int, int, int, int]]
+) -> tuple[str, ...]:
+    """Sources of which most rows are rejected: nobody means that."""
+    told = []
+    for source, (_, rows, _, rejected, _) in sources.items():
+        if rejected * 2 > rows:
+            why = Counter({r: n for (name, fate, r), n in reasons.items() if (name, fate) == (source, "rejected")})
+            most = why.most_common(1)[0][0]
+            told.append(
+                f"{source}: {'all' if rejected == rows else f'{rejected:,} of'} {rows:,} rows are rejected, most "
+                f'of them because "{most}".'
+            )
+    return tuple(told)
 
 
 @dataclass(frozen=True)
@@ -128,12 +144,12 @@ def senses(engine: Engine, extract: date | None) -> list[str]:
 
 
 def _births(engine: Engine, extract: date | None) -> list[str]:
-    latest = extract.year if extract else 9999
+    latest = (extract or date.today()).year
     late, old = engine.rows(
         f"SELECT count(*) FILTER (year_of_birth > {latest}), count(*) FILTER (year_of_birth < {latest} - {OLDEST}) "
         "FROM person"
     )[0]
-    told = [f"{late:,} persons are born after the data were extracted ({extract})."] if late else []
+    told = [f"{late:,} persons are born after the data were extracted ({extract or latest})."] if late else []
     return told + (
         [f"{old:,} persons are born more than {OLDEST} years before the data were extracted."] if old else []
     )

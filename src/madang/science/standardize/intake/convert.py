@@ -36,6 +36,12 @@ def column(
     """The typed column of a field from its `raw` bytes (null where empty); `plain` if these are ASCII, no blank among
     them, so that nothing has to be decoded or trimmed."""
     text, unreadable = (raw.view(pa.string()), None) if plain else texts(raw, encoding)
+    if pc.any(pc.starts_with(text, '="'), min_count=0).as_py():  # how Excel is kept from taking 00012 for a number
+        text = pc.replace_substring_regex(text, exact.WRAPPED, "\\1")
+        text = pc.if_else(pc.equal(pc.binary_length(text), 0), pa.scalar(None, pa.string()), text)
+    if field.missing:
+        marked = pc.is_in(text, value_set=pa.array(sorted(field.missing), pa.string()))
+        text = pc.if_else(marked, pa.scalar(None, pa.string()), text)
     if field.reference:
         typed, bad = _referred(field, text, pseudonym)
         return typed, _either(bad, unreadable)

@@ -27,6 +27,8 @@ _ISO_TIME = re.compile(r"([0-9]{2}):([0-9]{2})(:([0-9]{2})(\.[0-9]{1,9})?)?")
 MIDNIGHT = "24:00:00"
 """The end of a day as a time: added to its day it is the first moment of the next."""
 
+WRAPPED = '^="([^"]*)"$'
+
 EXACT = 2.0**53
 """Below this every whole number is a double of its own."""
 
@@ -77,6 +79,13 @@ def text_of(raw: bytes, encoding: str) -> str | None:
     if "\0" in text:
         raise Bad
     return text or None
+
+
+def filled(field: Field, text: str | None) -> str | None:
+    """Trimmed text without the wrapper ="..." of Excel, None where it says that there is no value."""
+    if text and text.startswith('="'):
+        text = re.sub(WRAPPED, r"\1", text)
+    return None if not text or text in field.missing else text
 
 
 def value_of(field: Field, text: str) -> Value:

@@ -73,6 +73,8 @@ class Field:
     searched: tuple[str, ...] = ()
     """How other fields read the same reference: what none of them reads names nothing."""
     base: str = ""
+    missing: frozenset[str] = frozenset()
+    """Texts that say that there is no value."""
     zoned: bool = False
     zone: str = ""
     """Where moments with an offset are taken to; empty: they stay as they are written."""
@@ -191,6 +193,7 @@ def plan(source: Source, columns: Sequence[str] | None = None) -> list[Field]:
                 by=column.by,
                 searched=tuple(c.by for c in source.columns.values() if column.reference and c.path == column.path),
                 base=source.base,
+                missing=frozenset((*source.missing, *column.missing)),
                 zoned=column.zoned,
                 zone=source.zone,
             )

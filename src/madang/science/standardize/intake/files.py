@@ -16,6 +16,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from madang.base.errors import MadangError
+from madang.science.standardize.intake import tables
 from madang.science.standardize.pack import Source
 
 CHUNK = 1 << 20
@@ -255,6 +256,8 @@ def register(
 
     `folder` is the source folder that the name is relative to (default: the file's own).
     """
+    if tables.kind_of(path):
+        return _register_table(path, source, folder, captures)
     with reading(path), path.open("rb") as raw:
         before = os.fstat(raw.fileno())
         hashing = Hashing(raw)
@@ -287,6 +290,16 @@ def register(
     )
 
 
+def _register_table(path: Path, source: Source, folder: Path | None, captures: dict[str, str] | None) -> SourceFile:
+    """Take down a table that is no text: what it is as a file, and the lines of its text."""
+    with reading(path), path.open("rb") as raw:
+        status = os.fstat(raw.fileno())
+        digest = hashlib.file_digest(raw, "sha256").hexdigest()
+    text = register(tables.as_text(path, source), tables.text_source(source))
+    name = relative_name(folder or path.parent, path)
+    return SourceFile(name, source.name, dict(captures or {}), status.st_size, digest, text.lines, status.st_mtime_ns)
+
+
 def changed(name: str) -> MadangError:
     """The error for a file that is not what was registered."""
     return MadangError(
@@ -310,6 +323,9 @@ def read_lines(path: Path, file: SourceFile, lines: Iterable[int], *, encoding: 
         status = os.fstat(raw.fileno())
         if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns):
             raise changed(file.name)
+    if tables.kind_of(path):
+        path, encoding = tables.as_text(path), "utf-8"
+    with reading(path), path.open("rb") as raw:
         stream = contents(raw, is_compressed(path))
         for first, data in physical_lines(stream, encoding, 16 * CHUNK):
             ends = line_ends(data, encoding)

@@ -1,19 +1,22 @@
 """Reading a source file: blocks of lines, in order, parsed and typed on a few threads."""
 
+import codecs
 import os
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
-from madang.science.standardize.intake import convert, delimited, exact, ndjson
+from madang.science.standardize.intake import convert, delimited, exact, ndjson, tables
 from madang.science.standardize.intake.base import find_base
 from madang.science.standardize.intake.delimited import Rows, Shape
 from madang.science.standardize.intake.fields import Field, plan
@@ -30,6 +33,7 @@ from madang.science.standardize.intake.files import (
     newlines,
     physical_lines,
     reading,
+    register,
 )
 from madang.science.standardize.pack import Source
 
@@ -93,13 +97,19 @@ def read_blocks(
     `source.empty`, `source.header`, `source.column`, `source.truncated`, `source.damaged`, `source.unreadable`.
     """
     progress = progress or Silent()
+    if tables.kind_of(path):
+        yield from _table_blocks(
+            path, file, source, columns=columns, pseudonym=pseudonym, threads=threads, block_bytes=block_bytes,
+            progress=progress, header=header,
+        )  # fmt: skip
+        return
     fields = plan(source, columns)
     if pseudonym is None and any(one.pseudonym for one in fields):
         raise MadangError(
             "source.key", f"Source {source.name} has pseudonyms, but there is no key.", "Give the pseudonym key."
         )
     captured = {n: v for n, v in file.captures.items() if columns is None or n in columns}
-    reader = _Reader(file.name, source, fields, captured, pseudonym, _text_encoding(source))
+    reader = _Reader(file.name, source, fields, captured, pseudonym, encoding_of(path, source))
     with reading(path), path.open("rb") as raw:
         before = os.fstat(raw.fileno())
         if (before.st_size, before.st_mtime_ns) != (file.size, file.mtime_ns):
@@ -136,6 +146,15 @@ def read_blocks(
         same = (after.st_size, after.st_mtime_ns, after.st_ino) == (file.size, file.mtime_ns, before.st_ino)
         if not same or seen != file.lines or hashing.digest.hexdigest() != file.sha256:
             raise changed(file.name)
+
+
+def _table_blocks(path: Path, file: SourceFile, source: Source, **options: Any) -> Iterator[Block]:
+    """The blocks of a table that is no text, by way of its text."""
+    now = register(path, source)
+    if (now.size, now.sha256, now.mtime_ns) != (file.size, file.sha256, file.mtime_ns):
+        raise changed(file.name)
+    text, spec = tables.as_text(path, source), tables.text_source(source)
+    yield from read_blocks(text, replace(register(text, spec), name=file.name, captures=file.captures), spec, **options)
 
 
 def _done(waiting: deque[tuple[int, Future[Block]]], progress: Progress) -> Block:
@@ -208,6 +227,12 @@ def _shape(head: bytes, reader: _Reader) -> tuple[Shape, frozenset[int]]:
     hint = f"Check encoding and delimiter of [sources.{source.name}]; `madang scan` shows what the file has."
     if raw is None:
         raise MadangError("source.header", f"The header of {name} has a quote that is not closed.", hint)
+    if re.fullmatch(rb"sep=.", row, re.IGNORECASE):
+        raise MadangError(
+            "source.header",
+            f"{name} begins with the line {row.decode('ascii', 'replace')}, which is for Excel.",
+            "Take that line away; the delimiter stands in pack.toml.",
+        )
     try:
         names = [exact.text_of(cell, reader.encoding) or "" for cell in raw]
     except exact.Bad:
@@ -225,7 +250,8 @@ def _shape(head: bytes, reader: _Reader) -> tuple[Shape, frozenset[int]]:
                 f"{name} has no column {header}, which source {source.name} requires.",
                 f"Its header has {', '.join(near)}. {hint}",
             )
-    extra = [one for one in names if one not in declared]
+    # A delimiter too many at the end of the header names no column, and nobody could declare one.
+    extra = [one for one in names if one and one not in declared]
     if extra and source.extra_columns != "ignore":
         shown = ", ".join(one or "(no name)" for one in extra[:5]) + (", ..." if len(extra) > 5 else "")
         raise MadangError(
@@ -322,7 +348,9 @@ def check_files(folder: Path, sources: Sequence[Source]) -> list[MadangError]:
     refused = set()
     for source, path, _captures in found:
         try:
-            reader = _Reader(path.name, source, plan(source), {}, None, _text_encoding(source))
+            if tables.kind_of(path):
+                path, source = tables.as_text(path, source), tables.text_source(source)
+            reader = _Reader(path.name, source, plan(source), {}, None, encoding_of(path, source))
             with reading(path), path.open("rb") as raw:
                 stream = contents(raw, is_compressed(path))
                 first = next(physical_lines(stream, source.encoding, 1 << 20), None)
@@ -353,8 +381,15 @@ def _unreadable(path: Path, source: Source) -> list[MadangError]:
         for column in source.columns.values()
         if column.identifier != "direct"
     }
-    lenient = replace(source, columns=columns, key=(), operation=None, extra_columns="ignore")
-    reader = _Reader(path.name, lenient, plan(lenient), {}, None, _text_encoding(source))
+    lenient = replace(source, columns=columns, key=(), operation=None, latest=None, extra_columns="ignore")
+    named = path.name
+    try:
+        if tables.kind_of(path):
+            path, lenient = tables.as_text(path, source), tables.text_source(lenient)
+            source = lenient
+        reader = _Reader(named, lenient, plan(lenient), {}, None, encoding_of(path, source))
+    except MadangError as error:
+        return [error]
     try:
         with reading(path), path.open("rb") as raw:
             stream = contents(raw, is_compressed(path))
@@ -372,7 +407,7 @@ def _unreadable(path: Path, source: Source) -> list[MadangError]:
         return [error]
     if len(block.rejects) > block.table.num_rows:
         reason, count = Counter(reason for _, reason in block.rejects).most_common(1)[0]
-        message = f"{path.name}: {count:,} of the first {block.lines:,} lines cannot be read: {reason}."
+        message = f"{named}: {count:,} of the first {block.lines:,} lines cannot be read: {reason}."
         hint = f"Check delimiter, encoding and quoted_newlines of [sources.{source.name}]."
         return [MadangError("source.unreadable_lines", message, hint)]
     bad = Counter(name for _, name in block.repairs)
@@ -381,7 +416,7 @@ def _unreadable(path: Path, source: Source) -> list[MadangError]:
         filled = block.table.num_rows - block.table[one.name].null_count + bad[one.name]
         if bad[one.name] * 2 > filled:
             message = (
-                f"{path.name}: {bad[one.name]:,} of the first {filled:,} values of {one.header} cannot be read as "
+                f"{named}: {bad[one.name]:,} of the first {filled:,} values of {one.header} cannot be read as "
                 f"{one.kind}{f' {one.format}' if one.format else ''}."
             )
             hint = f"Check the encoding, and the type and format of {one.name} under [sources.{source.name}.columns]."
@@ -389,9 +424,35 @@ def _unreadable(path: Path, source: Source) -> list[MadangError]:
     return problems
 
 
+def encoding_of(path: Path, source: Source) -> str:
+    """The encoding of the text of one file: that of its source, unless a mark at its beginning says UTF-8.
+
+    With encoding = "each" every file has its own: UTF-8 if all of it is that, else cp949.
+    """
+    told = _text_encoding(source)
+    if is_wide(source.encoding):
+        return told
+    with reading(path), path.open("rb") as raw:
+        stream = contents(raw, is_compressed(path))
+        start = stream.read(3)
+        if start == b"\xef\xbb\xbf":
+            return "utf-8"
+        if source.encoding != "each":
+            return told
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            decoder.decode(start)
+            while data := stream.read(1 << 20):
+                decoder.decode(data)
+            decoder.decode(b"", True)
+        except UnicodeDecodeError:
+            return "cp949"
+    return "utf-8"
+
+
 def _text_encoding(source: Source) -> str:
     """The encoding of the text once UTF-16 has become UTF-8."""
-    return "utf-8" if is_wide(source.encoding) or source.encoding == "ascii" else source.encoding
+    return "utf-8" if is_wide(source.encoding) or source.encoding in ("ascii", "each") else source.encoding
 
 
 def _empty(name: str) -> MadangError:

@@ -43,6 +43,21 @@ class Group:
     files: tuple[Found, ...]
 
     @property
+    def encoding(self) -> str:
+        """What a pack says of the encoding: `each` where the files differ and no mark tells them apart."""
+        told = self.layout.encoding
+        if told.startswith("utf-16"):
+            return "utf-16"
+        plain = {
+            f.layout.encoding
+            for f in self.files
+            if "only ASCII" not in f.layout.evidence and not f.layout.byte_order_mark
+        }
+        if plain == {"utf-8", "cp949"}:
+            return "each"
+        return next(iter(plain)) if len(plain) == 1 else told
+
+    @property
     def layout(self) -> Layout:
         """The layout of all files; the encoding is that of a file that has more than ASCII, if one does."""
         beyond = [file.layout for file in self.files if "only ASCII" not in file.layout.evidence]

@@ -46,6 +46,14 @@ class ColumnScan:
     hidden: int
     """Distinct values that are not shown (an estimate where `distinct` is one)."""
     flags: tuple[Flag, ...]
+    decimal: str | None = None
+    """The mark before the fraction, where it is not a point."""
+    first_year: int | None = None
+    """Of years of two digits: the hundred years that begin with it."""
+    missing: tuple[str, ...] = ()
+    """Texts that say that there is no value; they count as empty."""
+    ask: str = ""
+    """What the values do not tell and somebody has to decide."""
 
 
 @dataclass(frozen=True)

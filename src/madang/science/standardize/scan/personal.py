@@ -79,8 +79,10 @@ def has_check_digit(text: str) -> bool:
     return len(digits) == 13 and (11 - sum(map(int.__mul__, digits, weights)) % 11) % 10 == digits[12]
 
 
-def flags_of(header: str, values: Sequence[str]) -> tuple[Flag, ...]:
-    """The flags of a column by its header and a sample of its distinct values."""
+def flags_of(header: str, values: Sequence[str], type: str = "text") -> tuple[Flag, ...]:
+    """The flags of a column by its header and a sample of its distinct values, which look like a `type`."""
+    if type in ("date", "datetime", "time"):  # a day is no number of a person, whatever its name
+        return ()
     found: dict[str, Flag] = {}
     values = [value[:LOOKED_AT] for value in values]  # long texts are notes, and patterns are slow on them
     for kind, why in _by_content(values):

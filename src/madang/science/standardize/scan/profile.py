@@ -91,6 +91,7 @@ class Column:
     header: str
     path: str | None = None
     minimum: int = 10
+    commas: bool = True
     filled: int = 0
     empty: int = 0
     shortest: int = 0
@@ -103,6 +104,9 @@ class Column:
     unique: Unique = field(default_factory=Unique)
     ends: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     """Smallest and largest `minimum` values, numbers and moments apart."""
+
+    def __post_init__(self) -> None:
+        self.shape.commas = self.commas
 
     def add(self, text: pa.Array) -> np.ndarray:
         """The next rows, trimmed text; gives their hashes (0 where empty)."""
@@ -184,11 +188,12 @@ class Column:
 
     def result(self) -> ColumnScan:
         """What is told of the column."""
-        form, words, fits = self.shape.guess(self.header)
+        form, words, fits, marks = self.shape.told(self.header)
         distinct, exact = self.distinct()
         if self.unique.possible and self.counts is None and self.unique.holds():
             distinct, exact = self.filled, True
-        flags = flags_of(self.header, self.sample)
+        flags = flags_of(self.header, self.sample, form.type)
+        said = sum(self.shape.marks[mark] for mark in marks) if self.counts is not None else 0
         known = self.counts if self.counts is not None else self.kept
         frequent = sorted(((v, c) for v, c in known.items() if c >= self.minimum), key=lambda one: (-one[1], one[0]))
         shown = () if flags else tuple(frequent[:SHOWN])
@@ -200,10 +205,14 @@ class Column:
             type=form.type,
             format=form.format,
             thousands=form.thousands,
+            decimal=form.decimal,
+            first_year=form.first_year,
+            missing=marks,
+            ask=form.ask,
             shape=words,
             fits=round(fits, 4),
-            filled=self.filled,
-            empty=self.empty,
+            filled=self.filled - min(said, self.filled),
+            empty=self.empty + min(said, self.filled),
             distinct=distinct,
             distinct_exact=exact,
             shortest=self.shortest,

@@ -83,7 +83,8 @@ def likeness(column: ColumnScan, to_source: str, key: ColumnScan) -> int:
     if column.header.lower() == key.header.lower():
         return 2
     mine, theirs = _words(column.header), _words(to_source)
-    return 1 if mine & theirs else 0
+    bare = re.sub(r"(_?(id|no|num|nr|key|cd|sk|uid))+$", "", column.header.lower()).strip("_").rstrip("s")
+    return 1 if mine & theirs or (len(bare) >= 3 and bare in theirs) else 0
 
 
 def _is_person(column: ColumnScan) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from madang.base.errors import Cancelled, MadangError
 from madang.base.progress import Progress, Silent
 from madang.science.standardize.intake import read_blocks, reason_code, register
 from madang.science.standardize.intake.files import contents, is_compressed, natural, reading, relative_name
+from madang.science.standardize.intake.tables import as_text, kind_of
 from madang.science.standardize.pack import Column as PackColumn
 from madang.science.standardize.pack import Source
 from madang.science.standardize.scan.grouping import Found, Group, group
+from madang.science.standardize.scan.kinds import kind_told
 from madang.science.standardize.scan.model import ColumnScan, FileScan, Scan, SourceScan
 from madang.science.standardize.scan.paths import leaf_paths
 from madang.science.standardize.scan.profile import Column, Unique, mixed
@@ -93,10 +96,15 @@ def _look(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
         if any(part.startswith(".") for part in Path(name).parts) or path.is_dir():
             continue
         try:
-            if _is_binary(path):
-                skipped.append((name, "It is no text file."))
-                continue
-            layout = sniff(path)
+            kind = kind_of(path)
+            if kind is None:
+                told = kind_told(path, name)
+                if told is not None or _is_binary(path):
+                    skipped.append((name, told or "It is no text file."))
+                    continue
+            layout = sniff(as_text(path)) if kind else sniff(path)
+            if kind and layout is not None:
+                layout = replace(layout, format=kind, evidence="written as text", quoted_newlines=False)
         except MadangError as error:
             skipped.append((name, str(error)))
             continue
@@ -129,13 +137,14 @@ class _Profile:
         else:
             headers = [name for name in layout.names if name]
             named = [(name, head, None) for head, name in zip(headers, column_names(headers), strict=True)]
-        self.columns = [Column(name, head, path, minimum) for name, head, path in named]
+        commas = layout.delimiter == "," and layout.format == "csv"
+        self.columns = [Column(name, head, path, minimum, commas=commas) for name, head, path in named]
         self.source = Source(
             name=group.name,
             files=(group.pattern,),
             columns={c.name: PackColumn(c.name, "text", header=c.header, path=c.path) for c in self.columns},
             format=layout.format,  # type: ignore[arg-type]  # sniff gives one of the three
-            encoding="utf-16" if layout.encoding.startswith("utf-16") else layout.encoding,
+            encoding=group.encoding,
             delimiter=layout.delimiter,
             quoted_newlines=layout.quoted_newlines,
             extra_columns="ignore",
@@ -171,7 +180,7 @@ class _Profile:
                 complete = complete and block.first_line + block.lines > file.lines
                 break
         self.rows += rows
-        returns = _returns(path, layout.encoding)
+        returns = "LF" if kind_of(path) else _returns(path, layout.encoding)
         return FileScan(
             name=found.name,
             size=file.size,

@@ -20,7 +20,7 @@ MOST_COLUMNS = 10_000
 """A file with more of them is no table, or has another delimiter."""
 LOOK_FOR_LETTERS = 256 << 20
 """How far a file that begins as plain ASCII is searched for its first other characters."""
-DELIMITERS = ",\t|;^~"
+DELIMITERS = ",\t|;^~$"
 _HANGUL = re.compile("[가-힣㎀-㏿]")  # and the units that Korean exports write as one sign, as ㎎ and ㎗
 _VALUE = re.compile(r"[+-]?[\d.,:/ -]+|\d{4}-\d\d-\d\d.*")
 
@@ -61,7 +61,17 @@ def sniff(path: Path) -> Layout | None:
         raise MadangError("scan.columns", f"It has more than {MOST_COLUMNS:,} columns.", "Is it a table at all?")
     names = [cell.decode(codec, "replace").strip(BLANKS) for cell in rows[0]] if rows else []
     body = [[cell.decode(codec, "replace").strip(BLANKS) for cell in row] for row in rows[1:]]
+    if rows and re.fullmatch(rb"sep=.", rows[0][0] if len(rows[0]) == 1 else first.strip(), re.IGNORECASE):
+        told = first.decode("ascii", "replace").strip()
+        raise MadangError(
+            "scan.header",
+            f"It begins with the line {told}, which tells Excel the delimiter.",
+            "Take that line away.",
+        )
     header = _is_header(names, body)
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if not header and twice and _is_header(list(dict.fromkeys(names)), []):
+        raise MadangError("scan.header", f"Its header has {twice} twice.", "Give each column a name of its own.")
     if not header:
         names = [f"column_{number + 1}" for number in range(len(names))]
     format = "tsv" if delimiter == "\t" and quoting == "none" else "csv"
@@ -110,6 +120,8 @@ def _by_letters(sample: bytes) -> tuple[str, str]:
     letters, wrong, hangul = found["cp949"]
     if wrong <= letters * 0.05 and hangul >= letters * 0.5:
         return "cp949", f"{letters:,} characters beyond ASCII, {hangul:,} of them Hangul, {wrong:,} that are no cp949"
+    if any(0x80 <= byte < 0xA0 for byte in set(sample)):
+        return "cp1252", "bytes beyond ASCII that are neither UTF-8 nor Korean, quotes and dashes of Windows among them"
     return "latin-1", "bytes beyond ASCII that are neither UTF-8 nor Korean"
 
 

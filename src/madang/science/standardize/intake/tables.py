@@ -1,0 +1,132 @@
+"""Files that are tables but no text: XLSX, SAS, SPSS and Stata. Each is written as UTF-8 text once, and read as that.
+
+A row of the table is a line of the text, the names of its columns are the first line; so rows are numbered, accounted
+for and traced like those of any other file. What identifies the file (size, SHA-256) is that of the file itself.
+Line breaks within a value become blanks.
+"""
+
+import atexit
+import csv
+import math
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from madang.base.errors import MadangError
+from madang.science.standardize.pack import Source
+
+KINDS = {
+    ".xlsx": "xlsx", ".xlsm": "xlsx", ".xlsb": "xlsx", ".xls": "xlsx", ".ods": "xlsx",
+    ".sas7bdat": "sas", ".xpt": "sas", ".sav": "spss", ".zsav": "spss", ".dta": "stata",
+}  # fmt: skip
+"""The kind of a file by its ending."""
+
+NAMES = {"xlsx": "a spreadsheet", "sas": "a SAS file", "spss": "an SPSS file", "stata": "a Stata file"}
+_ROWS = 50_000
+_written: dict[tuple[str, int, int, str, str], Path] = {}
+_folder: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def kind_of(path: Path) -> str | None:
+    """Which kind of table a file is by its name, None for text."""
+    return KINDS.get(path.suffix.lower())
+
+
+def as_text(path: Path, source: Source | None = None) -> Path:
+    """The text of a table, in a temporary folder of this process. Error: `source.unreadable`."""
+    status = path.stat()
+    sheet = source.sheet if source else ""
+    encoding = source.encoding if source and source.encoding not in ("utf-8", "each") else ""
+    key = (str(path.absolute()), status.st_size, status.st_mtime_ns, sheet, encoding)
+    if key not in _written or not _written[key].exists():
+        if not _folder:
+            _folder.append(tempfile.TemporaryDirectory(prefix="madang-tables-"))
+            atexit.register(_folder[0].cleanup)
+        target = Path(_folder[0].name) / f"{len(_written)}.csv"
+        kind = kind_of(path)
+        what = NAMES[kind or "sas"]
+        try:
+            blocks = _sheet(path, sheet) if kind == "xlsx" else _statistics(path, encoding)
+            with target.open("w", encoding="utf-8", newline="") as out:
+                writer = csv.writer(out, lineterminator="\n")
+                for rows in blocks:
+                    writer.writerows([_text(value) for value in row] for row in rows)
+        except MadangError:
+            raise
+        except ModuleNotFoundError as error:
+            raise MadangError(
+                "source.unreadable",
+                f"{path.name} is {what}, and the package that reads it ({error.name}) is not installed.",
+                "Install the packages of the rooms, or export it as CSV.",
+            ) from None
+        except Exception as error:  # each of the packages has errors of its own
+            raise MadangError(
+                "source.unreadable",
+                f"{path.name} cannot be read as {what}: {str(error).strip().rstrip('.') or 'it is damaged'}.",
+                "Open it in its program and save it again, or export it as CSV.",
+            ) from None
+        _written[key] = target
+    return _written[key]
+
+
+def _sheet(path: Path, wanted: str) -> Iterator[Iterable[Sequence[Any]]]:
+    from python_calamine import CalamineWorkbook
+
+    with CalamineWorkbook.from_path(str(path)) as book:
+        if wanted and wanted not in book.sheet_names:
+            raise MadangError(
+                "source.unreadable",
+                f"{path.name} has no sheet {wanted}.",
+                f"It has {', '.join(book.sheet_names)}.",
+            )
+        sheet = book.get_sheet_by_name(wanted or book.sheet_names[0])
+        yield sheet.to_python(skip_empty_area=True)
+
+
+def _statistics(path: Path, encoding: str) -> Iterator[Iterable[Sequence[Any]]]:
+    import pyreadstat
+
+    reader = {
+        ".sas7bdat": pyreadstat.read_sas7bdat, ".xpt": pyreadstat.read_xport, ".sav": pyreadstat.read_sav,
+        ".zsav": pyreadstat.read_sav, ".dta": pyreadstat.read_dta,
+    }[path.suffix.lower()]  # fmt: skip
+    more = {"encoding": encoding} if encoding else {}
+    _none, meta = reader(str(path), metadataonly=True, output_format="dict", **more)
+    yield [meta.column_names]
+    offset = 0
+    while True:
+        found, _meta = reader(str(path), row_limit=_ROWS, row_offset=offset, output_format="dict", **more)
+        columns = [found[name] for name in meta.column_names]
+        count = len(columns[0]) if columns else 0
+        if count:
+            yield zip(*columns, strict=True)
+        if count < _ROWS:
+            return
+        offset += count
+
+
+def _text(value: Any) -> str:
+    """A cell as text: whole numbers without a point, moments of ISO 8601, nothing for what is missing."""
+    if value is None or value is False or value is True:
+        return "" if value is None else str(value).lower()
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ") if value.time() != time() else f"{value:%Y-%m-%d}"
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, str):
+        return " ".join(value.splitlines()) if "\n" in value or "\r" in value else value
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    return "" if value is None else str(value)
+
+
+def text_source(source: Source) -> Source:
+    """The source as its text is laid out."""
+    return replace(source, format="csv", delimiter=",", encoding="utf-8", quoted_newlines=False)
