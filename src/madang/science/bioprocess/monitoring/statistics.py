@@ -42,7 +42,7 @@ def fit(samples: Array, keep: NDArray[np.bool_], lag: int, states: int, order: i
     predictor = np.linalg.solve(gram, inputs.T @ outputs)
     errors = outputs - inputs @ predictor
     values, vectors = np.linalg.eigh(errors.T @ errors / len(errors))
-    whitening = vectors / np.sqrt(np.clip(values, 1e-6, None))
+    whitening: Array = vectors / np.sqrt(np.clip(values, 1e-6, None))
     return Fitted(residual, predictor, whitening)
 
 
