@@ -86,7 +86,7 @@ def add_results(campaign: Campaign, file: Path) -> Added:
         known.add(key)
         failed += all(np.isnan(value) for value in values.values())
         fresh.append((line, point, values))
-    if not fresh and refused:
+    if not fresh and not duplicates and refused:
         raise MadangError(
             "campaign.results", _("No line of {file} could be taken: {why}").format(file=file, why=refused[0][1])
         )

@@ -86,6 +86,15 @@ class Factor:
             return int(min(max(round(number), np.ceil(self.low)), np.floor(self.high)))
         return min(max(float(f"{number:.8g}"), self.low), self.high)
 
+    def values(self) -> list[float]:
+        """The numbers that a discrete factor can have, at most a thousand of them."""
+        if self.levels:
+            return list(self.levels)
+        count = int(np.floor(self.high) - np.ceil(self.low)) + 1
+        return [
+            float(v) for v in np.unique(np.round(np.linspace(np.ceil(self.low), np.floor(self.high), min(count, 1000))))
+        ]
+
     @property
     def discrete(self) -> bool:
         """Whether it has only some values."""
@@ -164,9 +173,19 @@ class Space:
 
     def snap(self, rows: Array) -> Array:
         """Rows moved to the values that the factors can have."""
-        if not any(factor.discrete for factor in self.factors):
-            return np.clip(rows, 0.0, 1.0)
-        return self.encode([self.decode(row) for row in rows])
+        out = np.clip(rows, 0.0, 1.0)
+        at = 0
+        for factor in self.factors:
+            columns = slice(at, at + factor.width)
+            at += factor.width
+            if factor.choices:
+                out[:, columns] = np.eye(factor.width)[np.argmax(out[:, columns], axis=1)]
+            elif factor.discrete:
+                values = factor.values()
+                units = np.array([factor.encode(value)[0] for value in values])
+                nearest = np.abs(out[:, columns] - units[None]).argmin(1)
+                out[:, columns] = units[nearest][:, None]
+        return out
 
     def allowed(self, point: Mapping[str, Any]) -> bool:
         """Whether the point keeps every constraint."""

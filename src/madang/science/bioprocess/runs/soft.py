@@ -56,8 +56,8 @@ def learn(names: tuple[str, ...], inputs: Array, wanted: Array, most: int = 10, 
         for number, line in enumerate(_pls((x[rest] - mean) / scale, y[rest] - y[rest].mean(), most)):
             told = y[rest].mean() + ((x[held] - mean) / scale) @ line
             errors[number] += float(((told - y[held]) ** 2).sum())
-    # The fewest components that are not worse than the best by more than 2 percent.
-    components = int(np.argmax(errors <= errors.min() * 1.02)) + 1
+    # The fewest components that are not worse than the best by more than 5 percent.
+    components = int(np.argmax(errors <= errors.min() * 1.05)) + 1
     mean, scale = x.mean(0), x.std(0, ddof=1)
     scale = np.where(scale > 0, scale, 1.0)
     scaled = (x - mean) / scale
