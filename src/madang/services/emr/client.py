@@ -23,6 +23,15 @@ def transport(authority: Path | None = None) -> Transport:
     )
 
     def send(request: Request) -> Response:
+        try:
+            return once(request)
+        except httpx.RemoteProtocolError:  # a connection that was kept open and that the server has closed meanwhile
+            try:
+                return once(request)
+            except httpx.RemoteProtocolError:
+                return Response(0, error="broken connection")
+
+    def once(request: Request) -> Response:
         until = time.monotonic() + WHOLE
         try:
             with client.stream(
@@ -42,6 +51,8 @@ def transport(authority: Path | None = None) -> Transport:
         except httpx.ConnectError as error:
             certificate = "certificate" in str(error).lower()
             return Response(0, error="bad certificate" if certificate else "no connection")
+        except httpx.RemoteProtocolError:
+            raise
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError):
             return Response(0, error="broken connection")
 

@@ -9,10 +9,11 @@ from starlette.responses import Response
 
 from madang.base.translate import _
 from madang.node.permissions import may
+from madang.science.fhir.kr_cdi import CLASSES
 from madang.services.emr import checking, service
 from madang.services.emr.acts import REPORT, RETURN, TAKE
 from madang.services.emr.models import ConformanceReport
-from madang.services.emr.testing import outcome_names
+from madang.services.emr.testing import group_names, outcome_names
 from madang.web import Done, Here, Room, View
 
 room = Room("emr", __package__)
@@ -92,6 +93,7 @@ class One(View):
     reason: str
     may_judge: bool
     outcomes: list[str]
+    classes: list[Group]
     groups: list[Group]
     open: list[dict[str, Any]]
 
@@ -155,7 +157,10 @@ def report(visit: Here, number: int) -> One:
         reason=found.reason,
         may_judge=found.state == "handed-in" and may(visit.actor, TAKE, found) and may(visit.actor, RETURN, found),
         outcomes=list(names.values()),
-        groups=[Group(name=name, counts=list(counts.values())) for name, counts in groups.items()],
+        classes=_by_class(document["tests"], names),
+        groups=[
+            Group(name=group_names().get(name, name), counts=list(counts.values())) for name, counts in groups.items()
+        ],
         open=[_open(each, names) for each in document["tests"] if each["outcome"] in ("fail", "warning", "not shown")],
     )
 
@@ -193,6 +198,16 @@ def _line(each: ConformanceReport) -> Line:
     )
 
 
+def _by_class(tests: list[dict[str, Any]], names: dict[str, str]) -> list[Group]:
+    """The outcomes by class of KR CDI, of those classes that a test is about."""
+    found = {each.id: (each.name, dict.fromkeys(names, 0)) for each in CLASSES}
+    for each in tests:
+        held = found.get(str(each.get("class", "")))
+        if held is not None and each["outcome"] in held[1]:
+            held[1][each["outcome"]] += 1
+    return [Group(name=name, counts=list(counts.values())) for name, counts in found.values() if any(counts.values())]
+
+
 def _open(each: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     from madang.base.translate import in_language
 
@@ -208,4 +223,13 @@ def _open(each: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
         "expectation": str(each["expectation"]),
         "outcome": each["outcome"],
         "outcome_name": names[each["outcome"]],
+        "details": [
+            {
+                "resource": str(one.get("resource", "")),
+                "path": str(one.get("path", "")),
+                "message": in_language(str(one.get("message_ko", "")), str(one.get("message_en", ""))),
+            }
+            for one in (each.get("details") or [])[:5]
+            if isinstance(one, dict)
+        ],
     }

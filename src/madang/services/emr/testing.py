@@ -142,7 +142,8 @@ def show_report(report: dict[str, Any]) -> None:
     for each in report["tests"]:
         counts = groups.setdefault(each["group"], dict.fromkeys(OUTCOMES, 0))
         counts[each["outcome"]] += 1
-    rows = [[name, *counts.values()] for name, counts in groups.items()]
+    words = group_names()
+    rows = [[words.get(name, name), *counts.values()] for name, counts in groups.items()]
     show_table(
         _("Tests of {target}").format(target=report["target"]), [_("group"), *(names[x] for x in OUTCOMES)], rows
     )
@@ -160,6 +161,22 @@ def show_report(report: dict[str, Any]) -> None:
         text.format(tests=summary["tests"], passed=summary["pass"], failed=summary["fail"], shown=summary["not shown"]),
         markup=False,
     )
+
+
+def group_names() -> dict[str, str]:
+    """Groups of tests in words."""
+    return {
+        "metadata": _("Statement and formats", "tests"),
+        "security": _("Security", "tests"),
+        "errors": _("Errors", "tests"),
+        "read": _("Read", "tests"),
+        "profiles": _("Profiles", "tests"),
+        "must-support": _("Must support", "tests"),
+        "references": _("References", "tests"),
+        "bulk": _("Bulk export", "tests"),
+        "search": _("Search", "tests"),
+        "paging": _("Pages", "tests"),
+    }
 
 
 def outcome_names() -> dict[str, str]:

@@ -12,6 +12,7 @@ from madang.science.fhir.kit import basics, records, searching
 from madang.science.fhir.kit.model import FAIL, OUTCOMES, Finding, Result, Test
 from madang.science.fhir.kit.session import Refused, Session
 from madang.science.fhir.kit.wording import said, title
+from madang.science.fhir.kr_cdi import BASE, class_of
 from madang.science.fhir.server.search import Unsearchable
 
 OFFLINE = ("profiles", "must-support", "references")  # groups of tests that a folder can be held against
@@ -56,7 +57,10 @@ def one(session: Session, test: Test) -> Result:
         finding = Finding(FAIL, "foreign" if str(refused) == "foreign_host" else str(refused))
     except (Unsearchable, ValueError, TypeError, KeyError, AttributeError, RecursionError, IndexError):
         finding = Finding(FAIL, "malformed")  # an answer of another shape than any FHIR resource
-    return Result(test, finding, session.log[first:], time.monotonic() - started)
+    log = session.log[first:]
+    if finding.kind == "status" and log and not log[-1]["status"]:
+        finding = Finding(FAIL, "no_answer", (log[-1]["error"],))
+    return Result(test, finding, log, time.monotonic() - started)
 
 
 def result_document(each: Result) -> dict[str, Any]:
@@ -69,6 +73,7 @@ def result_document(each: Result) -> dict[str, Any]:
         "id": each.test.id,
         "group": each.test.group,
         "subject": each.test.subject,
+        "class": _class(each.test.subject),
         "title": korean if ko else english,
         "expectation": each.test.expectation,
         "clause": each.test.clause,
@@ -85,6 +90,12 @@ def result_document(each: Result) -> dict[str, Any]:
         "details": each.finding.details,
         "requests": each.requests,
     }
+
+
+def _class(subject: str) -> str:
+    """The class of KR CDI that a test is about, by its profile; empty where it is about none."""
+    found = class_of(BASE + subject.removeprefix("krcore-")) if subject.startswith("krcore-") else None
+    return found.id if found else ""
 
 
 def document(results: list[Result], session: Session, when: str) -> dict[str, Any]:
