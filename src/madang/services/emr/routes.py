@@ -14,7 +14,7 @@ from madang.services.emr import checking, service
 from madang.services.emr.acts import REPORT, RETURN, TAKE
 from madang.services.emr.models import ConformanceReport
 from madang.services.emr.testing import group_names, outcome_names
-from madang.web import Done, Here, Room, View
+from madang.web import Done, Here, Number, Room, View
 
 room = Room("emr", __package__)
 
@@ -137,7 +137,7 @@ def hand_in(visit: Here, given: HandIn) -> Done:
 
 
 @room.page("/emr/reports/{number}", "emr_report.html")
-def report(visit: Here, number: int) -> One:
+def report(visit: Here, number: Number) -> One:
     """A report by groups of tests, with what failed or was not shown, and its repair."""
     found = service.see(visit.node, visit.actor, number)
     document = orjson.loads(found.document)
@@ -166,20 +166,20 @@ def report(visit: Here, number: int) -> One:
 
 
 @room.bytes("/emr/reports/{number}/report.json", "application/json")
-def document(visit: Here, number: int) -> Response:
+def document(visit: Here, number: Number) -> Response:
     """The report as it was handed in."""
     return Response(service.see(visit.node, visit.actor, number).document, media_type="application/json")
 
 
 @room.act("/emr/reports/{number}/take", at=report)
-def take(visit: Here, number: int, given: Judgement) -> Done:
+def take(visit: Here, number: Number, given: Judgement) -> Done:
     """Take a report as evidence."""
     service.judge(visit.node, visit.actor, number, True, given.reason)
     return Done(see=f"/emr/reports/{number}", message=_("The report is taken as evidence."))
 
 
 @room.act("/emr/reports/{number}/return", at=report)
-def give_back(visit: Here, number: int, given: Judgement) -> Done:
+def give_back(visit: Here, number: Number, given: Judgement) -> Done:
     """Return a report."""
     service.judge(visit.node, visit.actor, number, False, given.reason)
     return Done(see=f"/emr/reports/{number}", message=_("The report is returned."))
