@@ -77,11 +77,18 @@ def build(entry: Entry) -> Any:
     import typer
 
     command: Any = typer.main.get_command(load(entry))
-    for each in (command, *getattr(command, "commands", {}).values()):
-        each.help = _(each.help or entry.help)
-        for parameter in each.params:
-            parameter.help = _(parameter.help) if parameter.help else None
+    command.help = _(command.help or entry.help)
+    _translate(command)
     return command
+
+
+def _translate(command: Any) -> None:
+    """The help of the parameters of a command, and of the commands in it, in the reader's language."""
+    for parameter in command.params:
+        parameter.help = _(parameter.help) if parameter.help else None
+    for each in getattr(command, "commands", {}).values():
+        each.help = _(each.help) if each.help else None
+        _translate(each)
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -389,11 +389,12 @@ def named_column(file: str, header: Sequence[str], wanted: str) -> int:
     loose = exact or [place for place, name in enumerate(header) if name.lower() == wanted.lower().strip()]
     if len(loose) == 1:
         return loose[0]
-    text = _("{file} has no column {name}.") if not loose else _("{file} has more than one column {name}.")
+    hint = _("Its columns: {names}.").format(names=", ".join(header[:20]))
+    if loose:
+        message = _("{file} has more than one column {name}.").format(file=file, name=repr(wanted))
+        raise MadangError("chemistry.column_twice", message, hint)
     raise MadangError(
-        "chemistry.no_column",
-        text.format(file=file, name=repr(wanted)),
-        _("Its columns: {names}.").format(names=", ".join(header[:20])),
+        "chemistry.no_column", _("{file} has no column {name}.").format(file=file, name=repr(wanted)), hint
     )
 
 
