@@ -1,11 +1,11 @@
-"""How long similarity and substructure searches, fits, training and prediction take, beside FPSim2 and brute force.
+"""How long similarity and substructure searches and fits take, beside FPSim2 and brute force.
 
     python benchmarks/chemistry.py --smiles FILE [--molecules 1000000] [--queries 200] [--fpsim2 PYTHON] [--work FOLDER]
 
 `--smiles` is a file of SMILES, one per line; as many molecules as asked for are made of its molecules, cut at an
-acyclic single bond and joined anew, by a seeded generator. Queries are drawn before anything is built. Answers of the first 20
-are held against brute force over all fingerprints. `--fpsim2` is a Python that has FPSim2: it builds its own file from
-the same molecules and answers the same queries. Medians are shown, with the machine and its load.
+acyclic single bond and joined anew, by a seeded generator. Queries are drawn before anything is built. Answers of the
+first 20 are held against brute force over all fingerprints. `--fpsim2` is a Python that has FPSim2: it builds its own
+file from the same molecules and answers the same queries. Medians are shown, with the machine and its load.
 """
 
 import argparse

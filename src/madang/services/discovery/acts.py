@@ -69,7 +69,7 @@ LOCK = allow(
 LIBRARY_STATES = States(
     "library",
     "open",
-    {"open": later("open"), "closed": later("closed")},
+    {"open": later("open"), "closed": later("closed to additions")},
     model="madang.services.discovery.models:MoleculeLibrary",
 )
 SHORTLIST_STATES = States(
