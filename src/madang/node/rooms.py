@@ -93,6 +93,7 @@ class RoomPlan:
     project: str = ""  # "module:function" of (node, actor, project's number) -> parts of its page (web.cards)
     listens: Mapping[str, str] = field(default_factory=dict)  # act's name: "module:function" of (told)
     settles: Mapping[str, str] = field(default_factory=dict)  # act's name: "module:function" of (node, intent)
+    discloses: str = ""  # "module:function" of (node, dataset): whether strangers may know of what is in a dataset
     contributes: str = ""  # "module:function" of (node, reference) -> links, see services.contributions
     traces: Mapping[str, str] = field(default_factory=dict)  # kind of thing: "module:function" of (node, actor, name)
     demo: str = ""  # "module:function" of (node, progress): its part of `madang demo`
@@ -188,6 +189,11 @@ def listeners(act: str) -> tuple[tuple[str, Callable[..., None]], ...]:
 def kind_of_role(name: str) -> RoleKind | None:
     """A role that some room has."""
     return next((kind for plan in plans() for kind in plan.roles if kind.name == name), None)
+
+
+def may_be_known(node: Any, dataset: str) -> bool:
+    """Whether strangers may know of what is in a dataset; every room that has a say has to allow it."""
+    return all(plan.load(plan.discloses)(node, dataset) for plan in plans() if plan.discloses)
 
 
 @cache

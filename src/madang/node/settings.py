@@ -9,11 +9,13 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -160,6 +162,7 @@ class Settings(_Table):
     """The whole of madang.toml."""
 
     title: str = Field(default="Madang", description="Name of this installation, as people read it.")
+    zone: str = Field(default="Asia/Seoul", description="Time zone of the institution: a day ends at its midnight.")
     language: Literal["ko", "en"] = Field(default="ko", description="Language for those whose browser names neither.")
     database_url: SecretStr = Field(
         default=SecretStr(""),
@@ -172,6 +175,23 @@ class Settings(_Table):
     jobs: Jobs = Jobs()
     outgoing: Outgoing = Outgoing()
     workspace: Workspace = Workspace()
+
+    @field_validator("zone")
+    @classmethod
+    def _is_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, KeyError):
+            raise ValueError("it is no time zone such as Asia/Seoul") from None
+        return zone
+
+    def end_of(self, day: date) -> datetime:
+        """The moment at which a day is over, in the institution's zone."""
+        return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(self.zone))
+
+    def last_day_before(self, moment: datetime) -> date:
+        """The last whole day before a moment, in the institution's zone: what `end_of` was made of."""
+        return (moment.astimezone(ZoneInfo(self.zone)) - timedelta(microseconds=1)).date()
 
 
 @dataclass(frozen=True)

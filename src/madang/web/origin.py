@@ -32,9 +32,12 @@ class OwnOrigin:
 
 
 def _is_ours(request: HTTPConnection) -> bool:
+    """The setting `web.address` says where we are, whatever Host a proxy sends; without it the Host does."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None and site not in ("same-origin", "none"):
         return False
     if origin is not None:
-        return origin == f"{request.url.scheme}://{request.headers.get('host', '')}"
+        host = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        address: str = request.app.state.node.settings.web.address
+        return origin in ({address.rstrip("/"), host} if address else {host})
     return site is not None or "cookie" not in request.headers

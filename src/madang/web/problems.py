@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -56,7 +57,7 @@ def answer(request: HTTPConnection, error: MadangError) -> Response:
         return JSONResponse(problem(error), status, headers, media_type="application/problem+json")
     if error.code == "permission.sign_in" and request.scope["method"] in ("GET", "HEAD"):
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(request.url.replace(path="/sign-in", query="").include_query_params(next=back), 303)
+        return RedirectResponse(f"/sign-in?{urlencode({'next': back})}", 303)
     from madang.web.pages import show_problem
 
     return show_problem(request, error, status, headers)

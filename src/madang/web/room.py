@@ -66,10 +66,11 @@ class Room:
         def add(function: _Function) -> _Function:
             @functools.wraps(function)
             def shown(**given: Any) -> Response:
-                return _shown(self, template, function(**given), _visit(given))
+                value = function(**given)
+                return _shown(self, template, value, _visit(given), status=getattr(value, "http_status", 200))
 
             self._route(path, shown, ["GET", "HEAD"], response_model=None, include_in_schema=False)
-            self._route(PREFIX + path, function, ["GET"], **self._described(function))
+            self._route(PREFIX + path, _with_status(function), ["GET"], **self._described(function))
             self.templates[function] = template
             return function
 
@@ -155,6 +156,22 @@ class Room:
             return problems.answer(visit.request, error if other.code == error.code else other)
         status = problems.status_of(error)
         return _shown(self, self.templates[at], value, visit, given=fields, problem=error, status=status)
+
+
+def _with_status(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as JSON; a value that has an `http_status` other than 200 is answered with that."""
+    returned = get_type_hints(function).get("return")
+    if not hasattr(returned, "http_status"):
+        return function
+
+    @functools.wraps(function)
+    def told(**given: Any) -> Any:
+        value = function(**given)
+        if value.http_status == 200:
+            return value
+        return Response(value.model_dump_json(), value.http_status, media_type="application/json")
+
+    return told
 
 
 def _shown(room: Room, template: str, value: Any, visit: Any, **more: Any) -> Response:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import httpx
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import select
 
 from madang.base.errors import MadangError
 from madang.node.database import now
@@ -91,7 +92,9 @@ def test_nothing_of_data_under_embargo_is_given_out_until_it_ends(house: House, 
     assert not table["looks"] and all(each["filled"] is None and not each["bars"] for each in table["columns"])
     assert "<svg" not in site.get(f"/records/{name}/tables/person").text
     assert "<svg" not in site.get(f"/records/{name}").text and "Not yet." in site.get(f"/records/{name}").text
-    ended = house.published("older", tier="embargoed", end=now() - timedelta(days=1))
+    ended = house.published("older", tier="embargoed", end=now() + timedelta(days=1))
+    with house.node.write() as session:  # a day later
+        session.scalars(select(models.Record).where(models.Record.name == ended)).one().embargo_end = now()
     assert site.get(f"/records/{ended}/download.zip").status_code == 200
 
 
@@ -206,7 +209,7 @@ def test_a_withdrawn_record_leaves_a_tombstone_and_nothing_else(house: House, si
         assert sent.status_code == 303
         assert steward.post(f"/steward/{name}/withdraw", data={"reason": "x"}, headers=OURS).status_code == 409
     page = site.get(f"/records/{name}")
-    assert page.status_code == 200 and "A &lt;b&gt;mistake&lt;/b&gt;." in page.text
+    assert page.status_code == 410 and "A &lt;b&gt;mistake&lt;/b&gt;." in page.text
     assert site.get("/api/v1/records?q=gone").json()["total"] == 0
     assert {site.get(f"/api/v1/records/{name}{path}").status_code for path in CONTENT} <= {401, 404}
 

@@ -54,6 +54,7 @@ PLAN = RoomPlan(
         "dataset.remove": ".listening:removed",
         "dataset.remove_persons": ".listening:removed",
     },
+    discloses=".disclosure:may_be_known",
     opened=".service:portal_opened",
     docs="portal.md",
 )

@@ -18,6 +18,14 @@ class Described(Details):
     edition: int
 
 
+class Widened(Details):
+    """Who may have data who could not before, and from which moment on."""
+
+    before: str
+    after: str
+    at: str
+
+
 class Published(Details):
     """A version that everybody can find now."""
 
@@ -61,7 +69,8 @@ MANAGE = allow("record.manage", role_anywhere("steward"), reads=True, title=late
 MAKE = allow("record.make", steward, title=later("begin a record"), to="draft", details=Made)
 ADD = allow("record.add", steward, title=later("take a version into a record"), details=Made)
 HOLDER = allow("holder.edit", steward, title=later("set the rule of an organization's data"), details=Rule)
-EDIT = allow("record.edit", steward, title=later("describe a record"), details=Described)
+EDIT = allow("record.edit", steward, title=later("describe a record"), frm=("draft", "published"), details=Described)
+WIDEN = allow("record.widen", steward, title=later("open a record to more people"), details=Widened)
 PUBLISH = allow(
     "record.publish",
     steward,

@@ -10,9 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from madang.node.acts import Intent
+from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import may
-from madang.services.catalog.acts import LOOK, READ
+from madang.services.catalog.acts import EDIT, LOOK, READ
 from madang.services.catalog.models import Record, RecordVersion
 
 REMOVING = ("dataset.remove_persons", "dataset.remove")
@@ -42,3 +43,15 @@ def is_being_removed(session: Session, dataset: str) -> bool:
     """Whether people or versions are being removed from a dataset: from the first moment on nothing of it is shown."""
     at = select(Intent.id).where(Intent.thing == f"dataset:{dataset}", Intent.act.in_(REMOVING)).limit(1)
     return session.scalar(at) is not None
+
+
+def may_count(actor: Actor, record: Record) -> bool:
+    """Whether sizes, hashes and verdicts of a record may be told: not under embargo, but to whoever answers for it."""
+    return record.access != "embargoed" or may(actor, EDIT, record)
+
+
+def may_be_known(node: Node, dataset: str) -> bool:
+    """Whether strangers may know how much there is in a dataset: it is published, and not under embargo."""
+    with node.read() as session:
+        record = session.scalar(select(Record).where(Record.dataset == dataset))
+    return record is None or (record.state == "published" and record.access != "embargoed")

@@ -45,7 +45,7 @@ class Hit(View):
     access: str
     verdict: str
     certificate: str
-    rows: int
+    rows: int | None
     published: datetime | None
     synthetic: bool
 
@@ -78,14 +78,14 @@ class VersionView(View):
     state: str
     manifest: str
     published: datetime | None
-    tables: int
-    files: int
-    rows: int
-    bytes: int
+    tables: int | None
+    files: int | None
+    rows: int | None
+    bytes: int | None
     verdict: str
-    passed: int
-    failed: int
-    fatal: int
+    passed: int | None
+    failed: int | None
+    fatal: int | None
     certificate: str
     job: int | None
 
@@ -148,6 +148,11 @@ class RecordView(View):
     citation: str
     may_read: bool
     may_edit: bool
+
+    @property
+    def http_status(self) -> int:
+        """Of what was taken back, that it is gone."""
+        return 410 if self.state == "withdrawn" else 200
 
 
 @room.page("/", "front.html")
@@ -262,7 +267,7 @@ def hit(found: Record) -> Hit:
         access=found.access,
         verdict=found.verdict,
         certificate=found.certificate if found.is_certified else "",
-        rows=found.rows,
+        rows=found.rows if found.access != "embargoed" else None,
         published=found.published,
         synthetic=told.synthetic,
     )
@@ -288,7 +293,8 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
     looks = disclosure.may_look(actor, found, current)
     documents = disclosure.documents_of(actor, found, current)
     content = orjson.loads(files.read(visit.node.home, documents["profile"])) if documents else None
-    listed = service.files_of(visit.node, current, page) if current is not None else []
+    tells = disclosure.may_count(actor, found)
+    listed = service.files_of(visit.node, current, page) if current is not None and tells else []
     year = (found.published or found.created).year
     holder, title = _holder(found.organization), in_language(found.title, found.title_en)
     may_read = disclosure.may_read(actor, found, current)
@@ -304,16 +310,16 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         title=title,
         title_en=found.title_en,
         holder=holder,
-        description=told,
+        description=told if found.state != "withdrawn" else Description(),
         published=found.published,
         changed=found.changed,
         withdrawn_reason=found.withdrawn_reason,
-        current=version_view(current) if current is not None else None,
-        versions=[version_view(each) for each in versions],
+        current=version_view(current, tells) if current is not None else None,
+        versions=[version_view(each, tells) for each in versions],
         tables=_tables(outlined, content, may_read),
         files=[_file(each, looks) for each in listed],
         page=page,
-        pages=max(1, -(-(current.files if current else 0) // service.FILES)),
+        pages=max(1, -(-(current.files if current and tells else 0) // service.FILES)),
         provenance=outlined["provenance"],
         profile=content,
         pictures=documents.get(f"pictures-{visit.language}", ""),
@@ -331,13 +337,14 @@ def _pictures(visit: Here, found: RecordView) -> list[tuple[str, Markup]]:
     return [(title, Markup(svg)) for title, svg in drawn]
 
 
-def version_view(found: RecordVersion) -> VersionView:
-    """A version for a page."""
-    return VersionView(
-        **{name: getattr(found, name) for name in VersionView.model_fields if name not in ("job", "certificate")},
-        job=found.job_id,
-        certificate=found.certificate if found.is_certified else "",
-    )
+def version_view(found: RecordVersion, tells: bool = True) -> VersionView:
+    """A version for a page; unless it `tells`, nothing of how much there is and how good."""
+    counted = ("tables", "files", "rows", "bytes", "passed", "failed", "fatal")
+    kept = {name: getattr(found, name) for name in VersionView.model_fields if name not in ("job", "certificate")}
+    if not tells:
+        kept |= {**dict.fromkeys(counted), "verdict": "", "manifest": ""}
+    certificate = found.certificate if found.is_certified and tells else ""
+    return VersionView(**kept, job=found.job_id, certificate=certificate)
 
 
 def _file(found: RecordFile, looks: bool) -> FileView:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake import Version
-from madang.node.acts import doing
+from madang.node.acts import doing, doing_in
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.accounts import find_organization
@@ -20,7 +20,7 @@ from madang.node.people.models import Organization
 from madang.node.permissions import check, may, visible
 from madang.node.text import clean_line, clean_prose
 from madang.services.catalog import life, words
-from madang.services.catalog.acts import ADD, EDIT, HOLDER, MAKE, PUBLISH, SEE, WITHDRAW
+from madang.services.catalog.acts import ADD, EDIT, HOLDER, MAKE, PUBLISH, SEE, WIDEN, WITHDRAW
 from madang.services.catalog.description import Description
 from madang.services.catalog.disclosure import is_being_removed
 from madang.services.catalog.models import TIERS, Record, RecordFile, RecordVersion
@@ -170,6 +170,7 @@ class Edited:
     embargo_reason: str
     embargo_end: datetime | None
     description: Description
+    confirmed: bool = False  # that more people may have the data
 
 
 def edit(node: Node, actor: Actor, name: str, given: Edited) -> None:
@@ -187,6 +188,20 @@ def edit(node: Node, actor: Actor, name: str, given: Edited) -> None:
                 _("Somebody else changed this record meanwhile."),
                 _("Load the page again, look at the changes, and write yours once more."),
             )
+        ends_anew = given.embargo_end != record.embargo_end or record.tier != "embargoed"
+        if given.tier == "embargoed" and ends_anew and given.embargo_end is not None and given.embargo_end <= now():
+            raise MadangError(
+                "catalog.embargo",
+                _("An embargo ends on a day that is still to come."),
+                _("Choose a later day, or another access."),
+            )
+        wider = widening(record, given)
+        if wider is not None and record.state == "published":
+            if not given.confirmed:
+                hint = _("Tick the box if that is what you want.")
+                raise MadangError("catalog.confirm", widening_in_words(*wider), hint)
+            with doing_in(done.session, node, actor, WIDEN, lambda session: record) as opening:
+                opening.tell(before=wider[0], after=wider[1], at=wider[2].isoformat())
         record.title = clean_line(given.title, _("The title"), 300, required=True)
         record.title_en = clean_line(given.title_en, _("The title"), 300)
         record.tier, record.tier_after = given.tier, given.tier_after
@@ -196,6 +211,30 @@ def edit(node: Node, actor: Actor, name: str, given: Edited) -> None:
         life.edited(done.session, node, actor, record)
         begin_again(done.session, node, actor, record)
         done.tell(tier=record.tier, edition=record.edition)
+
+
+def widening(record: Record, given: Edited) -> tuple[str, str, datetime] | None:
+    """Whether more people could have the data, now or after an embargo: from which tier, to which, from when on."""
+    openness = ("embargoed", "controlled", "registered", "open")
+    before, at = record.access, now()
+    if openness.index(given.tier) > openness.index(before):
+        return before, given.tier, at
+    if given.tier == "embargoed" and record.tier == "embargoed" and given.embargo_end is not None:
+        sooner = record.embargo_end is not None and given.embargo_end < record.embargo_end
+        if sooner or openness.index(given.tier_after) > openness.index(record.tier_after):
+            return before, given.tier_after, given.embargo_end
+    return None
+
+
+def widening_in_words(before: str, after: str, at: datetime) -> str:
+    """What opening a record to more people means, as a sentence."""
+    who = {
+        "open": _("everybody can download the data"),
+        "registered": _("everybody who has an account can download the data"),
+        "controlled": _("people can ask for the data, and pictures of what is in them are shown"),
+    }[after]
+    day = at.date().isoformat()
+    return _("From {day} on {who}; what was taken away cannot be taken back.").format(day=day, who=who)
 
 
 def publish(node: Node, actor: Actor, name: str, number: int) -> None:

@@ -1,6 +1,5 @@
 """The pages of stewards: from a dataset of the node to a published record, and to its tombstone."""
 
-from datetime import UTC, datetime, time
 from datetime import date as Day
 from typing import Annotated, Any, Literal
 
@@ -78,6 +77,7 @@ class Edit(View):
     funding: str = Field(default="", max_length=300)
     provenance: str = Field(default="", max_length=20_000)
     synthetic: Literal["yes", ""] = ""
+    confirmed: Literal["yes", ""] = ""
 
 
 class EditView(RecordView):
@@ -86,6 +86,7 @@ class EditView(RecordView):
     edition: int
     title_ko: str
     tier_after: str
+    embargo_day: Day | None
 
 
 class Number(View):
@@ -139,6 +140,7 @@ def edit_page(visit: Here, name: str) -> EditView:
         edition=found.edition,
         title_ko=found.title,
         tier_after=found.tier_after,
+        embargo_day=visit.node.settings.last_day_before(found.embargo_end) if found.embargo_end else None,
     )
 
 
@@ -166,8 +168,9 @@ def edit(visit: Here, name: str, given: Edit) -> Done:
             tier=given.tier,
             tier_after=given.tier_after,
             embargo_reason=given.embargo_reason,
-            embargo_end=datetime.combine(end, time(), UTC) if end else None,
+            embargo_end=visit.node.settings.end_of(end) if end else None,
             description=Description.model_validate(before.model_dump() | told),
+            confirmed=given.confirmed == "yes",
         ),
     )
     return Done(see=f"/steward/{name}", message=_("The description is saved."))

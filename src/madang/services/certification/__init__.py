@@ -61,7 +61,7 @@ PLAN = RoomPlan(
             ".commands:app",
         ),
     ),
-    errors={"certificate.busy": 503, "certificate.data_removed": 410},
+    errors={"certificate.busy": 503, "certificate.data_removed": 410, "certificate.not_public": 403},
     folders={"certificates": 0o755},
     settles={f"certificate.{act}": ".service:settle" for act in ("issue", "revoke", "suspend", "reinstate")},
     menu=(MenuItem("trust", later("Certificates"), "/certificates"),),

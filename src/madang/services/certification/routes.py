@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.node import signing
+from madang.node import rooms, signing
 from madang.node.home import Home
 from madang.services.certification import Entry, current_status_list, photo, register
 from madang.services.certification.store import SHEET, Store
@@ -70,11 +70,16 @@ class Answered(View):
     certificate: CertificateView | None
 
 
-def _view(entry: Entry) -> CertificateView:
+def _dataset(entry: Entry) -> str:
+    return entry.certificate.dataset.partition("@")[0]
+
+
+def _view(entry: Entry, is_public: bool = True) -> CertificateView:
+    """A certificate for a page; of data that are not public yet without their name."""
     found = entry.certificate
     return CertificateView(
         number=found.number,
-        dataset=found.dataset,
+        dataset=found.dataset if is_public else "",
         scheme=found.scheme,
         manifest=found.manifest,
         report=found.report,
@@ -91,7 +96,7 @@ def _view(entry: Entry) -> CertificateView:
 def certificates(visit: Here) -> Register:
     """The public register: every certificate that was issued here, and whether it still holds."""
     entries = sorted(register(visit.node.home), key=lambda entry: entry.certificate.valid_from, reverse=True)
-    return Register(certificates=[_view(entry) for entry in entries])
+    return Register(certificates=[_view(entry, rooms.may_be_known(visit.node, _dataset(entry))) for entry in entries])
 
 
 @room.page("/certificates/verify", "verify.html")
@@ -127,13 +132,17 @@ def verify_one(visit: Here, given: Check) -> Answered:
 def certificate(visit: Here, number: str) -> One:
     """One certificate: what it says, and whether it still holds."""
     entry = Store(visit.node.home).entry(number)
-    return One(certificate=_view(entry), text=entry.text)
+    is_public = rooms.may_be_known(visit.node, _dataset(entry))
+    return One(certificate=_view(entry, is_public), text=entry.text if is_public else "")
 
 
 @room.bytes("/certificates/{number}/sheet", "text/html")
 def sheet(visit: Here, number: str) -> Response:
     """The sheet with the QR code, for the wall."""
     entry = Store(visit.node.home).entry(number)
+    if not rooms.may_be_known(visit.node, _dataset(entry)):
+        message = _("What is in these data is not public yet, so the sheet with their numbers is not shown.")
+        raise MadangError("certificate.not_public", message, _("The certificate itself can be verified."))
     if not data_are_there(visit.node.home, entry):
         message = _("The data of certificate {number} were removed, so its sheet is no longer shown.")
         hint = _("The certificate itself can still be verified.")
