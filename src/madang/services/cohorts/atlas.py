@@ -1,6 +1,8 @@
 """ATLAS on exactly one version of a dataset: its server in the box, with the gate before it."""
 
+import contextlib
 import json
+import os
 import shutil
 import tempfile
 import threading
@@ -15,6 +17,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake import Version
 from madang.lake.engine import quote_name, quote_paths
+from madang.lake.files import locked
 from madang.node.closed import Box, Limits, Running
 from madang.science.cohorts.opened import view_statements
 from madang.science.cohorts.seam import CDM
@@ -24,6 +27,8 @@ from madang.services.cohorts.gate import ask
 FOLDER = "/scratch"  # inside the box
 MEMORY = 3 << 30
 STARTS_WITHIN = 60.0  # seconds
+_PREFIX = "madang-atlas-"
+_BUSY = MadangError("atlas.busy", "Another process has it.")
 _IN_CAPITALS = ("vocabulary", "domain")
 
 
@@ -73,7 +78,10 @@ def started(
     background, without cells about fewer than `minimum` persons; `say` is told how far they are. Errors:
     `closed.missing` where nothing can be closed in, `atlas.failed` where it does not start.
     """
-    folder = Path(tempfile.mkdtemp(prefix="madang-atlas-"))
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    lock = contextlib.ExitStack()
+    lock.enter_context(locked(_lock_of(folder), exclusive=True, patience=0, busy=_BUSY))
     try:
         inside = _files(version, vocabulary)
         config = {
@@ -108,6 +116,26 @@ def started(
             running.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        _lock_of(folder).unlink(missing_ok=True)
+        lock.close()
+
+
+def _lock_of(folder: Path) -> Path:
+    """The file that the process holds whose folder it is; the kernel lets go of it when that process dies."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _sweep() -> None:
+    """Remove what processes have left that were killed: their scratch folders, with what was found in them."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*.lock"):
+        if path.stat().st_uid != os.geteuid():
+            continue
+        with (
+            contextlib.suppress(MadangError, OSError),
+            locked(path, exclusive=True, patience=0, busy=_BUSY),
+        ):
+            shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+            path.unlink(missing_ok=True)
 
 
 def _files(version: Version, vocabulary: Version | None) -> dict[str, tuple[list[tuple[str, Path]], list[str]]]:

@@ -20,7 +20,6 @@ codes = ["ATC:A10BA02"]
 
 [entry]
 events = [{ condition = "diabetes", first = true }]
-observed_before = 365
 take = "first"
 
 [[require]]
