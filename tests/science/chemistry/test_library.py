@@ -56,7 +56,7 @@ UNUSED = ("", "   ", "# a remark")
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.lists(st.sampled_from([*GOOD, *BAD, *UNUSED]), max_size=25))
+@given(st.lists(st.sampled_from([*GOOD, *BAD, *UNUSED]), min_size=1, max_size=25))
 def test_every_row_is_accounted_for(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("rows")
     path = put(folder / "rows.smi", "".join(f"{row}\n" for row in rows))
@@ -203,6 +203,14 @@ def test_a_dataset_that_is_no_library(dataset, tmp_path):
         writer.commit(kind="import")
     with pytest.raises(MadangError, match="no library"):
         library.add_files(dataset, [put(tmp_path / "1.smi", "CCO a\n")])
+
+
+def test_nothing_is_no_library(dataset, tmp_path):
+    with pytest.raises(MadangError, match="nothing in"):
+        library.add_files(dataset, [put(tmp_path / "empty.smi", "")])
+    assert not dataset.exists
+    added = library.add_files(dataset, [put(tmp_path / "null.smi", "\0\0CCO\0\n")])
+    assert "null character" in added.rejects[0].reason
 
 
 def test_the_unparsable_ones(dataset):

@@ -140,6 +140,9 @@ def add_files(
                     output.fate(item, fate, number, names)
                     account = _counted(account, fate)
             accounts.append(account)
+        if not any(account.rows for account in accounts):
+            names_ = ", ".join(account.file for account in accounts)
+            raise MadangError("chemistry.empty", _("There is nothing in {file}.").format(file=names_))
         output.close()
         earlier = list(parent.info["files"]) if parent else []
         info = {

@@ -31,7 +31,7 @@ from madang.science.chemistry.validate import Unseen, cross_predict, metrics, ne
 with needed("lightgbm"):
     import lightgbm
 
-FORMAT = "madang-model-1"
+FORMAT = "madang-model-2"
 FOLDS = 5
 STRANGE = 0.05  # the share of training molecules that are as far from the others as what counts as out of the domain
 _SPAN = 1000.0  # ratio of the largest to the smallest positive value from which logarithms are learned
@@ -261,6 +261,12 @@ def load(folder: Path, number: int | None = None) -> Model:
             kernel = Kernel(wide, scores, weights, float(constant), arrays["kernel_quantiles"])
         calibration = Calibration(arrays["usual"], arrays["ratios"], (arrays["errors0"], arrays["errors1"]))
         words, values = arrays["words"], arrays["values"]
+    if card["format"] != FORMAT or card["descriptors"] != list(descriptor_names(card["light"])):
+        raise MadangError(
+            "chemistry.model_version",
+            _("The model {name} was made by another version of Madang or RDKit.").format(name=repr(folder.name)),
+            _("Train it again."),
+        )
     trees = lightgbm.Booster(model_str=(place / "trees.txt").read_text())
     fitted = Fitted(trees, kernel, float(center), float(spread), card["kind"] == "classes")
     smiles = tuple((place / "molecules.txt").read_text().splitlines())

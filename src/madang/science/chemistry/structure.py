@@ -56,6 +56,8 @@ def read_smiles(text: str) -> Chem.Mol:
         raise Unreadable("no structure")
     if len(text) > LONGEST_SMILES:
         raise Unreadable(f"{len(text):,} characters are too long for the SMILES of a small molecule")
+    if "\0" in text:  # RDKit would read up to it only
+        raise Unreadable("a null character is in the structure")
     parameters: Any = Chem.SmilesParserParams()
     parameters.allowCXSMILES = "|" in text
     parameters.parseName = False
@@ -68,6 +70,8 @@ def read_smiles(text: str) -> Chem.Mol:
 
 def read_molfile(text: str) -> Chem.Mol:
     """A molecule from a molfile, V2000 or V3000; raises `Unreadable`."""
+    if "\0" in text:
+        raise Unreadable("a null character is in the structure")
     if "M  END" not in text:
         raise Unreadable("the molfile is cut off: it has no line `M  END`")
     molecule = _guarded(lambda: Chem.MolFromMolBlock(text))
