@@ -20,6 +20,7 @@ from madang.services.release import verify
 
 MOST_FILES = 50
 DECLARED = ".query.json"
+COMPUTED = ("table", "figure", "workbook", "counts", "model", "genome-wide summary")  # again, or a person looks
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _verified(
     items, places = [], []
     answers: dict[int, dict[str, Any]] = {}
     for place, (each, seen) in enumerate(zip(found, scans, strict=True)):
-        if each.kind not in ("table", "figure", "workbook"):
+        if each.kind not in COMPUTED:
             continue
         given = declared.get(_stem(each.name))
         if given is None or len(seen.tables) != 1:

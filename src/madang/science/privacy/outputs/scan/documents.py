@@ -139,7 +139,8 @@ def _counts(document: dict[str, Any], rules: Rules) -> Scan:
     verdict = check(table, [], rules)
     findings = [Finding(reason.code, Status.FAIL, reason.sentence) for reason in verdict.reasons]
     good = Finding("minimum_count", Status.PASS, said(later("No count is below {n}."), n=rules.minimum_count))
-    return Scan("counts", tuple(findings or [good]))
+    cells = [[*map(str, key), _shown(count)] for key, count in document["cells"]]
+    return Scan("counts", tuple(findings or [good]), ([[*map(str, document["attributes"]), "count"], *cells],))
 
 
 def scan_trees(content: bytes, rules: Rules) -> Scan:
