@@ -47,6 +47,7 @@ def _texts() -> dict[str, str]:
         "addNote": _("Add a note"),
         "delete": _("Delete this cell"),
         "rows": _("{rows} rows, {columns} columns"),
+        "shown": _("What cell {number} shows"),
         "picture": _("Picture of cell {number}"),
         "changed": _("A colleague changed this notebook; it was loaded again."),
         "lost": _("The connection is lost; trying again."),

@@ -10,6 +10,7 @@ to be friendly, and is held again by the gateway. What it hears: {"do": "run", "
 import base64
 import contextlib
 import importlib
+import itertools
 import json
 import os
 import queue
@@ -18,11 +19,13 @@ import signal
 import sys
 import threading
 import time
+import zipfile
 from typing import Any
 
 TABLE = "application/vnd.madang.table+json"
 _ROWS, _COLUMNS, _CELL = 60, 40, 200  # of a table that is shown; characters of one cell
 _TEXT = 200_000  # characters of text of one cell
+PACKAGES = "/workspace/.packages"
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 _MARK = b"\x00madang-flushed\x00"
 
@@ -230,7 +233,26 @@ def add_data(names: dict[str, Any], folder: str) -> None:
         quoted = name.replace('"', '""')
         return sql(f'FROM "{quoted}"').df()
 
-    names.update(tables=tables, table=table, sql=sql)
+    def export(name: str, form: str) -> Any:
+        """A table as a file for SAS (`xpt`), Stata (`dta`) or SPSS (`sav`) in /workspace, and what the format lost."""
+        return importlib.import_module("formats").export(table(name), name, form)
+
+    def install(name: str) -> str:
+        """Have a package of the approved wheels in /wheels, or one that was brought in; without what it needs."""
+        wanted = re.sub(r"[-_.]+", "_", name).lower()
+        for place in ("/wheels", "/brought"):
+            found = sorted(os.listdir(place)) if os.path.isdir(place) else []
+            for file in found:
+                if file.endswith(".whl") and re.sub(r"[-_.]+", "_", file.split("-")[0]).lower() == wanted:
+                    with zipfile.ZipFile(f"{place}/{file}") as wheel:
+                        wheel.extractall(PACKAGES)
+                    importlib.invalidate_caches()
+                    return file
+        raise ValueError(f"there is no wheel of {name} in /wheels or /brought")
+
+    if PACKAGES not in sys.path:
+        sys.path.append(PACKAGES)
+    names.update(tables=tables, table=table, sql=sql, export=export, install=install)
 
 
 class Kernel:
@@ -287,10 +309,13 @@ class Kernel:
     def complete(self, asked: dict[str, Any]) -> None:
         """The names that may stand at a place of a cell."""
         self.talk.begin(str(asked["id"]))
+        from IPython.core.completer import provisionalcompleter  # type: ignore[import-not-found]  # of workspaces
+
         names, place = [], asked["at"]
-        with contextlib.suppress(Exception):
-            text, found = self.shell.complete(asked["code"][: asked["at"]].rpartition("\n")[2])
-            names, place = [str(name) for name in found[:50]], asked["at"] - len(text)
+        with contextlib.suppress(Exception), provisionalcompleter():
+            found = list(itertools.islice(self.shell.Completer.completions(asked["code"], asked["at"]), 50))
+            place = min(each.start for each in found)
+            names = [asked["code"][place : each.start] + each.text for each in found]
         self.talk.say("names", names=names, **{"from": place})
 
 

@@ -112,7 +112,7 @@ function drawCell(cell, number) {
   bar.append(...adders(number + 1).childNodes);
   bar.append(make("button", { type: "button", class: "plain", text: say("delete"), onclick: () => drop(cell) }));
   bar.append(make("span", { class: "meta" }));
-  const out = make("div", { class: "out" });
+  const out = make("div", { class: "out", tabindex: "0", role: "region", "aria-label": say("shown", { number: number + 1 }) });
   const drawn = make("section", { class: `cell ${cell.kind === "text" ? "note" : ""}`, "data-cell": cell.id, "aria-label": label }, area, make("ul", { class: "names" }), bar, out);
   cell.outputs.forEach((message) => show(out, message, number));
   return drawn;
@@ -193,18 +193,18 @@ function show(out, message, number) {
   if (message.say === "text") {
     const last = out.lastElementChild;
     if (last && last.matches("pre.said")) last.textContent += message.text;
-    else out.append(make("pre", { class: "said", text: message.text }));
+    else out.append(make("pre", { class: "said", tabindex: "0", text: message.text }));
   } else if (message.say === "error") {
-    out.append(make("pre", { class: "error", text: message.trace || `${message.name}: ${message.value}` }));
+    out.append(make("pre", { class: "error", tabindex: "0", text: message.trace || `${message.name}: ${message.value}` }));
   } else if (message.say === "show") {
     if (message.table) out.append(...table(message.table));
     else if (message.picture) out.append(make("img", { src: `data:image/png;base64,${message.picture}`, alt: say("picture", { number: number + 1 }) }));
-    else out.append(make("pre", { text: message.text }));
+    else out.append(make("pre", { tabindex: "0", text: message.text }));
   }
 }
 
 function table(told) {
-  const head = make("tr", {}, make("th", {}), ...told.columns.map((name, n) => make("th", { scope: "col", class: told.numeric[n] ? "n" : "", text: name })));
+  const head = make("tr", {}, make("td", {}), ...told.columns.map((name, n) => make("th", { scope: "col", class: told.numeric[n] ? "n" : "", text: name })));
   const rows = told.rows.map((row, number) => make("tr", {}, make("th", { scope: "row", text: told.index[number] ?? "" }), ...row.map((cell, n) => make("td", { class: told.numeric[n] ? "n" : "", text: cell }))));
   if (told.gap !== null && told.gap < rows.length) rows.splice(told.gap, 0, make("tr", {}, make("td", { text: "…", colspan: String(told.columns.length + 1) })));
   return [make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
