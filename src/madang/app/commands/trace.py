@@ -95,6 +95,8 @@ def _show_line(tracer: "Tracer", line: "Line", originals: "Originals") -> None:
         show_table(_("Made by this line"), [_("row")], rows)
     else:
         fate = tracer.fate(line.file.number, line.line)
+        if fate is None and (selects := tracer.joined_by(line.file.number, line.line)):
+            fate = _("used"), _("joined by rows of {selects}").format(selects=", ".join(selects))
         show_table(_("This line made no row"), [_("fate"), _("reason")], [list(fate or (_("unknown"), ""))])
 
 

@@ -4,11 +4,14 @@ Of every row a hash of its key and one of its content are kept; where the keys o
 all files before, nothing has to be looked up. The hashes are the engine's own, so another release of it knows none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
+from madang.lake import Version
 from madang.lake.engine import Engine, quote_name, quote_text
+from madang.science.standardize.compiler.program import Program
 from madang.science.standardize.pack import Source
 
 Span = tuple[tuple[Any, ...], tuple[Any, ...]]
@@ -64,3 +67,54 @@ class Keys:
     def sql(self) -> str:
         """SELECT of what this run has added."""
         return f"SELECT {quote_text(self.source.name)} AS source, * FROM {self.table}"
+
+
+def plain_spans(spans: Sequence[Span | None]) -> list[Any]:
+    """First and last keys of files as JSON has them: numbers and text, dates as text."""
+    return [
+        [[v if isinstance(v, int | str) else str(v) for v in end] for end in span] if span else None for span in spans
+    ]
+
+
+def typed_spans(plain: Sequence[Any], source: Source) -> list[Span | None]:
+    """The keys of `plain_spans`, typed; a key of another type is not compared by its span."""
+    read = {"VARCHAR": str, "BIGINT": int, "DATE": date.fromisoformat, "TIMESTAMP": datetime.fromisoformat}
+    kinds = [read.get(source.schema[name]) for name in source.key]
+    if any(kind is None for kind in kinds):
+        return [None for _ in plain]
+    return [
+        tuple(tuple(kind(v) for kind, v in zip(kinds, end, strict=True)) for end in span) if span else None  # type: ignore[misc]
+        for span in plain
+    ]
+
+
+def known_keys(
+    engine: Engine, program: Program, columns: Mapping[str, Sequence[str]], before: Version | None, kept: str
+) -> tuple[dict[str, Keys], list[str]]:
+    """The keys of the passing sources as earlier runs know them, and what cannot be known of them.
+
+    `kept` is a SELECT of the keys that earlier runs kept.
+    """
+    found: dict[str, Keys] = {}
+    warnings: list[str] = []
+    spans = before.info.get("spans", {}) if before is not None else {}
+    for name, source in program.pack.sources.items():
+        if not source.key or name in program.staged:
+            continue
+        keys = found[name] = Keys(engine, source, columns[name])
+        if before is None or not any(entry["source"] == name for entry in before.info["files"]):
+            continue
+        if name not in spans or before.info.get("engine") != engine_release(engine):
+            warnings.append(
+                f"The keys of {name} in files of earlier runs are not known: rows that come again are not found; "
+                "--rebuild looks at all files."
+            )
+            continue
+        keys.spans = typed_spans(spans[name], source)
+        keys.earlier = f"SELECT k1, k2, content, _row FROM ({kept}) WHERE source = {quote_text(name)}"
+    return found, warnings
+
+
+def engine_release(engine: Engine) -> str:
+    """The release of the engine, whose hashes these are."""
+    return str(engine.value("SELECT version()"))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,26 @@ from madang.lake.engine import Engine, quote_name, quote_text
 from madang.lake.write import Writer
 from madang.science.omop.release import fingerprint
 from madang.science.omop.vocabulary import Vocabulary
-from madang.science.standardize import about, accounting, delivery, derived, entities, events, lasting, originals
+from madang.science.standardize import (
+    about,
+    accounting,
+    delivery,
+    derived,
+    entities,
+    events,
+    lasting,
+    originals,
+    places,
+)
 from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compile import compile_pack
 from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.delivery import Delivery
 from madang.science.standardize.identify import LINE_BITS, Registered
 from madang.science.standardize.intake import pseudonymizer
-from madang.science.standardize.intake.base import find_base
 from madang.science.standardize.intake.files import unread_files
-from madang.science.standardize.intake.zones import find_zone, zone_of
-from madang.science.standardize.keys import Keys, Span
+from madang.science.standardize.joined import Joined
+from madang.science.standardize.keys import Span, engine_release, known_keys, plain_spans
 from madang.science.standardize.made import Made
 from madang.science.standardize.maps import drop_unknown, load_maps
 from madang.science.standardize.pack import Pack, Source, load_pack
@@ -232,8 +241,9 @@ class _Run:
                 "base": self.base,
                 "zone": self.zone,
                 "staged": sorted(self.stage),
-                "engine": self.release,
-                "spans": {name: _plain_spans(keys.spans) for name, keys in self.reader.keys.items()},
+                "engine": engine_release(self.engine),
+                "joined": not self.joined.unknown,
+                "spans": {name: plain_spans(keys.spans) for name, keys in self.reader.keys.items()},
                 "foundations": self.foundations,
                 "writers": [vars(w) | {"tables": list(w.tables)} for w in delivery.writers(self.program)],
                 "parts": self.made.parts,
@@ -246,24 +256,9 @@ class _Run:
     def _find_places(self, folder: Path, before: Version | None, found: Delivery) -> None:
         """Say under which address the resources of this export lie, what its local time is, and warn of the rest."""
         files = [(self.pack.sources[one.registered.source], one.path) for one in found.new]
-        own, others = find_base(folder, files)
-        given = str(self.pack.parameters.get("base", "")).rstrip("/")
-        earlier = before.info.get("base", "") if before is not None else ""
-        self.base = given or earlier or own
-        self.zone = str(self.pack.parameters.get("timezone", "")) or (before.info.get("zone", "") if before else "")
-        if self.zone:
-            zone_of(self.zone)
-        else:
-            self.zone, told = find_zone(files)
-            self.warnings += [told] if told else []
+        self.base, self.zone, told = places.find(self.pack, folder, files, before)
         self.pack = self.pack.of_run(self.base, self.zone)
-        if self.base and self.base == own:
-            self.warnings.append(f"References are absolute; {own} is taken for the address of this export.")
-        if others := (others | {own}) - {self.base, ""}:
-            self.warnings.append(
-                f"References name resources under {', '.join(sorted(others)[:3])}, which is not this export and is "
-                "not looked up. If it is, say so: --set base=ADDRESS."
-            )
+        self.warnings += told
 
     # One version, from the staged sources to the account.
 
@@ -273,7 +268,12 @@ class _Run:
         if before is not None:
             self.ledger.rows.update({int(number): rows for number, rows in before.info["rows"].items()})
             self.made.carry_on(before, [s.name for s in program.events if s.source not in program.staged])
-        self._know_keys(before)
+        kept = (
+            self.made.sql("keys", restricted=True) if before is not None and "keys" in before.companion else "SELECT 1"
+        )
+        self.reader.keys, told = known_keys(engine, program, self.needed, before, kept)
+        self.warnings += told
+        self.joined = Joined(engine, program, before)
         staged = [i for i in found.new if i.registered.source in program.staged]
         with self._timed("read", sum(i.file.size for i in staged), "bytes"):
             self._stage(writer, before, found)
@@ -349,28 +349,6 @@ class _Run:
                 self.made.put("deliveries", deliveries_sql(source), name, restricted=True)
             self.ledger.note(unseen, lasting=False)
 
-    def _know_keys(self, before: Version | None) -> None:
-        """What earlier runs know of the keys of passing sources."""
-        self.release = str(self.engine.value("SELECT version()"))
-        spans = before.info.get("spans", {}) if before is not None else {}
-        for name, source in self.pack.sources.items():
-            if not source.key or name in self.program.staged:
-                continue
-            keys = self.reader.keys[name] = Keys(self.engine, source, self.needed[name])
-            if before is None or not any(entry["source"] == name for entry in before.info["files"]):
-                continue
-            if name not in spans or before.info.get("engine") != self.release:
-                self.warnings.append(
-                    f"The keys of {name} in files of earlier runs are not known: rows that come again are not found; "
-                    "--rebuild looks at all files."
-                )
-                continue
-            keys.spans = _spans(spans[name], source)
-            keys.earlier = (
-                f"SELECT k1, k2, content, _row FROM ({self.made.sql('keys', restricted=True)}) "
-                f"WHERE source = {quote_text(name)}"
-            )
-
     def _tell_replaced(self, source: Source, found: Delivery) -> None:
         """Name the lines that a later version replaced, a few of them."""
         names = {file.number: file.name for file in found.files}
@@ -389,6 +367,7 @@ class _Run:
             given = engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
             rows = entities.build_groups(engine, self.ledger, select, files)
             accounting.check_rows(engine, select, given, quote_name(f"_members_{select.name}"), self.keys)
+            self.joined.note(select, quote_name(f"_members_{select.name}"))
             self._put_entity(select, rows, mapper)
             members = quote_name(f"{select.name}_members")
             sql = f"SELECT {quote_text(select.name)} AS entity, id, _row FROM {members}"
@@ -408,6 +387,7 @@ class _Run:
                 given = engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
                 rows = entities.build_rows(engine, self.ledger, select, files, kept)
                 accounting.check_rows(engine, select, given, "_part", self.keys)
+                self.joined.note(select, "_part")
                 self._put_entity(select, rows, mapper)
         engine.execute("DROP TABLE IF EXISTS _part")
 
@@ -451,6 +431,7 @@ class _Run:
             self.engine, self.ledger, mapper, select, event, "_event_bases", self.made.new_file, self.cut
         ):
             self.made.add(written.table, written.path, select.name)
+        self.joined.note(select, "_events")
         answered = "(SELECT DISTINCT _row FROM _events)" if select.unnests else "_events"
         accounting.check_rows(self.engine, select, given, answered, self.keys)
         if select.unnests:  # a join that doubles rows would give every item of a line twice
@@ -492,10 +473,13 @@ class _Run:
             deliveries = quote_name(f"_deliveries_{name}") if corrected else None
             lasting = name not in self.program.staged
             self.ledger.settle(self.selects.get(name, ()), lasting=lasting, deliveries=deliveries)
+        delta = {name for name, source in self.pack.sources.items() if source.kind == "delta"}
+        not_joined = self.joined.settle(self.made, self.versioned | delta)
         for lasting, part in ((True, "fates lasting"), (False, "fates spanning")):
             self.made.put("fates", self.ledger.sql(lasting), part, restricted=True)
         self.made.put("repairs", "SELECT * FROM _repairs", "repairs lasting", restricted=True)
-        self.engine.execute(f"CREATE OR REPLACE TEMP VIEW _written_fates AS {self.made.sql('fates', restricted=True)}")
+        written = self.made.sql("fates", restricted=True)
+        self.engine.execute(f"CREATE OR REPLACE TEMP VIEW _written_fates AS {written} UNION ALL BY NAME {not_joined}")
         return "_written_fates"
 
     def _derived(self) -> dict[str, str]:
@@ -513,22 +497,3 @@ class _Run:
                     "observation of the living; --set extract_date=YYYY-MM-DD says it."
                 )
         return made | derived.derived_sql(self.vocabulary.schema, self.engine)
-
-
-def _plain_spans(spans: Sequence[Span | None]) -> list[Any]:
-    """First and last keys of files as JSON has them: numbers and text, dates as text."""
-    return [
-        [[v if isinstance(v, int | str) else str(v) for v in end] for end in span] if span else None for span in spans
-    ]
-
-
-def _spans(plain: Sequence[Any], source: Source) -> list[Span | None]:
-    """The keys of `_plain_spans`, typed; a key of another type is not compared by its span."""
-    read = {"VARCHAR": str, "BIGINT": int, "DATE": date.fromisoformat, "TIMESTAMP": datetime.fromisoformat}
-    kinds = [read.get(source.schema[name]) for name in source.key]
-    if any(kind is None for kind in kinds):
-        return [None for _ in plain]
-    return [
-        tuple(tuple(kind(v) for kind, v in zip(kinds, end, strict=True)) for end in span) if span else None  # type: ignore[misc]
-        for span in plain
-    ]

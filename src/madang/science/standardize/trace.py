@@ -133,7 +133,18 @@ class Tracer:
         found = self.engine.rows(
             f"SELECT fate, reason FROM {self._companion('fates')} WHERE file = {int(file)} AND line = {int(line)}"
         )
+        if not found and "not_joined" in self.version.companion:
+            where = f"WHERE file = {int(file)} AND line = {int(line)}"
+            found = self.engine.rows(f"SELECT fate, reason FROM {self._companion('not_joined')} {where}")
         return (found[0][0], found[0][1]) if found else None
+
+    def joined_by(self, file: int, line: int) -> tuple[str, ...]:
+        """The SELECTs whose rows joined a line and made something of it."""
+        if "joined" not in self.version.companion:
+            return ()
+        number = self._identity(row_number(file, line))
+        sql = f"SELECT DISTINCT selected FROM {self._companion('joined')} WHERE _row = {number} ORDER BY 1"
+        return tuple(name for (name,) in self.engine.rows(sql))
 
     @property
     def folder(self) -> Path | None:

@@ -47,6 +47,10 @@ class Emitter:
             group_sets=[list(range(len(groups)))],
         )
 
+    def joined(self, alias: str) -> str:
+        """The rows of the driving source (`_row`) with the rows of a joined one (`joined`)."""
+        return self._select([self._row(), self.file.expression(f"{quote_name(alias)}._row AS joined")])
+
     def _select(self, items: list[Node], **changes: object) -> str:
         plain = {"group_expressions": [], "group_sets": [], "aggregate_handling": "STANDARD_HANDLING"}
         return self.file.sql({**self.query, **plain, "select_list": items, **changes})

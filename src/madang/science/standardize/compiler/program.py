@@ -1,6 +1,6 @@
 """What the compiler makes: the SQL of each SELECT, and what it reads and gives."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,6 +46,8 @@ class Select:
     """Grouped: columns and `_row` (the first member), of the rows for which no rule holds."""
     members_sql: str = field(default="", repr=False)
     """Grouped: `_row`, the group expressions `_g0`, `_g1`, ..., and `_rule`, of every row."""
+    joins: tuple[tuple[str, Callable[[], str] | None], ...] = field(default=(), repr=False, compare=False)
+    """Sources that are joined, and what writes the SQL of (`_row`, `joined`); None where the rows cannot be told."""
     group_columns: tuple[str, ...] = ()
     """The output columns that equal `_g0`, `_g1`, ... (null-safe)."""
 
@@ -64,3 +66,9 @@ class Program:
     events: tuple[Select, ...]
     staged: frozenset[str]
     """Sources that have to be seen whole: read by entities, deltas, joined, or spanned by a window."""
+
+    @property
+    def only_joined(self) -> frozenset[str]:
+        """Sources that no SELECT begins with: their rows are used where a row that makes something joins them."""
+        driving = {select.source for select in (*self.entities, *self.events)}
+        return frozenset(self.pack.sources) - driving

@@ -66,6 +66,17 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class SourceJoin:
+    """A join to the rows of a source: the query that holds it, and whether these rows can be told there."""
+
+    query: Node
+    driver: str
+    alias: str
+    source: str
+    numbered: bool
+
+
+@dataclass(frozen=True)
 class Query:
     """A SELECT node whose clauses have been accepted."""
 
@@ -99,6 +110,8 @@ class Reader:
 
     def __init__(self, file: SqlFile, catalog: Catalog) -> None:
         self.file, self.catalog = file, catalog
+        self.joins: list[SourceJoin] = []
+        """All joins to rows of sources."""
         self.comparisons: list[Comparison] = []
         """All keys compared in the file, for whoever knows types."""
 
@@ -241,6 +254,8 @@ class Reader:
             message = f"{name} stands in FROM twice."
             raise self.file.error("pack.sql_join", table["right"], message, "Give one of them another name with AS.")
         relation = replace(relation, name=name)
+        if relation.is_source and relation.base not in {join.source for join in self.joins if join.alias == name}:
+            self.joins.append(SourceJoin(query.node, query.driver, name, relation.base, "_row" in relation.columns))
         scope = replace(query.scope, relations={**query.scope.relations, name.lower(): relation})
         reads = self._condition(table, relation, replace(query, scope=scope), query.scope)
         return replace(

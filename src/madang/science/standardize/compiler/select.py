@@ -1,7 +1,8 @@
 """One SELECT of a pack: its rules, its columns, its groups, and the SQL that is made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from madang.base.errors import MadangError
@@ -20,7 +21,14 @@ from madang.science.standardize.compiler.outputs import (
     required_columns,
 )
 from madang.science.standardize.compiler.program import Rule, Select
-from madang.science.standardize.compiler.relations import Catalog, Query, Reader, aggregate_message, output_name
+from madang.science.standardize.compiler.relations import (
+    Catalog,
+    Query,
+    Reader,
+    SourceJoin,
+    aggregate_message,
+    output_name,
+)
 from madang.science.standardize.compiler.text import Node, SqlFile
 from madang.science.standardize.hints import did_you_mean, listed
 from madang.science.standardize.pack_model import Entity, Event, Pack
@@ -93,7 +101,14 @@ class SelectCompiler:
             groups_sql=emitter.groups(columns, group_columns, conditions) if grouped else "",
             members_sql=emitter.members(group_columns, conditions) if grouped else "",
             group_columns=tuple(column.name for column in group_columns),
+            joins=tuple(self._join(join) for join in reader.joins),
         )
+
+    def _join(self, join: SourceJoin) -> tuple[str, Callable[[], str] | None]:
+        """A join to a source, with what writes the SQL of its rows when they are asked for."""
+        if not join.numbered:
+            return join.source, None
+        return join.source, partial(Emitter(self.file, join.query, join.driver).joined, join.alias)
 
     def _rules(self, node: Node, scope: Scope) -> tuple[list[Rule], list[Node], list[Facts]]:
         """The calls in the select list, in order: as rules, as conditions, and what they use."""
