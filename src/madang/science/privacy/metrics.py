@@ -5,6 +5,7 @@
 that of Iyengar 2002 per column, put together as the anonymizer ARX does, so that answers can be compared with its.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,32 +52,32 @@ def outer_sum(parts: Sequence[np.ndarray]) -> np.ndarray:
     return total
 
 
-class Metric:
+class Metric(ABC):
     """A loss. Scores are short vectors that are compared from their first part on."""
 
     grows = False  # whether generalizing further never lowers what `floor` says of an evaluated node
 
+    @abstractmethod
     def floor(self, rows: Rows) -> Bound:
         """For every generalization, a score that it cannot go below."""
-        raise NotImplementedError
 
     def lift(self, rows: Rows, levels: Sequence[int], tuples: np.ndarray) -> Bound | None:
         """A better floor for all generalizations at or below `levels`, where these tuples are suppressed at least."""
         return None
 
+    @abstractmethod
     def score(
         self, rows: Rows, levels: Sequence[int], tuples: np.ndarray, sizes: np.ndarray, suppressed: np.ndarray
     ) -> tuple[float, ...]:
         """The score: suppressed `tuples`, the `sizes` of all classes and which classes are `suppressed`."""
-        raise NotImplementedError
 
 
 class _Separable(Metric):
     """A loss that is a sum per column over cells, kept or suppressed."""
 
+    @abstractmethod
     def _tables(self, rows: Rows) -> tuple[list[list[np.ndarray]], list[list[np.ndarray]]]:
         """Per column and level, by leaf: the loss of a kept cell; and how much more a suppressed one loses (>= 0)."""
-        raise NotImplementedError
 
     def _prepare(self, rows: Rows) -> None:
         if getattr(self, "_rows", None) is not rows:
@@ -88,9 +89,9 @@ class _Separable(Metric):
                 for counts, levels in zip(rows.counts(), self._kept, strict=True)
             ]
 
+    @abstractmethod
     def _together(self, columns: list[np.ndarray]) -> Bound:
         """Put the sums per column and level together."""
-        raise NotImplementedError
 
     def floor(self, rows: Rows) -> Bound:
         """As `Metric.floor`: nothing is suppressed."""

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake.engine import Engine
+from madang.node import rooms
 from madang.node.acts import doing
 from madang.node.database import Base, now
 from madang.node.node import Node
@@ -146,6 +147,7 @@ def apply(
 def _holder(session: Session, dataset: str, organization: str) -> Organization:
     if organization:
         return find_organization(session, organization)
+    rooms.load_models()
     records = Base.metadata.tables.get("records")  # of the catalog, where that room is installed
     number = None
     if records is not None:
