@@ -35,6 +35,7 @@ ACTS: Acts = {
     "/applications": ("/applications", _NEW, (NONE,) * 5),
     "/applications/{number}": (_N, {"purpose": "p"}, (NONE,) * 5),
     **{f"/applications/{{number}}/{what}": (f"{_N}/{what}", body, (NONE,) * 5) for what, body in _BODIES.items()},
+    "/permits/{number}/recipes": (f"{_P}/recipes", {}, (NONE,) * 5),
     "/permits/{number}/extract": (f"{_P}/extract", {}, (NONE,) * 5),
     **{
         f"/permits/{{number}}/{what}": (f"{_P}/{what}", _SAID, (NONE,) * 5)

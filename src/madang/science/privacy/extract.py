@@ -58,10 +58,11 @@ def make(
     persons = wanted.population.persons_sql()
     gone = " WHERE person_id NOT IN (SELECT person_id FROM death)" if _without_deceased(engine, recipe) else ""
     shift = f"date_shift(person_id, {recipe.shift_days})" if recipe.dates == "shift" else "0"
-    engine.execute(f"CREATE OR REPLACE TABLE _chosen AS SELECT person_id, {shift} AS _shift FROM ({persons}){gone}")
-    twice = engine.value(
-        "SELECT count(*) FROM (SELECT pseudonym('person', person_id) AS p FROM _chosen GROUP BY p HAVING count(*) > 1)"
+    engine.execute(
+        f"CREATE OR REPLACE TABLE _chosen AS SELECT person_id, {shift} AS _shift, "
+        f"pseudonym('person', person_id) AS _person FROM ({persons}){gone}"
     )
+    twice = engine.value("SELECT count(*) FROM (SELECT _person FROM _chosen GROUP BY 1 HAVING count(*) > 1)")
     if twice:
         raise MadangError("privacy.pseudonyms", "Two persons got one pseudonym.", "Rotate the key of the permit.")
     engine.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}; CREATE SCHEMA IF NOT EXISTS {BEFORE}")
@@ -92,8 +93,8 @@ def _rows(engine: Engine, table: str, wanted: Wanted, recipe: Recipe) -> str:
     """The permitted rows of a table, with what the recipe has to know of each."""
     within = wanted.population.within(f"s.{START[table]}") if table in START else ""
     base = (
-        f"SELECT s.*, c._shift FROM main.{quote_name(table)} AS s JOIN main._chosen AS c ON s.person_id = c.person_id "
-        f"WHERE true{within}"
+        f"SELECT s.*, c._shift, c._person FROM main.{quote_name(table)} AS s "
+        f"JOIN main._chosen AS c ON s.person_id = c.person_id WHERE true{within}"
     )
     more = []
     if recipe.rare_code_persons and table in CODE:

@@ -209,8 +209,10 @@ def _identifier(table: str, each: Field, name: str, nothing: str) -> str:
             )
         )
         return f"pseudonym(CASE t.cost_domain_id {cases} ELSE 'event' END, {name})"
-    if domain in ("location",):
+    if domain == "location":
         return nothing
+    if domain == "person":  # made once for each person, not for each of their lines
+        return "t._person"
     return f"pseudonym('{domain}', {name})"
 
 

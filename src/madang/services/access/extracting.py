@@ -14,6 +14,7 @@ from madang.lake.engine import Engine
 from madang.node.acts import Intent, intending, withdraw
 from madang.node.node import Node
 from madang.node.people.actor import Actor
+from madang.node.permissions import check
 from madang.science.privacy.extract import BEFORE, SCHEMA, Wanted, make
 from madang.science.privacy.persons import person_risk
 from madang.science.privacy.population import population_of
@@ -77,7 +78,9 @@ def extract(node: Node, actor: Actor, number: str, progress: Progress | None = N
         report |= {"rows": rows, "source": source.name, "made": date.today().isoformat()}
         with intent.done(version=version.number, persons=persons) as session:
             kept = grant_of(session, number)
-            kept.version, kept.report = version.number, json.dumps(report, ensure_ascii=False)
+            tried = json.loads(kept.report).get("recipes") if kept.report else None
+            kept.version = version.number
+            kept.report = json.dumps(report | ({"recipes": tried} if tried else {}), ensure_ascii=False)
     return Extracted(version.dataset.name, version.number, rows, report)
 
 
@@ -121,6 +124,18 @@ def compare(node: Node, number: str, recipes: list[str], progress: Progress | No
             rows = make(engine, wanted, recipe, node.home.key(key_name), _in_folder(Path(folder)))
             found.append({"name": name, **_report(engine, list(rows), recipe, progress or Silent())})
     return found
+
+
+def try_recipes(node: Node, actor: Actor, number: str, recipes: list[str], progress: Progress | None = None) -> None:
+    """Try recipes against each other, and keep what was found with the permit, to be looked at in pictures."""
+    with node.read() as session:
+        check(actor, acts.EXTRACT, grant_of(session, number))
+    found = compare(node, number, recipes, progress)
+    with node.write() as session:
+        kept = grant_of(session, number)
+        report = json.loads(kept.report) if kept.report else {}
+        kept.report = json.dumps({**report, "recipes": found}, ensure_ascii=False)
+        node.audit.record(session, actor, "permit.try_recipes", kept.reference, {"recipes": ", ".join(recipes)})
 
 
 def _in_folder(folder: Path) -> Callable[[str], Path]:

@@ -1,15 +1,18 @@
 """Pages of permits: what one allows, its extracts with their risk in pictures, and its end."""
 
 import json
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import Path
+from markupsafe import Markup
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from madang.base.translate import _, in_language
+from madang.base.translate import _, in_language, language
 from madang.node.acts import label
 from madang.node.permissions import may
+from madang.science.privacy.recipe import SHIPPED, read_recipe
 from madang.services.access import acts, ending, extracting, permits, signed
 from madang.services.access.permits import see_permit
 from madang.services.access.routes import room
@@ -43,6 +46,7 @@ class PermitPage(View):
     destruction: dict[str, Any] | None
     document: str
     may: list[str]
+    asks: bool
 
 
 class Reason(View):
@@ -87,6 +91,7 @@ def permit_page(visit: Here, number: Permit) -> PermitPage:
         destruction=json.loads(grant.destruction) if grant.destruction else None,
         document=grant.permit.document,
         may=able,
+        asks=grant.state in ("in-force", "suspended") and visit.actor.in_project(grant.project_id),
     )
 
 
@@ -95,6 +100,13 @@ def make_extract(visit: Here, number: Permit) -> Done:
     """Make the extract."""
     done = extracting.extract(visit.node, visit.actor, number)
     return _seen(number, _("The extract {name} is made.").format(name=f"{done.dataset}@{done.version}"))
+
+
+@room.act("/permits/{number}/recipes", at=permit_page)
+def try_recipes(visit: Here, number: Permit) -> Done:
+    """Try the recipes that ship against each other on the permitted rows."""
+    extracting.try_recipes(visit.node, visit.actor, number, list(SHIPPED))
+    return _seen(number, _("The recipes were tried; nothing of it is kept but the figures."))
 
 
 @room.act("/permits/{number}/suspend", at=permit_page)
@@ -159,3 +171,46 @@ def visa_keys(visit: Here) -> Response:
 
 def _seen(number: str, message: str) -> Done:
     return Done(see=f"/permits/{number}", message=message)
+
+
+_COLORS = ("#134a78", "#c8641b", "#b8569f", "#2b8f79", "#6b5200")
+
+
+def risk_picture(report: dict[str, Any]) -> Markup:
+    """Columns: who is singled out by one, two, three known events, before and after each recipe that was tried."""
+    named = [(_("before the recipe"), report["recipes"][0]["before"])] if report.get("recipes") else []
+    named += [(recipe_named(each["name"]), each["after"]) for each in report.get("recipes", ())]
+    if not named and report.get("after"):
+        named = [(_("before the recipe"), report["before"]), (_("in the extract"), report["after"])]
+    percent = _("persons singled out, %")
+    rows = [
+        {"place": str(each["known_events"]), "part": name, percent: round(100 * each["share"], 1)}
+        for name, found in named
+        for each in found["singled_out"]
+    ]
+    return Markup(_drawn(tuple(tuple(row.items()) for row in rows), percent, _("Risk per person"), language()))
+
+
+@lru_cache(maxsize=64)
+def _drawn(rows: tuple[tuple[tuple[str, Any], ...], ...], value: str, title: str, speech: str) -> str:
+    from madang.science import charts
+
+    told = [dict(row) for row in rows]
+    parts = list(dict.fromkeys(row["part"] for row in told))
+    colors = dict(zip(parts, _COLORS, strict=False))
+    return charts.svg(charts.columns(told, place="place", value=value, part="part", colors=colors), title)
+
+
+def recipe_named(name: str) -> str:
+    """What people call a recipe that ships."""
+    title = read_recipe(name).title
+    return in_language(title["ko"], title["en"]) if name in SHIPPED else name
+
+
+def moved_on_average(utility: list[dict[str, Any]]) -> float:
+    """The mean of how far the answers move."""
+    told = [min(1.0, each["moved"]) for each in utility if each["moved"] is not None]
+    return sum(told) / len(told) if told else 0.0
+
+
+room.helpers |= {"risk_picture": risk_picture, "recipe_named": recipe_named, "moved_on_average": moved_on_average}
