@@ -114,6 +114,7 @@ class LibraryPage(View):
     kind: str
     query: str
     found: int | None
+    cut: bool
     compared: float | None
     shown: list[Compound]
     files: list[FileLine]
@@ -331,6 +332,7 @@ def library(
         kind=kind,
         query=query,
         found=total if kind != "similar" else len(wanted),
+        cut=bool(query) and kind != "exact" and len(wanted) >= top,
         compared=compared,
         shown=shown,
         files=[FileLine(**{key: one[key] for key in FileLine.model_fields}) for one in version.info["files"]],
