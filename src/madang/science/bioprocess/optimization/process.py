@@ -14,7 +14,7 @@ from madang.science.bioprocess.needs import needs
 
 Array = NDArray[np.float64]
 ROOT5 = sqrt(5.0)
-MOST_FITTED = 160  # points that lengths are found from; all points count in the answers
+MOST_FITTED = 120  # points that lengths are found from; all points count in the answers
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def fit(rows: Array, results: Array, groups: NDArray[np.int64], start: Array | N
         "L-BFGS-B",
         jac=True,
         bounds=bounds,
-        options={"maxiter": 60},
+        options={"maxiter": 60 if len(chosen) < MOST_FITTED else 25},
     )
     return known(rows, standard, groups, answer.x, center, scale)
 

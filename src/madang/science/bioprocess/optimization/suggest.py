@@ -12,7 +12,7 @@ from madang.science.bioprocess.optimization.acquisition import log_improvement, 
 from madang.science.bioprocess.optimization.process import Process, fit, known
 
 SPREAD = 1024  # points at which the acquisition is first looked at
-CLIMBED = 6  # of them from which it is climbed
+CLIMBED = 6  # of them from which it is climbed; fewer where many experiments make each look dear
 Guess = Callable[[Array], tuple[Array, Array]]  # mean and standard deviation at rows
 
 
@@ -137,7 +137,7 @@ def climb(space: Space, acquisition: Callable[[Array], Array], seen: Array, seed
     best_row, best = candidates[int(np.argmax(values))], float(values.max())
     movable = np.array([not space.factors[group].discrete for group in space.groups])
     if movable.any():
-        for start in np.argsort(-values)[:CLIMBED]:
+        for start in np.argsort(-values)[: CLIMBED if len(seen) < 150 else CLIMBED // 3]:
             row = _climbed(space, acquisition, candidates[start], movable)
             if row is None:
                 continue
