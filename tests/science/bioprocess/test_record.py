@@ -75,7 +75,9 @@ def test_nothing_is_lost_or_doubled_when_plant_and_recorder_are_killed(tmp_path:
         killed(running)  # the plant dies
         time.sleep(1)
         running = started(PLANT, plant, port)
-        time.sleep(4)
+        assert recording.stdout is not None
+        assert recording.stdout.readline(), "it did not come back"  # reached again, and the history was read
+        time.sleep(2)
         killed(running)
         time.sleep(1.5)
         recording.send_signal(signal.SIGINT)

@@ -26,6 +26,8 @@ MARGIN = 120_000_000  # microseconds before the last reading from which history 
 QUIET = 5_000_000  # microseconds without a reading that are no gap
 MOST_TAGS = 20_000
 AT_ONCE = 1_000  # nodes of one request
+TOGETHER = 500  # signals of one subscription: a server keeps only so many notifications for each
+REPAIR_EVERY = 30_000_000  # microseconds
 NUMERIC = (  # types of OPC UA that are recorded, all as numbers
     *("Boolean", "SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Float", "Double"),
 )
@@ -41,6 +43,9 @@ class Recording:
     open: dict[str, int] = field(default_factory=dict)  # tags that wait for the end of a possible gap: its begin
     numbers: dict[str, int] = field(default_factory=dict)
     nodes: dict[Any, str] = field(default_factory=dict)
+    recent: dict[str, set[int]] = field(default_factory=dict)  # source times that came since the last repair
+    repaired: int = 0  # until when (microseconds) what came was held against the equipment's history
+    history: bool = True  # whether the equipment keeps one
     received: int = 0
     stop: bool = False
 
@@ -58,6 +63,7 @@ class Recording:
             self.log.event("gap", tag=name, begin=begin, finish=source, text=f"{(source - begin) / 1e6:.3f} s")
         self.log.add(self.numbers[name], source, server, value, status)
         self.last[name] = max(source, self.last.get(name, source))
+        self.recent.setdefault(name, set()).add(source)
         self.received += 1
 
 
@@ -131,8 +137,9 @@ async def _connected(url: str, recording: Recording, ends: float, started: Any) 
 
     async with client_of(url, timeout=10) as client:
         found = await _browse(client)
-        subscription = await client.create_subscription(200, Handler())
-        await _follow(subscription, recording, found)
+        handler = Handler()
+        recording.repaired = time.time_ns() // 1000
+        await _follow(client, handler, recording, found)
         await _backfill(client, recording, list(recording.nodes.items()))
         if started is not None:
             started(len(recording.nodes))
@@ -144,16 +151,19 @@ async def _connected(url: str, recording: Recording, ends: float, started: Any) 
                 recording.log.sync()
                 synced = time.monotonic()
                 await client.check_connection()
+            if time.time_ns() // 1000 - recording.repaired > REPAIR_EVERY:
+                await _repair(client, recording)
             if time.monotonic() - looked >= 10:
                 looked = time.monotonic()
                 fresh = [each for each in await _browse(client) if each[0].nodeid not in recording.nodes]
                 if fresh:  # a tag appeared in the middle of a run, perhaps under a new name
-                    await _follow(subscription, recording, fresh)
+                    await _follow(client, handler, recording, fresh)
                     for node, tag in fresh:
                         recording.log.event("appeared", tag=tag.name, begin=time.time_ns() // 1000)
                         await _backfill(client, recording, [(node.nodeid, tag.name)], from_start=True)
         # What was published before the end is still on its way.
         await asyncio.sleep(0.5)
+        await _repair(client, recording)
         recording.log.sync()
 
 
@@ -196,14 +206,52 @@ async def _browse(client: Any) -> list[tuple[Any, Tag]]:
     return out
 
 
-async def _follow(subscription: Any, recording: Recording, found: list[tuple[Any, Tag]]) -> None:
+async def _repair(client: Any, recording: Recording) -> None:
+    """Hold what came since the last repair against the equipment's history: queues overflow where a server is busy."""
+    ua: Any = needs("asyncua.ua")
+    if not recording.history:
+        return
+    begin, until = recording.repaired, time.time_ns() // 1000
+    nodes, any_history = list(recording.nodes.items()), False
+    for place in range(0, len(nodes), 200):
+        some = nodes[place : place + 200]
+        details = ua.ReadRawModifiedDetails()
+        details.IsReadModified, details.ReturnBounds, details.NumValuesPerNode = False, False, 0
+        details.StartTime, details.EndTime = _moment(begin - 2_000_000), _moment(until)
+        asked = ua.HistoryReadParameters()
+        asked.HistoryReadDetails, asked.TimestampsToReturn = details, ua.TimestampsToReturn.Both
+        for identity, _name in some:
+            one = ua.HistoryReadValueId()
+            one.NodeId = identity
+            asked.NodesToRead.append(one)
+        for (_identity, name), result in zip(some, await client.uaclient.history_read(asked), strict=False):
+            values = getattr(result.HistoryData, "DataValues", None) or []
+            any_history |= bool(values)
+            seen = recording.recent.get(name, set())
+            for data in values:
+                source = _micros(data.SourceTimestamp)
+                if source is not None and source >= begin and source not in seen:
+                    recording.take(name, data)
+        recording.log.write()
+    recording.history = any_history
+    recording.repaired = until
+    for name, seen in recording.recent.items():
+        recording.recent[name] = {source for source in seen if source > until - 10_000_000}
+
+
+def _moment(micros: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+
+
+async def _follow(client: Any, handler: Any, recording: Recording, found: list[tuple[Any, Tag]]) -> None:
     ua: Any = needs("asyncua.ua")
 
     for node, tag in found:
         recording.numbers[tag.name] = recording.log.tag(tag)
         recording.nodes[node.nodeid] = tag.name
-    for begin in range(0, len(found), AT_ONCE):
-        nodes = [node for node, _tag in found[begin : begin + AT_ONCE]]
+    for begin in range(0, len(found), TOGETHER):
+        nodes = [node for node, _tag in found[begin : begin + TOGETHER]]
+        subscription = await client.create_subscription(200, handler)
         # By time stamp too: a reading that repeats the last value is a reading.
         trigger = ua.DataChangeFilter(Trigger=ua.DataChangeTrigger.StatusValueTimestamp)
         await subscription._subscribe(nodes, mfilter=trigger, queuesize=10_000)
