@@ -12,7 +12,7 @@ def space(count: int) -> Space:
     return Space(tuple(Factor(f"f{k}", -1.0, 1.0) for k in range(count)))
 
 
-def table(points, count: int) -> np.ndarray:  # type: ignore[no-untyped-def]
+def table(points, count: int) -> np.ndarray:  # type: ignore[no-untyped-def]  # plain arrays
     return np.array([[point[f"f{k}"] for k in range(count)] for point in points])
 
 

@@ -34,7 +34,7 @@ def process(count: int, seed: int, shift: float = 0.0) -> Signals:
 
 
 @pytest.fixture(scope="module")
-def model():  # type: ignore[no-untyped-def]
+def model():  # type: ignore[no-untyped-def]  # plain arrays
     return train([process(800, 1)])
 
 
@@ -59,7 +59,7 @@ def test_a_fault_of_the_cooling_water_is_explained_by_its_valve() -> None:
     assert longest.variables[0][0] == "x51"  # XMV(10), the cooling water valve
 
 
-def test_a_shift_alarms_and_names_its_signal(model) -> None:  # type: ignore[no-untyped-def]
+def test_a_shift_alarms_and_names_its_signal(model) -> None:  # type: ignore[no-untyped-def]  # plain arrays
     assert watch(model, process(800, 2)).alarm.mean() < 0.02
     watched = watch(model, process(800, 3, shift=3.0), explain=True)
     assert watched.alarm[400:].mean() > 0.9 and watched.alarm[:400].mean() < 0.02
@@ -96,7 +96,7 @@ def test_a_tolerance_limit_is_that_of_the_tables() -> None:
     assert tolerance_limit(values, 0.99, 0.95) > tolerance_limit(values, 0.95, 0.95)
 
 
-def test_a_model_comes_back_from_its_file_as_it_was(model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_model_comes_back_from_its_file_as_it_was(model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]  # plain arrays
     save(model, tmp_path / "model")
     again = load(tmp_path / "model")
     record = process(300, 5, shift=2)
@@ -109,7 +109,7 @@ def test_a_model_comes_back_from_its_file_as_it_was(model, tmp_path: Path) -> No
         assert error.value.code == "monitor.model"
 
 
-def test_a_model_is_refused_for_other_signals_and_products(model) -> None:  # type: ignore[no-untyped-def]
+def test_a_model_is_refused_for_other_signals_and_products(model) -> None:  # type: ignore[no-untyped-def]  # plain arrays
     other = Signals(("a", "b"), np.zeros((10, 2)), False)
     with pytest.raises(MadangError, match="signals"):
         watch(model, other)

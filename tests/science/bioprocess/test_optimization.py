@@ -14,7 +14,7 @@ from madang.science.bioprocess.optimization.suggest import Aim, suggest
 SPACE = Space((Factor("a", 0.0, 1.0), Factor("b", 0.0, 1.0)))
 
 
-def hill(point) -> float:  # type: ignore[no-untyped-def]
+def hill(point) -> float:  # type: ignore[no-untyped-def]  # plain arrays
     return float(np.exp(-8 * (point["a"] - 0.3) ** 2 - 8 * (point["b"] - 0.7) ** 2))
 
 

@@ -11,7 +11,7 @@ from madang.node.people.accounts import find_person
 from madang.node.people.projects import make_project
 from madang.services.manufacturing import demo, service
 from portal_house import OWNER, House
-from services.manufacturing.access import DESCRIPTION  # type: ignore[import-not-found]
+from services.manufacturing.access import DESCRIPTION  # type: ignore[import-not-found]  # plain arrays
 from web.served import Served
 
 TABLE = "a,titer\n0.1,1.0\n0.5,2.0\n0.9,1.4\n0.3,1.8\n0.7,1.9\n"

@@ -100,7 +100,7 @@ def tune(
     tried: list[tuple[float, Model]] = []
     with progress.step(_("settings"), len(TUNED), _("settings")):
         for choice in TUNED:
-            model = train(normal, replace(base, **choice), product)  # type: ignore[arg-type]
+            model = train(normal, replace(base, **choice), product)  # type: ignore[arg-type]  # plain arrays
             shares = np.array([watch(model, record).alarm.mean() for record in disturbances])
             seen = shares[shares >= NORMAL_LIKE]
             tried.append((float(1 - seen.mean()) if len(seen) else 1.0, model))

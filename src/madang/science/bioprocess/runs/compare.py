@@ -189,7 +189,7 @@ def _envelope(values: Array) -> tuple[Array, Array, Array]:
     return middle, middle - WIDTH * width, middle + WIDTH * width
 
 
-def _outside(run: str, names: list[str], axis: Array, values: Array, middle: Array, low: Array, high: Array):  # type: ignore[no-untyped-def]
+def _outside(run: str, names: list[str], axis: Array, values: Array, middle: Array, low: Array, high: Array):  # type: ignore[no-untyped-def]  # plain arrays
     for column, name in enumerate(names):
         with np.errstate(all="ignore"):
             out = (values[:, column] < low[:, column]) | (values[:, column] > high[:, column])

@@ -168,7 +168,7 @@ def fit(runs: Sequence[Run], kinetics: Kinetics, names: Sequence[str] = (), prog
     return _answer(kinetics, names, logs, jacobian(logs, scale), left, states, scale, len(runs))
 
 
-def _gathered(runs, kinetics):  # type: ignore[no-untyped-def]
+def _gathered(runs, kinetics):  # type: ignore[no-untyped-def]  # plain arrays
     """All runs as batches of one length of schedule; the places and values of all readings but those of the start."""
     times = np.unique(np.concatenate([run.hours for run in runs]))
     plans = [run.recipe.schedule() for run in runs]
@@ -196,7 +196,7 @@ def _gathered(runs, kinetics):  # type: ignore[no-untyped-def]
     return batches, times, joined, np.concatenate(data), joined[2]
 
 
-def _answer(kinetics, names, logs, jacobian, left, states, scale, runs):  # type: ignore[no-untyped-def]
+def _answer(kinetics, names, logs, jacobian, left, states, scale, runs):  # type: ignore[no-untyped-def]  # plain arrays
     information = jacobian.T @ jacobian
     values, vectors = np.linalg.eigh(information)
     floor = max(float(values[-1]) * 1e-14, 1e-12)

@@ -158,7 +158,7 @@ def kinetics(name: str) -> Kinetics:
 
 
 @numba.njit(cache=True, fastmath=False, error_model="numpy")
-def prepare(kind, u, p, w):  # type: ignore[no-untyped-def]
+def prepare(kind, u, p, w):  # type: ignore[no-untyped-def]  # plain arrays
     """Fill `w` (4) with what stays the same as long as the controls do: the effects of temperature and pH."""
     if kind == 0:
         cold = u[3] - 37.0
@@ -173,7 +173,7 @@ def prepare(kind, u, p, w):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, fastmath=False, error_model="numpy")
-def rates(kind, y, u, p, w, out):  # type: ignore[no-untyped-def]
+def rates(kind, y, u, p, w, out):  # type: ignore[no-untyped-def]  # plain arrays
     """Fill `out` with the derivatives of state `y` (10) under controls `u` (4), parameters `p`, prepared `w` (4)."""
     if kind == 0:
         _cho(y, u, p, w, out)
@@ -182,7 +182,7 @@ def rates(kind, y, u, p, w, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always", error_model="numpy")
-def _cho(y, u, p, w, out):  # type: ignore[no-untyped-def]
+def _cho(y, u, p, w, out):  # type: ignore[no-untyped-def]  # plain arrays
     glc, gln, lac, amm = max(y[S], 0.0), max(y[N], 0.0), max(y[L], 0.0), max(y[A], 0.0)
     cells = max(y[X], 0.0)
     # Oxygen in balance: demand * c / (K + c) = kLa (C - c), the positive root of a quadratic.
@@ -213,7 +213,7 @@ def _cho(y, u, p, w, out):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, inline="always", error_model="numpy")
-def _penicillin(y, u, p, w, out):  # type: ignore[no-untyped-def]
+def _penicillin(y, u, p, w, out):  # type: ignore[no-untyped-def]  # plain arrays
     sugar, cells = max(y[S], 0.0), max(y[X], 1e-9)
     base = w[0] * (sugar / (p[1] * cells + sugar))
     make = p[2] * sugar / (p[3] + sugar + sugar * sugar / p[4])

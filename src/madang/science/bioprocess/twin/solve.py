@@ -88,7 +88,7 @@ def solve(batches: Batches, times: Array, tolerance: float = 1e-6) -> Array:
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _step(kind, y, u, p, w, h, k, mid, new):  # type: ignore[no-untyped-def]
+def _step(kind, y, u, p, w, h, k, mid, new):  # type: ignore[no-untyped-def]  # plain arrays
     """One step of size `h`; k[0] holds the derivative at its begin, k[6] then that at its end; the error norm."""
     n = y.shape[0]
     for i in range(n):
@@ -135,7 +135,7 @@ def _step(kind, y, u, p, w, h, k, mid, new):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, parallel=True, error_model="numpy")
-def _solve_all(kind, parameters, start, edges, controls, times, tolerance, out, failed):  # type: ignore[no-untyped-def]
+def _solve_all(kind, parameters, start, edges, controls, times, tolerance, out, failed):  # type: ignore[no-untyped-def]  # plain arrays
     for batch in numba.prange(parameters.shape[0]):
         failed[batch] = _solve_one(
             kind, parameters[batch], start[batch], edges[batch], controls[batch], times, tolerance, out[batch]
@@ -143,7 +143,7 @@ def _solve_all(kind, parameters, start, edges, controls, times, tolerance, out, 
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _solve_one(kind, p, start, edges, controls, times, tolerance, out):  # type: ignore[no-untyped-def]
+def _solve_one(kind, p, start, edges, controls, times, tolerance, out):  # type: ignore[no-untyped-def]  # plain arrays
     n = start.shape[0]
     y, new, mid, k, w = start.copy(), np.empty(n), np.empty(n), np.empty((7, n)), np.zeros(4)
     segments, now, place, h, steps = controls.shape[0], edges[0], 0, 0.5, 0
@@ -189,7 +189,7 @@ def _solve_one(kind, p, start, edges, controls, times, tolerance, out):  # type:
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _between(now, size, until, y, new, k, times, place, out):  # type: ignore[no-untyped-def]
+def _between(now, size, until, y, new, k, times, place, out):  # type: ignore[no-untyped-def]  # plain arrays
     """Answers at the times within the step just made, by the method's own polynomial of degree 4; the next place."""
     while place < times.shape[0] and times[place] <= until:
         at = (times[place] - now) / size
