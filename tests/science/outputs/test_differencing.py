@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from outputs_twin import ranges
 
+from madang.base.errors import MadangError
 from madang.science.privacy.outputs.check import check
 from madang.science.privacy.outputs.propose import propose
 from madang.science.privacy.outputs.rules import Rules
@@ -236,6 +237,22 @@ def test_a_population_without_a_small_group_shows_that_group() -> None:
     ) or ("difference" in codes(table(without, ["sex"], population="without the others"), everybody))
 
 
+def test_words_about_the_people_are_not_believed_where_the_counts_fit() -> None:
+    people, first, _second = secret()
+    assert codes(table(people, ["age"], population="other people"), first) == {"derivable"}
+    assert codes(table(people, ["age"], where={"consented": "yes"}), first) == {"derivable"}
+    others = [p for p in people if p["region"] == "south"]
+    assert codes(table(others, ["sex"], where={"region": "south"}), first) == set(), "other people are other people"
+    assert codes(table(some_people(9, 900), ["age", "sex"], population="another hospital"), first) == set()
+
+
+@pytest.mark.parametrize("more", [{"rounding": 50}, {"percent_of": 439, "digits": 0}])
+def test_exact_counts_are_not_taken_for_rounded_ones(more: dict[str, Any]) -> None:
+    cells = [[["F"], 40.25 if "digits" in more else 37]]
+    with pytest.raises(MadangError):
+        table_of({"attributes": ["sex"], "cells": cells, **more}, "t", 10)
+
+
 def test_a_condition_is_one_more_attribute() -> None:
     people, first, _second = secret()
     old = [p for p in people if p["age"] == "80+"]
@@ -277,6 +294,11 @@ def test_a_coarser_attribute_with_its_groups() -> None:
 def test_stated_totals_open_the_only_hidden_cell_of_a_line() -> None:
     cells = [[["F"], 40], [["M"], None], [["Total"], 47]]
     assert codes(table_of({"attributes": ["sex"], "cells": cells}, "t", 10)) == {"derivable"}
+
+
+def test_a_total_that_is_none_is_refused() -> None:
+    with pytest.raises(MadangError):
+        table_of({"attributes": ["sex"], "cells": [[["F"], 40], [["M"], None]], "total": "F"}, "t", 10)
 
 
 def test_small_counts_that_are_shown() -> None:

@@ -1,9 +1,10 @@
 """Whether a new table may leave, given every table that left before it."""
 
+import contextlib
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from madang.base.translate import later
@@ -143,11 +144,31 @@ def _against(new: CountTable, released: Sequence[CountTable], rules: Rules, inte
         _infer(new, [released[i] for i in same], [*same, len(released)], rules, interval, found)
     except InfeasibleError:
         _against_groups(new, released, same, rules, interval, found)
+    _not_believed(new, released, rules, interval, found)
     for number, table in enumerate(released):
         if table.population != new.population:
             _differences(new, table, number, len(released), rules, found, nested=False)
         elif table.where != new.where:
             _differences(new, table, number, len(released), rules, found, nested=True)
+
+
+def _not_believed(
+    new: CountTable, released: Sequence[CountTable], rules: Rules, interval: str, found: _Findings
+) -> None:
+    """What a table says of its people is not believed where its counts fit those of others.
+
+    Tables of another name are held against it as if they were of the same people, and a condition is tried as one that
+    holds for everybody. Where no counts fit, they are other people indeed.
+    """
+    everybody = replace(new, where={}, population="")
+    names = {table.population for table in released} - {new.population}
+    if new.where:
+        names.add(new.population)
+    for name in sorted(names):
+        numbers = [i for i, table in enumerate(released) if table.population == name]
+        tables = [replace(released[i], population="") for i in numbers]
+        with contextlib.suppress(InfeasibleError):
+            _infer(everybody, tables, [*numbers, len(released)], rules, interval, found)
 
 
 def _against_groups(

@@ -192,6 +192,8 @@ class _Reader:
         if value < 0:
             raise _refuse(self.name, _("{value} is no count.").format(value=value))
         if self.base is not None:
+            if abs(value * 10**self.digits - round(value * 10**self.digits)) > 1e-6:
+                raise _refuse(self.name, _("{value} has more than {n} digits.").format(value=value, n=self.digits))
             half = 0.5 * 10**-self.digits + 1e-9
             low = max(0, math.ceil((value - half) * self.base / 100 - 1e-9))
             high = min(self.base, math.floor((value + half) * self.base / 100 + 1e-9))
@@ -203,6 +205,8 @@ class _Reader:
         value = int(value)
         if self.rounding == 1:
             return value, value
+        if value % self.rounding:
+            raise _refuse(self.name, _("{value} is no multiple of {n}.").format(value=value, n=self.rounding))
         return max(0, value - self.rounding // 2), value + self.rounding // 2
 
 
@@ -271,6 +275,8 @@ def _totals(table: CountTable, word: Any, name: str) -> dict[str, str]:
         given = word.get(attribute) if isinstance(word, dict) else word
         if given is not None:
             if str(given) in named:
+                if not _adds_up(table, place, str(given)):
+                    raise _refuse(name, _("the total {value} is not the sum of the others.").format(value=given))
                 found[attribute] = str(given)
             continue
         for value in sorted(named):
