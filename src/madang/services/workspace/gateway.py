@@ -291,7 +291,9 @@ def do_save(gateway: Gateway, guest: Guest, given: dict[str, Any]) -> Any:
     space = gateway.space(guest)
     with space.books:
         made = notebooks.save(_folder(gateway, guest), given["name"], given["version"], given["cells"])
-    space.say(say="saved", notebook=made["name"], version=made["version"], by=guest.ticket.person)
+    page = given.get("page", "")  # which of somebody's pages it was, so that this one does not load it again
+    page = page if isinstance(page, str) and len(page) <= 40 else ""
+    space.say(say="saved", notebook=made["name"], version=made["version"], page=page)
     return {"version": made["version"]}
 
 

@@ -145,6 +145,7 @@ def make_shell(talk: Talk) -> Any:
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "NoColor"
     config.InteractiveShell.autocall = 0
+    config.Completer.use_jedi = False  # slow at its first use, and what it adds is for names that do not exist yet
     config.DisplayFormatter.active_types = ["text/plain", "image/png"]
     shell = Shell.instance(config=config)
     shell.system = shell.system_raw

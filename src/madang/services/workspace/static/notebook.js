@@ -7,6 +7,7 @@ let open = null; // {name, version, cells}
 let saving = Promise.resolve();
 let dirty = false;
 let completing = null;
+const page = Array.from(crypto.getRandomValues(new Uint8Array(8)), (n) => n.toString(16).padStart(2, "0")).join("");
 
 const say = (text, values = {}) => Object.entries(values).reduce((t, [k, v]) => t.replace(`{${k}}`, v), texts[text] || "");
 
@@ -55,10 +56,20 @@ async function list() {
 
 async function load(name) {
   if (open && open.name !== name) await save();
-  open = await ask("load", { name });
+  take(await ask("load", { name }));
   dirty = false;
   draw();
   await list();
+}
+
+// What cells show and whether they run is known better here than in the file, which is written afterwards.
+function take(loaded) {
+  const known = open && open.name === loaded.name ? new Map(open.cells.map((cell) => [cell.id, cell])) : new Map();
+  for (const cell of loaded.cells) {
+    const mine = known.get(cell.id);
+    if (mine) Object.assign(cell, { outputs: mine.outputs, busy: mine.busy, said: mine.said });
+  }
+  open = loaded;
 }
 
 function save() {
@@ -67,11 +78,11 @@ function save() {
     dirty = false;
     const cells = open.cells.map(({ id, kind, source }) => ({ id, kind, source }));
     try {
-      open.version = (await ask("save", { name: open.name, version: open.version, cells })).version;
+      open.version = (await ask("save", { name: open.name, version: open.version, cells, page })).version;
     } catch (error) {
       if (error.code !== "workspace.notebook_changed") { dirty = true; throw error; }
       const mine = new Map(open.cells.map((cell) => [cell.id, cell.source]));
-      open = await ask("load", { name: open.name });
+      take(await ask("load", { name: open.name }));
       const focused = document.activeElement.closest(".cell");
       const kept = focused && open.cells.find((cell) => cell.id === focused.dataset.cell);
       if (kept) { kept.source = mine.get(kept.id); dirty = true; }
@@ -111,9 +122,9 @@ function drawCell(cell, number) {
   if (cell.kind !== "text") bar.append(make("button", { type: "button", text: say("run"), onclick: () => run(cell).catch(trouble) }));
   bar.append(...adders(number + 1).childNodes);
   bar.append(make("button", { type: "button", class: "plain", text: say("delete"), onclick: () => drop(cell) }));
-  bar.append(make("span", { class: "meta" }));
+  bar.append(make("span", { class: "meta", text: cell.said || "" }));
   const out = make("div", { class: "out", tabindex: "0", role: "region", "aria-label": say("shown", { number: number + 1 }) });
-  const drawn = make("section", { class: `cell ${cell.kind === "text" ? "note" : ""}`, "data-cell": cell.id, "aria-label": label }, area, make("ul", { class: "names" }), bar, out);
+  const drawn = make("section", { class: `cell ${cell.kind === "text" ? "note" : ""} ${cell.busy ? "busy" : ""}`, "data-cell": cell.id, "aria-label": label }, area, make("ul", { class: "names" }), bar, out);
   cell.outputs.forEach((message) => show(out, message, number));
   return drawn;
 }
@@ -166,6 +177,7 @@ async function run(cell) {
   await save();
   const found = place.querySelector(`[data-cell="${cell.id}"]`);
   found.classList.add("busy");
+  cell.busy = true;
   cell.outputs = [];
   found.querySelector(".out").replaceChildren();
   await ask("run", { notebook: open.name, cell: cell.id, code: cell.source });
@@ -217,12 +229,16 @@ const listening = {
   waking: () => state("waking"),
   ready: () => state("awake"),
   ended: () => state("asleep"),
-  asleep: (message) => { state("asleep", message.reason); place.querySelectorAll(".busy").forEach((each) => each.classList.remove("busy")); },
+  asleep: (message) => {
+    state("asleep", message.reason);
+    if (open) open.cells.forEach((cell) => { cell.busy = false; });
+    place.querySelectorAll(".busy").forEach((each) => each.classList.remove("busy"));
+  },
   over: () => { trouble(say("over")); events.close(); state("asleep"); },
   notebooks: () => list().catch(trouble),
   names: (message) => offer(message.names, message.from),
   saved: (message) => {
-    if (open && message.notebook === open.name && message.version > open.version && !dirty) load(open.name).catch(trouble);
+    if (open && message.page !== page && message.notebook === open.name && message.version > open.version && !dirty) load(open.name).catch(trouble);
   },
 };
 
@@ -232,12 +248,21 @@ function ofCell(message) {
   const found = place.querySelector(`[data-cell="${CSS.escape(message.cell)}"]`);
   if (number < 0 || !found) return;
   const cell = open.cells[number];
-  const meta = found.querySelector(".meta");
   const out = found.querySelector(".out");
-  if (message.say === "waits") { found.classList.add("busy"); meta.textContent = say("waits"); }
-  else if (message.say === "begun") { cell.outputs = []; out.replaceChildren(); meta.textContent = say("running"); state("running"); }
-  else if (message.say === "done") { found.classList.remove("busy"); meta.textContent = say("seconds", { seconds: message.seconds }); state("awake"); }
-  else { cell.outputs.push(message); show(out, message, number); }
+  if (message.say === "waits") Object.assign(cell, { busy: true, said: say("waits") });
+  else if (message.say === "begun") {
+    Object.assign(cell, { busy: true, said: say("running"), outputs: [] });
+    out.replaceChildren();
+    state("running");
+  } else if (message.say === "done") {
+    Object.assign(cell, { busy: false, said: say("seconds", { seconds: message.seconds }) });
+    state("awake");
+  } else {
+    cell.outputs.push(message);
+    show(out, message, number);
+  }
+  found.classList.toggle("busy", Boolean(cell.busy));
+  found.querySelector(".meta").textContent = cell.said || "";
 }
 
 // There is no way to send a file out, and none is offered: results leave by release review.
