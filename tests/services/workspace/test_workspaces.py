@@ -17,7 +17,7 @@ from madang.base.errors import MadangError
 from madang.node.database import now
 from madang.node.people.actor import Actor
 from madang.node.people.models import Permit
-from madang.services.workspace import bring, door, notebooks, service
+from madang.services.workspace import bring, door, leaving, notebooks, service
 from portal_house import OURS, OWNER, commit
 from services.workspace import study
 from web.served import serving
@@ -195,6 +195,32 @@ def test_an_ended_workspace_keeps_its_code_and_opens_again_by_a_renewed_permit(s
         record = node.audit.events(session, act="workspace.destroy")[0]
     assert record.details["files"] == 1 and record.details["dataset"] == "extract"
     assert node.audit.verify().findings == []
+
+
+def test_results_leave_by_the_release_desk_as_they_lie_there(spaces: Spaces) -> None:
+    pytest.importorskip("highspy")
+    node, number = spaces.house.node, spaces.workspace.id
+    guest = spaces.enter()
+    guest.run(
+        "import os\nos.mkdir('/workspace/release')\n"
+        "open('/workspace/release/table.csv', 'w').write('sex,count\\nF,40\\nM,60\\n')\n"
+        "os.symlink('/etc/passwd', '/workspace/release/link.csv')"
+    )
+    lee = actor(spaces, "lee")
+    assert leaving.results(node, number) == [("table.csv", 20)]
+    for name in ("link.csv", "../secret.csv", "/etc/passwd", "nothing.csv"):
+        with pytest.raises(MadangError) as error:
+            leaving.ask(node, lee, number, [name], "", "")
+        assert error.value.code == "closed.file"
+    with pytest.raises(MadangError) as error:
+        leaving.ask(node, actor(spaces, "park"), number, ["table.csv"], "", "")
+    assert error.value.code == "workspace.none"
+    request = leaving.ask(node, lee, number, ["table.csv"], "counts by sex", "a paper")
+    from madang.services.release import service as desk
+
+    found = desk.see(node, lee, request)
+    assert [file.name for file in found.files] == ["table.csv"]
+    assert (found.dataset, found.project_id) == ("extract@1", spaces.workspace.project_id)
 
 
 def test_who_read_which_data_when_is_in_the_audit(spaces: Spaces) -> None:

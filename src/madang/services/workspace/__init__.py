@@ -30,6 +30,7 @@ PLAN = RoomPlan(
     menu=(MenuItem("access", later("Workspaces"), "/workspaces", signed_in=True),),
     card=".cards:waiting",
     demo=".demo:make",
+    doctor=".doctor:look",
     docs="workspace.md",
 )
 

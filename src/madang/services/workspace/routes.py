@@ -13,7 +13,7 @@ from madang.base.translate import _, later
 from madang.node.acts import label
 from madang.node.people.actor import Actor
 from madang.node.permissions import check, may
-from madang.services.workspace import bring, door, service
+from madang.services.workspace import bring, door, leaving, service
 from madang.services.workspace.acts import ACCEPT, BRING, DESTROY, END, ENTER, OPEN, STOP
 from madang.services.workspace.models import Workspace
 from madang.web import Done, Here, Number, Room, View
@@ -63,6 +63,13 @@ class FileLine(View):
     decides: bool
 
 
+class ResultLine(View):
+    """A file that could be asked for."""
+
+    name: str
+    size: int
+
+
 class Space(Line):
     """A workspace: what it shows, by which right, and what one may do with it."""
 
@@ -77,6 +84,7 @@ class Space(Line):
     ended: datetime | None
     destroyed: datetime | None
     files: list[FileLine]
+    results: list[ResultLine]
     enters: bool
     brings: bool
     stops: bool
@@ -103,6 +111,14 @@ class Sends(BaseModel):
     file: bytes = Field(title=later("File"))
     name: str = Field(max_length=100, title=later("Name of the file"))
     reason: str = Field(default="", max_length=300)
+
+
+class Leaves(BaseModel):
+    """Which files of /workspace/release are to leave."""
+
+    names: list[str] = Field(default=[], max_length=leaving.MOST)
+    says: str = Field(default="", max_length=1_000)
+    purpose: str = Field(default="", max_length=5_000)
 
 
 class Decides(BaseModel):
@@ -223,6 +239,13 @@ def content(visit: Here, number: Number, file: Number) -> Response:
     return Response(data, media_type="application/octet-stream", headers=disposition)
 
 
+@room.act("/workspaces/{number}/release", at=workspace)
+def release(visit: Here, number: Number, given: Leaves) -> Done:
+    """Ask for release of results: the desk examines the files as they lie in the workspace."""
+    request = leaving.ask(visit.node, visit.actor, number, given.names, given.says, given.purpose)
+    return Done(see=f"/releases/{request}", message=_("The request is made; what the rules say is below."))
+
+
 def _line(each: Workspace, awake: dict[int, service.Awake]) -> dict[str, Any]:
     use = awake.get(each.id)
     return {
@@ -276,6 +299,9 @@ def _space(visit: Here, found: Workspace) -> Space:
         ended=found.ended,
         destroyed=found.destroyed,
         files=files,
+        results=[ResultLine(name=name, size=size) for name, size in leaving.results(node, found.id)]
+        if may(actor, ENTER, found)
+        else [],
         enters=_can(actor, ENTER, found, "open"),
         brings=_can(actor, BRING, found, "open"),
         stops=_can(actor, STOP, found, "open"),
