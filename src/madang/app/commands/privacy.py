@@ -26,6 +26,7 @@ class LossName(StrEnum):
     ENTROPY = "entropy"
     DISCERNABILITY = "discernability"
     ARX = "arx"
+    LOSS = "loss"  # as ARX calls it
 
 
 class Aggregate(StrEnum):
@@ -139,7 +140,9 @@ def anonymize(
     out: Annotated[Path, typer.Option(help=_("Write the anonymous table to this CSV file."))],
     suppression: Annotated[str, typer.Option(help=_("Share of rows that may be suppressed, as 0.02."))] = "0",
     json_: Json = None,
-    loss: Annotated[LossName, typer.Option(help=_("What is made as small as possible."))] = LossName.CELLS,
+    loss: Annotated[
+        LossName, typer.Option(help=_("What is made as small as possible."), case_sensitive=False)
+    ] = LossName.CELLS,
     count_suppressed: Annotated[
         bool, typer.Option("--count-suppressed", help=_("Entropy and discernability: suppressed rows cost, too."))
     ] = False,
@@ -161,6 +164,7 @@ def anonymize(
 ) -> None:
     """Generalize the quasi-identifiers as little as possible; the rest of the columns stays as it is."""
     from madang.base.console import ProgressBars, console
+    from madang.base.errors import MadangError
     from madang.science.privacy.anonymize import anonymize as run
     from madang.science.privacy.anonymize import metric_named
     from madang.science.privacy.criteria import (
@@ -177,7 +181,9 @@ def anonymize(
     table = read_csv(file, delimiter)
     trees = read_hierarchies(hierarchies, names, file.name)
     tree: Hierarchy | None = None
-    if hierarchical_t is not None and sensitive is not None:
+    if hierarchical_t is not None:
+        if sensitive is None:
+            raise MadangError("privacy.criteria", _("l-diversity and t-closeness need a sensitive column."))
         tree = read_hierarchies(hierarchies, [sensitive], file.name)[0]
     criteria: list[Criterion] = [KAnonymity(k)]
     if l is not None:
@@ -190,14 +196,15 @@ def anonymize(
         criteria.append(TCloseness(ordered_t, "ordered"))
     if hierarchical_t is not None and tree is not None:
         criteria.append(TCloseness(hierarchical_t, tree))
+    name = "arx" if loss is LossName.LOSS else loss.value
     with ProgressBars() as progress:
         done = run(
             table,
             trees,
             criteria,
             suppression,
-            metric_named(loss.value, count_suppressed, aggregate.value, weight),
-            loss.value,
+            metric_named(name, count_suppressed, aggregate.value, weight),
+            name,
             sensitive,
             tree,
             local,

@@ -60,7 +60,9 @@ def read_csv(path: Path, delimiter: str | None = None) -> "pa.Table":
             table = pyarrow.csv.read_csv(
                 stream,
                 read_options=pyarrow.csv.ReadOptions(encoding=encoding, block_size=1 << 24),
-                parse_options=pyarrow.csv.ParseOptions(delimiter=mark, newlines_in_values=True),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=mark, newlines_in_values=compressed or _has_quotes(path)
+                ),
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types={name: pa.dictionary(pa.int32(), pa.string()) for name in names},
                     strings_can_be_null=False,
@@ -103,6 +105,14 @@ def write_csv(path: Path, table: "pa.Table", delimiter: str = ",") -> None:
             stream.truncate()
             options = pyarrow.csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed")
             pyarrow.csv.write_csv(plain, stream, options)
+
+
+def _has_quotes(path: Path) -> bool:
+    """Whether a cell could hold line breaks; without, the file is read by all cores."""
+    import mmap
+
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        return mapped.find(b'"') >= 0
 
 
 def _quoted(name: str, delimiter: str) -> str:

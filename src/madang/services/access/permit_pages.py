@@ -13,7 +13,7 @@ from madang.base.translate import _, in_language, language
 from madang.node.acts import label
 from madang.node.permissions import may
 from madang.science.privacy.recipe import SHIPPED, read_recipe
-from madang.services.access import acts, ending, extracting, permits, signed
+from madang.services.access import acts, ending, extracting, permits, procedure, signed
 from madang.services.access.permits import see_permit
 from madang.services.access.routes import room
 from madang.web import Done, Here, View
@@ -47,6 +47,7 @@ class PermitPage(View):
     document: str
     may: list[str]
     asks: bool
+    follows: list[tuple[str, str]]  # the steps after the permit, and whom each waits for
 
 
 class Reason(View):
@@ -91,6 +92,7 @@ def permit_page(visit: Here, number: Permit) -> PermitPage:
         destruction=json.loads(grant.destruction) if grant.destruction else None,
         document=grant.permit.document,
         may=able,
+        follows=[(_(step.title), _(step.who)) for step in procedure.AFTER],
         asks=grant.state in ("in-force", "suspended") and visit.actor.in_project(grant.project_id),
     )
 
