@@ -1,0 +1,144 @@
+"""From an Arrow table to numbers that mean the same at every site: terms, levels, missing values."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.science.federated.exact import Array
+
+NAME = re.compile(r"[A-Za-z_.가-힣][\w.]*")
+MOST_TERMS = 60
+
+
+@dataclass(frozen=True)
+class Design:
+    """The columns of a model: terms (`age`, `sex`, `age:sex`), the levels of those that are categories (the first is
+    the reference), and whether there is an intercept.
+    """
+
+    terms: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    intercept: bool = True
+
+    def names(self) -> list[str]:
+        """The coefficients in order, as R names them."""
+        found = ["(Intercept)"] if self.intercept else []
+        for term in self.terms:
+            columns = [""]
+            for part in term.split(":"):
+                named = [f"{part}{level}" for level in self.levels[part][1:]] if part in self.levels else [part]
+                columns = [f"{left}:{each}" if left else each for each in named for left in columns]
+            found += columns
+        return found
+
+    @property
+    def variables(self) -> list[str]:
+        """The columns of the table that it needs."""
+        return list(dict.fromkeys(part for term in self.terms for part in term.split(":")))
+
+
+def make_design(
+    terms: Sequence[str], levels: Mapping[str, Sequence[str]] | None = None, intercept: bool = True
+) -> Design:
+    """A design, checked. Errors: `federated.term`."""
+    told = {name: tuple(map(str, each)) for name, each in (levels or {}).items()}
+    for term in terms:
+        if not all(NAME.fullmatch(part) for part in term.split(":")):
+            raise MadangError(
+                "federated.term", _("{term!r} is no term of a model.").format(term=term), "age, sex, age:sex"
+            )
+    if len(set(terms)) != len(terms):
+        raise MadangError("federated.term", _("A term stands twice in the model."))
+    for name, each in told.items():
+        if len(each) < 2 or len(set(each)) != len(each):
+            raise MadangError("federated.term", _("{name} needs two levels or more, each once.").format(name=name))
+    made = Design(tuple(terms), told, intercept)
+    if len(made.names()) > MOST_TERMS:
+        raise MadangError("federated.term", _("A model has {most} coefficients at most.").format(most=MOST_TERMS))
+    return made
+
+
+def levels_at(table: pa.Table, variables: Sequence[str]) -> dict[str, list[str]]:
+    """For a site: the levels that occur, sorted, of the variables that are categories (text); numbers have none."""
+    found = {}
+    for name in variables:
+        column = _column(table, name)
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_boolean(column.type):
+            found[name] = sorted(str(each) for each in pc.unique(column.drop_null()).to_pylist())
+    return found
+
+
+def levels_of(parts: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, tuple[str, ...]]:
+    """For the coordinator: the union of levels, sorted. Errors: `federated.differs` where one site has numbers."""
+    names = {name for part in parts for name in part}
+    for name in sorted(names):
+        if not all(name in part for part in parts):
+            raise MadangError(
+                "federated.differs", _("{name} is text at some sites and a number at others.").format(name=name)
+            )
+    return {name: tuple(sorted({level for part in parts for level in part[name]})) for name in sorted(names)}
+
+
+def complete_rows(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The rows in which none of these columns is missing, as every package of statistics does it."""
+    keep: Any = None
+    for name in names:
+        column = _column(table, name)
+        valid = pc.is_valid(column)
+        if pa.types.is_floating(column.type):
+            valid = pc.and_(valid, pc.is_finite(pc.fill_null(column, 0)))
+        keep = valid if keep is None else pc.and_(keep, valid)
+    return table if keep is None else table.filter(keep)
+
+
+def matrix(table: pa.Table, design: Design) -> Array:
+    """The design matrix (n, p) of rows without missing values. Errors: `federated.column`, `federated.level`."""
+    n = table.num_rows
+    columns = [np.ones(n)] if design.intercept else []
+    parts: dict[str, list[Array]] = {}
+    for name in design.variables:
+        if name in design.levels:
+            values = np.asarray([str(each) for each in _column(table, name).to_pylist()], dtype=object)
+            unknown = set(values) - set(design.levels[name])
+            if unknown:
+                raise MadangError(
+                    "federated.level", _("{name} has a level here that the study does not name.").format(name=name)
+                )
+            parts[name] = [(values == level).astype(float) for level in design.levels[name][1:]]
+        else:
+            parts[name] = [numbers(table, name)]
+    for term in design.terms:
+        made = [np.ones(n)]
+        for part in term.split(":"):
+            made = [left * each for each in parts[part] for left in made]
+        columns += made
+    return np.column_stack(columns) if columns else np.zeros((n, 0))
+
+
+def numbers(table: pa.Table, name: str) -> Array:
+    """A column as doubles. Errors: `federated.column` where it is none or no number."""
+    column = _column(table, name)
+    if pa.types.is_boolean(column.type):
+        column = pc.cast(column, pa.int8())
+    try:
+        found: Array = np.asarray(pc.cast(column, pa.float64()).to_numpy(), dtype=float)
+        return found
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise MadangError("federated.column", _("{name} is no number here.").format(name=name)) from None
+
+
+def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    if name not in table.column_names:
+        raise MadangError(
+            "federated.column",
+            _("There is no column {name} here.").format(name=name),
+            _("Look at the study's columns."),
+        )
+    return table.column(name)
