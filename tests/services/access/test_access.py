@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from access_house import CONTENT, Desk, refreshed
+from access_house import CONDITION, CONTENT, PERSON, Desk, refreshed
 
 from madang.base.canonical import canonical_json
 from madang.base.errors import MadangError
@@ -31,7 +31,7 @@ from madang.services.access import (
 from madang.services.access.cards import waiting
 from madang.services.access.models import Grant
 from madang.services.access.shown import application_as_json
-from portal_house import OWNER
+from portal_house import OWNER, commit
 
 
 def refuses(code: str):
@@ -364,3 +364,31 @@ def test_the_procedure_is_a_graph_without_circles():
     for steps in ((kind,), (kind, procedure.StepKind("b", "b", "b", ("a",)))):
         with refuses("access.procedure"):
             procedure.check_graph(steps)
+
+
+def test_a_population_by_a_definition_of_atlas(desk: Desk):
+    pytest.importorskip("duckcdm")
+    period = """SELECT range + 1 AS observation_period_id, range + 1 AS person_id, DATE '2009-01-01' AS
+        observation_period_start_date, DATE '2014-12-31' AS observation_period_end_date FROM range(60)"""
+    commit(desk.node, "claims", person=PERSON, condition_occurrence=CONDITION, observation_period=period)
+    women = {"CONCEPT_ID": 8532, "CONCEPT_NAME": "F", "CONCEPT_CODE": "F", "DOMAIN_ID": "Gender", "VOCABULARY_ID": "G"}
+    definition = {
+        "ConceptSets": [],
+        "PrimaryCriteria": {
+            "CriteriaList": [{"ConditionOccurrence": {"Gender": [women]}}],
+            "ObservationWindow": {"PriorDays": 0, "PostDays": 0},
+            "PrimaryCriteriaLimit": {"Type": "All"},
+        },
+        "QualifiedLimit": {"Type": "First"},
+        "ExpressionLimit": {"Type": "All"},
+        "InclusionRules": [],
+        "CensoringCriteria": [],
+        "CollapseSettings": {"CollapseType": "ERA", "EraPad": 0},
+        "CensorWindow": {},
+        "cdmVersionRange": ">=5.0.0",
+    }
+    population = {**CONTENT["population"], "atlas": json.dumps(definition)}
+    done = extracting.extract(desk.node, desk.steward, desk.permitted(population=population))
+    assert done.rows["person"] == 20  # of the 40 with diabetes, the women
+    with pytest.raises(MadangError):
+        service.count_for(desk.node, desk.firm, service.see(desk.node, desk.firm, 1), {"atlas": "no JSON"})

@@ -34,6 +34,7 @@ class Population:
     criteria: tuple[Criterion, ...] = ()
     begins: date | None = None
     ends: date | None = None
+    among: str = ""  # a table of the engine, with a column person_id, of those who may be in it; empty: everybody
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -46,8 +47,11 @@ class Population:
     def persons_sql(self) -> str:
         """A SELECT of the column person_id, each person once."""
         if not self.criteria:
-            return "SELECT DISTINCT person_id FROM person"
+            among = f" SEMI JOIN main.{self.among} USING (person_id)" if self.among else ""
+            return f"SELECT DISTINCT person_id FROM person{among}"
         parts = " INTERSECT ".join(self._one(each) for each in self.criteria)
+        if self.among:
+            parts += f" INTERSECT SELECT person_id FROM main.{self.among}"
         return f"SELECT DISTINCT person_id FROM ({parts})"
 
     def _one(self, each: Criterion) -> str:

@@ -29,6 +29,7 @@ class Who(BaseModel):
     criteria: list[CodeList] = Field(default_factory=list, max_length=20)
     begins: str = Field(default="", max_length=10)
     ends: str = Field(default="", max_length=10)
+    atlas: str = Field(default="", max_length=500_000)  # a definition of ATLAS, as JSON: its members only
 
 
 class Wanted(BaseModel):

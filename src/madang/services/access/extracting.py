@@ -17,11 +17,11 @@ from madang.node.people.actor import Actor
 from madang.node.permissions import check
 from madang.science.privacy.extract import BEFORE, SCHEMA, Wanted, make
 from madang.science.privacy.persons import person_risk
-from madang.science.privacy.population import population_of
 from madang.science.privacy.recipe import Recipe, recipe_of
 from madang.science.privacy.utility import as_json, movement
 from madang.services.access import acts
 from madang.services.access.asking import grant_of
+from madang.services.access.people import population_in
 from madang.services.access.permits import checked_terms
 
 
@@ -54,12 +54,12 @@ def extract(node: Node, actor: Actor, number: str, progress: Progress | None = N
     details = {"dataset": terms["dataset"]}
     with intending(node, actor, acts.EXTRACT, f"permit:{number}", details, about=grant) as intent:
         source = node.home.lake().find(terms["source"])
-        wanted = Wanted(terms["tables"], population_of(terms["population"]))
         recipe = recipe_of(terms["recipe"])
         dataset = node.home.lake().dataset(terms["dataset"])
         parent = dataset.version() if dataset.exists else None
         with Engine() as engine, dataset.write(parent) as writer:
             source.attach(engine)
+            wanted = Wanted(terms["tables"], population_in(engine, source, terms["population"]))
             files = {}
 
             def new_file(table: str) -> Any:
@@ -115,11 +115,12 @@ def compare(node: Node, number: str, recipes: list[str], progress: Progress | No
         grant = grant_of(session, number)
         terms = checked_terms(node, grant)
         key_name = grant.key_name
-    wanted = Wanted(terms["tables"], population_of(terms["population"]))
+    source = node.home.lake().find(terms["source"])
     found = []
     for name in recipes:
         with Engine() as engine, tempfile.TemporaryDirectory(dir=node.home.folder("run")) as folder:
-            node.home.lake().find(terms["source"]).attach(engine)
+            source.attach(engine)
+            wanted = Wanted(terms["tables"], population_in(engine, source, terms["population"]))
             recipe = read_recipe(name)
             rows = make(engine, wanted, recipe, node.home.key(key_name), _in_folder(Path(folder)))
             found.append({"name": name, **_report(engine, list(rows), recipe, progress or Silent())})

@@ -136,6 +136,7 @@ class Edited(View):
     drugs: str = Field(default="", title="Drugs", max_length=20_000)
     begins: str = Field(default="", title="From", pattern=r"^$|^\d{4}-\d{2}-\d{2}$")
     ends: str = Field(default="", title="To", pattern=r"^$|^\d{4}-\d{2}-\d{2}$")
+    atlas: str = Field(default="", title="A definition of ATLAS", max_length=500_000)
     tables: str = Field(default="", title="Tables and columns", max_length=20_000)
     methods: str = Field(default="", title="Methods", max_length=5_000)
     outputs: str = Field(default="", title="Results", max_length=2_000)
@@ -152,10 +153,12 @@ class Edited(View):
             for kind, text in (("diagnosis", self.diagnoses), ("diagnosis", self.diagnoses_too), ("drug", self.drugs))
             if text.strip()
         ]
-        plain = self.model_dump(exclude={"title", "diagnoses", "diagnoses_too", "drugs", "begins", "ends", "tables"})
+        plain = self.model_dump(
+            exclude={"title", "diagnoses", "diagnoses_too", "drugs", "begins", "ends", "tables", "atlas"}
+        )
         return {
             **plain,
-            "population": {"criteria": criteria, "begins": self.begins, "ends": self.ends},
+            "population": {"criteria": criteria, "begins": self.begins, "ends": self.ends, "atlas": self.atlas},
             "tables": tables_in(self.tables),
         }
 
@@ -370,6 +373,7 @@ def _form(found: Application) -> dict[str, Any]:
         "drugs": lists["drug"][0] if lists["drug"] else "",
         "begins": told.population.begins,
         "ends": told.population.ends,
+        "atlas": told.population.atlas,
         "tables": "\n".join(
             f"{name}: {', '.join(wanted.columns)} = {wanted.why}" for name, wanted in told.tables.items()
         ),

@@ -24,12 +24,12 @@ from madang.node.permissions import check, may, visible
 from madang.node.text import clean_line, clean_prose
 from madang.science.privacy.counts import Perturbed, Told, ask
 from madang.science.privacy.extract import Wanted
-from madang.science.privacy.population import population_of
 from madang.science.privacy.recipe import read_recipe
 from madang.science.privacy.rules import Found, Pack, hold, read_pack
 from madang.services.access import acts, procedure
 from madang.services.access.content import Content, read_content
 from madang.services.access.models import Application, Grant, Step, ToldCount, Word
+from madang.services.access.people import population_in
 
 COUNTS_PER_DAY = 100
 MOST_TOLD = 2_000  # populations that are told of one version of a dataset
@@ -186,9 +186,10 @@ def check_content(node: Node, application: Application) -> None:
             _("Write the purpose, and at least the table person with the columns that you need."),
         )
     read_recipe(told.recipe)
-    population = population_of(told.population.model_dump())
+    version = node.home.lake().find(application.dataset)
     with Engine() as engine:
-        node.home.lake().find(application.dataset).attach(engine)
+        version.attach(engine)
+        population = population_in(engine, version, told.population.model_dump())
         Wanted({name: wanted.columns for name, wanted in told.tables.items()}, population).checked(engine)
 
 
@@ -287,7 +288,6 @@ def count(node: Node, actor: Actor, number: int, given: dict[str, Any] | None = 
 
 def count_for(node: Node, actor: Actor, application: Application, given: dict[str, Any]) -> Perturbed:
     """The same for another population than the application has."""
-    population = population_of(given)
     check(actor, acts.COUNT, application)
     version = node.home.lake().find(application.dataset)
     with node.read() as session:
@@ -308,7 +308,7 @@ def count_for(node: Node, actor: Actor, application: Application, given: dict[st
     earlier = [Told(zlib.decompress(members), Perturbed(answer)) for members, answer in rows]
     with Engine() as engine:
         version.attach(engine)
-        told = ask(engine, population, node.home.key("counts"), earlier)
+        told = ask(engine, population_in(engine, version, given), node.home.key("counts"), earlier)
     with node.write() as session:
         if all(each.members != told.members for each in earlier):
             session.add(
