@@ -1,6 +1,7 @@
 """Files of a review: Usagi's CSV, lists of codes, SOURCE_TO_CONCEPT_MAP, the report."""
 
 import csv
+import io
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -269,3 +270,25 @@ def test_the_page_stands_alone_hides_small_counts_and_runs_nothing_of_the_data()
     assert 'class="n">3<' not in page.split('id="codes"')[1]
     assert "src=" not in page
     assert "http" not in page
+
+
+def test_a_file_that_a_european_excel_saved_is_read(tmp_path: Path) -> None:
+    rows = list(csv.reader(io.StringIO(SAVED)))
+    out = io.StringIO()
+    csv.writer(out, delimiter=";", lineterminator="\n").writerows(rows)
+    file = read_usagi(saved(tmp_path, out.getvalue(), "utf-8-sig"), "LOCAL", lookup, "Importer")
+    assert file.mappings == read_usagi(saved(tmp_path), "LOCAL", lookup, "Importer").mappings
+
+
+def test_all_bad_lines_come_in_one_answer(tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(SAVED)))
+    for number, row in enumerate(rows):
+        row["sourceCode"], row["mappingStatus"] = f"bad{number}", "SEMI-APPROVED"
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with pytest.raises(MadangError) as error:
+        read_usagi(saved(tmp_path, out.getvalue()), "LOCAL", lookup, "Importer")
+    assert error.value.message.startswith(f"{len(rows)} lines cannot be taken.")
+    assert all(f"line {number}" in error.value.message for number in (2, 3))

@@ -321,3 +321,12 @@ def test_moments_with_an_offset_are_local_as_written_or_of_the_zone_that_is_name
     assert (What.ZONED, "visit_occurrence", "visit_start_datetime", 2) in told(done)
     with pytest.raises(MadangError, match="no time zone"):
         brought(files, "nowhere", timezone="Nowhere/There")
+
+
+@pytest.mark.parametrize(
+    ("start", "said"), [(b"SQLite format 3\0", "is SQLite"), (b"PK\x03\x04", "is ZIP"), (b"PAR1", "is Parquet")]
+)
+def test_other_kinds_of_files_are_named(lake: Lake, tmp_path: Path, start: bytes, said: str) -> None:
+    (tmp_path / "cdm.db").write_bytes(start + bytes(200))
+    with pytest.raises(MadangError, match=said):
+        import_model(str(tmp_path / "cdm.db"), lake.dataset("other"))

@@ -13,6 +13,7 @@ from madang.science.omop.mapping import FIRST_LOCAL_CONCEPT
 from madang.science.omop.vocabulary import Concept, Vocabulary
 
 _MAP = TABLES["source_to_concept_map"]
+_LOOKED_UP = ("source_code", "source_code_description")
 _NEEDED = ("source_code", "source_vocabulary_id", "target_concept_id")
 _FIRST, _LAST = datetime.date(1970, 1, 1), datetime.date(2099, 12, 31)
 
@@ -96,7 +97,8 @@ def _read_row(
     row = dict(zip(header, (value.strip() for value in values), strict=True))
     before = len(faults)
     for name, value in row.items():
-        width = _MAP[name].width if name in _MAP else None
+        # A code may be longer than the model's field: it is looked up as it is, and no table of the version holds it.
+        width = _MAP[name].width if name in _MAP and name not in _LOOKED_UP else None
         if width and len(value) > width:
             fault(f"{name} has {len(value)} characters; the model allows {width}.")
     for name in _NEEDED:

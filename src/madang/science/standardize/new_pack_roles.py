@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from madang.science.standardize.scan.model import ColumnScan, Scan, SourceScan
 
-_BIRTH = re.compile(r"birth|생년|출생|\bdob\b", re.IGNORECASE)
-_SEX = re.compile(r"sex|gender|성별", re.IGNORECASE)
+_BIRTH = re.compile(r"birth|brth|생년|출생|\bdob\b|^geb|naiss|nacim", re.IGNORECASE)
+_SEX = re.compile(r"sex|gender|성별|geschl", re.IGNORECASE)
 _PERSONS = re.compile(r"patient|person|환자|수진자|demog|인적", re.IGNORECASE)
 _VISITS = re.compile(r"encounter|visit|admission|입원|외래|내원|수진|접수|진료", re.IGNORECASE)
 _DATE = re.compile(r"date|일자|일시|start|_dt|dt$|일$", re.IGNORECASE)

@@ -159,12 +159,21 @@ def _source(table: TomlTable) -> Source:
         within=table.take("within", "true or false", False),
         optional=table.take("optional", "true or false", False),
         missing=table.take("missing", "a list of texts", ()),
+        other_layouts=MappingProxyType(_told(table, "other_layouts")),
         sheet=table.take("sheet", "text", ""),
         extra_columns=table.take("extra_columns", "text", "refuse", among=("refuse", "ignore")),
     )
     table.finish()
     _check_source(table, source)
     return source
+
+
+def _told(table: TomlTable, key: str) -> dict[str, str]:
+    """A table of sentences."""
+    values: dict[str, str] = table.take(key, "a table", {})
+    if not all(isinstance(text, str) for text in values.values()):
+        raise table.error("pack.wrong_type", f"{dotted((*table.path, key))} has to hold texts.", key=key)
+    return dict(values)
 
 
 def _check_source(table: TomlTable, source: Source) -> None:

@@ -102,6 +102,8 @@ class Source:
     """True: that there is no file is no error."""
     missing: tuple[str, ...] = ()
     """Texts that in any column say that there is no value."""
+    other_layouts: Mapping[str, str] = field(default_factory=dict)
+    """Columns of files that are laid out otherwise, as by another release of what wrote them, and what to say then."""
     sheet: str = ""
     """XLSX: the sheet to read; empty: the first."""
     extra_columns: Literal["refuse", "ignore"] = "refuse"

@@ -39,11 +39,13 @@ from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compile import compile_pack
 from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.delivery import Delivery
+from madang.science.standardize.hints import instead_of
 from madang.science.standardize.identify import LINE_BITS, Registered
 from madang.science.standardize.intake import pseudonymizer
 from madang.science.standardize.intake.files import unread_files
 from madang.science.standardize.joined import Joined
 from madang.science.standardize.keys import Span, engine_release, known_keys, plain_spans
+from madang.science.standardize.locate import located
 from madang.science.standardize.made import Made
 from madang.science.standardize.maps import drop_unknown, load_maps
 from madang.science.standardize.pack import Pack, Source, load_pack
@@ -82,9 +84,15 @@ class Standardized:
         self.version.attach(engine, schema)
 
     def table(self, name: str) -> pa.Table:
-        """One CDM table in Arrow; empty where the source has nothing for it."""
+        """One table in Arrow; CDM tables are empty where the source has nothing for them. Error: `trace.no_table`."""
         table = self.version.tables.get(name)
-        return pq.ParquetDataset(table.paths).read() if table else pa.table({})
+        if table is None:
+            raise MadangError(
+                "trace.no_table",
+                f"{self.version.name} has no table {name!r}.",
+                instead_of(name, self.version.tables) or f"It has {', '.join(self.version.tables)}.",
+            )
+        return pq.ParquetDataset(table.paths).read()
 
     def sql(self, query: str) -> pa.Table:
         """The answer of a SELECT over the CDM tables."""
@@ -361,11 +369,12 @@ class _Run:
 
     def _entity(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
         """Make one entity: as a whole where it groups rows, else period by period where its source keeps to periods."""
-        engine = self.engine
+        engine, names = self.engine, {file.number: file.name for file in files}
         source = self.pack.sources[select.source]
         if select.grouped:
             given = engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
-            rows = entities.build_groups(engine, self.ledger, select, files)
+            with located(engine, self.pack, select, names):
+                rows = entities.build_groups(engine, self.ledger, select, files)
             accounting.check_rows(engine, select, given, quote_name(f"_members_{select.name}"), self.keys)
             self.joined.note(select, quote_name(f"_members_{select.name}"))
             self._put_entity(select, rows, mapper)
@@ -385,7 +394,8 @@ class _Run:
         for period in periods:
             with self._narrowed(source, period, files):
                 given = engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
-                rows = entities.build_rows(engine, self.ledger, select, files, kept)
+                with located(engine, self.pack, select, names):
+                    rows = entities.build_rows(engine, self.ledger, select, files, kept)
                 accounting.check_rows(engine, select, given, "_part", self.keys)
                 self.joined.note(select, "_part")
                 self._put_entity(select, rows, mapper)
@@ -416,6 +426,7 @@ class _Run:
             self.engine.execute(f"DROP TABLE {quote_name(source.name)}")
 
     def _event(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
+        found = {file.number: file.name for file in files}
         tables = (*EVENT_TABLES, "cost")
         bases = [(f.number, *(f.bases[select.name][t] for t in tables)) for f in files if select.name in f.bases]
         if not bases:
@@ -427,10 +438,11 @@ class _Run:
         )
         given = self.engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
         event = self.pack.events[select.name]
-        for written in events.write(
-            self.engine, self.ledger, mapper, select, event, "_event_bases", self.made.new_file, self.cut
-        ):
-            self.made.add(written.table, written.path, select.name)
+        with located(self.engine, self.pack, select, found):
+            for written in events.write(
+                self.engine, self.ledger, mapper, select, event, "_event_bases", self.made.new_file, self.cut
+            ):
+                self.made.add(written.table, written.path, select.name)
         self.joined.note(select, "_events")
         answered = "(SELECT DISTINCT _row FROM _events)" if select.unnests else "_events"
         accounting.check_rows(self.engine, select, given, answered, self.keys)

@@ -21,6 +21,18 @@ _PLAIN |= {"timestamp without time zone", "timestamp with time zone"}
 
 def duckdb_file(path: Path, engine: Engine, schema: str) -> Given:
     """The tables of a DuckDB file, which is not changed. Its views are left alone: they could read anything."""
+    with path.open("rb") as file:
+        start = file.read(16)
+    for magic, kind, instead in (
+        (b"SQLite format 3", "SQLite", _("Export it to CSV, Parquet or DuckDB.")),
+        (b"PK\x03\x04", "ZIP", _("Unpack it and give the folder.")),
+        (b"PAR1", "Parquet", _("Give the folder in which it lies.")),
+        (b"\x1f\x8b", "gzip", _("Give the folder in which it lies.")),
+    ):
+        if start.startswith(magic):
+            raise MadangError(
+                "import.file", _("{file} is {kind}, which is not read.").format(file=path.name, kind=kind), instead
+            )
     try:
         engine.execute(f"ATTACH {quote_text(str(path))} AS {_FILE} (READ_ONLY)")
     except MadangError as error:

@@ -29,7 +29,7 @@ from madang.science.standardize.compiler.relations import (
     aggregate_message,
     output_name,
 )
-from madang.science.standardize.compiler.text import Node, SqlFile
+from madang.science.standardize.compiler.text import Node, SqlFile, walk
 from madang.science.standardize.hints import did_you_mean, listed
 from madang.science.standardize.pack_model import Entity, Event, Pack
 
@@ -73,6 +73,7 @@ class SelectCompiler:
             while first["type"] == "JOIN":
                 first = first["left"]
             raise self.file.error("pack.sql_no_row", first, message, "Let it through: select *, ....")
+        self._check_patterns(node)
         rules, conditions, ruled = self._rules(node, query.scope)
         items = self._items(node, query.scope)
         groups = self._groups(node, query.scope, items)
@@ -103,6 +104,21 @@ class SelectCompiler:
             group_columns=tuple(column.name for column in group_columns),
             joins=tuple(self._join(join) for join in reader.joins),
         )
+
+    def _check_patterns(self, node: Node) -> None:
+        """A regular expression that the engine does not know would stop the run."""
+        for part in walk(node):
+            name = str(part.get("function_name", "")).lower()
+            if part.get("class") != "FUNCTION" or not name.startswith("regexp_") or len(part["arguments"]) < 2:
+                continue
+            literal = part["arguments"][1]["expression"].get("literal") or {}
+            if literal.get("kind") != "STRING":
+                continue
+            try:
+                self.engine.value("SELECT regexp_matches('', ?)", [literal["text"]])
+            except MadangError as error:
+                message = f"the pattern '{literal['text']}' is no regular expression of the engine (RE2)."
+                raise self.file.error("pack.sql_types", part, message, error.message) from None
 
     def _join(self, join: SourceJoin) -> tuple[str, Callable[[], str] | None]:
         """A join to a source, with what writes the SQL of its rows when they are asked for."""

@@ -244,6 +244,10 @@ def _shape(head: bytes, reader: _Reader) -> tuple[Shape, frozenset[int]]:
     for column in source.columns.values():
         header = column.header or column.name
         if header not in names and (column.required or column.name in source.key):
+            for other, told in source.other_layouts.items():
+                if other in names:
+                    message = f"{name} has no column {header}, but {other}. {told}"
+                    raise MadangError("source.header", message)
             near = get_close_matches(header, names, 1) or names[:8]
             raise MadangError(
                 "source.header",

@@ -5,6 +5,7 @@ A candidate of another domain than the source declares counts 0.8 of that. What 
 not suggested again.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -53,6 +54,12 @@ class Suggestion:
         return Equivalence.WIDER if kinds <= {"parent code", "domain"} else Equivalence.EQUIVALENT
 
 
+def names_of(code: SourceCode) -> tuple[str, ...]:
+    """The names of a code; one without a name that is a word, as `sodium`, is its own name."""
+    words = re.findall(r"[^\W\d_]{3,}", code.code)
+    return code.names or ((re.sub(r"[_|]+", " ", code.code),) if words else ())
+
+
 class Suggester:
     """Suggests targets from an index and from what was decided already."""
 
@@ -78,9 +85,12 @@ class Suggester:
         self, codes: list[SourceCode], k: int = 10, filters: Filter | None = None
     ) -> list[list[Suggestion]]:
         """`suggest` for each code, in order."""
-        names = [name for code in codes for name in code.names]
-        hits = self.index.search_many(names, _FOUND)
-        return [self._rank(code, [next(hits) for __ in code.names], k, filters or Filter()) for code in codes]
+        named = [names_of(code) for code in codes]
+        hits = self.index.search_many([name for names in named for name in names], _FOUND)
+        return [
+            self._rank(code, [next(hits) for __ in names], k, filters or Filter())
+            for code, names in zip(codes, named, strict=True)
+        ]
 
     def _rank(self, code: SourceCode, hits: list[list[Hit]], k: int, filters: Filter) -> list[Suggestion]:
         found: dict[int, dict[str, Reason]] = defaultdict(dict)

@@ -70,7 +70,7 @@ def read_table(path: Path, required: Iterable[str], encoding: str = "utf-8") -> 
         at = text.count("\n", 0, text.index("\0")) + 1
         raise MadangError("mapping.row", f"{path.name}, line {at}: holds a NUL byte.", "This is not a CSV file.")
     csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     lines: list[Line] = []
     start = 1
     try:
@@ -90,6 +90,12 @@ def read_table(path: Path, required: Iterable[str], encoding: str = "utf-8") -> 
     except csv.Error as error:
         raise MadangError("mapping.row", f"{path.name}, line {start}: {error}.", "Check its quotes.") from None
     return lines
+
+
+def _delimiter(text: str) -> str:
+    """What separates the names of the columns: a European Excel writes semicolons."""
+    first = text.partition("\n")[0]
+    return max(",;\t", key=first.count)
 
 
 def _decode(data: bytes, name: str, encoding: str) -> str:

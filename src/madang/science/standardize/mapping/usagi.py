@@ -8,11 +8,12 @@ break as `\\n` and doubles a backslash.
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from madang.base.errors import MadangError
 from madang.lake.files import put_instead, sentences
 from madang.science.standardize.mapping.book import Edit, Rows
 from madang.science.standardize.mapping.codes import INFO_PREFIX, ReviewItem
@@ -73,27 +74,56 @@ def read_usagi(
     codes: dict[str, tuple[SourceCode, str]] = {}
     mappings: dict[tuple[str, str, int, str], Mapping] = {}
     lines: dict[tuple[str, str, int, str], Line] = {}
+    faults: list[MadangError] = []
     for raw in read_table(path, _REQUIRED, encoding):
-        line = replace(raw, values={column: _unescaped(text) for column, text in raw.values.items()})
-        code, state = _source_code(line, vocabulary_id), line.get("mappingStatus")
-        if not code.code:
-            raise line.error("mapping.value", "has no sourceCode.")
-        known, known_state = codes.setdefault(code.code, (code, state))
-        if known.name != code.name:
-            raise line.error("mapping.contradiction", f"{code.code} is '{code.name}' here and '{known.name}' above.")
-        if known_state != state:
-            raise line.error("mapping.contradiction", f"{code.code} is {state} here and {known_state} above.")
-        mapping = _mapping(line, code, concept, by)
-        if mapping is None:
-            continue
-        if mapping.key in mappings:
-            first = lines[mapping.key].number
-            raise line.error(
-                "mapping.duplicate", f"{code.code} to {mapping.target_concept_id} is in line {first}, too."
-            )
-        mappings[mapping.key], lines[mapping.key] = mapping, line
+        try:
+            _take(raw, vocabulary_id, concept, by, codes, mappings, lines)
+        except MadangError as fault:
+            faults.append(fault)
+    if faults:
+        raise _together(faults)
     check_together(list(mappings.values()))
     return UsagiFile([code for code, __ in codes.values()], list(mappings.values()), lines)
+
+
+def _take(
+    raw: Line,
+    vocabulary_id: str,
+    concept: Callable[[int], Concept | None],
+    by: str,
+    codes: dict[str, tuple[SourceCode, str]],
+    mappings: dict[tuple[str, str, int, str], Mapping],
+    lines: dict[tuple[str, str, int, str], Line],
+) -> None:
+    """Add the code and the decision of one line."""
+    line = replace(raw, values={column: _unescaped(text) for column, text in raw.values.items()})
+    code, state = _source_code(line, vocabulary_id), line.get("mappingStatus")
+    if not code.code:
+        raise line.error("mapping.value", "has no sourceCode.")
+    known, known_state = codes.setdefault(code.code, (code, state))
+    if known.name != code.name:
+        raise line.error("mapping.contradiction", f"{code.code} is '{code.name}' here and '{known.name}' above.")
+    if known_state != state:
+        raise line.error("mapping.contradiction", f"{code.code} is {state} here and {known_state} above.")
+    mapping = _mapping(line, code, concept, by)
+    if mapping is None:
+        return
+    if mapping.key in mappings:
+        first = lines[mapping.key].number
+        raise line.error("mapping.duplicate", f"{code.code} to {mapping.target_concept_id} is in line {first}, too.")
+    mappings[mapping.key], lines[mapping.key] = mapping, line
+
+
+def _together(faults: Sequence[MadangError]) -> MadangError:
+    """All that is wrong in a file in one answer, so that nobody has to mend it line by line."""
+    if len(faults) == 1:
+        return faults[0]
+    told = " ".join(fault.message for fault in faults[:_MOST_FAULTS])
+    more = f" And {len(faults) - _MOST_FAULTS} more." if len(faults) > _MOST_FAULTS else ""
+    return MadangError(faults[0].code, f"{len(faults)} lines cannot be taken. {told}{more}", faults[0].hint)
+
+
+_MOST_FAULTS = 30
 
 
 def take_over(file: UsagiFile, replace_decisions: bool = False) -> Edit:
