@@ -15,7 +15,8 @@ from madang.node.people.actor import Actor
 from madang.node.people.models import Permit, Person, Project, ProjectMember, SignInSession
 from madang.services.workspace import door, service
 from madang.services.workspace.environment import find_environment
-from madang.services.workspace.gateway import Gateway, make_gateway
+from madang.services.workspace.gateway import make_gateway
+from madang.services.workspace.guests import Gateway
 from madang.services.workspace.models import Workspace
 from portal_house import PEOPLE, House, commit
 from services.conftest import house as house
