@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -54,4 +55,19 @@ def make_application(node: Node, rooms: Sequence[Room], *, keeper: bool = True) 
     app.add_route("/static/{hash}/{name}", asset, include_in_schema=False)
     for room in rooms:
         app.include_router(room.router)
+    describe = app.openapi
+    app.openapi = lambda: _without_tuples(describe())  # type: ignore[method-assign]  # how FastAPI is told
     return app
+
+
+def _without_tuples(schema: Any) -> Any:
+    """A description in which pairs and triples are arrays of what may stand in them: few tools read more."""
+    if isinstance(schema, list):
+        return [_without_tuples(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    told = {name: _without_tuples(value) for name, value in schema.items() if name != "prefixItems"}
+    if isinstance(schema.get("prefixItems"), list):
+        kinds = [each for n, each in enumerate(schema["prefixItems"]) if each not in schema["prefixItems"][:n]]
+        told["items"] = _without_tuples(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
+    return told

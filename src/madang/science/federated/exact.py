@@ -208,7 +208,7 @@ def solve(matrix: tuple[Array, Array], right: tuple[Array, Array]) -> Array:
 def _product(a: Array, b: Array) -> tuple[Array, Array]:
     """a * b as hi + lo, elementwise (Dekker)."""
     splitter = 134217729.0
-    a, b = (np.asarray(each, np.float64) for each in np.broadcast_arrays(a, b))
+    a, b = (np.array(each, dtype=np.float64) for each in np.broadcast_arrays(a, b))
     t = splitter * a
     ah = t - (t - a)
     al = a - ah

@@ -34,6 +34,6 @@ def command(
     show_table(_("What {name} stands on").format(name=reference), [_("kind"), _("name"), _("uses")], rows)
     if weights:
         rows = [[name, str(share), f"{float(share):.1%}"] for name, share in weights.items()]
-        show_table(_("Calculation example, not a claim"), [_("contributor"), _("share"), ""], rows)
+        show_table(_("Calculation example, not a claim"), [_("contributor"), _("share", "of the whole"), ""], rows)
     for name in found.missing:
         console().print(_("The room {name} is not installed and could not say what it knows.").format(name=name))

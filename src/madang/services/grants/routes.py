@@ -45,11 +45,18 @@ class Ledger(View):
     at: str
     status: str
     counts: dict[str, int]
-    by_program: list[tuple[str, dict[str, int]]]
-    by_institution: list[tuple[str, dict[str, int]]]
-    by_year: list[tuple[str, dict[str, int]]]
+    by_program: list["Group"]
+    by_institution: list["Group"]
+    by_year: list["Group"]
     lines: list[Line]
     may_import: bool
+
+
+class Group(View):
+    """How many promises of each status there are of one program, institution or year."""
+
+    name: str
+    counts: dict[str, int]
 
 
 class AwardView(View):
@@ -140,9 +147,9 @@ def grants(
         at=at,
         status=status,
         counts=service.all_counts(visit.node, visit.actor, day),
-        by_program=service.counts_by(visit.node, visit.actor, "program", day),
-        by_institution=service.counts_by(visit.node, visit.actor, "institution", day),
-        by_year=service.counts_by(visit.node, visit.actor, "year", day),
+        by_program=_groups(visit, "program", day),
+        by_institution=_groups(visit, "institution", day),
+        by_year=_groups(visit, "year", day),
         lines=[_line(each) for each in found],
         may_import=bool(visit.actor.organizations("funder")) or visit.actor.kind == "owner",
     )
@@ -256,6 +263,10 @@ def csv(visit: Here, at: Day = "") -> Response:
     )
 
 
+def _groups(visit: Any, what: str, day: date | None) -> list[Group]:
+    return [Group(name=name, counts=counts) for name, counts in service.counts_by(visit.node, visit.actor, what, day)]
+
+
 def _signed_in(visit: Any) -> None:
     if not visit.actor.is_signed_in:
         raise MadangError("permission.sign_in", _("This needs an account."), _("Sign in first."))
@@ -346,9 +357,11 @@ def reason_name(reason: str) -> str:
     }.get(reason, reason)
 
 
-def bars(groups: list[tuple[str, dict[str, int]]], title: str) -> Markup:
+def bars(groups: list[Group], title: str) -> Markup:
     """A picture of how many promises of each status there are by group."""
-    return Markup(tables.picture(tuple((n, tuple(sorted(c.items()))) for n, c in groups[:30]), title, language()))
+    return Markup(
+        tables.picture(tuple((g.name, tuple(sorted(g.counts.items()))) for g in groups[:30]), title, language())
+    )
 
 
 room.helpers |= {

@@ -28,7 +28,7 @@ def rows(lines: Sequence[Line]) -> list[list[Any]]:
     from madang.services.grants.routes import status_name, tier_name
 
     heads = [
-        *(_("award number"), _("award"), _("program"), _("institution"), _("leader"), _("promised dataset")),
+        *(_("award number"), _("award"), _("program", "award"), _("institution"), _("leader"), _("promised dataset")),
         *(_("identifier"), _("to be released"), _("due on"), _("status"), _("released on"), _("excused until")),
     ]
     return [heads] + [

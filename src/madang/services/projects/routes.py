@@ -54,7 +54,14 @@ class Projects(View):
     """The projects that one may see, and where one can begin another."""
 
     projects: list[Line]
-    organizations: list[tuple[str, str]]
+    organizations: list["OrganizationView"]
+
+
+class OrganizationView(View):
+    """An institution for which one can begin a project."""
+
+    name: str
+    title: str
 
 
 class MemberView(View):
@@ -81,7 +88,16 @@ class PartView(View):
     """What a room has of a project."""
 
     title: str
-    rows: list[tuple[str, str, str, datetime | None]]
+    rows: list["RowView"]
+
+
+class RowView(View):
+    """A line of what a room has of a project."""
+
+    what: str
+    address: str
+    state: str
+    at: datetime | None
 
 
 class One(View):
@@ -106,7 +122,15 @@ class PlaceView(View):
 
     place: str
     title: str
-    lines: list[tuple[str, str, str]]
+    lines: list["PlaceLine"]
+
+
+class PlaceLine(View):
+    """A line of a place: its title and address; or, without an address, which packages are missing for it."""
+
+    title: str
+    address: str
+    missing: str
 
 
 class NewProject(View):
@@ -164,7 +188,10 @@ def project_list(visit: Here) -> Projects:
     with visit.node.read() as session:
         every = session.query(Organization).order_by(Organization.id).all()
     offered = [each for each in every if each.id in held or visit.actor.kind == "owner"]
-    return Projects(projects=[_line(each) for each in found], organizations=[(o.name, o.title) for o in offered])
+    return Projects(
+        projects=[_line(each) for each in found],
+        organizations=[OrganizationView(name=each.name, title=each.title) for each in offered],
+    )
 
 
 @room.act("/projects", at=project_list)
@@ -208,7 +235,10 @@ def _parts(plan: Any, visit: Any, found: Project) -> list[Part]:
 
 
 def _part(part: Part) -> PartView:
-    return PartView(title=part.title, rows=[(row.what, row.address, row.state, row.at) for row in part.rows])
+    return PartView(
+        title=part.title,
+        rows=[RowView(what=row.what, address=row.address, state=row.state, at=row.at) for row in part.rows],
+    )
 
 
 @room.act("/projects/{name}/members", at=project)
@@ -245,12 +275,16 @@ def place(visit: Here, place: Place) -> PlaceView:
     """What is in one of the five places, for who may see it, and what each part is for."""
     title = _(PLACES[place], "place") if place == "access" else _(PLACES[place])
     lines = [
-        (_(item.title), item.address, _(plan.title))
+        PlaceLine(title=_(item.title), address=item.address, missing="")
         for plan in open_plans()
         for item in plan.menu
         if item.place == place and is_for(visit.actor, item)
     ]
-    shut = [(_(plan.title), "", ", ".join(plan.missing())) for plan in plans() if plan.missing()]
+    shut = [
+        PlaceLine(title=_(plan.title), address="", missing=", ".join(plan.missing()))
+        for plan in plans()
+        if plan.missing()
+    ]
     return PlaceView(place=place, title=title, lines=lines + shut)
 
 
@@ -294,6 +328,7 @@ def kinds_of_approval() -> list[tuple[str, str]]:
 
 room.helpers |= {
     "role_named": role_named,
+    "organizations_named": lambda offered: [(each.name, each.title) for each in offered],
     "roles_in_projects": roles_in_projects,
     "kinds_of_approval": kinds_of_approval,
     "approval_named": lambda kind: _(projects.APPROVALS[kind]),
