@@ -17,7 +17,7 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".states:APPLICATION", ".states:PERMIT"),
     models=(".models",),
-    pages=(".routes", ".permit_pages"),
+    pages=(".routes", ".permit_pages", ".front_page"),
     commands=(
         Command("access", later("Apply for data, decide on applications, keep the record."), ".commands:app"),
         Command("extract", later("Make the extract that a permit allows."), ".commands:extract"),

@@ -16,10 +16,7 @@ from madang.science.omop.cdm import TABLES
 from madang.science.privacy.population import codes_in
 from madang.science.privacy.recipe import SHIPPED as RECIPES
 from madang.science.privacy.recipe import read_recipe
-from madang.science.privacy.rules import SHIPPED as PACKS
-from madang.science.privacy.rules import read_pack
-from madang.services.access import acts, deciding, ending, figures, permits, procedure, service, shown
-from madang.services.access.content import BASES, PURPOSES
+from madang.services.access import acts, deciding, ending, permits, procedure, service, shown, words
 from madang.services.access.models import Application
 from madang.web import Done, Here, Number, Room, View
 
@@ -62,39 +59,6 @@ class Applications(View):
     permits: list[PermitLine]
     projects: list[tuple[str, str]]
     datasets: list[tuple[str, str]]
-
-
-class RuleView(View):
-    """A rule, and what it finds where it is held against an application."""
-
-    title: str
-    explanation: str
-    source: str
-    date: str
-    slot: bool
-
-
-class Rules(View):
-    """A rule pack."""
-
-    name: str
-    title: str
-    example: bool
-    rules: list[RuleView]
-
-
-class Front(View):
-    """How applications are decided here: figures, and the rules that are held against each."""
-
-    applications: int
-    approved: int
-    refused: int
-    results_only: int
-    returned: int
-    median_days: float | None
-    rules: list[dict[str, Any]]
-    steps: list[dict[str, Any]]
-    packs: list[Rules]
 
 
 class Page(View):
@@ -202,60 +166,6 @@ def tables_in(text: str) -> dict[str, Any]:
             )
         found[table.strip()] = {"columns": names, "why": why.strip()}
     return found
-
-
-@room.page("/access", "front.html")
-def front(visit: Here) -> Front:
-    """How applications for data are decided here: how often each rule stood in the way, how long each step took."""
-    found = figures.figures(visit.node)
-    return Front(
-        applications=found.applications,
-        approved=found.approved,
-        refused=found.refused,
-        results_only=found.results_only,
-        returned=found.returned,
-        median_days=found.median_days,
-        rules=[
-            {
-                "title": in_language(each.title["ko"], each.title["en"]),
-                "source": each.source,
-                "date": each.date,
-                "matches": each.matches,
-                "differs": each.differs,
-                "cannot_tell": each.cannot_tell,
-            }
-            for each in found.rules
-        ],
-        steps=[
-            {
-                "title": _(procedure.NAMES[each.name].title),
-                "applicant": kind_named(each.applicant_kind) if each.applicant_kind else _("all"),
-                "count": each.count,
-                "median_days": each.median_days,
-            }
-            for each in found.steps
-        ],
-        packs=[_pack(name) for name in PACKS],
-    )
-
-
-def _pack(name: str) -> Rules:
-    pack = read_pack(name)
-    return Rules(
-        name=pack.name,
-        title=in_language(pack.title["ko"], pack.title["en"]),
-        example=pack.example,
-        rules=[
-            RuleView(
-                title=in_language(rule.title["ko"], rule.title["en"]),
-                explanation=in_language(rule.explanation["ko"], rule.explanation["en"]),
-                source=rule.source,
-                date=rule.date,
-                slot=rule.slot,
-            )
-            for rule in pack.rules
-        ],
-    )
 
 
 @room.page("/applications", "applications.html")
@@ -475,87 +385,15 @@ def _seen(number: int, message: str) -> Done:
     return Done(see=f"/applications/{number}", message=message)
 
 
-def kind_named(kind: str) -> str:
-    """What people call a kind of applicant."""
-    return {
-        "company": _("company", "applicant"),
-        "research": _("research institution", "applicant"),
-        "public": _("public body", "applicant"),
-        "insurer": _("insurer", "applicant"),
-    }.get(kind, kind)
-
-
-def kinds() -> list[tuple[str, str]]:
-    """Kinds of applicants, for a choice."""
-    return [(name, kind_named(name)) for name in service.KINDS]
-
-
-def purposes() -> list[tuple[str, str]]:
-    """Kinds of purposes, for a choice."""
-    names = {
-        "public health": _("public health", "purpose"),
-        "treatment": _("better treatment", "purpose"),
-        "product safety": _("safety of a product", "purpose"),
-        "methods": _("new methods", "purpose"),
-        "health services": _("health services", "purpose"),
-        "marketing": _("marketing", "purpose"),
-        "underwriting": _("underwriting of insurance", "purpose"),
-    }
-    return [(name, names[name]) for name in PURPOSES]
-
-
-def bases() -> list[tuple[str, str]]:
-    """Legal bases, for a choice."""
-    names = {
-        "scientific research": _("scientific research", "basis"),
-        "statistics": _("statistics", "basis"),
-        "archiving": _("archiving in the public interest", "basis"),
-        "consent": _("consent", "basis"),
-        "contract": _("contract", "basis"),
-    }
-    return [(name, names[name]) for name in BASES]
-
-
-def ethics_kinds() -> list[tuple[str, str]]:
-    """How things stand with the ethics board, for a choice."""
-    return [
-        ("none", _("not asked yet", "ethics")),
-        ("approved", _("approved", "ethics")),
-        ("exempt", _("exempt from review", "ethics")),
-        ("later", _("papers come later", "ethics")),
-    ]
-
-
-def places() -> list[tuple[str, str]]:
-    """Where the data are used, for a choice."""
-    return [("closed space", _("in a closed space", "place")), ("results only", _("results only", "place"))]
-
-
-def choices() -> list[tuple[str, str]]:
-    """Votes, for a choice."""
-    return [(name, shown.choice_word(name)) for name in deciding.CHOICES]
-
-
-def step_word(state: str) -> str:
-    """What people call the state of a step."""
-    return {
-        "waiting": _("waits for other steps", "step"),
-        "open": _("open", "step"),
-        "done": _("done", "step"),
-        "refused": _("refused", "step"),
-        "left-out": _("left out", "step"),
-    }[state]
-
-
 room.helpers |= {
     "finding_word": shown.finding_word,
     "answer_word": shown.answer_word,
     "choice_word": shown.choice_word,
-    "step_word": step_word,
-    "kinds_of_applicants": kinds,
-    "purposes": purposes,
-    "bases": bases,
-    "ethics_kinds": ethics_kinds,
-    "places": places,
-    "vote_choices": choices,
+    "step_word": words.step_word,
+    "kinds_of_applicants": words.kinds,
+    "purposes": words.purposes,
+    "bases": words.bases,
+    "ethics_kinds": words.ethics_kinds,
+    "places": words.places,
+    "vote_choices": words.choices,
 }
