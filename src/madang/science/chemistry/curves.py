@@ -17,7 +17,7 @@ from madang.science.chemistry.needs import needed
 from madang.science.chemistry.plates import MOLAR, Plate, Well
 
 with needed("scipy"):
-    from scipy.stats import f as f_distribution  # type: ignore[import-untyped]  # ships no types
+    from scipy.stats import f as f_distribution
     from scipy.stats import t as t_distribution
 
 Floats = npt.NDArray[np.float64]

@@ -14,8 +14,7 @@ from madang.science.chemistry.learn import Floats
 from madang.science.chemistry.needs import needed
 
 with needed("scikit-learn"):
-    from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]  # ships no types
-
+    from sklearn.isotonic import IsotonicRegression
 LEVEL = 0.9
 _GRID = np.linspace(0, 1, 41)
 

@@ -16,10 +16,9 @@ from madang.science.chemistry.needs import needed
 with needed("lightgbm"):
     import lightgbm
 with needed("scipy"):
-    from scipy.special import ndtri  # type: ignore[import-untyped]  # ships no types
+    from scipy.special import ndtri
 with needed("scikit-learn"):
-    from sklearn.svm import SVC, SVR  # type: ignore[import-untyped]  # ships no types
-
+    from sklearn.svm import SVC, SVR
 Floats = npt.NDArray[np.float64]
 MOST_FOR_KERNEL = 4000  # molecules; beyond, trees alone, which gain more from many molecules
 _LEVELS = 8  # counts above are as good as this one

@@ -48,7 +48,7 @@ def properties(molecule: Chem.Mol) -> dict[str, float | int | None]:
         qed: float | None = float(QED.qed(molecule, qedProperties=parts))
         logp = float(parts.ALOGP)
     except Exception:  # QED is defined for what has heavy atoms and sane charges
-        qed, logp = None, float(Crippen.MolLogP(molecule))  # type: ignore[attr-defined]  # not in its stubs
+        qed, logp = None, float(Crippen.MolLogP(molecule))
     return {
         "weight": float(rdMolDescriptors._CalcMolWt(molecule)),
         "logp": logp,

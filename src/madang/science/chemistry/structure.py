@@ -16,8 +16,7 @@ with needed("rdkit"):
     from rdkit.Chem.MolStandardize import rdMolStandardize
 
 # What is wrong with a structure goes into its reason, not onto somebody's terminal.
-RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]  # not in its stubs
-
+RDLogger.DisableLog("rdApp.*")
 MOST_ATOMS = 999  # heavy atoms; what a V2000 molfile can hold. Larger ones are no small molecules
 LONGEST_SMILES = 20_000
 RADIUS, BITS = 2, 2048

@@ -95,8 +95,8 @@ def check_shape(definition: Definition) -> None:
 
 def _duckcdm() -> tuple[Any, Any, Any]:
     try:
-        from duckcdm import circe  # type: ignore[import-untyped]  # it ships no types
-        from duckcdm.sqlrender import render, translate  # type: ignore[import-untyped]  # as above
+        from duckcdm import circe
+        from duckcdm.sqlrender import render, translate
     except ImportError:
         raise MadangError(
             "cohort.missing",
@@ -119,7 +119,7 @@ def _in_order(template: str) -> str:
 
 def _take_texts(expression: Any) -> dict[str, str]:
     """Replace the text of every text filter by a token; the texts by token."""
-    from duckcdm.circe._model import Bean, TextFilter  # type: ignore[import-untyped]  # as above
+    from duckcdm.circe._model import Bean, TextFilter
 
     texts: dict[str, str] = {}
     todo: list[Any] = [expression]

@@ -41,7 +41,7 @@ def find_engine(receptor: str, box: Box, *, exhaustiveness: int, poses: int, see
 
 class _Package:
     def __init__(self, receptor: str, box: Box, exhaustiveness: int, poses: int, seed: int, cpu: int) -> None:
-        from vina import Vina  # type: ignore[import-untyped]  # ships no types
+        from vina import Vina
 
         self._vina = Vina(sf_name="vina", cpu=cpu, seed=seed, verbosity=0)
         with tempfile.TemporaryDirectory(prefix="madang-dock-") as folder:

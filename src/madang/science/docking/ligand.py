@@ -16,8 +16,7 @@ with needed("rdkit"):
 with needed("meeko"):
     from meeko import MoleculePreparation, PDBQTMolecule, PDBQTWriterLegacy, RDKitMolCreate
 
-RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]  # not in its stubs
-
+RDLogger.DisableLog("rdApp.*")
 MOST_TORSIONS = 32
 MOST_ATOMS = 150
 
@@ -50,25 +49,25 @@ def prepare_molecule(molecule: Any, seed: int = 42) -> str:
         raise Undockable(f"{molecule.GetNumHeavyAtoms()} heavy atoms are too many to dock")
     if any(not atom.GetAtomicNum() for atom in molecule.GetAtoms()):
         raise Undockable("it has an R group or dummy atom")
-    parameters: Any = AllChem.ETKDGv3()  # type: ignore[attr-defined]  # not in its stubs
+    parameters: Any = AllChem.ETKDGv3()
     parameters.randomSeed = seed
     parameters.maxIterations = 200
     molecule.RemoveAllConformers()
-    if AllChem.EmbedMolecule(molecule, parameters) < 0:  # type: ignore[attr-defined]  # not in its stubs
+    if AllChem.EmbedMolecule(molecule, parameters) < 0:
         parameters.useRandomCoords = True
-        if AllChem.EmbedMolecule(molecule, parameters) < 0:  # type: ignore[attr-defined]  # not in its stubs
+        if AllChem.EmbedMolecule(molecule, parameters) < 0:
             raise Undockable("no conformation could be made")
     try:
-        if AllChem.MMFFHasAllMoleculeParams(molecule):  # type: ignore[attr-defined]  # not in its stubs
-            AllChem.MMFFOptimizeMolecule(molecule, maxIters=500)  # type: ignore[attr-defined]  # not in its stubs
-        elif AllChem.UFFHasAllMoleculeParams(molecule):  # type: ignore[attr-defined]  # not in its stubs
-            AllChem.UFFOptimizeMolecule(molecule, maxIters=500)  # type: ignore[attr-defined]  # not in its stubs
+        if AllChem.MMFFHasAllMoleculeParams(molecule):
+            AllChem.MMFFOptimizeMolecule(molecule, maxIters=500)
+        elif AllChem.UFFHasAllMoleculeParams(molecule):
+            AllChem.UFFOptimizeMolecule(molecule, maxIters=500)
         setups = MoleculePreparation().prepare(molecule)
-        text, good, error = PDBQTWriterLegacy.write_string(setups[0])
+        text, good, said = PDBQTWriterLegacy.write_string(setups[0])
     except Exception as error:  # whatever force fields and meeko make of unusual chemistry
         raise Undockable(f"it cannot be prepared: {' '.join(str(error).split())[:120]}") from None
     if not good:
-        raise Undockable(f"it cannot be prepared: {' '.join(str(error).split())[:120]}")
+        raise Undockable(f"it cannot be prepared: {' '.join(str(said).split())[:120]}")
     torsions = text.count("BRANCH") // 2
     if torsions > MOST_TORSIONS:
         raise Undockable(f"{torsions} torsions are too many to dock")

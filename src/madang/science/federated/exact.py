@@ -180,7 +180,7 @@ def solve(matrix: tuple[Array, Array], right: tuple[Array, Array]) -> Array:
     scale = 1.0 / np.sqrt(np.diag(a_hi))
     if not np.all(np.isfinite(scale)):
         raise np.linalg.LinAlgError("singular")
-    scale = 2.0 ** np.round(np.log2(scale))  # powers of two lose nothing
+    scale = np.array(2.0 ** np.round(np.log2(scale)), dtype=np.float64)  # powers of two lose nothing
     s_hi, s_lo = a_hi * np.outer(scale, scale), a_lo * np.outer(scale, scale)
     r_hi, r_lo = b_hi * scale, b_lo * scale
     lower = np.linalg.cholesky(s_hi)

@@ -17,9 +17,9 @@ from typing import Any
 def main(path: str) -> None:
     """Serve until the box ends."""
     import uvicorn
-    from duckcdm.webapi.app import create_app  # type: ignore[import-untyped]  # it ships no types
-    from duckcdm.webapi.sources import Source  # type: ignore[import-untyped]  # as above
-    from duckcdm.webapi.store import Store  # type: ignore[import-untyped]  # as above
+    from duckcdm.webapi.app import create_app
+    from duckcdm.webapi.sources import Source
+    from duckcdm.webapi.store import Store
 
     with open(path, encoding="utf-8") as file:
         given = json.load(file)
@@ -41,7 +41,7 @@ def main(path: str) -> None:
 
 def _achilles(source: Any, minimum: int) -> None:
     """Compute what ATLAS shows of the data source; cells about fewer than `minimum` persons are removed."""
-    from duckcdm.webapi import reports  # type: ignore[import-untyped]  # as above
+    from duckcdm.webapi import reports
 
     # Achilles removes counts at or below the number that it is given.
     reports.run_achilles = functools.partial(reports.run_achilles, small_cell_count=max(0, minimum - 1))

@@ -36,7 +36,7 @@ def molecules() -> str:
 
 def plate(seed: int = 11) -> bytes:
     """A workbook of a synthetic plate: eight compounds, controls, and a layout."""
-    import xlsxwriter  # type: ignore[import-untyped]  # ships no types
+    import xlsxwriter
 
     chance = random.Random(seed)
     data = io.BytesIO()

@@ -272,9 +272,8 @@ def libraries(visit: Here) -> Libraries:
                 created=each.created,
             )
         )
-    projects = [p for p in list_projects(visit.node, visit.actor) if p.id in visit.actor.projects]
-    if visit.actor.kind == "owner":
-        projects = list_projects(visit.node, visit.actor)
+    known, is_owner = list_projects(visit.node, visit.actor), visit.actor.kind == "owner"
+    projects = [each for each in known if is_owner or each.id in visit.actor.projects]
     return Libraries(
         libraries=lines, projects=[Choice(name=p.name, title=p.title) for p in projects if p.state == "active"]
     )

@@ -68,11 +68,11 @@ def fill(
     found = _found_or_new(actor, name, project, title)
     with node.read() as session:  # before anything is written; rule and state are asked again with the act
         thing = found(session)
-        if thing.id is None and dataset.exists:
+        if not thing.id and dataset.exists:
             raise MadangError(
                 "library.elsewhere", _("There is something else of this name."), _("Choose another name.")
             )
-        if thing.id is not None and not may(actor, SEE, thing):
+        if thing.id and not may(actor, SEE, thing):
             raise _none(name)
         check(actor, FILL, thing)
         if thing.id is not None and thing.state != "open":

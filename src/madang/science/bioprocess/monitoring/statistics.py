@@ -39,7 +39,7 @@ def fit(samples: Array, keep: NDArray[np.bool_], lag: int, states: int, order: i
     before = _windows(keep, order, 1)
     inputs, outputs = stacked(samples, order)[before], samples[before + 1]
     gram = inputs.T @ inputs + (ridge + 1e-9 * len(inputs)) * np.eye(inputs.shape[1])
-    predictor = np.linalg.solve(gram, inputs.T @ outputs)
+    predictor = np.asarray(np.linalg.solve(gram, inputs.T @ outputs), dtype=np.float64)
     errors = outputs - inputs @ predictor
     values, vectors = np.linalg.eigh(errors.T @ errors / len(errors))
     whitening: Array = vectors / np.sqrt(np.clip(values, 1e-6, None))

@@ -62,7 +62,8 @@ def learn(names: tuple[str, ...], inputs: Array, wanted: Array, most: int = 10, 
     scale = np.where(scale > 0, scale, 1.0)
     scaled = (x - mean) / scale
     line = _pls(scaled, y - y.mean(), components)[-1]
-    metric = np.linalg.pinv(np.cov(scaled.T).reshape(x.shape[1], x.shape[1]) + 1e-6 * np.eye(x.shape[1]))
+    shape = np.cov(scaled.T).reshape(x.shape[1], x.shape[1]) + 1e-6 * np.eye(x.shape[1])
+    metric = np.asarray(np.linalg.pinv(shape), dtype=np.float64)
     limit = 1.5 * float(np.einsum("ij,jk,ik->i", scaled, metric, scaled).max())
     error = sqrt(errors[components - 1] / len(x))
     return SoftSensor(names, mean, scale, line, float(y.mean()), components, error, len(x), limit, metric)
