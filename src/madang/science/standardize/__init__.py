@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from madang.science.standardize.pack import Pack, load_pack
     from madang.science.standardize.report import Report
-    from madang.science.standardize.run import Standardized, standardize
+    from madang.science.standardize.result import Standardized
+    from madang.science.standardize.run import standardize
 
 __all__ = ["Pack", "Report", "Standardized", "load_pack", "standardize"]
 
-_HOMES = {"Pack": "pack", "Report": "report", "Standardized": "run", "load_pack": "pack", "standardize": "run"}
+_HOMES = {"Pack": "pack", "Report": "report", "Standardized": "result", "load_pack": "pack", "standardize": "run"}
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,7 @@ from madang.science.standardize.compiler.program import Program
 from madang.science.standardize.pack_model import Pack
 
 if TYPE_CHECKING:
-    from madang.science.standardize.run import Standardized
+    from madang.science.standardize.result import Standardized
 
 Run = Callable[..., "Standardized"]
 

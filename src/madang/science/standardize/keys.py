@@ -4,7 +4,7 @@ Of every row a hash of its key and one of its content are kept; where the keys o
 all files before, nothing has to be looked up. The hashes are the engine's own, so another release of it knows none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -78,14 +78,17 @@ def plain_spans(spans: Sequence[Span | None]) -> list[Any]:
 
 def typed_spans(plain: Sequence[Any], source: Source) -> list[Span | None]:
     """The keys of `plain_spans`, typed; a key of another type is not compared by its span."""
-    read = {"VARCHAR": str, "BIGINT": int, "DATE": date.fromisoformat, "TIMESTAMP": datetime.fromisoformat}
-    kinds = [read.get(source.schema[name]) for name in source.key]
-    if any(kind is None for kind in kinds):
+    read: dict[str, Callable[[Any], Any]] = {
+        "VARCHAR": str, "BIGINT": int, "DATE": date.fromisoformat, "TIMESTAMP": datetime.fromisoformat,
+    }  # fmt: skip
+    kinds = [read[source.schema[name]] for name in source.key if source.schema[name] in read]
+    if len(kinds) < len(source.key):
         return [None for _ in plain]
-    return [
-        tuple(tuple(kind(v) for kind, v in zip(kinds, end, strict=True)) for end in span) if span else None  # type: ignore[misc]
-        for span in plain
-    ]
+
+    def typed(end: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(kind(value) for kind, value in zip(kinds, end, strict=True))
+
+    return [(typed(span[0]), typed(span[1])) if span else None for span in plain]
 
 
 def known_keys(

@@ -202,7 +202,8 @@ class Pack:
     @property
     def undecided(self) -> int:
         """Places that a draft marked DECIDE and that nobody has decided yet."""
-        files = [self.folder / "pack.toml", *(one.sql_path for one in (*self.entities.values(), *self.events.values()))]
+        selects: list[Entity | Event] = [*self.entities.values(), *self.events.values()]
+        files = [self.folder / "pack.toml", *(one.sql_path for one in selects)]
         return sum(
             path.read_text(encoding="utf-8", errors="replace").count("DECIDE") for path in files if path.is_file()
         )

@@ -9,13 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
@@ -39,7 +38,6 @@ from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compile import compile_pack
 from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.delivery import Delivery
-from madang.science.standardize.hints import instead_of
 from madang.science.standardize.identify import LINE_BITS, Registered
 from madang.science.standardize.intake import pseudonymizer
 from madang.science.standardize.intake.files import unread_files
@@ -51,6 +49,7 @@ from madang.science.standardize.maps import drop_unknown, load_maps
 from madang.science.standardize.pack import Pack, Source, load_pack
 from madang.science.standardize.records import EVENT_TABLES
 from madang.science.standardize.report import Report
+from madang.science.standardize.result import Standardized
 from madang.science.standardize.sources import (
     DUPLICATE_KEY,
     Reader,
@@ -68,37 +67,6 @@ from madang.science.standardize.summary import senses, summarize
 KIND = "standardize"
 TOLD = 5  # examples of one thing in a report
 EHR_PERIOD = 32817
-
-
-@dataclass(frozen=True)
-class Standardized:
-    """The result: a version of a dataset and its report; `new` is False where there was nothing to do."""
-
-    version: Version
-    report: Report
-    new: bool
-    keep: object = field(default=None, repr=False)  # the temporary lake of a run that names no dataset
-
-    def attach(self, engine: Engine, schema: str = "main") -> None:
-        """Make a view per CDM table in an engine."""
-        self.version.attach(engine, schema)
-
-    def table(self, name: str) -> pa.Table:
-        """One table in Arrow; CDM tables are empty where the source has nothing for them. Error: `trace.no_table`."""
-        table = self.version.tables.get(name)
-        if table is None:
-            raise MadangError(
-                "trace.no_table",
-                f"{self.version.name} has no table {name!r}.",
-                instead_of(name, self.version.tables) or f"It has {', '.join(self.version.tables)}.",
-            )
-        return pq.ParquetDataset(table.paths).read()
-
-    def sql(self, query: str) -> pa.Table:
-        """The answer of a SELECT over the CDM tables."""
-        with Engine() as engine:
-            self.attach(engine)
-            return engine.query(query)
 
 
 def standardize(

@@ -89,10 +89,11 @@ def _sheet(path: Path, wanted: str) -> Iterator[Iterable[Sequence[Any]]]:
 def _statistics(path: Path, encoding: str) -> Iterator[Iterable[Sequence[Any]]]:
     import pyreadstat
 
-    reader = {
+    readers: dict[str, Any] = {
         ".sas7bdat": pyreadstat.read_sas7bdat, ".xpt": pyreadstat.read_xport, ".sav": pyreadstat.read_sav,
         ".zsav": pyreadstat.read_sav, ".dta": pyreadstat.read_dta,
-    }[path.suffix.lower()]  # fmt: skip
+    }  # fmt: skip
+    reader = readers[path.suffix.lower()]
     more = {"encoding": encoding} if encoding else {}
     _none, meta = reader(str(path), metadataonly=True, output_format="dict", **more)
     yield [meta.column_names]
