@@ -120,3 +120,31 @@ def desk_organization(desk: Desk) -> int:
 
     with desk.node.read() as session:
         return find_organization(session, "hospital").id
+
+
+def test_pages_show_before_and_after_the_extract(desk: Desk, site: Served) -> None:
+    """The page of a permit in each of its states, and of an application, in both languages."""
+    from madang.node.people.models import Person
+    from madang.node.people.sessions import begin_session
+    from madang.services.access import ending, extracting
+
+    permit = desk.permitted()
+    with desk.node.write() as session:
+        person = session.get(Person, desk.steward.person_id)
+        assert person is not None
+        cookie = begin_session(session, desk.node, person)
+    with site.browser({"madang": cookie}) as browser:
+
+        def looks() -> str:
+            pages = [browser.get(f"/permits/{permit}?lang={language}") for language in ("ko", "en")]
+            pages += [browser.get(path) for path in ("/applications", "/applications/1", "/access")]
+            assert [each.status_code for each in pages] == [200] * 5
+            return pages[1].text
+
+        assert "Make the extract" in looks()
+        extracting.extract(desk.node, desk.steward, permit)
+        assert "Renew the extract" in looks()
+        extracting.try_recipes(desk.node, desk.steward, permit, ["months"])
+        assert "Recipes compared" in looks() and "<svg" in looks()
+        ending.destroy(desk.node, desk.steward, permit, "Over.")
+        assert "Key destroyed" in looks()
