@@ -31,6 +31,12 @@ for arm, people in trial.groupby("treated"):
     KaplanMeierFitter().fit(people.years, people.died, label="treated" if arm else "not treated").plot(ax=axes)
 axes.set_xlabel("years"); axes.set_ylabel("alive");
 """
+R = """%%R trial
+library(survival)
+cox <- coxph(Surv(years, died) ~ treated + age, data = trial)
+cat(round(coef(cox)["treated"], 3), round(sqrt(vcov(cox)["treated", "treated"]), 3), "\\n")
+plot(survfit(Surv(years, died) ~ treated, data = trial), xlab = "years")
+"""
 COX = """
 from lifelines import CoxPHFitter
 cox = CoxPHFitter().fit(trial[["years", "died", "treated", "age"]], "years", "died")

@@ -20,6 +20,7 @@ from madang.node.people.models import Permit
 from madang.services.workspace import bring, door, leaving, notebooks, service
 from portal_house import OURS, OWNER, commit
 from services.workspace import study
+from support import needs
 from web.served import serving
 
 
@@ -58,6 +59,23 @@ def test_a_study_finds_the_effect_that_was_planted(spaces: Spaces) -> None:
             break
         time.sleep(0.02)
     assert kept[-1]["table"]["columns"] == ["coef", "se(coef)", "p"]
+
+
+def test_the_same_study_in_r(spaces: Spaces) -> None:
+    needs("Rscript")
+    node = spaces.house.node
+    commit(node, "extract", trial=study.TRIAL)
+    second = service.open_workspace(node, actor(spaces, "park"), "P-second")
+    client = spaces.client()
+    client.get("/enter", params={"ticket": spaces.ticket("park", second.id)}).raise_for_status()
+    guest = Guest(client, spaces.served.address)
+    heard = guest.run(study.R, 60)
+    effect, error = map(float, "".join(m["text"] for m in heard if m["say"] == "text").split())
+    assert abs(effect + 0.693147) < 3 * error < 0.3
+    assert [sorted(set(m) & {"picture", "table"}) for m in heard if m["say"] == "show"] == [["picture"]]
+    heard = guest.run("%%R\ncat(nrow(trial), '\\n')\nstop('a fault')", 60)
+    assert "2000" in "".join(m["text"] for m in heard if m["say"] == "text")
+    assert [m["value"] for m in heard if m["say"] == "error"] == ["a fault"]
 
 
 def test_functions_of_madang_are_there(spaces: Spaces) -> None:

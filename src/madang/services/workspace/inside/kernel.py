@@ -256,6 +256,22 @@ def add_data(names: dict[str, Any], folder: str) -> None:
     names.update(tables=tables, table=table, sql=sql, export=export, install=install)
 
 
+def add_r(shell: Any) -> None:
+    """Cells that begin with %%R, where R is installed; see `r`."""
+    held: list[Any] = []
+
+    def cell_of_r(line: str, cell: str) -> None:
+        from IPython.display import Image, display  # type: ignore[import-not-found]  # of workspaces
+
+        if not held:
+            held.append(
+                importlib.import_module("r").R(lambda text: print(text, end=""), lambda png: display(Image(png)))
+            )
+        held[0].run(cell, {name: shell.user_ns["table"](name) for name in line.replace(",", " ").split()})
+
+    shell.register_magic_function(cell_of_r, magic_kind="cell", magic_name="R")
+
+
 class Kernel:
     """Runs what it hears, one cell after the other."""
 
@@ -265,6 +281,7 @@ class Kernel:
         self.runs = False
         self.waiting: queue.Queue[dict[str, Any]] = queue.Queue()
         add_data(self.shell.user_ns, "/data")
+        add_r(self.shell)
 
     def listen(self) -> None:
         """In a thread: take what comes; end when nobody is there any more."""
