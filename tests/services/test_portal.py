@@ -24,7 +24,9 @@ def furnished(house: House) -> dict[str, str]:
 
 
 def routes() -> list[Route]:
-    return [route for room in rooms() for route in room.router.routes if isinstance(route, Route)]
+    """All doors but those of GA4GH, whose addresses and answers are given; who may do what there is tested beside."""
+    found = [route for room in rooms() for route in room.router.routes if isinstance(route, Route)]
+    return [route for route in found if not route.path.startswith("/ga4gh/")]
 
 
 def test_every_route_is_in_the_table_and_has_its_json_twin() -> None:

@@ -11,6 +11,7 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.catalog",
     "madang.services.certification",
     "madang.services.cohorts",
+    "madang.services.compute",
     "madang.services.datasets",
     "madang.services.discovery",
     "madang.services.emr",

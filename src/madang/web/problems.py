@@ -18,7 +18,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.rooms import statuses
 
-API = "/api/"
+API = ("/api/", "/ga4gh/")  # where programs ask
 
 # What an error code means in HTTP, the first pattern that fits; everything else is bad input.
 _STATUS = (

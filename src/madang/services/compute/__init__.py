@@ -1,0 +1,25 @@
+"""Compute: tasks and pipelines on this machine's cores, for people of projects and for programs that speak GA4GH.
+
+Tasks are described as GA4GH TES 1.1 has it and run in closed boxes, by a runner of their own; what they leave is kept
+with its hash. Whoever asks for work sees it wait, run and end, and what it used.
+"""
+
+from madang.base.translate import later
+from madang.node.rooms import Command, RoomPlan
+
+PLAN = RoomPlan(
+    name="compute",
+    package=__package__,
+    title=later("Compute"),
+    acts=(".acts",),
+    states=(".acts:TASK",),
+    models=(".models",),
+    pages=(".tes",),
+    commands=(
+        Command("compute", later("Run tasks and workflows on this machine, and see what they use."), ".commands:app"),
+    ),
+    errors={"task.resources": 400, "task.image": 400, "task.definition": 400, "task.quota": 403},
+    folders={"compute": 0o700},
+    opened=".runner:wake",
+    docs="compute.md",
+)

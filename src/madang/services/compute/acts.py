@@ -1,0 +1,84 @@
+"""What can be done with tasks, by whom, from which state to which."""
+
+from sqlalchemy import and_
+
+from madang.base.translate import later
+from madang.node.acts import States
+from madang.node.permissions import Details, Rule, administrator, allow, auditor, in_project, nobody_else, theirs
+
+
+class Asked(Details):
+    """What was asked for."""
+
+    share: str
+    cores: int
+    memory: int
+    seconds: int
+    kind: str
+
+
+class Ended(Details):
+    """How a task ended, and what it used."""
+
+    code: int | None
+    outputs: int
+    core_seconds: float
+    attempts: int
+
+
+class Limited(Details):
+    """What a share may use."""
+
+    share: str
+    core_hours: float | None
+    cores: int | None
+
+
+class Brought(Details):
+    """A file that was brought."""
+
+    name: str
+    hash: str
+    size: int
+
+
+# Who asked for a project's task and left the project is out of it.
+alone = Rule(
+    "whose it is, where it is no project's",
+    lambda actor, thing: thing.project_id is None and theirs.holds(actor, thing),
+    lambda actor, model: and_(model.project_id.is_(None), theirs.clause(actor, model)),
+)
+works = alone | in_project("principal-investigator", "project-member")
+people = alone | in_project()
+OPEN = ("queued", "initializing", "running")
+RUN = allow("task.run", works, title=later("ask for a task"), to="queued", details=Asked)
+SEE = allow("task.see", people | administrator | auditor, reads=True, title=later("see a task and what it uses"))
+READ = allow("task.read", people, reads=True, title=later("read what a task printed and left"))
+CANCEL = allow("task.cancel", works | administrator, title=later("stop a task"), frm=OPEN, to=("canceled", "canceling"))
+END = allow(
+    "task.end",
+    nobody_else,
+    title=later("end a task"),
+    frm=(*OPEN, "canceling"),
+    to=("complete", "executor-error", "system-error", "canceled"),
+    details=Ended,
+)
+BRING = allow("taskfile.bring", works, title=later("bring a file for tasks"), details=Brought)
+USE_FILE = allow("taskfile.read", people, reads=True, title=later("use a file that was brought"))
+LIMIT = allow("quota.set", administrator, title=later("set what a project or person may compute"), details=Limited)
+
+TASK = States(
+    "task",
+    "queued",
+    {
+        "queued": later("waits"),
+        "initializing": later("is prepared"),
+        "running": later("runs"),
+        "canceling": later("is being stopped"),
+        "complete": later("done"),
+        "executor-error": later("its program failed"),
+        "system-error": later("could not be run"),
+        "canceled": later("stopped"),
+    },
+    model=".models:Task",
+)

@@ -1,0 +1,348 @@
+"""`madang compute`: run a command on this machine's cores, see how it goes, stop it, see what was used."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from madang.base.translate import _
+
+if TYPE_CHECKING:
+    from madang.node.node import Node
+    from madang.node.people.actor import Actor
+    from madang.services.compute.models import Task
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
+Number = Annotated[int, typer.Argument(help=_("Number of the task."), min=1, max=2**31 - 1)]
+Cores = Annotated[int, typer.Option(min=1, help=_("Cores."))]
+Memory = Annotated[str, typer.Option(help=_("Memory, as 500M or 4G."))]
+Time = Annotated[str, typer.Option(help=_("The longest time, as 90s, 30m or 1h."))]
+Project = Annotated[str, typer.Option(help=_("Name of the project whose task it is."))]
+Detach = Annotated[bool, typer.Option("--detach", help=_("Do not wait for the end."))]
+
+
+@app.command("run", context_settings={"ignore_unknown_options": False})
+def run_command(
+    command: Annotated[list[str], typer.Argument(help=_("The command, after `--`."))],
+    cores: Cores = 1,
+    memory: Memory = "2G",
+    time_: Annotated[str, typer.Option("--time", help=_("The longest time, as 90s, 30m or 1h."))] = "1d",
+    disk: Annotated[str, typer.Option(help=_("Disk that it may fill, as 10G."))] = "10G",
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", help=_("A file to read: it is at /inputs/NAME. May be repeated."))
+    ] = None,
+    name: Annotated[str, typer.Option(help=_("What to call the task."))] = "",
+    project: Project = "",
+    detach: Detach = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a command in a closed box. It works in /work; what it leaves there is kept."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import service
+    from madang.services.compute.definition import GB, seconds_of, size_of
+
+    asked = {
+        "cpu_cores": cores,
+        "ram_gb": size_of(memory) / GB,
+        "disk_gb": size_of(disk) / GB,
+        "backend_parameters": {"seconds": str(seconds_of(time_))},
+    }
+    with opened() as node:
+        actor = commander(node)
+        definition = {
+            "name": name or " ".join(command)[:200],
+            "executors": [{"image": "madang", "command": command, "workdir": "/work"}],
+            "resources": asked,
+            "inputs": [_input(node, actor, each, project) for each in inputs or []],
+            "outputs": [{"path": "/work", "url": "madang://", "type": "DIRECTORY"}],
+        }
+        task = service.submit(node, actor, definition, project=project)
+        finish(node, actor, task, detach, as_json)
+
+
+def _input(node: "Node", actor: "Actor", given: str, project: str) -> dict[str, str]:
+    """An input as it is named in a task: an address, or a file here (brought first by who is not the owner)."""
+    from madang.base.errors import MadangError
+    from madang.services.compute import staging
+
+    if given.startswith("madang://"):
+        return {"url": given, "path": f"/inputs/{given.rpartition('/')[2]}"}
+    path = Path(given).absolute()
+    if not path.exists():
+        raise MadangError("task.input", _("There is no file {path}.").format(path=repr(given)))
+    kind = "DIRECTORY" if path.is_dir() else "FILE"
+    if actor.kind == "owner":
+        return {"url": path.as_uri(), "path": f"/inputs/{path.name}", "type": kind}
+    brought = staging.bring(node, actor, path.name, path.read_bytes(), project)
+    return {"url": f"madang://file/{brought.id}", "path": f"/inputs/{path.name}"}
+
+
+def finish(node: "Node", actor: "Actor", task: "Task", detach: bool, as_json: bool) -> None:
+    """Say the number of a task that was asked for, and follow it to its end; exit 1 unless it is done."""
+    from madang.base.console import console
+    from madang.services.compute import service
+
+    out = console(stderr=True)
+    if not as_json:
+        out.print(_("Task {number} is asked for.").format(number=task.id), markup=False)
+    if detach:
+        if as_json:
+            print(json.dumps(row(task), ensure_ascii=False))
+        return
+    try:
+        ended = follow(node, actor, task.id, quiet=as_json)
+    except KeyboardInterrupt:
+        service.cancel(node, actor, task.id)
+        raise
+    if as_json:
+        print(json.dumps(whole(ended), ensure_ascii=False))
+    else:
+        _told(ended)
+    if ended.state != "complete":
+        raise typer.Exit(1)
+
+
+def _told(task: "Task") -> None:
+    from madang.base.console import console
+    from madang.node.acts import label
+    from madang.services.compute import service
+
+    out = console(stderr=True)
+    text = _("Task {number}: {state}").format(number=task.id, state=label("task", task.state))
+    out.print(f"{text}. {task.reason}" if task.reason else text, markup=False)
+    for each in service.result_of(task)["outputs"]:
+        out.print(f"  {each['sha256'][:16]}  {each['size']:>12,}  {each['name']}", markup=False)
+
+
+def follow(node: "Node", actor: "Actor", number: int, *, quiet: bool = False) -> "Task":
+    """Wait for the end of a task, printing what it prints meanwhile."""
+    from madang.services.compute import runner, service, staging
+
+    shown: dict[Path, int] = {}
+    while True:
+        found = service.see(node, actor, number)
+        if not quiet:
+            for place in range(len(service.definition_of(found).executors)):
+                for ending, stream in (("out", sys.stdout), ("err", sys.stderr)):
+                    _print_rest(staging.folder_of(node, number) / f"{place}.{ending}", shown, stream)
+        if found.state in service.ENDED:
+            return found
+        runner.wake(node)
+        time.sleep(0.1)
+
+
+def _print_rest(path: Path, shown: dict[Path, int], stream: Any) -> None:
+    try:
+        with path.open("rb") as file:
+            file.seek(shown.get(path, 0))
+            data = file.read()
+    except OSError:
+        return
+    shown[path] = shown.get(path, 0) + len(data)
+    stream.write(data.decode("utf-8", "replace"))
+    stream.flush()
+
+
+def row(task: "Task") -> dict[str, Any]:
+    """A task in a list, as JSON has it."""
+    return {
+        "number": task.id,
+        "name": task.name,
+        "kind": task.kind,
+        "state": task.state,
+        "cores": task.cores,
+        "memory": task.memory,
+        "seconds": task.seconds,
+        "project": task.project.name if task.project is not None else "",
+        "created": task.created.isoformat(),
+        "started": task.started.isoformat() if task.started else None,
+        "ended": task.ended.isoformat() if task.ended else None,
+        "exit_code": task.code,
+        "reason": task.reason,
+    }
+
+
+def whole(task: "Task") -> dict[str, Any]:
+    """All of a task, as JSON has it."""
+    from madang.services.compute import service
+
+    result = service.result_of(task)
+    used = {"cpu_seconds": task.cpu, "peak_memory": task.peak, "attempts": task.attempts}
+    more = {"definition": json.loads(task.definition), "inputs": result["inputs"], "outputs": result["outputs"]}
+    return row(task) | used | more
+
+
+@app.command("list")
+def list_command(
+    state: Annotated[str, typer.Option(help=_("Only tasks in this state."))] = "",
+    project: Project = "",
+    most: Annotated[int, typer.Option(min=1, max=10_000, help=_("At most so many."))] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Your tasks, the newest first."""
+    from madang.base.console import show_table
+    from madang.base.errors import MadangError
+    from madang.node.acts import label
+    from madang.node.node import opened
+    from madang.node.people.projects import see_project
+    from madang.node.people.tokens import commander
+    from madang.services.compute import service
+    from madang.services.compute.acts import TASK
+
+    if state and state not in TASK.labels:
+        raise MadangError("task.page", _("{state} is no state.").format(state=repr(state)), ", ".join(TASK.labels))
+    with opened() as node:
+        actor = commander(node)
+        of = see_project(node, actor, project).id if project else None
+        asked = service.Asked(states=(state,) if state else (), most=most, project=of)
+        found = service.list_tasks(node, actor, asked)
+    if as_json:
+        print(json.dumps([row(each) for each in found], ensure_ascii=False))
+        return
+    rows = [
+        [each.id, each.name[:60], label("task", each.state), each.cores, f"{each.created:%Y-%m-%d %H:%M}"]
+        for each in found
+    ]
+    show_table(_("Tasks"), [_("number"), _("name"), _("state"), _("cores"), _("asked for")], rows)
+
+
+@app.command("show")
+def show_command(number: Number, as_json: AsJson = False) -> None:
+    """A task: its state, what it asked for and used, what it left."""
+    from madang.base.console import console
+    from madang.node.acts import label
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import runner, service
+
+    with opened() as node:
+        runner.wake(node)
+        found = service.see_inside(node, commander(node), number)
+        why = service.why_waiting(node, found)
+    if as_json:
+        print(json.dumps(whole(found) | {"waits": why}, ensure_ascii=False))
+        return
+    out = console()
+    out.print(f"{found.id}  {found.name}", markup=False)
+    out.print(f"{label('task', found.state)}  {found.reason}{why}", markup=False)
+    asked = _("{cores} cores, {memory} MB, at most {seconds} s")
+    out.print(asked.format(cores=found.cores, memory=found.memory // 10**6, seconds=found.seconds), markup=False)
+    if found.started and found.ended:
+        used = _("ran {seconds} s, {cpu} s of processor time, at most {memory} MB")
+        seconds = (found.ended - found.started).total_seconds()
+        out.print(
+            used.format(seconds=f"{seconds:.1f}", cpu=f"{found.cpu:.1f}", memory=found.peak // 10**6), markup=False
+        )
+    if found.code is not None:
+        out.print(_("exit code {code}").format(code=found.code), markup=False)
+    for each in service.result_of(found)["outputs"]:
+        out.print(f"{each['sha256']}  {each['size']:,}  madang://task/{found.id}/{each['name']}", markup=False)
+
+
+@app.command("logs")
+def logs_command(
+    number: Number, follow_: Annotated[bool, typer.Option("--follow", help=_("Go on until its end."))] = False
+) -> None:
+    """What a task printed."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import service
+
+    with opened() as node:
+        actor = commander(node)
+        if follow_:
+            service.see_inside(node, actor, number)
+            follow(node, actor, number)
+            return
+        for out, err in service.printed(node, actor, number, most=20_000_000):
+            sys.stdout.write(out)
+            sys.stdout.flush()
+            sys.stderr.write(err)
+
+
+@app.command("fetch")
+def fetch_command(
+    number: Number, folder: Annotated[Path, typer.Argument(help=_("The new folder to copy its outputs to."))]
+) -> None:
+    """Copy what a task left into a new folder."""
+    import shutil
+
+    from madang.base.errors import MadangError
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import service, staging
+
+    if folder.exists():
+        raise MadangError("task.folder", _("{path} is there already.").format(path=folder), _("Name a new folder."))
+    with opened() as node:
+        found = service.see_inside(node, commander(node), number)
+        for each in service.result_of(found)["outputs"]:
+            target = folder / each["name"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(staging.output_path(node, number, each["name"]), target)
+
+
+@app.command("cancel")
+def cancel_command(number: Number) -> None:
+    """Stop a task that waits or runs."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import service
+
+    with opened() as node:
+        service.cancel(node, commander(node), number)
+    console().print(_("Task {number} is stopped.").format(number=number), markup=False)
+
+
+@app.command("usage")
+def usage_command(as_json: AsJson = False) -> None:
+    """What projects and people used within 30 days, and what is left of their quotas."""
+    from madang.base.console import show_table
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import service
+
+    with opened() as node:
+        found = service.usage(node, commander(node))
+    if as_json:
+        print(json.dumps([vars(each) for each in found], ensure_ascii=False))
+        return
+    rows = [
+        [
+            each.title,
+            each.tasks,
+            f"{each.core_hours:.2f}",
+            each.waiting,
+            each.running,
+            _limit(each.limit),
+        ]
+        for each in found
+    ]
+    columns = [_("whose"), _("ended"), _("core hours"), _("waiting"), _("running"), _("quota")]
+    show_table(_("Use within 30 days"), columns, rows)
+
+
+def _limit(limit: float | None) -> str:
+    return "" if limit is None else f"{limit:g}"
+
+
+@app.command("quota")
+def quota_command(
+    share: Annotated[str, typer.Argument(help=_("project:NUMBER, person:NUMBER, or everybody."))],
+    core_hours: Annotated[float | None, typer.Option(help=_("Core hours within 30 days."))] = None,
+    cores: Annotated[int | None, typer.Option(help=_("Cores at one time."))] = None,
+) -> None:
+    """Set what a project or person may compute; without numbers there is no limit."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import quotas
+
+    with opened() as node:
+        quotas.set_quota(node, commander(node), "" if share == "everybody" else share, core_hours, cores)

@@ -1,0 +1,172 @@
+"""The executor `local`: the commands of a task, one after the other, each in a closed box on this machine's cores."""
+
+import os
+import shlex
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node import closed
+from madang.services.compute.definition import Definition, Executor, environment_of
+
+LARGEST_LOG = 8_000_000  # bytes of each stream that are kept; a task that prints on is drained
+_POINTS = 400  # of the course of what it uses
+_STAND_IN = 2_100_000_000
+
+
+@dataclass
+class Limits:
+    """What a task may use."""
+
+    cores: int
+    memory: int
+    disk: int
+    seconds: int
+
+
+@dataclass
+class Ran:
+    """What came of the commands: the logs of each as TES has them, the code of the last, what was used."""
+
+    logs: list[dict[str, Any]] = field(default_factory=list)
+    code: int | None = None
+    reason: str = ""  # why it was ended, over a limit
+    canceled: bool = False
+    cpu: float = 0.0
+    peak: int = 0
+    use: list[tuple[float, float, int]] = field(default_factory=list)  # seconds, cores in use, bytes of memory
+
+
+def run(
+    definition: Definition,
+    limits: Limits,
+    read: dict[str, Path],
+    write: dict[str, Path],
+    folder: Path,
+    stop: threading.Event,
+    user: int = _STAND_IN,
+) -> Ran:
+    """Run every command; one that fails ends the task unless its error is to be ignored."""
+    ran, begun = Ran(), time.monotonic()
+    for place, executor in enumerate(definition.executors):
+        left = limits.seconds - (time.monotonic() - begun)
+        if left <= 0:
+            ran.reason = _("It took longer than {seconds} seconds.").format(seconds=limits.seconds)
+            break
+        start = datetime.now(UTC)
+        box = _box(executor, limits, left, read, write, user)
+        command = [box.python if each == "python" and executor.image == "madang" else each for each in executor.command]
+        out, err = folder / f"{place}.out", folder / f"{place}.err"
+        try:
+            code = _one(box, _redirected(executor, command), out, err, stop, ran, begun)
+        except MadangError as error:
+            code, ran.reason = None, error.message
+        ran.code = code
+        log = {
+            "start_time": _text(start),
+            "end_time": _text(datetime.now(UTC)),
+            "exit_code": -1 if code is None else code,
+        }
+        ran.logs.append(log)
+        if stop.is_set():
+            ran.canceled = True
+            break
+        if ran.reason or (code != 0 and not executor.ignore_error):
+            break
+        if place + 1 < len(definition.executors):
+            ran.code = 0 if executor.ignore_error else code
+    if ran.logs and ran.code and not ran.reason and definition.executors[len(ran.logs) - 1].ignore_error:
+        ran.code = 0
+    return ran
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _box(
+    executor: Executor, limits: Limits, seconds: float, read: dict[str, Path], write: dict[str, Path], user: int
+) -> closed.Box:
+    environment = environment_of(executor.image)
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_MAX_THREADS"), str(limits.cores))
+    where = executor.workdir or "/work"
+    return closed.Box(
+        closed.Limits(
+            seconds=seconds,
+            memory=limits.memory,
+            disk=limits.disk,
+            processes=64 + 32 * limits.cores,
+            scratch=min(256 << 20, limits.memory // 4),
+            open_files=4096,
+        ),
+        read=read,
+        write=write,
+        environment_folder=None if environment == "system" else Path(environment),
+        variables=threads | {"MADANG_CORES": str(limits.cores)} | (executor.env or {}),
+        programs=True,
+        proc=environment != "system",
+        folder=where,
+        name="task",
+        user=user,
+    )
+
+
+def _redirected(executor: Executor, command: list[str]) -> list[str]:
+    """The command with its streams to and from files inside, by a shell inside: no path of theirs is opened here."""
+    parts = [("<", executor.stdin), (">", executor.stdout), ("2>", executor.stderr)]
+    told = " ".join(f"{sign} {shlex.quote(path)}" for sign, path in parts if path)
+    return ["/bin/sh", "-c", f'exec "$@" {told}', "task", *command] if told else command
+
+
+def _one(
+    box: closed.Box, command: list[str], out: Path, err: Path, stop: threading.Event, ran: Ran, begun: float
+) -> int | None:
+    """Run one command; its code, None where it was ended. Errors: those of boxes."""
+    running = box.start(command)
+    running.stdin.close()
+    readers = [
+        threading.Thread(target=_drain, args=(source, path), daemon=True)
+        for source, path in ((running.stdout, out), (running.stderr, err))
+    ]
+    for reader in readers:
+        reader.start()
+    looked, cpu = time.monotonic(), 0.0
+    base = ran.cpu
+    while not running.wait(0.2):
+        if stop.is_set():
+            running.stop()
+        at, use = time.monotonic(), running.use
+        if at - looked >= 1.0:
+            _note(ran, at - begun, max(0.0, use.cpu - cpu) / (at - looked), use.memory)
+            looked, cpu = at, use.cpu
+        ran.cpu, ran.peak = max(ran.cpu, base + use.cpu), max(ran.peak, use.memory)
+    for reader in readers:
+        reader.join(5)
+    if running.error is not None and not stop.is_set():
+        raise running.error
+    return running.code
+
+
+def _note(ran: Ran, at: float, cores: float, memory: int) -> None:
+    ran.use.append((round(at, 1), round(cores, 2), memory))
+    if len(ran.use) > _POINTS:
+        del ran.use[::2]
+
+
+def _drain(source: IO[bytes], path: Path, most: int = LARGEST_LOG) -> None:
+    """Keep the start of what comes, and read on, so that nobody waits for us."""
+    kept: Callable[[bytes], Any]
+    with source, open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0) as file:
+        kept, size = file.write, 0
+        while block := source.read(1 << 16):
+            if size < most:
+                kept(block[: most - size])
+                size += len(block)
+                if size >= most:
+                    kept(b"\n[cut]\n")
