@@ -166,7 +166,7 @@ class Runner:
                     _end(session, self._node, task, "system-error", reason, {}, 0)
                 else:
                     task.state = "queued"
-        shutil.rmtree(self._node.home.folder("compute") / "work", ignore_errors=True)
+        shutil.rmtree(self._node.home.folder("compute") / "attempts", ignore_errors=True)
 
     def _round(self) -> bool:
         """Write down what ended, begin what fits; whether there was anything."""

@@ -2,7 +2,7 @@
 
     compute/tasks/7/0.out 0.err        what its first command printed
     compute/tasks/7/outputs/...        what it left, moved there with its hash
-    compute/work/7-1/...               the folders that its first attempt may write; gone when it is over
+    compute/attempts/7-1/...           the folders that its first attempt may write; gone when it is over
     compute/brought/SHA256             files that people brought
 
 Addresses of inputs: `madang://task/7/NAME` (an output), `madang://file/3` (a file that was brought), and, for the owner
@@ -44,7 +44,7 @@ def folder_of(node: Node, number: int) -> Path:
 
 def work_folder(node: Node, number: int, attempt: int) -> Path:
     """Where one attempt of a task may write."""
-    return node.home.folder("compute") / "work" / f"{number}-{attempt}"
+    return node.home.folder("compute") / "attempts" / f"{number}-{attempt}"
 
 
 def locate(node: Node, actor: Actor, definition: Definition) -> list[dict[str, Any]]:
