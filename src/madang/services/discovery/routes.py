@@ -3,11 +3,9 @@
 import base64
 import json
 from dataclasses import asdict
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import Path, Query
-from pydantic import Field
+from fastapi import Query
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -16,239 +14,35 @@ from madang.node.people.projects import list_projects
 from madang.node.permissions import may
 from madang.services.discovery import service
 from madang.services.discovery.acts import CLOSE, FILL, LOCK
-from madang.web import Done, Here, Number, Room, View
+from madang.services.discovery.views import (
+    AssayLine,
+    AssayPage,
+    Choice,
+    Compound,
+    CurveView,
+    Decision,
+    FileLine,
+    Filling,
+    Goals,
+    Libraries,
+    LibraryPage,
+    Line,
+    ListLine,
+    Name,
+    Place,
+    PlateView,
+    Reason,
+    RejectLine,
+    ShortlistPage,
+    Table,
+    Text,
+    VerdictView,
+    Workbook,
+)
+from madang.web import Done, Here, Number, Room
 
 room = Room("discovery", __package__)
-Name = Annotated[str, Path(max_length=100)]
-Text = Annotated[str, Query(max_length=20_000)]
 SHOWN = 24
-
-
-class Line(View):
-    """A library in a list."""
-
-    name: str
-    title: str
-    project: str
-    state: str
-    compounds: int
-    created: datetime
-
-
-class Libraries(View):
-    """The libraries that one may see, and the projects that one may begin others for."""
-
-    libraries: list[Line]
-    projects: list["Choice"]
-
-
-class Choice(View):
-    """A project that a library may belong to."""
-
-    name: str
-    title: str
-
-
-class Compound(View):
-    """A compound as it is shown; `svg` is its drawing. `score` is None where nothing was searched by similarity."""
-
-    id: str
-    smiles: str
-    svg: str
-    score: float | None
-    weight: float | None
-    logp: float | None
-    tpsa: float | None
-    qed: float | None
-    alerts: str
-    notes: str
-
-
-class FileLine(View):
-    """What became of the rows of a file."""
-
-    file: str
-    rows: int
-    compounds: int
-    duplicates: int
-    rejects: int
-    unused: int
-
-
-class RejectLine(View):
-    """A row that became no compound."""
-
-    file: str
-    line: int
-    reason: str
-
-
-class AssayLine(View):
-    """A plate workbook that was read."""
-
-    number: int
-    title: str
-    curves: int
-    created: datetime
-
-
-class ListLine(View):
-    """A shortlist in a list."""
-
-    number: int
-    title: str
-    state: str
-    created: datetime
-
-
-class LibraryPage(View):
-    """A library: its compounds or the hits of a search, what became of its rows, its plates and shortlists."""
-
-    name: str
-    title: str
-    project: str
-    project_name: str
-    state: str
-    version: int
-    compounds: int
-    kind: str
-    query: str
-    found: int | None
-    cut: bool
-    compared: float | None
-    shown: list[Compound]
-    files: list[FileLine]
-    rejects: list[RejectLine]
-    assays: list[AssayLine]
-    shortlists: list[ListLine]
-    may_fill: bool
-    may_close: bool
-
-
-class CurveView(View):
-    """A curve with its picture."""
-
-    plate: str
-    compound: str
-    ic50: float | None
-    operator: str
-    low: float | None
-    high: float | None
-    unit: str
-    hill: float | None
-    r2: float | None
-    flags: list[str]
-    svg: str
-
-
-class PlateView(View):
-    """A plate and its controls."""
-
-    plate: str
-    wells: int
-    z_prime: float | None
-    flags: list[str]
-
-
-class AssayPage(View):
-    """A plate workbook: controls and curves."""
-
-    library: str
-    title: str
-    sha256: str
-    created: datetime
-    plates: list[PlateView]
-    curves: list[CurveView]
-
-
-class Table(View):
-    """The structure-activity table of a library."""
-
-    library: str
-    title: str
-    rows: list[dict[str, Any]]
-
-
-class VerdictView(View):
-    """A decision: what, by whom, why, when."""
-
-    compound: str
-    decision: str
-    reason: str
-    person: str
-    created: datetime
-
-
-class Reason(View):
-    """What a property gives to a place: its value, and how desirable that is, 0 to 1."""
-
-    property: str
-    value: float | None
-    desirability: float
-
-
-class Place(View):
-    """A place in a ranking, with the parts that explain it and what was decided last."""
-
-    place: int
-    id: str
-    smiles: str
-    svg: str
-    score: float
-    front: int
-    parts: list[Reason]
-    decision: str
-
-
-class ShortlistPage(View):
-    """A shortlist with its places, goals and decisions."""
-
-    number: int
-    library: str
-    title: str
-    state: str
-    state_name: str
-    version: int
-    sha256: str
-    signed: str
-    goals: list[dict[str, Any]]
-    places: list[Place]
-    verdicts: list[VerdictView]
-    open: bool
-    may_lock: bool
-
-
-class Filling(View):
-    """Molecules to add."""
-
-    name: str = Field(title="The short name", min_length=2, max_length=60, pattern=r"^[a-z][a-z0-9-]*$")
-    project: str = Field(default="", title="The project", max_length=63)
-    title: str = Field(default="", title="The title", max_length=300)
-    file: bytes = Field(default=b"", title="The file")
-    kind: Literal["smi", "sdf", "csv", "xlsx", "parquet"] = Field(default="smi", title="The kind of file")
-    text: str = Field(default="", title="The molecules", max_length=1_000_000)
-
-
-class Workbook(View):
-    """A plate workbook to read."""
-
-    title: str = Field(title="The title", min_length=1, max_length=300)
-    file: bytes = Field(title="The workbook", min_length=1)
-
-
-class Goals(View):
-    """A ranking to make."""
-
-    title: str = Field(title="The title", min_length=1, max_length=300)
-    goals: str = Field(title="The goals", min_length=1, max_length=20_000)
-
-
-class Decision(View):
-    """What is decided about a compound."""
-
-    compound: str = Field(title="The compound", min_length=1, max_length=300)
-    decision: Literal["make", "test", "hold", "drop"] = Field(title="The decision")
-    reason: str = Field(default="", title="The reason", max_length=1_000)
 
 
 @room.page("/discovery", "libraries.html")

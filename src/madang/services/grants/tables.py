@@ -82,7 +82,7 @@ def picture(groups: tuple[tuple[str, tuple[tuple[str, int], ...]], ...], title: 
     names = {status: status_name(status) for status in STATUSES}
     count = _("promises")
     told = [
-        {"group": name or _("not told"), "status": names[status], count: number}
+        {"group": name or _("not told", "award"), "status": names[status], count: number}
         for name, counts in groups
         for status, number in counts
     ]
