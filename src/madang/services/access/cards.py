@@ -38,7 +38,7 @@ def waiting(node: Node, actor: Actor) -> list[Card]:
                 if step.name == "committee" and each.organization_id in committees:
                     voted = any(v.person_id == actor.person_id and v.edition == each.edition for v in each.votes)
                     if not voted and actor.person_id and not conflicted(session, each, actor.person_id):
-                        cards.append(Card(_("Your vote"), each.title, address, step.opened))
+                        cards.append(Card(_("Your vote", "committee"), each.title, address, step.opened))
                 elif step.name != "committee" and each.organization_id in desks:
                     cards.append(Card(title, each.title, address, step.opened))
             if each.state == "returned" and each.project_id in actor.projects:

@@ -304,7 +304,7 @@ def _show(node: Any, found: "Application", as_json: bool, more: dict[str, Any] |
         out.print(_("About {count} persons fit.").format(count=told), markup=False)
     show_table(
         _("What the rules find"),
-        (_("rule"), _("finding"), _("about"), _("source")),
+        (_("rule"), _("finding"), _("about"), _("source", "rule")),
         [
             (
                 each["title"],
