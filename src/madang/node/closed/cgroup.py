@@ -7,7 +7,9 @@ version 1 a folder of the memory controller that this user may write. Elsewhere 
 import contextlib
 import functools
 import os
+import subprocess
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 _MOUNT = Path("/sys/fs/cgroup")
@@ -15,24 +17,36 @@ _MOUNT = Path("/sys/fs/cgroup")
 
 @functools.cache
 def delegated() -> Path | None:
-    """The group below which groups of boxes can be made, or None."""
+    """The group below which groups of boxes can be made, or None; found out by putting a process into one."""
+    for parent in _candidates():
+        if os.access(parent, os.W_OK):
+            group = _create(parent, 64 << 20, 16)
+            if group is not None:
+                entered = subprocess.run(["/bin/sh", "-c", _ENTER, "try", group / "cgroup.procs"], check=False)
+                remove(group)
+                if entered.returncode == 0:
+                    return parent
+    return None
+
+
+_ENTER = 'echo $$ 2>/dev/null >"$1"'
+
+
+def _candidates() -> Iterator[Path]:
+    """Where a group could be made: beside this process's own, which is a leaf, or below it."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
-        return None
+        return
     for line in lines:
         _number, controllers, own = line.split(":", 2)
         if controllers == "":
             place = _MOUNT / own.lstrip("/")
-            # This process sits in a leaf, so boxes are made beside it.
-            for group in (place.parent, place):
-                if group != _MOUNT.parent and _has_memory(group) and os.access(group, os.W_OK):
-                    return group
+            yield from (group for group in (place.parent, place) if group != _MOUNT.parent and _has_memory(group))
         elif "memory" in controllers.split(","):
             place = _MOUNT / "memory" / own.lstrip("/")
-            if os.access(place, os.W_OK) and (place / "memory.limit_in_bytes").exists():
-                return place
-    return None
+            if (place / "memory.limit_in_bytes").exists():
+                yield place
 
 
 def _has_memory(group: Path) -> bool:
@@ -45,8 +59,10 @@ def _has_memory(group: Path) -> bool:
 def create(memory: int, processes: int) -> Path | None:
     """A new group with these limits, or None where none is delegated or it cannot be made."""
     parent = delegated()
-    if parent is None:
-        return None
+    return None if parent is None else _create(parent, memory, processes)
+
+
+def _create(parent: Path, memory: int, processes: int) -> Path | None:
     group = parent / f"madang-{uuid.uuid4().hex[:12]}"
     try:
         group.mkdir()

@@ -29,10 +29,11 @@ def open_command(
     from madang.node.node import opened
     from madang.node.people.tokens import commander
     from madang.services.workspace import service
+    from madang.services.workspace.environment import lacks
 
     with opened() as node:
         made = service.open_workspace(node, commander(node), reference, project=project)
-        row = _row(node, made, service.awake(node))
+        row = _row(node, made, service.awake(node)) | {"lacks": lacks(node)}
     if as_json:
         print(json.dumps(row, ensure_ascii=False))
         return
@@ -40,6 +41,8 @@ def open_command(
     console().print(
         text.format(number=made.id, dataset=made.dataset, version=made.version, address=row["address"]), markup=False
     )
+    if row["lacks"]:
+        console(stderr=True).print(row["lacks"], markup=False)
 
 
 @app.command("list")

@@ -1,6 +1,5 @@
 """A workspace in the demo: on its open synthetic insurer's data, with a notebook to begin with."""
 
-from madang.base.errors import MadangError
 from madang.base.progress import Progress
 from madang.base.translate import _
 from madang.node import closed
@@ -26,12 +25,7 @@ def make(node: Node, progress: Progress) -> None:
     if not names or not closed.is_available():
         return
     with progress.step(_("Opening a workspace")):
-        try:
-            made = service.open_workspace(node, Actor.owner(), sorted(names)[0])
-        except MadangError as error:
-            if error.code == "workspace.no_environment":
-                return  # the portal says how to make it
-            raise
+        made = service.open_workspace(node, Actor.owner(), sorted(names)[0])
         folder = service.folder_of(node, made.id) / "notebooks"
         if not notebooks.list_notebooks(folder):
             new = notebooks.create(folder, "first look")

@@ -9,6 +9,15 @@ from madang.base.translate import _
 from madang.node.node import Node
 
 
+def lacks(node: Node) -> str:
+    """What is missing before people can work in a workspace, in a sentence; empty where nothing is."""
+    try:
+        find_environment(node)
+    except MadangError as error:
+        return f"{error.message} {error.hint}"
+    return ""
+
+
 def find_environment(node: Node) -> Path:
     """The folder of the environment. Errors: `workspace.no_environment`."""
     named = node.settings.workspace.environment

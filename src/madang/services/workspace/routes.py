@@ -15,6 +15,7 @@ from madang.node.people.actor import Actor
 from madang.node.permissions import check, may
 from madang.services.workspace import bring, door, leaving, service
 from madang.services.workspace.acts import ACCEPT, BRING, DESTROY, END, ENTER, OPEN, STOP
+from madang.services.workspace.environment import lacks
 from madang.services.workspace.models import Workspace
 from madang.web import Done, Here, Number, Room, View
 
@@ -78,6 +79,7 @@ class Space(Line):
     disk: int
     disk_limit: int
     memory_limit: int
+    lacks: str  # what the installation lacks before anybody can work in it
     watched_by: str  # control group, or supervisor
     closed: str  # why one may not go in now
     kept_until: datetime | None
@@ -293,6 +295,7 @@ def _space(visit: Here, found: Workspace) -> Space:
         disk=service.disk_of(node, found.id),
         disk_limit=node.settings.workspace.disk_mb << 20,
         memory_limit=node.settings.workspace.memory_mb << 20,
+        lacks=lacks(node),
         watched_by=_("the kernel (a control group)") if cgroup.delegated() else _("a supervisor of this installation"),
         closed=service.why_closed(node, actor, found),
         kept_until=found.kept_until,

@@ -55,13 +55,10 @@ def open_workspace(node: Node, actor: Actor, reference: str, *, project: str = "
     """Open a workspace by a permit's number, or on a dataset that the actor may read.
 
     One that the same people have open on the same data is given again. Errors: `workspace.no_right`,
-    `closed.missing`, `workspace.no_environment`, `project.none`, `access.no_extract`, `access.not_in_force`.
+    `closed.missing`, `project.none`, `access.no_extract`, `access.not_in_force`.
     """
-    from madang.services.workspace.environment import find_environment
-
     if not closed.is_available():
         closed.Box(closed.Limits(1, 1 << 28)).run(["true"])  # raises, with the reason
-    find_environment(node)
     right = find_right(node, actor, reference, project)
     with node.read() as session:
         for each in session.scalars(_query().where(Workspace.dataset == right.version.dataset.name)):
