@@ -268,6 +268,35 @@ def hierarchy(
             csv.writer(stream, delimiter=";", lineterminator="\n").writerows(tree.lines())
 
 
+@app.command()
+def persons(
+    reference: Annotated[str, typer.Argument(help=_("NAME, or NAME@VERSION."))],
+    draws: Annotated[int, typer.Option(min=1, max=10_000, help=_("Random draws for each person."))] = 100,
+    seed: Annotated[int, typer.Option(min=0, help=_("The same seed gives the same answer."))] = 1,
+    json_: Json = None,
+) -> None:
+    """Measure how many persons of an OMOP CDM dataset one, two or three known events single out."""
+    from madang.base.console import ProgressBars, console, show_table
+    from madang.lake.engine import Engine
+    from madang.node.home import Home
+    from madang.science.privacy.persons import person_risk
+    from madang.science.privacy.recipe import CODE
+
+    version = Home.find().lake().find(reference)
+    with ProgressBars() as progress, Engine() as engine:
+        version.attach(engine)
+        tables = [name for name in ("person", *CODE) if name in version.tables]
+        found = person_risk(engine, tables, draws=draws, seed=seed, progress=progress)
+    if json_ is not None:
+        _write_json(json_, found.document())
+    shown: list[tuple[str, str, str]] = [(_("none"), _percent(found.by_demographics), "")]
+    for each in found.singled:
+        interval = _("exact", "count") if each.exact else f"{_percent(each.low)}-{_percent(each.high)}"
+        shown.append((str(each.events), _percent(each.share), interval))
+    show_table(version.name, (_("known events"), _("persons singled out"), _("interval")), shown)
+    console().print(found.document()["not_covered"], markup=False)
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
