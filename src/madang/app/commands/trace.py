@@ -1,5 +1,6 @@
 """`madang trace`: from a row of the CDM to its source lines, and forward again."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ def command(
     show_identifiers: Annotated[
         bool, typer.Option("--show-identifiers", help=_("Show source lines whole, with names and numbers of people."))
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print the chain of evidence as JSON."))] = False,
 ) -> None:
     """Show where a row comes from and what else its source lines made."""
     from madang.base.errors import MadangError
@@ -34,8 +36,10 @@ def command(
     kind, colon, _number = name.partition(":")
     chain = next((plan.load(plan.traces[kind]) for plan in plans() if colon and kind in plan.traces), None)
     if chain is not None and not what:
-        _show_chain(chain, name)
+        _show_chain(chain, name, as_json)
         return
+    if not what:
+        raise MadangError("trace.what", f"{name!r} names no row.", "Write a person_id, TABLE:ID or FILE:LINE after it.")
     version = Home.find().lake().find(name)
     left, _colon, right = what.rpartition(":")
     if not right.isascii() or not right.isdigit():
@@ -52,13 +56,16 @@ def command(
             _show_row(tracer, left, int(right), originals)
 
 
-def _show_chain(chain: "Callable[..., Any]", name: str) -> None:
+def _show_chain(chain: "Callable[..., Any]", name: str, as_json: bool) -> None:
     from madang.base.console import show_table
     from madang.node.node import opened
     from madang.node.people.tokens import commander
 
     with opened() as node:
         links = chain(node, commander(node), name)
+    if as_json:
+        print(json.dumps([vars(link) for link in links], ensure_ascii=False))
+        return
     show_table(name, [_("link"), _("name"), _("says")], [[link.kind, link.name, link.says] for link in links])
 
 

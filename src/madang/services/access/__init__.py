@@ -28,6 +28,7 @@ PLAN = RoomPlan(
         MenuItem("access", later("How applications are decided"), "/access"),
     ),
     card=".cards:waiting",
+    traces={"permit": ".tracing:trace"},
     settles={"permit.extract": ".extracting:settle"},
     demo=".demo:make",
     docs="access.md",

@@ -11,9 +11,10 @@ from madang.base.translate import later
 from madang.node.rooms import RoleKind, RoomPlan
 
 if TYPE_CHECKING:
+    from madang.services.datasets.chain import Link, chain_of
     from madang.services.datasets.service import begun, read, remove_persons, remove_versions
 
-__all__ = ["PLAN", "begun", "read", "remove_persons", "remove_versions"]
+__all__ = ["PLAN", "Link", "begun", "chain_of", "read", "remove_persons", "remove_versions"]
 
 _CHANGES = ("standardize", "import", "remove", "remove_persons", "load_vocabulary", "review")
 
@@ -31,6 +32,7 @@ PLAN = RoomPlan(
         ),
     ),
     settles={f"dataset.{act}": ".service:settle" for act in _CHANGES},
+    traces={"dataset": ".tracing:trace"},
     docs="standardize.md",
 )
 
@@ -38,4 +40,5 @@ PLAN = RoomPlan(
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.service"), name)
+    home = "chain" if name in ("Link", "chain_of") else "service"
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -1,6 +1,4 @@
-"""From a release back: its permit, the version of the data, its certificates, the files that it was made of."""
-
-from dataclasses import dataclass
+"""From a release back: its project and permit, the version of the data, certificates, checks, and the raw line."""
 
 from sqlalchemy import select
 
@@ -9,16 +7,11 @@ from madang.base.translate import _
 from madang.node.node import Node
 from madang.node.people import Actor
 from madang.node.people.models import Permit
+from madang.node.permissions import may
+from madang.services.datasets import Link, chain_of
 from madang.services.release.service import see
 
-
-@dataclass(frozen=True)
-class Link:
-    """One link of the chain: what kind of thing, its name, and a sentence about it."""
-
-    kind: str
-    name: str
-    says: str
+TRACE = "dataset.trace"  # who may see raw lines
 
 
 def trace(node: Node, actor: Actor, name: str) -> list[Link]:
@@ -40,22 +33,4 @@ def trace(node: Node, actor: Actor, name: str) -> list[Link]:
             Link("permit", f"permit:{permit.number}", f"{permit.begins:%Y-%m-%d} – {permit.ends:%Y-%m-%d}")
             for permit in session.scalars(query)
         ]
-    try:
-        version = node.home.lake().find(release.dataset)
-    except MadangError as error:
-        return [*chain, Link("version", release.dataset, error.message)]
-    chain.append(Link("version", release.dataset, version.digest))
-    chain += _certificates(node, version.digest)
-    for file in list(version.info.get("files", []))[:20]:
-        chain.append(Link("source", str(file.get("name", "")), _("{n} lines").format(n=file.get("lines", "?"))))
-    return chain
-
-
-def _certificates(node: Node, digest: str) -> list[Link]:
-    from madang.services import certification
-
-    return [
-        Link("certificate", str(getattr(each, "number", "")), str(getattr(each, "status", "")))
-        for each in certification.register(node.home)
-        if getattr(each, "manifest", None) == digest
-    ]
+    return [*chain, *chain_of(node, release.dataset, lines=may(actor, TRACE))]
