@@ -151,7 +151,7 @@ def anonymize(
         float, typer.Option(min=0.0, max=1.0, help=_("ARX's loss: 0 favors suppression, 1 generalization."))
     ] = 0.5,
     sensitive: Annotated[str | None, typer.Option(help=_("Column that --l and --t are about."))] = None,
-    l: Annotated[int | None, typer.Option("--l", help=_("At least so many sensitive values in a class."))] = None,  # noqa: E741
+    l: Annotated[int | None, typer.Option("--l", help=_("At least so many sensitive values in a class."))] = None,  # noqa: E741 - the name in the literature
     entropy_l: Annotated[float | None, typer.Option(help=_("Entropy l-diversity."))] = None,
     t: Annotated[float | None, typer.Option("--t", help=_("t-closeness, equal distance."))] = None,
     ordered_t: Annotated[float | None, typer.Option(help=_("t-closeness, ordered distance."))] = None,

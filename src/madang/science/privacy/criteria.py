@@ -144,7 +144,7 @@ class KAnonymity:
 class DistinctLDiversity:
     """At least `l` sensitive values."""
 
-    l: int  # noqa: E741
+    l: int  # noqa: E741 - the name in the literature
     nested = True
 
     def violated(self, table: Histogram) -> np.ndarray:
@@ -156,7 +156,7 @@ class DistinctLDiversity:
 class EntropyLDiversity:
     """Entropy of the sensitive values at least log(l)."""
 
-    l: float  # noqa: E741
+    l: float  # noqa: E741 - the name in the literature
     nested = False
 
     def violated(self, table: Histogram) -> np.ndarray:
@@ -169,7 +169,7 @@ class RecursiveCLDiversity:
     """The most frequent value is rarer than `c` times all from the l-th on together."""
 
     c: float
-    l: int  # noqa: E741
+    l: int  # noqa: E741 - the name in the literature
     nested = False
 
     def violated(self, table: Histogram) -> np.ndarray:

@@ -7,7 +7,7 @@ MOST_EVENTS = 3
 
 
 @njit(cache=True)
-def _next(state):  # type: ignore[no-untyped-def]
+def _next(state):  # type: ignore[no-untyped-def]  # numba finds the types
     """The next number of a splitmix64 sequence, and its new state."""
     state = state + np.uint64(0x9E3779B97F4A7C15)
     z = state
@@ -17,7 +17,7 @@ def _next(state):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _has(holders, begin, end, person):  # type: ignore[no-untyped-def]
+def _has(holders, begin, end, person):  # type: ignore[no-untyped-def]  # numba finds the types
     low, high = begin, end
     while low < high:
         middle = (low + high) // 2
@@ -29,7 +29,7 @@ def _has(holders, begin, end, person):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _alone(holders, event_begin, chosen, count):  # type: ignore[no-untyped-def]
+def _alone(holders, event_begin, chosen, count):  # type: ignore[no-untyped-def]  # numba finds the types
     """Whether only one person has all the chosen events."""
     least = 0
     for i in range(1, count):
@@ -53,7 +53,7 @@ def _alone(holders, event_begin, chosen, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def singled_out(holders, event_begin, events, person_begin, known, draws, seed):  # type: ignore[no-untyped-def]
+def singled_out(holders, event_begin, events, person_begin, known, draws, seed):  # type: ignore[no-untyped-def]  # numba finds the types
     """Per person: how many of the tried choices of `known` events single them out, and how many were tried.
 
     The number tried is negative where it is all there are. Who has fewer events is known by all that they have.

@@ -104,8 +104,8 @@ def list_(as_json: AsJson = False) -> None:
         _("Applications"),
         (_("number"), _("title"), _("project"), _("state"), _("waits for")),
         [
-            (r["number"], r["title"], r["project"], label("application", str(r["state"])), "; ".join(r["waits"]))  # type: ignore[arg-type]
-            for r in rows
+            (each.id, each.title, each.project.name, label("application", each.state), "; ".join(waits(each)))
+            for each in found
         ],
     )
 
