@@ -7,6 +7,7 @@ so in its docstring.
 """
 
 from madang.science.federated.design import Design, complete_rows, levels_at, levels_of, make_design
+from madang.science.federated.disclosure import Limits
 from madang.science.federated.glm import GlmFit, GlmPart, fit_glm, glm_at, glm_of
 from madang.science.federated.meta import der_simonian_laird, fixed_effect, reml
 from madang.science.federated.moments import (
@@ -21,6 +22,9 @@ from madang.science.federated.moments import (
     table_at,
     table_of,
 )
+from madang.science.federated.pooling import pooled
+from madang.science.federated.rounds import Part, Site
+from madang.science.federated.study import Study, read_study, words
 from madang.science.federated.survival import (
     CoxFit,
     CoxPart,
@@ -43,7 +47,11 @@ __all__ = [
     "Design",
     "GlmFit",
     "GlmPart",
+    "Limits",
     "Moments",
+    "Part",
+    "Site",
+    "Study",
     "SurvivalPart",
     "below_at",
     "center_at",
@@ -68,10 +76,13 @@ __all__ = [
     "median_of",
     "moments_at",
     "moments_of",
+    "pooled",
     "quantiles_of",
     "range_at",
+    "read_study",
     "reml",
     "survival_at",
     "table_at",
     "table_of",
+    "words",
 ]
