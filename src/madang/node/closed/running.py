@@ -1,6 +1,7 @@
 """A box at work: its pipes, who watches it, how it ends."""
 
 import contextlib
+import json
 import os
 import selectors
 import subprocess
@@ -42,11 +43,14 @@ def _made(box: "Box", command: list[str], source: IO[bytes] | int) -> Iterator[t
     # What lies in /tmp and /dev/shm counts as memory of a group.
     group = cgroup.create(box.limits.memory + 2 * box.limits.scratch, box.limits.processes)
     start, options, run = box.lines(command, group)
-    given = [_given(program())]
+    reading, writing = os.pipe()  # where bubblewrap says which process is the first inside
+    os.set_blocking(reading, False)
+    given = [writing, _given(program())]
     try:
-        given.append(_given("".join(f"{option}\0" for option in ["--seccomp", str(given[0]), *options]).encode()))
+        options = ["--info-fd", str(writing), "--seccomp", str(given[1]), *options]
+        given.append(_given("".join(f"{option}\0" for option in options).encode()))
         process = subprocess.Popen(
-            [*start, "--args", str(given[1]), "--", *run],
+            [*start, "--args", str(given[2]), "--", *run],
             stdin=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -54,6 +58,9 @@ def _made(box: "Box", command: list[str], source: IO[bytes] | int) -> Iterator[t
             bufsize=0,
             env={},  # bubblewrap itself can be looked at from inside
         )
+    except BaseException:
+        os.close(reading)
+        raise
     finally:
         for descriptor in given:
             os.close(descriptor)
@@ -62,6 +69,8 @@ def _made(box: "Box", command: list[str], source: IO[bytes] | int) -> Iterator[t
     finally:
         process.kill()  # the first process of the box dies with it, and everything inside with that one
         process.wait()
+        _wait_for_inside(reading)
+        os.close(reading)
         if group is not None:
             _empty(group)
 
@@ -72,6 +81,23 @@ def _given(data: bytes) -> int:
     os.write(descriptor, data)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
+
+
+def _wait_for_inside(reading: int) -> None:
+    """Wait until nothing inside runs any more: the first process there ends after all others, some moments later."""
+    try:
+        first = int(json.loads(os.read(reading, 4096))["child-pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # there never was one
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, IndexError):
+            return
+        if state in "ZX":
+            return
+        time.sleep(0.002)
 
 
 def _empty(group: Path) -> None:
