@@ -12,6 +12,7 @@ select
     dated.id,
     case when count(*) over (partition by coalesce(dated.identifier_system, ''), dated.identifier) = 1
         then coalesce(dated.identifier_system, '') || '|' || dated.identifier end as identifier,
+    reject_when(coalesce(dated.patient, dated.patient_identifier, dated.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     reject_when(starts is null and actual_period is not null, 'is a resource of FHIR R5, not of R4'),
     unused_when(status in ('planned', 'cancelled', 'entered-in-error'), 'did not take place'),

@@ -18,6 +18,7 @@ negated as (
     select *, coding.code in ('716186003', '409137002', '429625007', '428607008', '1003774007') as none from coded
 )
 select
+    reject_when(coalesce(negated.patient, negated.patient_identifier, negated.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     unused_when(verification in ('refuted', 'entered-in-error'), 'refuted or an error'),
     coalesce(person.person_id, named.person_id, valued.person_id) as person_id,

@@ -15,6 +15,7 @@ coded as (
     from listed
 )
 select
+    reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     unused_when(verification in ('refuted', 'entered-in-error'), 'refuted or an error'),
     coalesce(person.person_id, named.person_id, valued.person_id) as person_id,

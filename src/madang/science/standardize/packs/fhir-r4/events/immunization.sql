@@ -13,6 +13,7 @@ coded as (
     from listed
 )
 select
+    reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     unused_when(status in ('not-done', 'entered-in-error'), 'was not given'),
     coalesce(person.person_id, named.person_id, valued.person_id) as person_id,

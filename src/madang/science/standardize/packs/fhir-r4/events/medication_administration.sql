@@ -29,6 +29,7 @@ coded as (
     from listed
 )
 select
+    reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     unused_when(coded.status in ('not-done', 'on-hold', 'unknown', 'entered-in-error'), 'was not given'),
     unused_when(getvariable('drugs') <> 'executed' and medication_request.id is not null, 'its order is taken'),

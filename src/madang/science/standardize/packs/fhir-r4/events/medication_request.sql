@@ -34,6 +34,7 @@ coded as (
     from listed
 )
 select
+    reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     unused_when(status in ('cancelled', 'draft', 'entered-in-error'), 'was cancelled or never ordered'),
     unused_when(intent in ('proposal', 'plan', 'option') or prohibits = 'true', 'is no order'),

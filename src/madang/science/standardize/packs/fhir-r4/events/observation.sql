@@ -72,6 +72,7 @@ found as (
     from numbered
 )
 select
+    reject_when(coalesce(found.patient, found.patient_identifier, found.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     unused_when(status in ('registered', 'cancelled', 'entered-in-error'), 'has no result'),
     unused_when(member is not null and length(every) = 1 and every[1].number is null and every[1].text is null and every[1].answer is null,

@@ -14,6 +14,7 @@ coded as (
     from listed
 )
 select
+    reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
     reject_when(told is null and (occurrence is not null or occurrence_period is not null), 'is a resource of FHIR R5, not of R4'),
     unused_when(status in ('preparation', 'not-done', 'entered-in-error'), 'was not done'),
