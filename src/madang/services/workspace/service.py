@@ -57,9 +57,10 @@ def open_workspace(node: Node, actor: Actor, reference: str, *, project: str = "
     One that the same people have open on the same data is given again. Errors: `workspace.no_right`,
     `closed.missing`, `project.none`, `access.no_extract`, `access.not_in_force`.
     """
+    right = find_right(node, actor, reference, project)
+    check(actor, OPEN)
     if not closed.is_available():
         closed.Box(closed.Limits(1, 1 << 28)).run(["true"])  # raises, with the reason
-    right = find_right(node, actor, reference, project)
     with node.read() as session:
         for each in session.scalars(_query().where(Workspace.dataset == right.version.dataset.name)):
             same = (each.state, each.version, each.project_id) == ("open", right.version.number, right.project_id)
