@@ -49,6 +49,19 @@ def show(reference: Reference, as_json: AsJson = False) -> None:
 
     _show(f"{version.name} ({version.kind}, {version.created})", rows, False, _("This version has no tables."))
     console().print(_("Manifest {digest}").format(digest=version.digest), markup=False)
+    if version.kind == "standardize":
+        _show_doubts(version)
+
+
+def _show_doubts(version: "Version") -> None:
+    """What an earlier release did otherwise, by pack, source and column."""
+    from madang.base.console import show_table
+    from madang.science.standardize.since import could_differ
+
+    rows = [[d.pack, d.source, d.kind, d.column, d.answer, d.why] for d in could_differ(version.info)]
+    if rows:
+        columns = [_("pack"), _("source"), _("kind"), _("column"), _("answer"), _("why")]
+        show_table(_("Made by an earlier release: what could differ now"), columns, rows)
 
 
 @app.command()

@@ -50,6 +50,7 @@ from madang.science.standardize.pack import Pack, Source, load_pack
 from madang.science.standardize.records import EVENT_TABLES
 from madang.science.standardize.report import Report
 from madang.science.standardize.result import Standardized
+from madang.science.standardize.since import RULES, could_differ
 from madang.science.standardize.sources import (
     DUPLICATE_KEY,
     Reader,
@@ -193,6 +194,11 @@ class _Run:
         self.program = replace(self.program, staged=self.program.staged | self.stage)
         with self._timed("register"):
             found = delivery.register(self.program, folder, before, self.progress)
+        if before is not None and could_differ(before.info):
+            self.warnings.append(
+                "An earlier release began this dataset, by other rules; `madang datasets show` says which values could "
+                "differ, and --rebuild makes it anew."
+            )
         self.unread = tuple((one.name, one.near) for one in unread_files(folder, list(self.pack.sources.values())))
         self.warnings += [f"{copy} is byte for byte {first}, so it is not read." for copy, first in found.copies]
         if before is not None and not found.new:
@@ -217,6 +223,7 @@ class _Run:
                 "base": self.base,
                 "zone": self.zone,
                 "staged": sorted(self.stage),
+                "rules": RULES if before is None else before.info.get("rules", 1),
                 "engine": engine_release(self.engine),
                 "joined": not self.joined.unknown,
                 "spans": {name: plain_spans(keys.spans) for name, keys in self.reader.keys.items()},
