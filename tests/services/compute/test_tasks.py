@@ -20,8 +20,8 @@ from portal_house import OWNER, House
 
 def asked(*command: str, seconds: int = 60, **more: Any) -> dict[str, Any]:
     resources = {"ram_gb": 0.5, "disk_gb": 0.05, "backend_parameters": {"seconds": str(seconds)}}
-    executor = {"image": "madang", "command": list(command), "workdir": "/work"}
-    outputs = [{"path": "/work", "url": "madang://", "type": "DIRECTORY"}]
+    executor = {"image": "madang", "command": list(command), "workdir": "/task"}
+    outputs = [{"path": "/task", "url": "madang://", "type": "DIRECTORY"}]
     return {"executors": [executor], "resources": resources, "outputs": outputs, **more}
 
 

@@ -17,6 +17,7 @@ PLAN = RoomPlan(
     pages=(".tes",),
     commands=(
         Command("compute", later("Run tasks and workflows on this machine, and see what they use."), ".commands:app"),
+        Command("sequencing", later("Pipelines for sequencing data, for research use."), ".sequencing_commands:app"),
     ),
     errors={"task.resources": 400, "task.image": 400, "task.definition": 400, "task.quota": 403},
     folders={"compute": 0o700},

@@ -4,7 +4,17 @@ from sqlalchemy import and_
 
 from madang.base.translate import later
 from madang.node.acts import States
-from madang.node.permissions import Details, Rule, administrator, allow, auditor, in_project, nobody_else, theirs
+from madang.node.permissions import (
+    Details,
+    Rule,
+    administrator,
+    allow,
+    auditor,
+    in_project,
+    nobody_else,
+    role_anywhere,
+    theirs,
+)
 
 
 class Asked(Details):
@@ -42,6 +52,13 @@ class Brought(Details):
     size: int
 
 
+class Kept(Details):
+    """A reference that is kept."""
+
+    name: str
+    sha256: str
+
+
 # Who asked for a project's task and left the project is out of it.
 alone = Rule(
     "whose it is, where it is no project's",
@@ -66,6 +83,9 @@ END = allow(
 BRING = allow("taskfile.bring", works, title=later("bring a file for tasks"), details=Brought)
 USE_FILE = allow("taskfile.read", people, reads=True, title=later("use a file that was brought"))
 LIMIT = allow("quota.set", administrator, title=later("set what a project or person may compute"), details=Limited)
+ADD_REFERENCE = allow(
+    "sequence.add", administrator | role_anywhere("steward"), title=later("keep a reference genome"), details=Kept
+)
 
 TASK = States(
     "task",

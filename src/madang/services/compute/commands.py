@@ -41,7 +41,7 @@ def run_command(
     detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a command in a closed box. It works in /work; what it leaves there is kept."""
+    """Run a command in a closed box. It works in /task; what it leaves there is kept."""
     from madang.node.node import opened
     from madang.node.people.tokens import commander
     from madang.services.compute import service
@@ -57,16 +57,16 @@ def run_command(
         actor = commander(node)
         definition = {
             "name": name or " ".join(command)[:200],
-            "executors": [{"image": "madang", "command": command, "workdir": "/work"}],
+            "executors": [{"image": "madang", "command": command, "workdir": "/task"}],
             "resources": asked,
-            "inputs": [_input(node, actor, each, project) for each in inputs or []],
-            "outputs": [{"path": "/work", "url": "madang://", "type": "DIRECTORY"}],
+            "inputs": [input_of(node, actor, each, project) for each in inputs or []],
+            "outputs": [{"path": "/task", "url": "madang://", "type": "DIRECTORY"}],
         }
         task = service.submit(node, actor, definition, project=project)
         finish(node, actor, task, detach, as_json)
 
 
-def _input(node: "Node", actor: "Actor", given: str, project: str) -> dict[str, str]:
+def input_of(node: "Node", actor: "Actor", given: str, project: str) -> dict[str, str]:
     """An input as it is named in a task: an address, or a file here (brought first by who is not the owner)."""
     from madang.base.errors import MadangError
     from madang.services.compute import staging
@@ -271,21 +271,27 @@ def fetch_command(
     number: Number, folder: Annotated[Path, typer.Argument(help=_("The new folder to copy its outputs to."))]
 ) -> None:
     """Copy what a task left into a new folder."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+
+    with opened() as node:
+        copy_outputs(node, commander(node), number, folder)
+
+
+def copy_outputs(node: "Node", actor: "Actor", number: int, folder: Path) -> None:
+    """Copy what a task left into a new folder. Errors: `task.folder` if it is there already."""
     import shutil
 
     from madang.base.errors import MadangError
-    from madang.node.node import opened
-    from madang.node.people.tokens import commander
     from madang.services.compute import service, staging
 
     if folder.exists():
         raise MadangError("task.folder", _("{path} is there already.").format(path=folder), _("Name a new folder."))
-    with opened() as node:
-        found = service.see_inside(node, commander(node), number)
-        for each in service.result_of(found)["outputs"]:
-            target = folder / each["name"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(staging.output_path(node, number, each["name"]), target)
+    found = service.see_inside(node, actor, number)
+    for each in service.result_of(found)["outputs"]:
+        target = folder / each["name"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(staging.output_path(node, number, each["name"]), target)
 
 
 @app.command("cancel")

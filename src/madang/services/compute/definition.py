@@ -148,7 +148,7 @@ def inside(path: str, *, system: bool = False) -> PurePosixPath:
         raise MadangError(
             "task.path",
             _("{path} belongs to the system.").format(path=repr(path)[:200]),
-            _("Use a folder such as /data or /work."),
+            _("Use a folder such as /data or /task."),
         )
     return found
 
@@ -248,7 +248,7 @@ def machine() -> Machine:
 
 def folders(definition: Definition) -> list[str]:
     """The folders that are there when a task begins, since it may write them."""
-    found = {"/work"}
+    found = {"/task"}
     for output in definition.outputs or ():
         path = inside(output.path_prefix or re.split(r"[*?\[]", output.path)[0] or output.path)
         found.add(str(path) if output.type == "DIRECTORY" or output.path.endswith("/") else str(path.parent))

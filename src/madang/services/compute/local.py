@@ -95,7 +95,7 @@ def _box(
 ) -> closed.Box:
     environment = environment_of(executor.image)
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_MAX_THREADS"), str(limits.cores))
-    where = executor.workdir or "/work"
+    where = executor.workdir or "/task"
     return closed.Box(
         closed.Limits(
             seconds=seconds,

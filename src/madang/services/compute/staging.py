@@ -79,6 +79,11 @@ def _none(url: str) -> MadangError:
 def _of_ours(node: Node, actor: Actor, url: str) -> dict[str, Any]:
     kind, _slash, rest = url.removeprefix("madang://").partition("/")
     number, _slash, name = rest.partition("/")
+    if kind == "reference":
+        from madang.services.compute.sequencing import reference_folder
+
+        path = reference_folder(node, rest)
+        return {"source": str(path), "stamp": _stamp(path), "url": f"madang://reference/{path.parent.name}@{path.name}"}
     if not number.isdecimal() or len(number) > 9:
         raise _none(url)
     with node.read() as session:
