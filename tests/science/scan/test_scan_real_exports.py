@@ -245,3 +245,10 @@ def test_a_number_of_a_patient_leads_to_the_file_of_that_name(tmp_path: Path) ->
     )
     _, result = draft(tmp_path, {"patients.csv": people, "claims.csv": claims})
     assert (result.report.tables["person"], result.report.tables["condition_occurrence"]) == (40, 54)
+
+
+def test_units_and_names_that_are_numbers_are_no_problem_of_a_draft(tmp_path: Path) -> None:
+    rows = (f"{i % 60 + 100},2020-01-{i % 28 + 1:02},L{i % 5},{i % 5},{i},{i % 3}" for i in range(150))
+    labs = table("subject_id,DAY,LAB_CODE,LAB_NAME,VALUE,UNIT", *rows)
+    _, result = draft(tmp_path, {"patients.csv": PEOPLE, "labs.csv": labs})
+    assert result.report.tables["measurement"] == 150

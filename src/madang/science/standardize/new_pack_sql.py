@@ -229,7 +229,7 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
     if event.worded and not event.title:
         lines.append(f"    {column(event.code)}::varchar as code_name,")
     if event.title:
-        lines.append(f"    {column(event.title)} as code_name,")
+        lines.append(f"    {column(event.title)}::varchar as code_name,")
     if event.result:
         result = column(event.result.name)
         lines.append(f"    {result}::varchar as value,")
@@ -241,7 +241,7 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
                 f"    nullif(regexp_extract({result}, '^(<=|>=|<|>|=)', 1), '') as value_operator,",
             ]
     if event.unit:
-        lines.append(f"    {column(event.unit)} as unit,")
+        lines.append(f"    {column(event.unit)}::varchar as unit,")
     if event.days:
         lines.append(f"    try_cast({column(event.days)} as integer) as days_supply,")
     if event.quantity:
