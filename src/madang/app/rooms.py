@@ -23,6 +23,7 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.grants",
     "madang.services.contributions",
     "madang.services.manufacturing",
+    "madang.services.training",
     "madang.services.workspace",
 )
 

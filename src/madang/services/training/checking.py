@@ -1,0 +1,118 @@
+"""A course checked as its teacher would have it: all code runs, every reference answer passes, every wrong fails."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.science.grading.tasks import ENDINGS, LANGUAGES, Task, plain_file
+from madang.services.training.boxes import Over, Session
+from madang.services.training.courses import Course, Lesson
+from madang.services.training.grader import grade
+
+FENCE = re.compile(r"^```([a-z]+)?[^\n]*\n(.*?)^```$", re.M | re.S)
+_CELL = 30.0  # seconds
+
+
+@dataclass
+class Checked:
+    """What was looked at in a course, and what is wrong with it, one sentence each."""
+
+    course: str
+    cells: int = 0
+    references: int = 0
+    wrong: int = 0
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """As `madang training check --json` writes it."""
+        return dict(vars(self))
+
+
+def cells(text: str, kind: str = "python") -> list[str]:
+    """The code of a lesson that runs, in order."""
+    return [found[2] for found in FENCE.finditer(text) if found[1] == kind]
+
+
+def check(course: Course, *, run: bool = True, tell: Callable[[str], None] = lambda text: None) -> Checked:
+    """Check a course; `run` False looks at syntax and data alone. `tell` hears of each lesson."""
+    begun = time.monotonic()
+    found = Checked(course.name)
+    for lesson in course.lessons:
+        tell(lesson.name)
+        _check_lesson(lesson, found, run)
+        if not lesson.tasks:
+            found.problems.append(_("{lesson}: it has no task.").format(lesson=lesson.name))
+        for task in lesson.tasks:
+            _check_task(lesson, task, found, run)
+    found.seconds = round(time.monotonic() - begun, 2)
+    return found
+
+
+def _check_lesson(lesson: Lesson, found: Checked, run: bool) -> None:
+    by_language = [cells(lesson.text[each]) for each in LANGUAGES]
+    if by_language[0] != by_language[1]:
+        found.problems.append(_("{lesson}: the code differs between the languages.").format(lesson=lesson.name))
+    found.cells += len(by_language[0])
+    for number, source in enumerate(by_language[0], 1):
+        try:
+            compile(source, lesson.name, "exec")
+        except SyntaxError as error:
+            found.problems.append(f"{lesson.name}, {number}: {error}")
+            return
+    if not run or not by_language[0]:
+        return
+    session = Session("learner", lesson.data)
+    try:
+        for number, source in enumerate(by_language[0], 1):
+            told = session.ask({"op": "run", "source": source}, time.monotonic() + _CELL)
+            if "raised" in told:
+                found.problems.append(f"{lesson.name}, {number}: {told['raised'][0]}: {told.get('text', '')}")
+                return
+    except Over as error:
+        found.problems.append(f"{lesson.name}: {error.why}")
+    finally:
+        session.close()
+
+
+def _check_task(lesson: Lesson, task: Task, found: Checked, run: bool) -> None:
+    if task.folder is None:
+        return
+    place = f"{lesson.name}/{task.name}"
+    endings = ENDINGS[task.kind]
+    names = sorted(path.name for path in task.folder.iterdir() if path.is_file())
+    references = [name for name in names if name in {f"reference{each}" for each in endings}]
+    wrong = [name for name in names if name.startswith("wrong") and name.endswith(endings)]
+    if task.kind == "text":
+        return
+    if not references:
+        found.problems.append(_("{task}: there is no reference{ending}.").format(task=place, ending=endings[0]))
+    if not wrong:
+        found.problems.append(_("{task}: there is no wrong answer that has to fail.").format(task=place))
+    for name in [*references, *wrong] if run or task.kind not in ("code", "sql") else []:
+        score = _score(task, task.folder, name, lesson.data, found, place)
+        if score is None:
+            continue
+        if name.startswith("reference"):
+            found.references += 1
+            if score < task.largest:
+                found.problems.append(_("{task}: the reference answer does not pass.").format(task=place))
+        else:
+            found.wrong += 1
+            if score >= task.largest:
+                found.problems.append(_("{task}: {name} is wrong and passes.").format(task=place, name=name))
+
+
+def _score(task: Task, folder: Path, name: str, data: Path | None, found: Checked, place: str) -> float | None:
+    try:
+        return grade(task, plain_file(folder, name), extra=data).score
+    except MadangError as error:
+        if error.code.startswith("answer.") and name.startswith("wrong"):
+            return 0.0
+        found.problems.append(f"{place}, {name}: {error}")
+        return None

@@ -1,0 +1,1 @@
+"""What runs inside a closed box for the grader. Nothing of it is imported outside."""

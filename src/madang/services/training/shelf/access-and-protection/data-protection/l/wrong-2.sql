@@ -1,0 +1,1 @@
+SELECT birth, sex FROM people GROUP BY birth, sex HAVING count(*) >= 2 ORDER BY birth, sex

@@ -1,0 +1,1 @@
+SELECT d.person_id, min(d.drug_exposure_start_date) FROM drug_exposure d JOIN condition_occurrence c USING (person_id) WHERE drug_concept_id = 1503297 AND condition_concept_id = 201826 AND drug_exposure_start_date - condition_start_date BETWEEN 0 AND 30 GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT person_id, count(*) FROM measurement GROUP BY person_id

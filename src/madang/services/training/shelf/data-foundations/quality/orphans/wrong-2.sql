@@ -1,0 +1,1 @@
+SELECT DISTINCT person_id, 1 FROM measurement WHERE person_id NOT IN (SELECT person_id FROM person)

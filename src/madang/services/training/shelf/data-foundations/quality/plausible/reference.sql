@@ -1,0 +1,2 @@
+SELECT count(*) FILTER (value_as_number < 30 OR value_as_number > 300), count(value_as_number)
+FROM measurement WHERE unit = 'mmHg'
