@@ -17,6 +17,7 @@ from madang.base.translate import _
 MOST = 2_000  # cells
 _AUTOTEST = re.compile(r"^\s*###\s*(?:HASHED\s+)?AUTOTEST\s+(.+?)\s*$")
 _MARK = re.compile(r"^\s*###\s*(BEGIN|END)\s+(SOLUTION|HIDDEN TESTS)\s*$")
+_EMPTY = NotImplementedError.__name__  # what a cell of nbgrader raises until somebody answers
 _MAGIC = re.compile(r"^\s*[%!?]")
 
 
@@ -41,7 +42,7 @@ class Cell:
     def is_unchanged(self) -> bool:
         """Whether an answer is still empty, or what nbgrader puts where an answer belongs."""
         lines = [line.strip() for line in self.source.splitlines() if line.strip()]
-        return not lines or lines in (["YOUR ANSWER HERE"], ["# YOUR CODE HERE", "raise NotImplementedError()"])
+        return not lines or lines in (["YOUR ANSWER HERE"], ["# YOUR CODE HERE", f"raise {_EMPTY}()"])
 
 
 @dataclass(frozen=True)
