@@ -18,7 +18,7 @@ def read(folder: Path, values: list[str], **column: object) -> list[object]:
     """What the reader makes of texts of one column; None where it reads nothing."""
     path = folder / "one.csv"
     path.write_text("V;N\n" + "".join(f"{value};1\n" for value in values), encoding="utf-8")
-    spec = Source("one", ("one.csv",), {"V": Column("V", **column), "N": Column("N", "text")}, delimiter=";")  # type: ignore[arg-type]
+    spec = Source("one", ("one.csv",), {"V": Column("V", **column), "N": Column("N", "text")}, delimiter=";")  # type: ignore[arg-type]  # keywords of Column
     return [value for block in read_blocks(path, register(path, spec), spec) for value in block.table["V"].to_pylist()]
 
 
@@ -38,7 +38,7 @@ def test_a_group_of_zero_is_no_thousands(tmp_path: Path) -> None:
 @given(st.integers(-(10**20), 10**20))
 def test_a_whole_number_is_exact_or_refused(number: int) -> None:
     for kind in ("integer", "number"):
-        (field,) = plan(Source("s", ("f",), {"V": Column("V", kind)}))  # type: ignore[arg-type]
+        (field,) = plan(Source("s", ("f",), {"V": Column("V", kind)}))  # type: ignore[arg-type]  # keywords of Column
         try:
             assert value_of(field, str(number)) == number
         except Bad:

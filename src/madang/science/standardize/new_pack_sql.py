@@ -161,7 +161,8 @@ SYSTEMS = {
     "snomed": "SNOMED", "snomedct": "SNOMED", "httpsnomedinfosct": "SNOMED", "loinc": "LOINC", "httploincorg": "LOINC",
     "rxnorm": "RxNorm", "httpwwwnlmnihgovresearchumlsrxnorm": "RxNorm", "icd10": "ICD10", "icd10cm": "ICD10CM",
     "icd9": "ICD9CM", "icd9cm": "ICD9CM", "icd10pcs": "ICD10PCS", "cpt": "CPT4", "cpt4": "CPT4", "hcpcs": "HCPCS",
-    "ndc": "NDC", "atc": "ATC", "cvx": "CVX", "kcd": "KCD7", "kcd7": "KCD7", "kcd8": "KCD8", "edi": "EDI",
+    "ndc": "NDC", "atc": "ATC", "cvx": "CVX", "kcd": "KCD7", "kcd7": "KCD7", "kcd8": "KCD8",
+    "kcd9": "KCD9", "edi": "EDI",
 }  # fmt: skip
 """Vocabularies of OMOP by what exports call them, signs aside."""
 
@@ -220,7 +221,7 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
     else:
         lines.append(
             f"    {sql_text(f'{pack} {event.code}'[:20])} as vocabulary_id,"
-            "  -- DECIDE: a standard's name (KCD7, EDI, LOINC, ...), or your own codes, mapped in maps/*.csv"
+            "  -- DECIDE: a standard's name (EDI, LOINC, KCD8 and from 2026 on KCD9, ...), or own codes, mapped in maps"
         )
     lines.append(
         f"    {column(event.code)}::varchar as code,"
