@@ -32,8 +32,8 @@ def page(folder: Path, summary: dict[str, Any], language: str) -> str:
     from madang.science.sequencing.variants import variants_in
 
     title = _("Small variants of {sample}").format(sample=summary["sample"])
-    figures = _figures(summary)
-    rows = "".join(f"<tr><th scope=row>{escape(n)}</th><td class=n>{escape(v)}</td></tr>" for n, v in figures)
+    told = figures(summary)
+    rows = "".join(f"<tr><th scope=row>{escape(n)}</th><td class=n>{escape(v)}</td></tr>" for n, v in told)
     shown = variants_in(folder / "variants.parquet", most=SHOWN)
     heads = (_("sequence"), _("place"), _("reference"), _("variant"), _("quality"), _("depth"), _("gene"))
     columns = "".join(f"<th scope=col>{escape(each)}</th>" for each in heads)
@@ -72,7 +72,8 @@ def page(folder: Path, summary: dict[str, Any], language: str) -> str:
 """
 
 
-def _figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
+def figures(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """The figures of a run with their names, in the reader's language."""
     reads, aligned, covered = summary["reads"], summary["alignment"], summary["coverage"]
     variants = summary["variants"]
     kinds = variants["kinds"]

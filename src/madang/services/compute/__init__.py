@@ -5,7 +5,7 @@ with its hash. Whoever asks for work sees it wait, run and end, and what it used
 """
 
 from madang.base.translate import later
-from madang.node.rooms import Command, RoomPlan
+from madang.node.rooms import Command, MenuItem, RoomPlan
 
 PLAN = RoomPlan(
     name="compute",
@@ -14,13 +14,20 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:TASK",),
     models=(".models",),
-    pages=(".tes",),
+    pages=(".routes", ".tes"),
     commands=(
-        Command("compute", later("Run tasks and workflows on this machine, and see what they use."), ".commands:app"),
+        Command("compute", later("Run tasks on this machine, and see what they use."), ".commands:app"),
         Command("sequencing", later("Pipelines for sequencing data, for research use."), ".sequencing_commands:app"),
     ),
     errors={"task.resources": 400, "task.image": 400, "task.definition": 400, "task.quota": 403},
     folders={"compute": 0o700},
+    menu=(
+        MenuItem("labs", later("Compute"), "/compute", signed_in=True),
+        MenuItem("labs", later("Sequencing"), "/sequencing", signed_in=True),
+    ),
+    card=".service:waiting",
+    project=".service:of_project",
+    demo=".demo:make",
     opened=".runner:wake",
     docs="compute.md",
 )

@@ -1,0 +1,453 @@
+"""The pages of this room: one's tasks, one of them, files that were brought, runs on sequencing data."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from fastapi.responses import FileResponse, HTMLResponse
+from pydantic import Field
+from starlette.responses import Response
+
+from madang.base.errors import MadangError
+from madang.base.translate import _, language
+from madang.node.acts import label
+from madang.node.people.projects import list_projects
+from madang.node.permissions import may
+from madang.services.compute import runner, sequencing, service, staging
+from madang.services.compute.acts import CANCEL, READ, RUN
+from madang.services.compute.definition import GB, machine, seconds_of, size_of
+from madang.services.compute.models import Task
+from madang.web import Done, Here, Number, Room, View
+from madang.web.headers import ALONE
+
+room = Room("compute", __package__)
+_SHOWN = 50  # tasks of a page
+_TAIL = 40_000  # characters of a log that a page shows
+_REPORTS = {"ko": "report.ko.html", "en": "report.html"}
+
+
+class TaskLine(View):
+    """A task in a list."""
+
+    number: int
+    name: str
+    kind: str
+    state: str
+    state_name: str
+    whose: str
+    created: str
+    seconds: float | None
+
+
+class UseLine(View):
+    """What a project or person used within 30 days."""
+
+    title: str
+    tasks: int
+    core_hours: float
+    waiting: int
+    running: int
+    limit: float | None
+
+
+class FileLine(View):
+    """A file that was brought."""
+
+    number: int
+    name: str
+    size: int
+    hash: str
+
+
+class Overview(View):
+    """One's tasks, files and use; what the machine has."""
+
+    tasks: list[TaskLine]
+    older: int | None
+    use: list[UseLine]
+    files: list[FileLine]
+    projects: list[tuple[str, str]]
+    cores: int
+    memory: int
+    waiting: int
+    running: int
+
+
+class OutputLine(View):
+    """What a task left, or read."""
+
+    name: str
+    size: int
+    sha256: str
+    address: str = ""
+
+
+class Printed(View):
+    """What a command of a task printed, and how it ended."""
+
+    command: str
+    out: str
+    err: str
+    code: int | None
+
+
+class TaskView(View):
+    """A task, whole."""
+
+    number: int
+    name: str
+    kind: str
+    state: str
+    state_name: str
+    open: bool
+    reason: str
+    waits: str
+    project: str
+    cores: int
+    memory: int
+    limit: int
+    created: str
+    started: str
+    ended: str
+    seconds: float | None
+    cpu: float
+    peak: int
+    attempts: int
+    again_of: int | None
+    inputs: list[OutputLine]
+    outputs: list[OutputLine]
+    printed: list[Printed]
+    picture: str
+    definition: str
+    may_stop: bool
+    may_repeat: bool
+
+
+class NewTask(View):
+    """A command to run."""
+
+    command: str = Field(title="The command", min_length=1, max_length=20_000)
+    name: str = Field(default="", title="The name", max_length=200)
+    cores: int = Field(default=1, ge=1, le=100_000, title="The number of cores")
+    memory: str = Field(default="2G", title="The memory", max_length=20)
+    time: str = Field(default="1h", title="The longest time", max_length=20)
+    files: list[int] = Field(default=[], title="The files", max_length=100)
+    project: str = Field(default="", title="The project", max_length=63)
+
+
+class NewFile(View):
+    """A file to bring."""
+
+    file: bytes = Field(title="The file", min_length=1, max_length=staging.LARGEST_FILE)
+    name: str = Field(title="The name", min_length=1, max_length=200)
+    project: str = Field(default="", title="The project", max_length=63)
+
+
+class RunLine(View):
+    """A run on sequencing data in a list."""
+
+    number: int
+    name: str
+    state_name: str
+    created: str
+
+
+class SequencingView(View):
+    """Runs on sequencing data, and what a new one needs."""
+
+    runs: list[RunLine]
+    files: list[tuple[str, str]]
+    references: list[tuple[str, str]]
+    projects: list[tuple[str, str]]
+
+
+class NewRun(View):
+    """A germline run to ask for."""
+
+    first: int = Field(title="The first file of reads", ge=1, le=2**31 - 1)
+    second: int | None = Field(default=None, title="The second file of reads", ge=1, le=2**31 - 1)
+    reference: str = Field(title="The reference", min_length=1, max_length=100)
+    sample: str = Field(default="", title="The name of the sample", max_length=100)
+    project: str = Field(default="", title="The project", max_length=63)
+
+
+class GermlineView(View):
+    """A germline run: figures, and the variants of a region or gene."""
+
+    number: int
+    name: str
+    state: str
+    state_name: str
+    open: bool
+    figures: list[tuple[str, str]]
+    region: str
+    gene: str
+    variants: list[dict[str, Any]]
+    outputs: list[OutputLine]
+    total: int
+
+
+@room.page("/compute", "compute.html")
+def overview(visit: Here, below: int | None = None) -> Overview:
+    """Your tasks, the newest first, and what was used."""
+    asked = service.Asked(below=below, most=_SHOWN + 1)
+    found = service.list_tasks(visit.node, visit.actor, asked)
+    runner.wake(visit.node)
+    use = service.usage(visit.node, visit.actor)
+    return Overview(
+        tasks=[_line(each) for each in found[:_SHOWN]],
+        older=found[_SHOWN - 1].id if len(found) > _SHOWN else None,
+        use=[
+            UseLine(
+                title=each.title,
+                tasks=each.tasks,
+                core_hours=round(each.core_hours, 3),
+                waiting=each.waiting,
+                running=each.running,
+                limit=each.limit,
+            )
+            for each in use
+        ],
+        files=[
+            FileLine(number=f.id, name=f.name, size=f.size, hash=f.hash) for f in staging.files(visit.node, visit.actor)
+        ],
+        projects=_projects(visit),
+        cores=machine().cores,
+        memory=machine().memory,
+        waiting=sum(each.waiting for each in use),
+        running=sum(each.running for each in use),
+    )
+
+
+@room.act("/compute/tasks", at=overview)
+def ask(visit: Here, given: NewTask) -> Done:
+    """Ask for a command to be run; files are at /inputs, what it leaves in its folder is kept."""
+    shown = {each.id: each.name for each in staging.files(visit.node, visit.actor)}
+    definition = {
+        "name": given.name or given.command.strip().splitlines()[0][:200],
+        "executors": [
+            {
+                "image": "madang",
+                "command": ["sh", "-c", given.command.replace("\r\n", "\n")],
+                "workdir": "/task",
+            }
+        ],
+        "inputs": [{"url": f"madang://file/{n}", "path": f"/inputs/{shown.get(n, n)}"} for n in given.files],
+        "outputs": [{"path": "/task", "url": "madang://", "type": "DIRECTORY"}],
+        "resources": {
+            "cpu_cores": given.cores,
+            "ram_gb": size_of(given.memory) / GB,
+            "backend_parameters": {"seconds": str(seconds_of(given.time))},
+        },
+    }
+    made = service.submit(visit.node, visit.actor, definition, project=given.project)
+    return Done(see=f"/compute/{made.id}", message=_("The task is asked for."))
+
+
+@room.act("/compute/files", at=overview, largest=staging.LARGEST_FILE + 100_000)
+def bring(visit: Here, given: NewFile) -> Done:
+    """Bring a file as an input of tasks."""
+    staging.bring(visit.node, visit.actor, given.name, given.file, given.project)
+    return Done(see="/compute", message=_("The file is here."))
+
+
+@room.page("/compute/{number}", "task.html")
+def task(visit: Here, number: Number) -> TaskView:
+    """A task: its state, what it printed, used and left."""
+    runner.wake(visit.node)
+    found = service.see(visit.node, visit.actor, number)
+    reads = may(visit.actor, READ, found)
+    if reads:
+        found = service.see_inside(visit.node, visit.actor, number)
+    result = service.result_of(found)
+    return TaskView(
+        number=found.id,
+        name=service.title_of(found),
+        kind=found.kind,
+        state=found.state,
+        state_name=label("task", found.state),
+        open=found.state not in service.ENDED,
+        reason=found.reason,
+        waits=service.why_waiting(visit.node, found),
+        project=found.project.name if found.project is not None else "",
+        cores=found.cores,
+        memory=found.memory,
+        limit=found.seconds,
+        created=found.created.isoformat(),
+        started=found.started.isoformat() if found.started else "",
+        ended=found.ended.isoformat() if found.ended else "",
+        seconds=_seconds(found),
+        cpu=round(found.cpu, 2),
+        peak=found.peak,
+        attempts=found.attempts,
+        again_of=found.again_id,
+        inputs=[
+            OutputLine(name=i["path"], size=i.get("size", 0), sha256=i.get("sha256", "")) for i in result["inputs"]
+        ],
+        outputs=_outputs(found) if reads else [],
+        printed=_printed(visit, found) if reads else [],
+        picture=_picture(result["use"]),
+        definition=json.dumps(json.loads(found.definition), ensure_ascii=False, indent=1) if reads else "",
+        may_stop=found.state not in (*service.ENDED, "canceling") and may(visit.actor, CANCEL, found),
+        may_repeat=reads and found.state in service.ENDED and may(visit.actor, RUN, found),
+    )
+
+
+@room.act("/compute/{number}/cancel", at=task)
+def cancel(visit: Here, number: Number) -> Done:
+    """Stop a task."""
+    service.cancel(visit.node, visit.actor, number)
+    return Done(see=f"/compute/{number}", message=_("The task is stopped."))
+
+
+@room.act("/compute/{number}/again", at=task)
+def again(visit: Here, number: Number) -> Done:
+    """Ask for a task once more."""
+    made = service.again(visit.node, visit.actor, number)
+    return Done(see=f"/compute/{made.id}", message=_("The task is asked for again."))
+
+
+@room.bytes("/compute/{number}/outputs/{name:path}", "application/octet-stream")
+def output(visit: Here, number: Number, name: str) -> Response:
+    """A file that a task left."""
+    found = service.see_inside(visit.node, visit.actor, number)
+    path = staging.output_path(visit.node, found.id, name)
+    if path.is_dir():
+        raise MadangError("task.none", _("There is no such output."))
+    return FileResponse(path, media_type="application/octet-stream", filename=path.name)
+
+
+@room.bytes("/compute/{number}/report", "text/html")
+def report(visit: Here, number: Number) -> Response:
+    """The report of a germline run, in the reader's language; it can neither run, load nor send anything."""
+    found, summary = sequencing.see_run(visit.node, visit.actor, number)
+    if not summary:
+        raise MadangError("task.none", _("There is no report yet."))
+    path = staging.output_path(visit.node, found.id, _REPORTS[language()])
+    return HTMLResponse(path.read_text("utf-8"), headers={"Content-Security-Policy": ALONE})
+
+
+@room.page("/sequencing", "sequencing.html")
+def sequencing_page(visit: Here) -> SequencingView:
+    """Runs on sequencing data, and where a new one is asked for."""
+    runs = service.list_tasks(visit.node, visit.actor, service.Asked(kind=sequencing.KIND, most=_SHOWN))
+    return SequencingView(
+        runs=[
+            RunLine(number=e.id, name=e.name, state_name=label("task", e.state), created=e.created.isoformat())
+            for e in runs
+        ],
+        files=[(str(each.id), each.name) for each in staging.files(visit.node, visit.actor)],
+        references=[(e.reference, f"{e.title} ({e.reference})") for e in sequencing.references(visit.node)],
+        projects=_projects(visit),
+    )
+
+
+@room.act("/sequencing/runs", at=sequencing_page)
+def ask_run(visit: Here, given: NewRun) -> Done:
+    """Ask for the small variants of one sample."""
+    files = [given.first] + ([given.second] if given.second else [])
+    wanted = sequencing.Wanted(
+        tuple(f"madang://file/{each}" for each in files),
+        f"madang://reference/{given.reference}",
+        given.sample,
+        cores=min(2, machine().cores),
+    )
+    made = sequencing.ask_germline(visit.node, visit.actor, wanted, given.project)
+    return Done(see=f"/compute/{made.id}", message=_("The run is asked for."))
+
+
+@room.page("/sequencing/{number}", "germline.html")
+def germline(visit: Here, number: Number, region: str = "", gene: str = "") -> GermlineView:
+    """A germline run: its figures, and the variants of a region or a gene."""
+    from madang.science.sequencing.report import figures
+
+    found, summary = sequencing.see_run(visit.node, visit.actor, number)
+    variants = []
+    if summary:
+        variants = sequencing.variants_of(visit.node, visit.actor, number, region[:200], gene[:200])
+    return GermlineView(
+        number=found.id,
+        name=service.title_of(found),
+        state=found.state,
+        state_name=label("task", found.state),
+        open=found.state not in service.ENDED,
+        figures=figures(summary) if summary else [],
+        region=region[:200],
+        gene=gene[:200],
+        variants=variants,
+        outputs=_outputs(found),
+        total=summary["variants"]["total"] if summary else 0,
+    )
+
+
+def _projects(visit: Any) -> list[tuple[str, str]]:
+    mine = list_projects(visit.node, visit.actor)
+    return [(each.name, each.title) for each in mine if each.state == "active" and may(visit.actor, RUN, _of(each.id))]
+
+
+def _of(project: int) -> Task:
+    return Task(project_id=project, owner_id=None)
+
+
+def _seconds(found: Task) -> float | None:
+    if found.started is None or found.ended is None:
+        return None
+    return round((found.ended - found.started).total_seconds(), 2)
+
+
+def _line(found: Task) -> TaskLine:
+    whose = found.project.title if found.project is not None else found.owner.name if found.owner is not None else ""
+    return TaskLine(
+        number=found.id,
+        name=service.title_of(found)[:120],
+        kind=found.kind,
+        state=found.state,
+        state_name=label("task", found.state),
+        whose=whose,
+        created=found.created.isoformat(),
+        seconds=_seconds(found),
+    )
+
+
+def _outputs(found: Task) -> list[OutputLine]:
+    return [
+        OutputLine(
+            name=each["name"],
+            size=each["size"],
+            sha256=each["sha256"],
+            address=f"/compute/{found.id}/outputs/{quote(each['name'])}",
+        )
+        for each in service.result_of(found)["outputs"][:1_000]
+    ]
+
+
+def _printed(visit: Any, found: Task) -> list[Printed]:
+    told = service.result_of(found)["logs"]
+    shown = []
+    for place, executor in enumerate(service.definition_of(found).executors):
+        out, err = staging.printed(visit.node, found.id, place, _TAIL)
+        code = told[place]["exit_code"] if place < len(told) else None
+        shown.append(Printed(command=" ".join(executor.command)[:500], out=out, err=err, code=code))
+    return shown
+
+
+def _picture(use: list[list[float]]) -> str:
+    """Cores and memory over time; empty for what was short."""
+    if len(use) < 2:
+        return ""
+    import altair
+
+    from madang.science.charts import svg
+
+    rows = [{"seconds": at, "cores": cores, "memory": memory / GB} for at, cores, memory in use]
+    charts = [
+        altair.Chart(altair.Data(values=rows))
+        .mark_area(color=color, opacity=0.75)
+        .encode(x=altair.X("seconds:Q", title=_("seconds")), y=altair.Y(f"{key}:Q", title=title))
+        .properties(width=560, height=110)
+        for key, title, color in (
+            ("cores", _("cores in use"), "#0f766e"),
+            ("memory", _("memory in use (GB)"), "#d97706"),
+        )
+    ]
+    return svg(altair.vconcat(*charts).to_dict(validate=False), _("Cores and memory over time"))
