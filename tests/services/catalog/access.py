@@ -13,10 +13,18 @@ READS: Reads = {
     "/records/{name}/download/{table}.csv": ("/records/closed/download/person.csv", (IN, NO, YES, NO, NO)),
     "/records/{name}/download.zip": ("/records/closed/download.zip", (IN, NO, YES, NO, NO)),
     "/records/{name}/ask": ("/records/closed/ask", (IN, NO, YES, NO, NO)),
+    "/records/{name}/forms": ("/records/draft/forms", (NONE, NONE, YES, YES, NONE)),
+    "/records/{name}/as/{form}": ("/records/draft/as/dcat-ap", (NONE, NONE, YES, YES, NONE)),
+    "/records/{name}/linkset.json": ("/records/draft/linkset.json", (NONE, NONE, YES, YES, NONE)),
+    "/oai": ("/oai?verb=ListRecords&metadataPrefix=oai_dc", (YES,) * 5),
+    "/dcat": ("/dcat", (YES,) * 5),
+    "/sitemap.xml": ("/sitemap.xml", (YES,) * 5),
+    "/robots.txt": ("/robots.txt", (YES,) * 5),
     "/steward": ("/steward", (IN, NO, YES, NO, NO)),
     "/steward/{name}": ("/steward/closed", (IN, NO, YES, NO, NO)),
 }
 ACTS: Acts = {
+    "/oai": ("/oai", {"verb": "none"}, (YES,) * 5),
     "/records/{name}/ask": ("/records/closed/ask", {"sql": "SELEC"}, (IN, NO, BAD, NO, NO)),
     "/steward": ("/steward", {"dataset": "closed", "organization": "hospital"}, (IN, NO, 409, NO, NO)),
     "/organizations/{organization}/minimum": ("/organizations/house/minimum", {"minimum": 5}, (IN, NO, NO, NO, NO)),

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from madang.base.translate import later
-from madang.node.rooms import JobKind, MenuItem, RoleKind, RoomPlan
+from madang.node.rooms import Command, JobKind, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
     from madang.services.catalog.holding import Holding, holder_of
@@ -22,7 +22,8 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:RECORD_STATES",),
     models=(".models",),
-    pages=(".routes", ".questions", ".steward", ".tables"),
+    pages=(".routes", ".questions", ".steward", ".tables", ".exchange"),
+    commands=(Command("record", later("Write records in other forms, and validate them."), ".commands:app"),),
     jobs=(
         JobKind(
             "catalog.prepare",

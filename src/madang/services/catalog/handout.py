@@ -43,9 +43,19 @@ class Bytes:
 
 
 def hand_out(
-    node: Node, actor: Actor, name: str, number: int | None, table: str, form: str, *, exact: bool = False
+    node: Node,
+    actor: Actor,
+    name: str,
+    number: int | None,
+    table: str,
+    form: str,
+    *,
+    exact: bool = False,
+    file: str = "",
 ) -> Bytes:
     """A table (or all, if `table` is empty) of a published version as `parquet`, `csv` or `zip`.
+
+    `file` is the SHA-256 of one file of the table, which then goes alone.
 
     Errors: `catalog.none`, those of permissions, `catalog.no_table`.
     """
@@ -61,6 +71,11 @@ def hand_out(
     if form == "csv":
         return Bytes(f"{stem}.csv", "text/csv; charset=utf-8", _csv(lake, table, exact=exact))
     paths = list(lake.tables[table].paths) if table else []
+    if table and file:
+        held = zip(lake.tables[table].files, paths, strict=True)
+        paths = [path for each, path in held if each.sha256 == file]
+        if not paths:
+            raise MadangError("catalog.no_table", _("{name} has no file of that hash.").format(name=name))
     if form == "parquet" and len(paths) == 1:
         return Bytes(f"{stem}.parquet", "application/vnd.apache.parquet", paths[0])
     return Bytes(f"{stem}.zip", "application/zip", _zip(_entries(lake, table)))

@@ -222,9 +222,15 @@ def profile(visit: Here, name: str, version: Number | None = None) -> Response:
 
 
 @room.bytes("/records/{name}/download/{table}.parquet", "application/vnd.apache.parquet", "application/zip")
-def parquet(visit: Here, name: str, table: str, version: Number | None = None) -> Response:
-    """A table as Parquet; a zip where it has several files."""
-    return _bytes(hand_out(visit.node, visit.actor, name, version, table, "parquet"))
+def parquet(
+    visit: Here,
+    name: str,
+    table: str,
+    version: Number | None = None,
+    file: Annotated[str, Query(pattern=r"^(|[0-9a-f]{64})$")] = "",
+) -> Response:
+    """A table as Parquet; a zip where it has several files, unless one is asked for by its SHA-256."""
+    return _bytes(hand_out(visit.node, visit.actor, name, version, table, "parquet", file=file))
 
 
 @room.bytes("/records/{name}/download/{table}.csv", "text/csv")

@@ -1,0 +1,90 @@
+"""`madang record`: records of the catalog in the forms that others read."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from madang.base.translate import _
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+Name = Annotated[str, typer.Argument(help=_("The record, as its address names it."))]
+
+
+@app.command("export")
+def export(
+    name: Name,
+    form: Annotated[
+        str, typer.Option("--as", help="dcat-ap, healthdcat-ap, datacite, schema.org, croissant, ro-crate")
+    ],
+    syntax: Annotated[
+        str, typer.Option("--syntax", help=_("json-ld or turtle; xml or json for DataCite. The first is the default."))
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help=_("Write it to this file instead of the screen."))
+    ] = None,
+) -> None:
+    """Write a record in a form that other catalogs read."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.catalog import exporting
+
+    with opened() as node:
+        content, _media, _file = exporting.export(node, commander(node), name, form, syntax)
+    if out is not None:
+        out.write_bytes(content)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+@app.command("validate")
+def validate(
+    name: Name,
+    form: Annotated[str, typer.Option("--as", help=_("Only this form."))] = "",
+    json_: Annotated[bool, typer.Option("--json", help=_("As JSON."))] = False,
+) -> None:
+    """Say for each form whether the record is valid in it, and what would raise it; exit 1 if it is not."""
+    import json
+
+    from madang.base.console import console, show_table
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.catalog import exporting
+    from madang.services.catalog.forms import find_form
+
+    if form:
+        find_form(form)
+    with opened() as node:
+        record, reports = exporting.reports(node, commander(node), name)
+    reports = [each for each in reports if form in ("", each.form)]
+    valid = all(each.valid for each in reports)
+    if json_:
+        forms = [
+            {
+                "form": each.form,
+                "knows": each.known,
+                "valid": each.valid,
+                "findings": [
+                    {"severity": f.severity, "field": f.field, "message": f.message, "hint": f.hint}
+                    for f in each.findings
+                ],
+            }
+            for each in reports
+        ]
+        print(json.dumps({"record": record.name, "valid": valid, "forms": forms}, ensure_ascii=False, indent=1))
+    else:
+        names = {"violation": _("wrong"), "advice": _("advice")}
+        rows = [
+            [each.form, each.known, _("valid") if each.valid else _("not valid"), str(len(each.findings))]
+            for each in reports
+        ]
+        columns = [_("form"), _("version"), _("verdict"), _("findings")]
+        show_table(_("{name} in every form").format(name=record.name), columns, rows)
+        for found in dict.fromkeys(f for each in reports for f in each.findings):
+            said = f"{names[found.severity]}: {found.field}: {found.message} {found.hint}".strip()
+            console().print(f"  {said} ({', '.join(f for f in found.forms)})", markup=False)
+    if not valid:
+        raise typer.Exit(1)
