@@ -252,3 +252,11 @@ def test_units_and_names_that_are_numbers_are_no_problem_of_a_draft(tmp_path: Pa
     labs = table("subject_id,DAY,LAB_CODE,LAB_NAME,VALUE,UNIT", *rows)
     _, result = draft(tmp_path, {"patients.csv": PEOPLE, "labs.csv": labs})
     assert result.report.tables["measurement"] == 150
+
+
+def test_a_draft_with_a_day_that_is_named_like_a_number_passes_its_check(tmp_path: Path) -> None:
+    people = table(
+        "subject_id,dob,gender,dod_ssn", *(f"{i},1940-01-02,M,2020-02-0{i % 9 + 1}" for i in range(100, 140))
+    )
+    _, result = draft(tmp_path, {"patients.csv": people})
+    assert result.report.tables["person"] == 40

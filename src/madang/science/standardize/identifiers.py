@@ -46,6 +46,33 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
 """What a name holds that is one of these, taken apart at capitals, digits and signs."""
 
 
+_WORDS: tuple[tuple[str, str], ...] = (
+    ("resident number", r"주민|외국인등록|resident.?(reg|no|num)|rrn|jumin|\bssn\b|social.?security"),
+    ("identity document", r"여권|운전면허|passport|driver|license.?no"),
+    ("phone", r"전화|휴대|핸드폰|연락처|phone|mobile|\btel\b|\bfax\b|cell.?no"),
+    ("e-mail", r"이메일|메일|e.?mail"),
+    ("address", r"주소|우편번호|\baddr|address|street|\bzip\b|post.?code|\blat\b|\blon\b|latitude|longitude"),
+    ("name", r"성명|이름|환자명|보호자|수진자명|의사명|간호사명|작성자명|담당자명|"
+     r"(patient|pt|person|subject|first|last|middle|maiden|given|family|full|mother|father|guardian|doctor|nurse).?(name|nm)\b|"
+     r"^(name|first|last|middle|maiden|surname|firstname|lastname)$|\bname\W.*(family|given|text)"),
+    ("person identifier", r"환자.?(번호|id)|등록번호|병록번호|차트번호|개인.?(식별|id|번호)|^patient$|"
+     r"(patient|\bpt|person|subject|member|bene|beneficiary|indi).?(id|no|num|number|key)\b|\bmrn\b|chart.?no|rn_indi|patientid"),
+)  # fmt: skip
+HEADERS = tuple((kind, re.compile(words, re.IGNORECASE)) for kind, words in _WORDS)
+"""The words of headers that speak of persons, by the kind of flag that a scan gives them."""
+
+KINDS = {
+    "a resident registration number": "resident number",
+    "a passport or driving license number": "identity document",
+    "the name of a person": "name",
+    "a telephone number": "phone",
+    "an address": "address",
+    "an e-mail address": "e-mail",
+    "a patient number": "person identifier",
+}
+"""The kind of flag of each of the above."""
+
+
 def looks_like_identifier(name: str) -> str | None:
     """What a column of this name probably holds, as `a telephone number`; None where it does not look like that."""
     plain = re.sub(r"[\s_]+", "", name).lower()
@@ -78,4 +105,14 @@ def unmarked_identifiers(pack: Pack) -> list[MadangError]:
 def _held_by(column: Column) -> str | None:
     """What a column probably holds by its name, its header or the last word of its path."""
     last = (column.path or "").rpartition(".")[2]
-    return next(filter(None, map(looks_like_identifier, (column.name, column.header or "", last))), None)
+    names = (column.name, column.header or "", last)
+    # A day is no number of a person, whatever its name.
+    flagged = () if column.type in ("date", "datetime", "time") else map(_flagged, names)
+    return next(filter(None, (*map(looks_like_identifier, names), *flagged)), None)
+
+
+def _flagged(name: str) -> str | None:
+    """What a scan would flag a column of this name as; of addresses it flags more than may be asked about, as towns."""
+    words = re.sub(r"([a-z])([A-Z])", r"\1 \2", name).replace("_", " ").strip()
+    said = {kind: what for what, kind in KINDS.items()}
+    return next((said[kind] for kind, pattern in HEADERS if kind != "address" and pattern.search(words)), None)

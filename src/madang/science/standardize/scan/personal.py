@@ -8,32 +8,9 @@ import re
 from calendar import monthrange
 from collections.abc import Sequence
 
-from madang.science.standardize.identifiers import looks_like_identifier
+from madang.science.standardize.identifiers import HEADERS, KINDS, looks_like_identifier
 from madang.science.standardize.scan.model import Flag
 
-_WORDS: tuple[tuple[str, str], ...] = (
-    ("resident number", r"주민|외국인등록|resident.?(reg|no|num)|rrn|jumin|\bssn\b|social.?security"),
-    ("identity document", r"여권|운전면허|passport|driver|license.?no"),
-    ("phone", r"전화|휴대|핸드폰|연락처|phone|mobile|\btel\b|\bfax\b|cell.?no"),
-    ("e-mail", r"이메일|메일|e.?mail"),
-    ("address", r"주소|우편번호|\baddr|address|street|\bzip\b|post.?code|\blat\b|\blon\b|latitude|longitude"),
-    ("name", r"성명|이름|환자명|보호자|수진자명|의사명|간호사명|작성자명|담당자명|"
-     r"(patient|pt|person|subject|first|last|middle|maiden|given|family|full|mother|father|guardian|doctor|nurse).?(name|nm)\b|"
-     r"^(name|first|last|middle|maiden|surname|firstname|lastname)$|\bname\W.*(family|given|text)"),
-    ("person identifier", r"환자.?(번호|id)|등록번호|병록번호|차트번호|개인.?(식별|id|번호)|^patient$|"
-     r"(patient|\bpt|person|subject|member|bene|beneficiary|indi).?(id|no|num|number|key)\b|\bmrn\b|chart.?no|rn_indi|patientid"),
-)  # fmt: skip
-_HEADERS = tuple((kind, re.compile(words, re.IGNORECASE)) for kind, words in _WORDS)
-
-_KINDS = {
-    "a resident registration number": "resident number",
-    "a passport or driving license number": "identity document",
-    "the name of a person": "name",
-    "a telephone number": "phone",
-    "an address": "address",
-    "an e-mail address": "e-mail",
-    "a patient number": "person identifier",
-}
 LOOKED_AT = 300
 """Characters of a value that are searched for personal patterns."""
 
@@ -88,7 +65,7 @@ def flags_of(header: str, values: Sequence[str], type: str = "text") -> tuple[Fl
     for kind, why in _by_content(values):
         found.setdefault(kind, Flag(kind, "likely", why))
     words = re.sub(r"([a-z])([A-Z])", r"\1 \2", header).replace("_", " ").strip()
-    for kind, pattern in _HEADERS:
+    for kind, pattern in HEADERS:
         if match := pattern.search(words) or pattern.search(header):
             found.setdefault(kind, Flag(kind, "possible", f"the header says “{match.group(0).strip()}”"))
     for kind in _look_alikes(header):
@@ -105,7 +82,7 @@ def flags_of(header: str, values: Sequence[str], type: str = "text") -> tuple[Fl
 def _look_alikes(header: str) -> set[str]:
     """What `madang pack check` will ask about, so that a draft pack never lacks an answer."""
     found = {looks_like_identifier(part) for part in (header, header.rpartition(".")[2])}
-    return {_KINDS[what] for what in found if what}
+    return {KINDS[what] for what in found if what}
 
 
 def _at_least(count: int) -> str:
