@@ -7,6 +7,8 @@ with its hash. Whoever asks for work sees it wait, run and end, and what it used
 from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoomPlan
 
+# To GA4GH's clients what cannot be a task is a bad request.
+_BAD = ("task.resources", "task.image", "task.definition", "workflow.engine", "workflow.request")
 PLAN = RoomPlan(
     name="compute",
     package=__package__,
@@ -14,12 +16,12 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:TASK",),
     models=(".models",),
-    pages=(".routes", ".tes"),
+    pages=(".routes", ".tes", ".wes"),
     commands=(
-        Command("compute", later("Run tasks on this machine, and see what they use."), ".commands:app"),
+        Command("compute", later("Run tasks and workflows on this machine, and see what they use."), ".commands:app"),
         Command("sequencing", later("Pipelines for sequencing data, for research use."), ".sequencing_commands:app"),
     ),
-    errors={"task.resources": 400, "task.image": 400, "task.definition": 400, "task.quota": 403},
+    errors=dict.fromkeys(_BAD, 400) | {"task.quota": 403},
     folders={"compute": 0o700},
     menu=(
         MenuItem("labs", later("Compute"), "/compute", signed_in=True),

@@ -178,6 +178,46 @@ def whole(task: "Task") -> dict[str, Any]:
     return row(task) | used | more
 
 
+@app.command("workflow")
+def workflow_command(
+    file: Annotated[Path, typer.Argument(help=_("The workflow; all of its folder can be read."))],
+    engine: Annotated[str, typer.Option(help=_("snakemake or cwl; otherwise by the name of the file."))] = "",
+    params: Annotated[Path | None, typer.Option(help=_("Its parameters, as a JSON file."))] = None,
+    cores: Cores = 1,
+    memory: Memory = "4G",
+    time_: Annotated[str, typer.Option("--time", help=_("The longest time, as 90s, 30m or 1h."))] = "1d",
+    project: Project = "",
+    detach: Detach = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a workflow of Snakemake or CWL in a closed box."""
+    from madang.base.errors import MadangError
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import workflows
+    from madang.services.compute.definition import seconds_of, size_of
+
+    inputs = workflows.folder_inputs(file)
+    told: Any = {}
+    if params is not None:
+        try:
+            told = json.loads(params.read_text("utf-8"))
+        except (OSError, ValueError):
+            told = None
+        if not isinstance(told, dict):
+            raise MadangError("workflow.request", _("{name} is no JSON object.").format(name=params))
+    wanted = workflows.Workflow(
+        engine or ("cwl" if file.suffix == ".cwl" else "snakemake"),
+        file.name,
+        tuple(inputs),
+        told,
+        *(file.name, cores, size_of(memory), seconds_of(time_)),
+    )
+    with opened() as node:
+        actor = commander(node)
+        finish(node, actor, workflows.ask_workflow(node, actor, wanted, project), detach, as_json)
+
+
 @app.command("list")
 def list_command(
     state: Annotated[str, typer.Option(help=_("Only tasks in this state."))] = "",

@@ -23,6 +23,7 @@ DAY = 86_400
 _SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "root", "run", "sbin", "sys", "usr", "opt")
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _IMAGES = ("alpine", "busybox", "bash", "debian", "ubuntu", "python", "madang")  # for which this system stands in
+TOOLS = "madang-tools"  # the image that stands for the environment with Snakemake and cwltool
 PARAMETERS = ("seconds", "gpus")  # backend parameters that we know
 
 Text = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
@@ -159,6 +160,8 @@ def environment_of(image: str) -> str:
     Operators add lines to `images.toml` in the home's folder `compute`: `"name" = "system"` or a path of a virtual
     environment. Errors: `task.image`.
     """
+    if image == TOOLS:
+        return _tools()
     name = re.sub(r"[@:][^/]*$", "", image.strip()).removeprefix("docker.io/").removeprefix("library/")
     known = dict.fromkeys(_IMAGES, "system") | _table()
     found = known.get(image.strip(), known.get(name))
@@ -169,6 +172,19 @@ def environment_of(image: str) -> str:
             _("These are known: {images}. The operator can add one.").format(images=", ".join(sorted(known))),
         )
     return found
+
+
+def _tools() -> str:
+    from madang.node.home import Home
+
+    source = Path(__file__).parents[4]
+    apart = os.environ.get("MADANG_ENVIRONMENTS", "") or ".environments"
+    for folder in (source / apart, Home.find().path / "environments"):
+        if (folder / "tools" / "bin" / "python").exists():
+            return str(folder / "tools")
+    raise MadangError(
+        "task.image", _("Snakemake and cwltool are not installed here."), _("Run script/environment tools.")
+    )
 
 
 def _table() -> dict[str, str]:

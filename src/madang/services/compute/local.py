@@ -1,5 +1,6 @@
 """The executor `local`: the commands of a task, one after the other, each in a closed box on this machine's cores."""
 
+import contextlib
 import os
 import shlex
 import threading
@@ -13,10 +14,12 @@ from typing import IO, Any
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node import closed
-from madang.services.compute.definition import Definition, Executor, environment_of
+from madang.services.compute.definition import TOOLS, Definition, Executor, environment_of
 
 LARGEST_LOG = 8_000_000  # bytes of each stream that are kept; a task that prints on is drained
+_TICKS = os.sysconf("SC_CLK_TCK")
 _POINTS = 400  # of the course of what it uses
+_OURS = ("madang", TOOLS)  # images in which `python` is that of the environment
 _STAND_IN = 2_100_000_000
 
 
@@ -61,7 +64,7 @@ def run(
             break
         start = datetime.now(UTC)
         box = _box(executor, limits, left, read, write, user)
-        command = [box.python if each == "python" and executor.image == "madang" else each for each in executor.command]
+        command = [box.python if each == "python" and executor.image in _OURS else each for each in executor.command]
         out, err = folder / f"{place}.out", folder / f"{place}.err"
         try:
             code = _one(box, _redirected(executor, command), out, err, stop, ran, begun)
@@ -141,16 +144,29 @@ def _one(
     while not running.wait(0.2):
         if stop.is_set():
             running.stop()
-        at, use = time.monotonic(), running.use
+        at, memory, used = time.monotonic(), running.use.memory, _cpu(running.pid)
         if at - looked >= 1.0:
-            _note(ran, at - begun, max(0.0, use.cpu - cpu) / (at - looked), use.memory)
-            looked, cpu = at, use.cpu
-        ran.cpu, ran.peak = max(ran.cpu, base + use.cpu), max(ran.peak, use.memory)
+            _note(ran, at - begun, max(0.0, used - cpu) / (at - looked), memory)
+            looked, cpu = at, used
+        ran.cpu, ran.peak = max(ran.cpu, base + used), max(ran.peak, memory)
     for reader in readers:
         reader.join(5)
     if running.error is not None and not stop.is_set():
         raise running.error
     return running.code
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of processor time of a process and all below it, those that are over and were waited for included."""
+    total, waiting = 0, [pid]
+    while waiting:
+        current = waiting.pop()
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            words = Path(f"/proc/{current}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            total += sum(int(word) for word in words[11:15])
+            for task in os.listdir(f"/proc/{current}/task"):
+                waiting += map(int, Path(f"/proc/{current}/task/{task}/children").read_text().split())
+    return total / _TICKS
 
 
 def _note(ran: Ran, at: float, cores: float, memory: int) -> None:
