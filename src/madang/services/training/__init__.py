@@ -4,13 +4,40 @@ For learners, teachers and whoever asks for people with a skill. Courses are fol
 closed boxes and only plain values come out; what was finished is an Open Badge 3.0, a W3C Verifiable Credential.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from madang.base.translate import later
-from madang.node.rooms import Command, RoomPlan
+from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
+
+if TYPE_CHECKING:
+    from madang.services.training.giving import trusted
+
+__all__ = ["PLAN", "trusted"]
 
 PLAN = RoomPlan(
     name="training",
     package=__package__,
     title=later("Training"),
+    acts=(".acts",),
+    states=(".acts:CLASS_STATES", ".acts:BADGE_STATES"),
+    models=(".models",),
+    pages=(".routes_teaching",),
+    roles=(RoleKind("teacher", later("Teacher"), later("opens classes, sees their grades and changes them")),),
     commands=(Command("training", later("Check courses, grade answers, verify badges."), ".commands:app"),),
+    errors={"answer.too_often": 429, "training.box": 503, "badge.not_passed": 409},
+    folders={"training": 0o700},
+    menu=(
+        MenuItem("learning", later("Courses"), "/training"),
+        MenuItem("learning", later("My progress"), "/training/me", signed_in=True),
+        MenuItem("learning", later("Classes"), "/training/classes", act="class.list"),
+    ),
+    demo=".demo:make",
     docs="training.md",
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.giving"), name)

@@ -10,6 +10,8 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+badge_app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.add_typer(badge_app, name="badge", help=_("Verify badges, take them back, hand out the list of those."))
 LARGEST = 4 << 20
 
 
@@ -66,6 +68,99 @@ def grade_command(
         console().print(f"{line.case}. {line.text}", markup=False)
     if found.waiting:
         console().print(_("{points:g} points wait for a teacher.").format(points=found.waiting), markup=False)
+
+
+@badge_app.command("verify")
+def verify_command(
+    file: Annotated[Path, typer.Argument(help=_("The badge."))],
+    key: Annotated[list[Path] | None, typer.Option(help=_("Public key of the issuer (JWK); repeatable."))] = None,
+    status: Annotated[Path | None, typer.Option(help=_("Signed list of badges that were taken back."))] = None,
+    holder: Annotated[str, typer.Option(help=_("Name of whom it should be."))] = "",
+    as_json: Annotated[Path | None, typer.Option("--json", help=_("Write the answer as JSON to this file."))] = None,
+) -> None:
+    """Say whether a badge holds: one answer and a sentence. Ends with 0 if it is valid, else with 3.
+
+    Without a key, those of the installation in MADANG_HOME are trusted, and its register is looked at.
+    """
+    from dataclasses import asdict
+
+    from madang.base.console import console
+    from madang.node import signing
+    from madang.node.database import now
+    from madang.node.home import Home
+    from madang.services.training import badges, giving
+
+    token = badges.token_in(_bytes(file))
+    home = Home.find()
+    keys = [each for path in key or [] for each in signing.read_keys(_bytes(path), str(path))]
+    own = not keys and home.path.is_dir()
+    if own:
+        keys = signing.public_keys(home)
+    listed = _bytes(status).decode("ascii", "replace") if status is not None else ""
+    answer = badges.verify(token, keys, now(), status=listed, holder=holder)
+    if answer.is_valid and own and not listed:
+        revoked = giving.register_says(home, badges.uid_of(token))
+        answer = badges.verify(token, keys, now(), revoked=revoked, holder=holder)
+    _write(as_json, {"valid": answer.is_valid, **asdict(answer)})
+    if str(as_json) != "-":
+        console().print(f"{answer.state}: {answer.sentence}", markup=False)
+        for text in (answer.title, answer.holder, answer.issuer, answer.course, answer.until):
+            if text:
+                console().print(text, markup=False)
+        for name, told in answer.scores:
+            console().print(f"{name}: {told}", markup=False)
+    if not answer.is_valid:
+        raise typer.Exit(3)
+
+
+@badge_app.command("revoke")
+def revoke_command(
+    uid: Annotated[str, typer.Argument(help=_("Identifier of the badge."))],
+    reason: Annotated[str, typer.Option(help=_("Why."))],
+) -> None:
+    """Take a badge back for good."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.training import giving
+
+    with opened() as node:
+        giving.revoke(node, commander(node), uid, reason)
+    console().print(_("The badge is taken back."), markup=False)
+
+
+@badge_app.command("withdraw")
+def withdraw_command(
+    version: Annotated[str, typer.Argument(help=_("Version of a course, as its badges name it, in full."))],
+    reason: Annotated[str, typer.Option(help=_("Why."))],
+) -> None:
+    """Take back every badge of a version of a course that turned out to be wrong."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.training import giving
+
+    with opened() as node:
+        count = giving.withdraw_version(node, commander(node), version, reason)
+    console().print(_("{count} badges are taken back.").format(count=count), markup=False)
+
+
+@badge_app.command("status")
+def status_command(
+    out: Annotated[Path, typer.Argument(help=_("File to write."))],
+    origin: Annotated[str, typer.Option(help=_("Address of the portal, as its badges name it."))] = "",
+) -> None:
+    """Hand out the list of badges that were taken back, signed for 30 days."""
+    from madang.node.node import opened
+    from madang.services.training import giving
+
+    with opened() as node:
+        text = giving.status_list(node, origin)
+    try:
+        out.write_text(text + "\n", "ascii")
+    except OSError as error:
+        message = _("{file} cannot be written.").format(file=out)
+        raise MadangError("answer.file", message, str(error.strerror)) from None
 
 
 def _home() -> Path:

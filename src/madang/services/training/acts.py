@@ -1,0 +1,62 @@
+"""What can be done in training, and by whom; the states of classes and badges."""
+
+from madang.base.translate import later
+from madang.node.acts import States
+from madang.node.permissions import Details, allow, auditor, role, role_anywhere, theirs
+
+
+class Sent(Details):
+    """An answer that was graded; the answer itself is not in the record."""
+
+    course: str
+    lesson: str
+    task: str
+    score: float
+    largest: float
+
+
+class Opened(Details):
+    """A class that was opened, or its roster."""
+
+    course: str
+    people: int = 0
+
+
+class Changed(Details):
+    """A grade that a teacher changed."""
+
+    person: int
+    task: str
+    score: float
+    reason: str
+
+
+class Given(Details):
+    """A badge that was given or taken back."""
+
+    course: str
+    digest: str
+    reason: str = ""
+
+
+teacher = role("teacher")
+
+SEND = allow("answer.send", theirs, title=later("send an answer"), details=Sent)
+SEE = allow("answer.see", theirs, reads=True, title=later("see one's own answers"))
+OPEN = allow("class.open", teacher, title=later("open a class"), details=Opened, to="open")
+LIST = allow("class.list", role_anywhere("teacher") | auditor, reads=True, title=later("see one's classes"))
+SEE_CLASS = allow("class.see", teacher | auditor, reads=True, title=later("see a class and its grades"))
+ROSTER = allow("class.roster", teacher, title=later("set who is in a class"), details=Opened, frm=("open",))
+OVERRIDE = allow("class.override", teacher, title=later("change a grade"), details=Changed)
+CLOSE = allow("class.close", teacher, title=later("close a class"), details=Opened, frm=("open",), to="closed")
+GIVE = allow("badge.give", theirs, title=later("get a badge"), details=Given, to="valid")
+REVOKE = allow(
+    "badge.revoke", teacher, title=later("take a badge back"), details=Given, frm=("valid",), to="revoked", lasts=True
+)
+
+CLASS_STATES = States(
+    "class", "open", {"open": later("open", "class"), "closed": later("closed", "class")}, model=".models:TrainingClass"
+)
+BADGE_STATES = States(
+    "badge", "valid", {"valid": later("valid", "badge"), "revoked": later("revoked", "badge")}, model=".models:Badge"
+)
