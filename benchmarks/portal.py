@@ -90,6 +90,8 @@ def fill_large(home: Path) -> None:
     name = service.make(node, owner, "large", "house")
     while run_next(node, ("madang",)):
         pass
+    record = service.see(node, owner, name)
+    service.edit(node, owner, name, service.Edited(1, name, "", "open", "open", "", None, record.told, confirmed=True))
     service.publish(node, owner, name, 1)
     row = {"version_id": 1, "table": "wide", "rows": 1, "bytes": 1, "sha256": "0" * 64}
     with node.write() as session:

@@ -15,6 +15,7 @@ VISITS = """SELECT range + 1 AS visit_occurrence_id, range % 20 + 1 AS person_id
     DATE '2020-01-01' + (range % 300)::INTEGER AS visit_start_date FROM range(300)"""
 SOURCE = "SELECT 'Ours' AS cdm_source_name, 'A synthetic test' AS source_description, 'us' AS cdm_holder"
 PASSWORD = "a long password it is"  # of everybody
+WAY = {"contact": "help@example.org", "access_rights": "Ask the committee."}  # without which data cannot be on request
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -35,6 +36,14 @@ def work_off(node: Node) -> None:
 
     while run_next(node, ("madang",)):
         pass
+
+
+def describe(node: Node, name: str, **more: object) -> None:
+    """Have a record say how its data are asked for, and more."""
+    record = service.see(node, OWNER, name)
+    told = record.told.model_copy(update=WAY | more)
+    given = service.Edited(record.edition, record.title or name, "", record.tier, record.tier_after, "", None, told)
+    service.edit(node, OWNER, name, given)
 
 
 @dataclass
@@ -66,7 +75,7 @@ class House:
                 tier_after=str(more.get("tier_after", "open")),
                 embargo_reason="Not yet.",
                 embargo_end=more.get("end"),  # type: ignore[arg-type]  # a moment, or nothing
-                description=record.told.model_copy(update={"description": more.get("description", "")}),
+                description=record.told.model_copy(update={"description": more.get("description", ""), **WAY}),
             ),
         )
         work_off(self.node)

@@ -159,6 +159,6 @@ def _pages() -> list[tuple[str, str]]:
         (route.path, names[endpoint])
         for route in routes()
         for endpoint in [getattr(route.endpoint, "__wrapped__", None)]
-        if endpoint in names and "GET" in (route.methods or ())
+        if endpoint in names and "GET" in (route.methods or ()) and not route.path.startswith(PREFIX)
     ]
     return list(dict.fromkeys(paths))

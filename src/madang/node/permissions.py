@@ -11,13 +11,14 @@ rules by organization, owner, project or permit ask about has `organization_id`,
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, and_, false, or_, true
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.node import rooms
 from madang.node.people.actor import Actor
 from madang.node.people.models import HOUSE
@@ -31,6 +32,7 @@ class Rule:
     holds: Callable[[Actor, Any], bool]
     clause: Callable[[Actor, Any], ColumnElement[bool]]
     binds: bool = False  # the owner of the home too, who otherwise may do everything
+    who: Callable[[Any], list[str]] = lambda thing: [""]  # in the reader's language, each way to come under it
 
     def __or__(self, other: "Rule") -> "Rule":
         return Rule(
@@ -38,6 +40,7 @@ class Rule:
             lambda actor, thing: self.reaches(actor, thing) or other.reaches(actor, thing),
             lambda actor, model: or_(self.filter(actor, model), other.filter(actor, model)),
             self.binds or other.binds,
+            lambda thing: list(dict.fromkeys([*self.who(thing), *other.who(thing)])),
         )
 
     def __and__(self, other: "Rule") -> "Rule":
@@ -46,6 +49,7 @@ class Rule:
             lambda actor, thing: self.reaches(actor, thing) and other.reaches(actor, thing),
             lambda actor, model: and_(self.filter(actor, model), other.filter(actor, model)),
             self.binds or other.binds,
+            lambda thing: [", ".join(filter(None, both)) for both in product(self.who(thing), other.who(thing))],
         )
 
     def reaches(self, actor: Actor, thing: Any) -> bool:
@@ -93,34 +97,52 @@ class Act:
         return self.name.partition(".")[0]
 
 
-def _about_actor(name: str, holds: Callable[[Actor], bool]) -> Rule:
-    return Rule(name, lambda actor, thing: holds(actor), lambda actor, model: true() if holds(actor) else false())
+def _about_actor(name: str, holds: Callable[[Actor], bool], who: Callable[[], str]) -> Rule:
+    return Rule(
+        name,
+        lambda actor, thing: holds(actor),
+        lambda actor, model: true() if holds(actor) else false(),
+        who=lambda thing: [who()],
+    )
 
 
-anyone = _about_actor("anyone", lambda actor: True)
-nobody_else = _about_actor("nobody else", lambda actor: False)  # only the owner of the home
-signed_in = _about_actor("anyone signed in", lambda actor: actor.is_signed_in)
+def _titled(role: str) -> str:
+    kind = rooms.kind_of_role(role)
+    return _(kind.title) if kind is not None else role
+
+
+anyone = _about_actor("anyone", lambda actor: True, lambda: _("everybody"))
+nobody_else = _about_actor("nobody else", lambda actor: False, lambda: _("the owner of this installation"))
+signed_in = _about_actor(
+    "anyone signed in", lambda actor: actor.is_signed_in, lambda: _("everybody who has an account")
+)
 theirs = Rule(
     "whose it is",
     lambda actor, thing: actor.person_id is not None and thing.owner_id == actor.person_id,
     lambda actor, model: false() if actor.person_id is None else model.owner_id == actor.person_id,
+    who=lambda thing: [_("the person whose it is")],
 )
 
 
 def role(name: str, *, node: bool = False) -> Rule:
     """Who holds the role in the organization of the thing; with `node`, in the installation itself."""
     if node:
-        return _about_actor(f"the {name} of the node", lambda actor: actor.holds(name, HOUSE))
+        return _about_actor(
+            f"the {name} of the node",
+            lambda actor: actor.holds(name, HOUSE),
+            lambda: _("{role} of this installation").format(role=_titled(name)),
+        )
     return Rule(
         f"a {name} of its organization",
         lambda actor, thing: thing.organization_id is not None and actor.holds(name, thing.organization_id),
         lambda actor, model: model.organization_id.in_(actor.organizations(name)),
+        who=lambda thing: [_("{role} of the organization that it belongs to").format(role=_titled(name))],
     )
 
 
 def role_anywhere(name: str) -> Rule:
     """Who holds the role in some organization, whatever the thing."""
-    return _about_actor(f"a {name}", lambda actor: bool(actor.organizations(name)))
+    return _about_actor(f"a {name}", lambda actor: bool(actor.organizations(name)), lambda: _titled(name))
 
 
 def where(column: str, *values: Any) -> Rule:
@@ -129,6 +151,7 @@ def where(column: str, *values: Any) -> Rule:
         f"{column} is {' or '.join(map(str, values))}",
         lambda actor, thing: getattr(thing, column) in values,
         lambda actor, model: getattr(model, column).in_(values),
+        who=lambda thing: [""] if thing is None or getattr(thing, column) in values else [],
     )
 
 
@@ -142,6 +165,7 @@ def not_who(column: str) -> Rule:
             getattr(model, column).is_distinct_from(actor.person_id) if actor.is_signed_in else false()
         ),
         binds=True,
+        who=lambda thing: [_("a second person, not the one who did it before")],
     )
 
 
@@ -156,6 +180,11 @@ def in_project(*roles: str) -> Rule:
         f"a {' or '.join(roles)} of its project" if roles else "a member of its project",
         lambda actor, thing: thing.project_id is not None and fits(actor.projects.get(thing.project_id, frozenset())),
         lambda actor, model: model.project_id.in_([number for number, held in actor.projects.items() if fits(held)]),
+        who=lambda thing: [
+            _("{role} of its project").format(role=", ".join(_titled(each) for each in roles))
+            if roles
+            else _("everybody in its project")
+        ],
     )
 
 
@@ -163,6 +192,7 @@ granted = Rule(
     "who holds a permit that is in force",
     lambda actor, thing: thing.dataset in actor.permitted(),
     lambda actor, model: model.dataset.in_(sorted(actor.permitted())),
+    who=lambda thing: [_("people in a project with a permit for these data that is in force")],
 )
 
 
@@ -222,13 +252,13 @@ def check(actor: Actor, act: Act | str, thing: Any = None) -> None:
     if not _reaches(actor, known):
         raise MadangError(
             "permission.scope",
-            _("This token may not do that ({act}).").format(act=known.name),
+            _("This token may not do that."),
             _("Make a token with a wider scope, or sign in."),
         )
     raise MadangError(
         "permission.denied",
-        _("{name} may not do this ({act}).").format(name=actor.name, act=known.name),
-        _("Those who may: {who}.").format(who=known.rule.name),
+        _("Your account may not do this yet."),
+        _("Open to: {who}.").format(who="; ".join(filter(None, known.rule.who(thing))) or _("nobody in this state")),
     )
 
 
@@ -253,19 +283,22 @@ def _reaches(actor: Actor, act: Act) -> bool:
 # What the node itself offers; rooms add their own.
 administrator = role("administrator", node=True)
 auditor = role("auditor", node=True)
-allow("person.create", administrator, by_token=False)
-allow("person.list", administrator | auditor, reads=True)
-allow("person.edit", administrator, by_token=False)
-allow("role.give", administrator, by_token=False)
-allow("organization.create", administrator, by_token=False)
-allow("organization.list", anyone, reads=True)
-allow("session.end", theirs | administrator, by_token=False)
-allow("session.list", theirs | administrator, reads=True, by_token=False)
-allow("token.make", theirs, by_token=False)
-allow("token.list", theirs | administrator, reads=True, by_token=False)
-allow("token.revoke", theirs | administrator, by_token=False)
-allow("account.edit", theirs, by_token=False)  # own password, one-time codes, linked identities
-allow("audit.read", auditor, reads=True)
-allow("audit.anchor", auditor | administrator)
-allow("job.see", theirs | administrator, reads=True)
-allow("job.cancel", theirs | administrator)
+allow("person.create", administrator, by_token=False, title=later("make an account"))
+allow("person.list", administrator | auditor, reads=True, title=later("see people"))
+allow("person.edit", administrator, by_token=False, title=later("change an account"))
+allow("role.give", administrator, by_token=False, title=later("give or take a role"))
+allow("organization.create", administrator, by_token=False, title=later("make an organization"))
+allow("organization.list", anyone, reads=True, title=later("see organizations"))
+allow("session.end", theirs | administrator, by_token=False, title=later("end a session"))
+allow("session.list", theirs | administrator, reads=True, by_token=False, title=later("see sessions"))
+allow("token.make", theirs, by_token=False, title=later("make a token"))
+allow("token.list", theirs | administrator, reads=True, by_token=False, title=later("see tokens"))
+allow("token.revoke", theirs | administrator, by_token=False, title=later("revoke a token"))
+allow(
+    "account.edit", theirs, by_token=False, title=later("change their own account")
+)  # own password, one-time codes, linked identities
+allow("audit.read", auditor, reads=True, title=later("read the audit"))
+allow("audit.anchor", auditor | administrator, title=later("anchor the audit"))
+allow("audit.review", auditor, by_token=False, title=later("sign the monthly review of access"))
+allow("job.see", theirs | administrator, reads=True, title=later("see a job"))
+allow("job.cancel", theirs | administrator, title=later("stop a job"))

@@ -128,6 +128,28 @@ class Outgoing(_Table):
     )
 
 
+class Institution(_Table):
+    """Who runs this installation, as the foot of every page says it."""
+
+    name: str = Field(default="", description="The institution's name, in Korean.")
+    name_en: str = Field(default="", description="The institution's name, in English; empty: the Korean one.")
+    contact: str = Field(
+        default="", description="Where people ask about data: a telephone number, an e-mail address, hours."
+    )
+    email: str = Field(
+        default="", pattern=r"^([^@\s<>]+@[^@\s<>]+)?$", description="E-mail address of whoever helps with access."
+    )
+    privacy: str = Field(
+        default="",
+        pattern=r"^(https?://\S+|/\S*)?$",
+        description="Address of the institution's privacy notice; empty: a page that says what the portal keeps.",
+    )
+    terms: str = Field(
+        default="", pattern=r"^(https?://\S+|/\S*)?$", description="Address of the terms of use; empty: no link."
+    )
+    help: str = Field(default="/help", pattern=r"^(https?://\S+|/\S*)$", description="Address of the pages that help.")
+
+
 class Workspace(_Table):
     """Closed workspaces, and the gateway to their notebooks."""
 
@@ -168,6 +190,7 @@ class Settings(_Table):
         default=SecretStr(""),
         description="`postgresql://user:password@host/name` for PostgreSQL; empty: SQLite in `$MADANG_HOME/node.db`.",
     )
+    institution: Institution = Institution()
     web: Web = Web()
     sign_in: SignIn = SignIn()
     openid: OpenId = OpenId()

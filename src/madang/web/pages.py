@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -74,7 +75,14 @@ def _environment(package: str) -> Environment:
         "version": __version__,
         "here": _here,
     }
-    environment.filters |= {"number": number, "bytes": size, "day": day, "moment": moment, "json_ld": json_ld}
+    environment.filters |= {
+        "number": number,
+        "bytes": size,
+        "day": day,
+        "moment": moment,
+        "local": local,
+        "json_ld": json_ld,
+    }
     return environment
 
 
@@ -107,6 +115,14 @@ def moment(value: datetime | str | None) -> str:
     if isinstance(value, datetime):
         value = value.astimezone(UTC).isoformat()
     return f"{value[:10]} {value[11:16]} UTC" if value else ""
+
+
+def local(value: datetime | str | None, zone: str) -> str:
+    """A moment in the institution's zone, to the minute, with the zone's short name."""
+    if not value:
+        return ""
+    at = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}"
 
 
 def json_ld(value: Any) -> Markup:

@@ -14,7 +14,7 @@ from madang.base.errors import MadangError
 from madang.node.database import now
 from madang.node.node import Node
 from madang.services.catalog import finding, models, service
-from portal_house import OURS, OWNER, PEOPLE, VISITS, House, commit, work_off
+from portal_house import OURS, OWNER, PEOPLE, VISITS, House, commit, describe, work_off
 from support import needs
 from web.served import Served
 
@@ -41,6 +41,9 @@ def test_a_steward_publishes_a_dataset_in_a_few_steps(house: House, site: Served
         assert steward.post("/steward/ours/publish", data={"version": "1"}, headers=OURS).status_code == 409
         work_off(house.node)
         assert "Publish version 1" in steward.get("/steward/ours?lang=en").text
+        refused = steward.post("/steward/ours/publish?lang=en", data={"version": "1"}, headers=OURS)
+        assert refused.status_code == 422 and "need a contact, how access is given" in refused.text
+        describe(house.node, "ours")
         assert steward.post("/steward/ours/publish", data={"version": "1"}, headers=OURS).status_code == 303
     shown = site.get("/api/v1/records/ours").json()
     assert shown["state"] == "published" and shown["current"]["rows"] == 320
@@ -172,6 +175,7 @@ def test_csv_is_what_spreadsheets_and_programs_read(house: House, site: Served) 
     commit(house.node, "ours", person=PEOPLE, kinds=kinds)
     name = service.make(house.node, OWNER, "ours", "hospital")
     work_off(house.node)
+    describe(house.node, name)
     service.publish(house.node, OWNER, name, 1)
     with browser(site, house, "steward") as steward:
         sheet, exact = (

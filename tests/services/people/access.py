@@ -7,6 +7,7 @@ READS: Reads = {
     "/sign-in": ("/sign-in", (YES,) * 5),
     "/sign-in/openid": ("/sign-in/openid", (BAD,) * 5),  # no provider here; has a test of its own
     "/sign-in/openid/back": ("/sign-in/openid/back", (BAD,) * 5),
+    "/help": ("/help", (YES,) * 5),
     "/people": ("/people", (IN, NO, NO, YES, YES)),
     "/people/{login}": ("/people/member", (IN, NO, NO, YES, YES)),
     "/organizations": ("/organizations", (YES,) * 5),

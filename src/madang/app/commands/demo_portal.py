@@ -33,6 +33,12 @@ KOREAN = {  # what the packs say in English
     "demo-hospital": "한 병원의 방문, 진단, 시행된 약 처방, 검사 결과, 활력징후, 처치입니다. 관찰 기간은 첫 기록부터 "
     "병원 안에서의 사망까지, 사망하지 않았으면 추출한 날까지입니다. 병원 밖의 사망은 알 수 없습니다.",
 }
+CONTACT = "access@example.org"
+WAY = (
+    "과제를 만들고 이용신청서를 내면 시범 보험자의 데이터 심의위원회가 결정합니다. "
+    "데이터는 안심분석실에서만 쓸 수 있고, 결과는 심사를 거쳐 나갑니다. "
+    "(The data committee decides on applications; data are used in closed workspaces.)"
+)
 PEOPLE = {"demo-steward": "steward", "demo-researcher": "member", "demo-auditor": "auditor"}
 _PATIENCE = 300  # seconds for the checks of both
 
@@ -107,7 +113,10 @@ def begin_record(node: "Node", dataset: str) -> None:
         record = service.see(node, owner, dataset)
         korean, english = TITLES[dataset]
         said = {"description": KOREAN[dataset], "description_en": record.told.description}
-        description = record.told.model_copy(update={"synthetic": True, "license": "CC0-1.0", **said})
+        update = {"synthetic": True, "license": "CC0-1.0", **said}
+        if tier == "controlled":
+            update |= {"contact": CONTACT, "access_rights": WAY}
+        description = record.told.model_copy(update=update)
         given = service.Edited(record.edition, korean, english, tier, "open", "", None, description)
         service.edit(node, owner, dataset, given)
     if not any(version.number == newest for version in record.versions):

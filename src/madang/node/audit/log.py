@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,8 +143,14 @@ class Audit:
         thing: str | None = None,
         before: int | None = None,
         limit: int = 100,
+        since: str | None = None,
+        until: str | None = None,
+        without: Collection[str] = (),
     ) -> list[Event]:
-        """The newest events first, of one actor (`person:12`), act (or area, `record.*`) or thing if given."""
+        """The newest events first, of one actor (`person:12`), act (or area, `record.*`) or thing if given.
+
+        `since` and `until` are moments in UTC as events have them, the second one not included; `without` are acts.
+        """
         query = select(audit_events.c.text).order_by(audit_events.c.number.desc()).limit(limit)
         if actor is not None:
             query = query.where(audit_events.c.actor == actor)
@@ -156,6 +162,12 @@ class Audit:
             query = query.where(audit_events.c.thing == thing)
         if before is not None:
             query = query.where(audit_events.c.number < before)
+        if since is not None:
+            query = query.where(audit_events.c.at >= since)
+        if until is not None:
+            query = query.where(audit_events.c.at < until)
+        if without:
+            query = query.where(audit_events.c.act.not_in(sorted(without)))
         return [Event.from_text(written) for written in session.scalars(query)]
 
     def texts(self, session: Session) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Pages of applications, for those who ask and those who decide; and the figures that everybody may see."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import Field
 from sqlalchemy import select
 
@@ -59,6 +60,7 @@ class Applications(View):
     permits: list[PermitLine]
     projects: list[tuple[str, str]]
     datasets: list[tuple[str, str]]
+    dataset: str  # that was chosen before, as on a record's page
 
 
 class Page(View):
@@ -169,7 +171,7 @@ def tables_in(text: str) -> dict[str, Any]:
 
 
 @room.page("/applications", "applications.html")
-def applications(visit: Here) -> Applications:
+def applications(visit: Here, dataset: Annotated[str, Query(max_length=100)] = "") -> Applications:
     """The applications and permits that you may see."""
     found = service.list_applications(visit.node, visit.actor)
     granted = service.list_permits(visit.node, visit.actor)
@@ -202,6 +204,7 @@ def applications(visit: Here) -> Applications:
         ],
         projects=[(each.name, each.title) for each in mine if each.state == "active"],
         datasets=_datasets(visit),
+        dataset=dataset,
     )
 
 

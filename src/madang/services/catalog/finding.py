@@ -5,18 +5,19 @@ record is read that is not shown; what is found by words alone, the index of wor
 kept until the catalog changes, unless time alone can change it, as the end of an embargo does.
 """
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.models import Organization
 from madang.node.permissions import check
-from madang.services.catalog import words
+from madang.services.catalog import contents, words
 from madang.services.catalog.acts import SEARCH
 from madang.services.catalog.models import CATALOG, TIERS, Record
 
@@ -73,6 +74,76 @@ def search(node: Node, actor: Actor, question: str, filters: Filters, page: int 
     return found
 
 
+def examples(node: Node, tried: Sequence[str], count: int) -> list[str]:
+    """Of words that people look for, the first that find something here: an example has to."""
+
+    def look(session: Session) -> list[str]:
+        found: list[str] = []
+        for word in tried:
+            if len(found) < count and words.page(session, word, 1, 0)[0]:
+                found.append(word)
+        return found
+
+    with node.read() as session:
+        known: list[str] = node.answers.get(session, CATALOG, ("examples", tuple(tried), count), lambda: look(session))
+    return known
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way out of an empty answer: a question that finds something, what of the first was changed, and how much."""
+
+    question: str
+    kind: str  # near: spelled otherwise; without: with one word less
+    changed: str
+    total: int
+
+
+def ways_out(node: Node, question: str, most: int = 6) -> list[Way]:
+    """Near misses of a question that finds nothing, and what is found without one of its words."""
+    parts = question.split()[:8]
+
+    def look(session: Session) -> list[Way]:
+        found = []
+        known = _known_words(session, node)
+        for place, part in enumerate(parts):
+            if not words.asked(part) or words.page(session, part, 1, 0)[0]:
+                continue
+            for near in difflib.get_close_matches(part.casefold(), known, 2, 0.6):
+                asked = " ".join([*parts[:place], near, *parts[place + 1 :]])
+                total = words.page(session, asked, 1, 0)[0]
+                if total:
+                    found.append(Way(asked, "near", near, total))
+        for place, part in enumerate(parts):
+            rest = " ".join([*parts[:place], *parts[place + 1 :]])
+            total = words.page(session, rest, 1, 0)[0] if words.asked(rest) else 0
+            if total:
+                found.append(Way(rest, "without", part, total))
+        return list(dict.fromkeys(found))[:most]
+
+    with node.read() as session:
+        known: list[Way] = node.answers.get(session, CATALOG, ("ways", question, most), lambda: look(session))
+    return known
+
+
+def _known_words(session: Session, node: Node) -> list[str]:
+    """Words that the newest records are found by: of their titles, and of what is in their data."""
+    newest = _newest(session, _PUBLISHED, 50)
+    found: dict[str, None] = {}
+    for record in newest:
+        texts = [record.title, record.title_en, *record.told.keyword, *record.told.keyword_en]
+        version = next((each for each in record.versions if each.state == "published"), None)
+        if version is not None and record.access != "embargoed" and version.minimum >= record.minimum:
+            texts += contents.said(node.home, version.documents)
+        for text in texts:
+            found |= dict.fromkeys(word for word in text.casefold().replace(",", " ").split() if len(word) > 1)
+            if len(text) <= 40:
+                found[text.casefold()] = None
+        if len(found) > 20_000:
+            break
+    return list(found)
+
+
 def overview(node: Node, count: int) -> Overview:
     """What there is altogether, and the `count` records that were published last."""
     with node.read() as session:
@@ -121,14 +192,14 @@ def _conditions(session: Session, filters: Filters) -> list[ColumnElement[bool]]
     if filters.certified:
         found.append(and_(Record.certificate != "", Record.certified_until > now()))
     if filters.year is not None:
-        found.append(Record.year == filters.year)
+        found.append(Record.id.in_(words.hits(session, str(filters.year))))
     if filters.kind:
         found.append(Record.kind == filters.kind)
     return found
 
 
 def _whole() -> Select[Record]:
-    return select(Record).options(joinedload(Record.organization))
+    return select(Record).options(joinedload(Record.organization), selectinload(Record.versions))
 
 
 def _newest(session: Session, holds: ColumnElement[bool], count: int, start: int = 0) -> list[Record]:

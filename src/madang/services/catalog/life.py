@@ -17,7 +17,7 @@ from madang.node import editions, files
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.services.catalog import words
+from madang.services.catalog import contents, words
 from madang.services.catalog.description import Description
 from madang.services.catalog.models import CATALOG, Record, RecordFile, RecordVersion
 from madang.services.catalog.prepare import Prepared, last_year
@@ -50,6 +50,7 @@ class State(Component):
             version.state = "published"
             newest = next(each for each in version.record.versions if each.state == "published")
             summarize(version.record, newest)
+            index(session, node, version.record)
             editions.changed(session, CATALOG)
 
     def published(self, session: Session, node: Node, record: Record, version: RecordVersion) -> None:
@@ -179,14 +180,29 @@ def withdrawn(session: Session, record: Record, reason: str) -> None:
 
 
 def index(session: Session, node: Node, record: Record) -> None:
-    """Have a record found by its titles, its description, its holder and its tables."""
+    """Have a record found by its titles, its description, its holder, and by what is in its data.
+
+    Of data under embargo nothing but the description is found.
+    """
     told, holder = record.told, record.organization
     body = [
         *(told.description, told.description_en, *told.keyword, *told.keyword_en, *told.creator, told.publisher),
         *(*told.health_category, *told.coding_system, told.spatial, told.population, told.purpose),
         *(holder.title, holder.title_en, record.name.replace("-", " ")),
     ]
-    words.put(session, record.id, f"{record.title} {record.title_en}", body)
+    newest = next((each for each in record.versions if each.state == "published"), None)
+    inside, years = [], described_years(told)
+    if newest is not None and record.access != "embargoed" and newest.minimum >= record.minimum:
+        inside, years = contents.said(node.home, newest.documents), contents.years(node.home, newest.documents) or years
+    words.put(session, record.id, f"{record.title} {record.title_en}", [*body, *inside], years)
+
+
+def described_years(told: Description) -> list[int]:
+    """The years that a description names."""
+    if told.start is None and told.end is None:
+        return []
+    first, last = told.start or told.end, told.end or told.start
+    return list(range(first.year, last.year + 1))[:200] if first and last else []
 
 
 @dataclass(frozen=True)

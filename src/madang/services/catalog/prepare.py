@@ -13,6 +13,7 @@ from madang.base.translate import LANGUAGES, _, speaking
 from madang.lake import Version
 from madang.node import files
 from madang.node.home import Home
+from madang.services.catalog.contents import named_concepts
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def prepare(home: Home, version: Version, *, minimum: int, progress: Progress) -
         "quality": files.keep(home, canonical_json(report_document(done))),
         "profile": files.keep(home, orjson.dumps(profiling.document(found))),
         "outline": files.keep(home, orjson.dumps(outline(version))),
+        "words": files.keep(home, orjson.dumps(named_concepts(home.lake(), version, minimum))),
     }
     for language in LANGUAGES:
         with speaking(language):

@@ -15,7 +15,7 @@ from madang.base.translate import _, in_language
 from madang.node import files
 from madang.node.people.models import Organization
 from madang.node.permissions import check, may
-from madang.services.catalog import disclosure, finding, service, shown
+from madang.services.catalog import contents, disclosure, finding, front_of_house, service, shown
 from madang.services.catalog.description import Description
 from madang.services.catalog.handout import Bytes, hand_out
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
@@ -48,15 +48,46 @@ class Hit(View):
     rows: int | None
     published: datetime | None
     synthetic: bool
+    persons: int | None
+    first: int | None
+    last: int | None
+
+
+class Way(View):
+    """A way out of an empty answer."""
+
+    question: str
+    kind: str
+    changed: str
+    total: int
+
+
+class Link(View):
+    """One line of where a number comes from; without an address it stands for itself."""
+
+    kind: str
+    name: str
+    address: str = ""
+
+
+class Told(View):
+    """A number and where it comes from, one link after another."""
+
+    number: str
+    links: list[Link]
 
 
 class Front(View):
-    """The front page."""
+    """The front page; `examples` are words that find something."""
 
     records: int
     certified: int
     rows: int
     newest: list[Hit]
+    examples: list[str]
+    told: Told | None
+    median_days: float | None
+    decided: int
 
 
 class Hits(View):
@@ -69,6 +100,7 @@ class Hits(View):
     hits: list[Hit]
     holders: list[Holder]
     filters: dict[str, str]
+    ways: list[Way]
 
 
 class VersionView(View):
@@ -116,6 +148,34 @@ class TableView(View):
     total: int
 
 
+class Domain(View):
+    """A table of events, as people call it; `share` is its rows by those of the largest."""
+
+    table: str
+    title: str
+    rows: int
+    share: float
+
+
+class Glance(View):
+    """What is in a version at a glance; None where it may not be told."""
+
+    persons: int | None
+    women: float | None
+    first: int | None
+    last: int | None
+    observed: str
+    domains: list[Domain]
+    rows: int
+
+
+class Waiting(View):
+    """How long others waited for an answer to their application: the median in days, of how many."""
+
+    median_days: float | None
+    count: int
+
+
 class RecordView(View):
     """A record as a page shows it; `profile` is None where its content may not be shown.
 
@@ -127,6 +187,7 @@ class RecordView(View):
     state: str
     access: str
     tier: str
+    tier_after: str
     embargo_reason: str
     embargo_end: datetime | None
     title: str
@@ -148,6 +209,10 @@ class RecordView(View):
     citation: str
     may_read: bool
     may_edit: bool
+    glance: "Glance | None"
+    newer: int | None
+    waiting: "Waiting"
+    contact: str
 
     @property
     def http_status(self) -> int:
@@ -160,8 +225,18 @@ def front(visit: Here) -> Front:
     """What there is, in a few numbers, and the newest records."""
     there = finding.overview(visit.node, 6)
     visit.node.audit.read(visit.actor, "record.front")
-    newest = [hit(found) for found in there.newest]
-    return Front(records=there.records, certified=there.certified, rows=there.rows, newest=newest)
+    newest = [hit(visit, found) for found in there.newest]
+    waiting = front_of_house.decided(visit.node)
+    return Front(
+        records=there.records,
+        certified=there.certified,
+        rows=there.rows,
+        newest=newest,
+        examples=finding.examples(visit.node, front_of_house.tried(there.newest), 4),
+        told=front_of_house.told(visit, there.newest),
+        median_days=waiting.median_days,
+        decided=waiting.count,
+    )
 
 
 @room.page("/records", "records.html")
@@ -184,7 +259,7 @@ def records(
         total=found.total,
         page=page,
         pages=max(1, -(-found.total // finding.PAGE)),
-        hits=[hit(record) for record in found.records],
+        hits=[hit(visit, record) for record in found.records],
         holders=[_holder(each) for each in found.organizations],
         filters={
             "tier": tier,
@@ -194,6 +269,7 @@ def records(
             "year": year,
             "kind": kind,
         },
+        ways=[] if found.total or not q else [Way(**vars(way)) for way in finding.ways_out(visit.node, q)],
     )
 
 
@@ -262,21 +338,31 @@ def _document(visit: Here, found: Record, number: int | None, kind: str) -> Resp
     return HTMLResponse(content, headers={"Content-Security-Policy": ALONE})
 
 
-def hit(found: Record) -> Hit:
+def hit(visit: Here, found: Record) -> Hit:
     """A record in a list, in the reader's language."""
-    told = found.told
+    told, seen = found.told, glance(visit, found)
     return Hit(
         name=found.name,
         title=in_language(found.title, found.title_en),
         description=in_language(told.description, told.description_en)[:280],
         holder=_holder(found.organization),
         access=found.access,
-        verdict=found.verdict,
-        certificate=found.certificate if found.is_certified else "",
+        verdict=found.verdict if found.access != "embargoed" else "",
+        certificate=found.certificate if found.is_certified and found.access != "embargoed" else "",
         rows=found.rows if found.access != "embargoed" else None,
         published=found.published,
         synthetic=told.synthetic,
+        persons=seen.persons if seen else None,
+        first=seen.first if seen else None,
+        last=seen.last if seen else None,
     )
+
+
+def glance(visit: Here, found: Record, version: RecordVersion | None = None) -> contents.Summary | None:
+    """What the profile of a record's version (else its newest published one) tells this reader at a glance."""
+    newest = version or next((each for each in found.versions if each.state == "published"), None)
+    documents = disclosure.documents_of(visit.actor, found, newest)
+    return contents.summary(visit.node.home, documents["profile"]) if "profile" in documents else None
 
 
 def _holder(of: Organization) -> Holder:
@@ -311,6 +397,7 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         state=found.state,
         access=found.access,
         tier=found.tier,
+        tier_after=found.tier_after,
         embargo_reason=found.embargo_reason,
         embargo_end=found.embargo_end,
         title=title,
@@ -331,10 +418,32 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         pictures=documents.get(f"pictures-{visit.language}", ""),
         citation=f"{', '.join(told.creator) or holder.title} ({year}). {title}"
         + (f" (version {current.number}). " if current else ". ")
-        + f"{visit.node.settings.title}. {visit.origin}/records/{found.name}",
+        + f"{visit.node.settings.title}. {visit.origin}/records/{found.name}"
+        + (f"?version={current.number}" if current and current.state == "published" else ""),
         may_read=may_read,
         may_edit=edits,
+        glance=_glance(glance(visit, found, current)),
+        newer=_newer(found, current) if not found.withheld else None,
+        waiting=Waiting(**vars(front_of_house.decided(visit.node))),
+        contact=told.contact or visit.node.settings.institution.email,
     )
+
+
+def _glance(seen: contents.Summary | None) -> Glance | None:
+    if seen is None:
+        return None
+    largest = max((rows for _table, rows in seen.domains), default=1)
+    domains = [
+        Domain(table=table, title=contents.table_title(table), rows=rows, share=round(rows / largest, 4))
+        for table, rows in seen.domains
+    ]
+    return Glance(**(vars(seen) | {"domains": domains}))
+
+
+def _newer(found: Record, current: RecordVersion | None) -> int | None:
+    """The number of the newest published version, where an older one is shown."""
+    newest = max((each.number for each in found.versions if each.state == "published"), default=0)
+    return newest if current is not None and newest > current.number else None
 
 
 def _pictures(visit: Here, found: RecordView) -> list[tuple[str, Markup]]:
@@ -384,4 +493,8 @@ def _tables(outlined: dict[str, Any], content: dict[str, Any] | None, may_read: 
     ]
 
 
-room.helpers |= shown.HELPERS | {"pictures_of": _pictures}
+room.helpers |= shown.HELPERS | {
+    "pictures_of": _pictures,
+    "table_title": contents.table_title,
+    "table_sentence": contents.table_sentence,
+}

@@ -195,6 +195,8 @@ def edit(node: Node, actor: Actor, name: str, given: Edited) -> None:
                 _("An embargo ends on a day that is still to come."),
                 _("Choose a later day, or another access."),
             )
+        if record.state == "published":
+            _check_way(node, given.tier, given.tier_after, given.description)
         wider = widening(record, given)
         if wider is not None and record.state == "published":
             if not given.confirmed:
@@ -248,8 +250,23 @@ def publish(node: Node, actor: Actor, name: str, number: int) -> None:
                 _("This version cannot be published now."),
                 _("It has to be prepared, and its record not withdrawn."),
             )
+        _check_way(node, record.tier, record.tier_after, record.told)
         life.published(done.session, node, record, version)
         done.tell(version=number, manifest=version.manifest)
+
+
+def _check_way(node: Node, tier: str, tier_after: str, told: Description) -> None:
+    """Data that are asked for need somebody to ask and a way to do it, or nobody ever gets them."""
+    if "controlled" not in (tier, tier_after if tier == "embargoed" else ""):
+        return
+    missing = [] if told.contact or node.settings.institution.email else [_("a contact")]
+    missing += [] if told.access_rights else [_("how access is given")]
+    if missing:
+        raise MadangError(
+            "catalog.way",
+            _("Data on request need {what}, so that people know how to get them.").format(what=", ".join(missing)),
+            _("Fill it in on the record's page, under access."),
+        )
 
 
 def withdraw(node: Node, actor: Actor, name: str, reason: str) -> None:

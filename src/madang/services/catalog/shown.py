@@ -99,7 +99,18 @@ def kinds_named() -> list[tuple[str, str]]:
     return [("cdm", _("tables of the OMOP CDM"))]
 
 
+def unit(name: str) -> str:
+    """What stands small behind a number."""
+    return {
+        "persons": _("persons", "unit"),
+        "kinds": _("kinds of records", "unit"),
+        "tables": _("tables", "unit"),
+        "passed": _("passed", "unit"),
+    }[name]
+
+
 HELPERS = {
+    "unit": unit,
     "kinds_named": kinds_named,
     "tier_name": tier_name,
     "verdict_name": verdict_name,

@@ -85,7 +85,6 @@ class EditView(RecordView):
 
     edition: int
     title_ko: str
-    tier_after: str
     embargo_day: Day | None
 
 
@@ -106,7 +105,7 @@ def desk(visit: Here) -> Desk:
     """The records that you answer for, and the datasets of this node that have none yet."""
     records, free = service.mine(visit.node, visit.actor)
     return Desk(
-        records=[hit(record) for record in records],
+        records=[hit(visit, record) for record in records],
         states={record.name: record.state for record in records},
         free=[Free(name=v.dataset.name, version=v.number, kind=v.kind, created=v.created) for v in free],
         organizations=[
@@ -139,7 +138,6 @@ def edit_page(visit: Here, name: str) -> EditView:
         **{field: getattr(shown, field) for field in RecordView.model_fields},
         edition=found.edition,
         title_ko=found.title,
-        tier_after=found.tier_after,
         embargo_day=visit.node.settings.last_day_before(found.embargo_end) if found.embargo_end else None,
     )
 

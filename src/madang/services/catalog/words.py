@@ -1,9 +1,10 @@
 """One tokenizer for searching, in Korean and in words with spaces, and the two indexes that it feeds.
 
 A run of Hangul becomes all its pairs of syllables and its last syllable; every other run of letters and digits is a
-word. Text is NFC and case-folded. Tokens that are not plain ASCII are written as hexadecimal UTF-8, so that neither
-database has an opinion of its own about letters. What is asked for in words of three letters or more, and a single
-syllable, also finds longer ones.
+word. Runs of Hangul that only spaces part are joined by one more pair, so spaces do not matter. A year that is asked
+for is a year of the data: records have those as tokens of their own. Text is NFC and case-folded. Tokens that are not
+plain ASCII are written as hexadecimal UTF-8, so that neither database has an opinion of its own about letters. What is
+asked for in words of three letters or more, and a single syllable, also finds longer ones.
 """
 
 import re
@@ -15,6 +16,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import column
 
 _RUN = re.compile(r"[가-힣]+|[^\W_가-힣]+")
+_YEARS = re.compile(r"(?<![0-9a-z])((?:19|20)[0-9]{2})(?![0-9a-z])\s*(?:년도?)?")
+YEAR = "yearofdata"  # begins the token of a year of the data
 _MOST = 20  # tokens of a question
 _LONGEST = 40
 
@@ -24,23 +27,35 @@ _index = table("index_records", column("rowid"), column("record_id"), column("ti
 
 def tokens(written: str) -> Iterator[str]:
     """The tokens of a text, in its order, some of them again and again."""
-    for run in _RUN.findall(unicodedata.normalize("NFC", written).casefold()):
+    text, before, end = unicodedata.normalize("NFC", written).casefold(), "", 0
+    for found in _RUN.finditer(text):
+        run = found[0]
         if "가" <= run[0] <= "힣":
+            if before and text[end : found.start()].isspace():
+                yield _plain(before + run[0])
             yield from (_plain(run[i : i + 2]) for i in range(len(run) - 1))
             yield _plain(run[-1])
+            before, end = run[-1], found.end()
         else:
             yield _plain(run[:_LONGEST])
+            before = ""
+
+
+def year_token(year: int) -> str:
+    """The token of a year of the data."""
+    return f"{YEAR}{year}"
 
 
 def asked(question: str) -> list[tuple[str, bool]]:
     """The tokens that a hit must have, each with whether longer ones will do."""
     found: dict[tuple[str, bool], None] = {}
-    for run in _RUN.findall(unicodedata.normalize("NFC", question).casefold()):
+    text = _YEARS.sub(lambda year: f" {YEAR}{year[1]} ", unicodedata.normalize("NFC", question).casefold())
+    for run in _RUN.findall(text):
         if "가" <= run[0] <= "힣":
             pairs = [_plain(run[i : i + 2]) for i in range(len(run) - 1)]
             found |= dict.fromkeys([(pair, False) for pair in pairs] or [(_plain(run), True)])
         else:
-            found[_plain(run[:_LONGEST]), len(run) >= 3] = None
+            found[_plain(run[:_LONGEST]), len(run) >= 3 and not run.startswith(YEAR)] = None
     return list(found)[:_MOST]
 
 
@@ -48,10 +63,14 @@ def _plain(word: str) -> str:
     return word if word.isascii() else "x" + word.encode().hex()
 
 
-def put(session: Session, record_id: int, title: str, body: Iterable[str]) -> None:
-    """Have a record found by these words from now on."""
+def put(session: Session, record_id: int, title: str, body: Iterable[str], years: Iterable[int] = ()) -> None:
+    """Have a record found by these words, and the years of its data, from now on."""
     drop(session, record_id)
-    titles, bodies = list(tokens(title)), [token for part in (title, *body) for token in tokens(part)]
+    titles, bodies = (
+        list(tokens(title)),
+        list(dict.fromkeys(token for part in (title, *body) for token in tokens(part))),
+    )
+    bodies += sorted({year_token(year) for year in years} | {f"{YEAR}{year}" for year in _YEARS.findall(title)})
     if _is_sqlite(session):
         session.execute(
             text("INSERT INTO index_records (rowid, title, body) VALUES (:id, :title, :body)"),

@@ -16,6 +16,7 @@ PLAN = RoomPlan(
     ),
     menu=(
         MenuItem("trust", later("Audit"), "/audit", act="audit.read"),
+        MenuItem("trust", later("Monthly review"), "/audit/monthly", act="audit.read"),
         MenuItem("trust", later("Jobs"), "/jobs", act="person.list"),
     ),
     docs="node.md",

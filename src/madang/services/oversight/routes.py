@@ -6,12 +6,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import Query
 from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import Field
+from sqlalchemy import func, select
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
@@ -20,36 +23,82 @@ from starlette.responses import Response
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node import jobs
-from madang.node.audit import anchor
+from madang.node.audit import anchor, audit_events
 from madang.node.jobs.queue import ENDED
-from madang.node.permissions import check
+from madang.node.people.models import Person
+from madang.node.permissions import acts, check
+from madang.services.oversight import monthly, naming
 from madang.web import Done, Here, Number, Room, View
 from madang.web.visit import visit_of
 
 room = Room("oversight", __package__)
 _PAGE = 100
+_DAY = r"^$|^\d{4}-\d{2}-\d{2}$"
 _POLL = 0.5  # seconds between two looks at a job
 _PATIENCE = 600  # seconds that a page may listen to a job; then it asks again
 
 
 class EventView(View):
-    """One event of the audit."""
+    """One event of the audit; `said` and `title` are in the reader's language."""
 
     number: int
     at: str
     actor: str
     name: str
     act: str
+    said: str
     thing: str
+    title: str
+    address: str
     details: dict[str, Any]
 
 
 class AuditView(View):
-    """Events, the newest first; `before` leads to earlier ones."""
+    """Events, the newest first; `before` leads to earlier ones. `people` and `acts` are what one can choose from."""
 
     events: list[EventView]
     before: int | None
     filters: dict[str, str]
+    people: list[tuple[str, str]]
+    acts: list[tuple[str, str]]
+    length: int
+
+
+class LineView(View):
+    """One person in a month."""
+
+    actor: str
+    name: str
+    events: int
+    taken: int
+    nights: int
+    busiest: int
+    why: list[str]
+
+
+class Reviewed(View):
+    """A month that was signed for."""
+
+    month: str
+    at: str
+    name: str
+    found: str
+
+
+class MonthView(View):
+    """The review of a month: who did how much, and what was signed before."""
+
+    month: str
+    lines: list[LineView]
+    reviewed: list[Reviewed]
+    over: bool
+
+
+class Review(View):
+    """What an auditor found in a month."""
+
+    month: str = Field(title="The month", max_length=7)
+    found: str = Field(title="What was found", max_length=4_000)
 
 
 class Proof(View):
@@ -91,23 +140,100 @@ def audit(
     actor: Annotated[str, Query(max_length=100)] = "",
     act: Annotated[str, Query(max_length=100)] = "",
     thing: Annotated[str, Query(max_length=100)] = "",
+    since: Annotated[str, Query(pattern=_DAY)] = "",
+    until: Annotated[str, Query(pattern=_DAY)] = "",
+    reads: Literal["", "yes"] = "",
     before: Number | None = None,
 ) -> AuditView:
-    """Who did what: the newest events first, of an actor, an act (or area, as `record.*`) or a thing."""
+    """Who did what: the newest events first, of an actor, an act (or area, as `record.*`), a thing, a time.
+
+    What only looks at pages is left out unless `reads` is asked for.
+    """
     check(visit.actor, "audit.read")
+    folded = frozenset() if reads or act or thing else naming.routine()
     with visit.node.read() as session:
         found = visit.node.audit.events(
-            session, actor=actor or None, act=act or None, thing=thing or None, before=before, limit=_PAGE
+            session,
+            actor=actor or None,
+            act=act or None,
+            thing=thing or None,
+            before=before,
+            limit=_PAGE,
+            since=_moment(visit, since, 0),
+            until=_moment(visit, until, 1),
+            without=folded,
         )
+        length = int(session.scalar(select(func.max(audit_events.c.number))) or 0)
+        people = [(f"person:{each.id}", each.name) for each in session.scalars(select(Person).order_by(Person.name))]
+    filters = {"actor": actor, "act": act, "thing": thing, "since": since, "until": until, "reads": reads}
     visit.node.audit.read(visit.actor, "audit.read", "", {"actor": actor, "act": act, "thing": thing})
+    titles = naming.named(visit.node, {e.thing for e in found})
     events = [
         EventView(
-            number=e.number, at=e.at, actor=e.actor, name=e.name, act=e.act, thing=e.thing, details=dict(e.details)
+            number=e.number,
+            at=e.at,
+            actor=e.actor,
+            name=e.name,
+            act=e.act,
+            said=naming.said(e.act),
+            thing=e.thing,
+            title=titles.get(e.thing, ("", ""))[0],
+            address=titles.get(e.thing, ("", ""))[1],
+            details=dict(e.details),
         )
         for e in found
     ]
     last = events[-1].number if len(events) == _PAGE else None
-    return AuditView(events=events, before=last, filters={"actor": actor, "act": act, "thing": thing})
+    kinds = sorted(((name, naming.said(name)) for name in acts()), key=lambda each: each[1])
+    return AuditView(events=events, before=last, filters=filters, people=people, acts=kinds, length=length)
+
+
+def _moment(visit: Here, day: str, more: int) -> str | None:
+    """The beginning of a day in the institution's zone, or of the day after, as events have it."""
+    try:
+        at = visit.node.settings.end_of(date.fromisoformat(day) - timedelta(days=1 - more)) if day else None
+    except (ValueError, OverflowError):
+        raise MadangError("audit.day", _("{day} is no day.").format(day=day)) from None
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if at else None
+
+
+@room.page("/audit/monthly", "monthly.html")
+def month(visit: Here, month: Annotated[str, Query(max_length=7)] = "") -> MonthView:
+    """The monthly review of access: who looked at how much, at night, in bulk; and what was signed before."""
+    check(visit.actor, "audit.read")
+    asked = month or monthly.last_month(datetime.now(ZoneInfo(visit.node.settings.zone)).date())
+    found = monthly.lines(visit.node, asked)
+    with visit.node.read() as session:
+        signed = visit.node.audit.events(session, act="audit.review", limit=24)
+    names = naming.named(visit.node, {each.actor for each in found})
+    visit.node.audit.read(visit.actor, "audit.read", f"month:{asked}")
+    return MonthView(
+        month=asked,
+        lines=[
+            LineView(
+                actor=each.actor,
+                name=names.get(each.actor, (each.actor, ""))[0],
+                events=each.events,
+                taken=each.taken,
+                nights=each.nights,
+                busiest=each.busiest,
+                why=each.why,
+            )
+            for each in found
+        ],
+        reviewed=[
+            Reviewed(month=e.thing.partition(":")[2], at=e.at, name=e.name, found=str(e.details.get("found", "")))
+            for e in signed
+        ],
+        over=monthly.span(asked, visit.node.settings.zone)[1] <= datetime.now(UTC).isoformat(),
+    )
+
+
+@room.act("/audit/monthly", at=month)
+def review(visit: Here, given: Review) -> Done:
+    """Sign that a month was looked at, and what was found."""
+    monthly.sign(visit.node, visit.actor, given.month, given.found)
+    return Done(see=f"/audit/monthly?month={given.month}", message=_("The review is signed and kept."))
 
 
 @room.act("/audit/verify", at=audit)

@@ -11,7 +11,7 @@ PLAN = RoomPlan(
     package=__package__,
     title=later("People"),
     acts=("madang.node.backup",),
-    pages=(".routes", ".account", ".administration"),
+    pages=(".routes", ".account", ".administration", ".help"),
     roles=(
         RoleKind(
             "administrator", later("Administrator"), later("makes accounts, gives roles, looks after jobs"), "node"

@@ -1,0 +1,78 @@
+"""Events in words: what was done, to what, and where that is seen."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from madang.base.translate import _, in_language
+from madang.node.database import Base
+from madang.node.node import Node
+from madang.node.permissions import acts
+
+# Area of a thing: its table, the columns of its title (Korean, English) and of its address, and the address.
+_TABLES = {
+    "record": ("records", "title", "title_en", "name", "/records/{}"),
+    "project": ("projects", "title", "title", "name", "/projects/{}"),
+    "person": ("persons", "name", "name", "login", "/people/{}"),
+    "organization": ("organizations", "title", "title_en", "name", ""),
+    "application": ("applications", "title", "title", "id", "/applications/{}"),
+    "job": ("jobs", "title", "title", "id", "/jobs/{}"),
+}
+
+
+def said(act: str) -> str:
+    """An act in the reader's language."""
+    known = acts().get(act)
+    if known is not None and known.title:
+        return _(known.title)
+    return {
+        "record.front": _("open the front page"),
+        "record.search": _("search the catalog"),
+        "record.ask": _("ask data by SQL"),
+        "record.download": _("download data"),
+        "record.profile": _("look at the pictures of data"),
+        "record.quality": _("read a quality report"),
+        "record.table": _("look at the columns of a table"),
+        "audit.export": _("take all events away"),
+        "session.begin": _("sign in"),
+        "session.refused": _("try to sign in"),
+    }.get(act) or area_named(act.partition(".")[0])
+
+
+def area_named(area: str) -> str:
+    """What a part of the house is called, where an act of it has no words of its own."""
+    return {
+        "record": _("something with a record"),
+        "dataset": _("something with a dataset"),
+        "session": _("something with a session"),
+        "person": _("something with an account"),
+        "certificate": _("something with a certificate"),
+        "token": _("something with a token"),
+        "job": _("something with a job"),
+    }.get(area, _("something else"))
+
+
+def routine() -> frozenset[str]:
+    """Acts that only read and take nothing away: folded unless they are asked for."""
+    reads = {act.name for act in acts().values() if act.reads}
+    return frozenset((reads | {"record.front", "record.search", "record.table"}) - {"record.read", "record.download"})
+
+
+def named(node: Node, things: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Title and address of each thing such as `record:7`; what has no title is not among them."""
+    wanted: dict[str, set[int]] = {}
+    for thing in things:
+        area, _colon, number = thing.partition(":")
+        if area in _TABLES and number.isdigit():
+            wanted.setdefault(area, set()).add(int(number))
+    found = {}
+    with node.read() as session:
+        for area, numbers in wanted.items():
+            name, korean, english, key, address = _TABLES[area]
+            table = Base.metadata.tables.get(name)
+            if table is None:
+                continue
+            columns = (table.c.id, table.c[korean], table.c[english], table.c[key])
+            for number, title, other, place in session.execute(select(*columns).where(table.c.id.in_(numbers))):
+                found[f"{area}:{number}"] = (in_language(title, other), address.format(place) if address else "")
+    return found
