@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from madang.base.errors import MadangError
@@ -115,7 +116,22 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def known(request: Request, error: HTTPException) -> Response:
-        return answer(request, _of_status(error.status_code))
+        answered = answer(request, _of_status(error.status_code))
+        if error.status_code == 405:
+            answered.headers["Allow"] = ", ".join(_methods(app, request))
+        return answered
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """What the address of a request answers to."""
+    within = [getattr(each, "original_router", None) for each in app.routes]
+    found = {
+        method
+        for route in [*app.routes, *(inner for router in within if router is not None for inner in router.routes)]
+        if hasattr(route, "methods") and route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    return sorted(found)
 
 
 def bad_input(error: Mapping[str, Any], label: str = "") -> MadangError:

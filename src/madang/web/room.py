@@ -22,7 +22,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -30,6 +30,8 @@ from madang.web import notes, pages, problems
 
 PREFIX = "/api/v1"
 LARGEST = 2 * 1024 * 1024  # bytes of a request's body
+
+_JSON: dict[str, Any] = {"response_model": None, "include_in_schema": False, "response_class": JSONResponse}
 
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """What rows of a table are named by in an address or a form; both databases can hold it."""
@@ -71,6 +73,7 @@ class Room:
 
             self._route(path, shown, ["GET", "HEAD"], response_model=None, include_in_schema=False)
             self._route(PREFIX + path, _with_status(function), ["GET"], **self._described(function))
+            self._route(PREFIX + path, _with_status(function), ["HEAD"], **_JSON)
             self.templates[function] = template
             return function
 
@@ -122,7 +125,9 @@ class Room:
                 found = {"description": "The content.", "content": {each: {} for each in media}}
                 described |= {"responses": {**described["responses"], 200: found}, "status_code": 200}
             self._route(path, function, ["GET"], response_model=None, include_in_schema=False)
+            self._route(path, _head_of(function), ["HEAD"], response_model=None, include_in_schema=False)
             self._route(PREFIX + path, function, ["GET"], **described)
+            self._route(PREFIX + path, _head_of(function), ["HEAD"], response_model=None, include_in_schema=False)
             return function
 
         return add
@@ -170,6 +175,19 @@ def _with_status(function: Callable[..., Any]) -> Callable[..., Any]:
         if value.http_status == 200:
             return value
         return Response(value.model_dump_json(), value.http_status, media_type="application/json")
+
+    return told
+
+
+def _head_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function for HEAD: what would be made while it is sent is not made."""
+
+    @functools.wraps(function)
+    def told(**given: Any) -> Any:
+        answer = function(**given)
+        if isinstance(answer, StreamingResponse):
+            return Response(None, answer.status_code, dict(answer.headers))
+        return answer
 
     return told
 

@@ -10,7 +10,7 @@ import pytest
 from madang.base.errors import MadangError
 from madang.node.database import now
 from madang.services.catalog import service
-from portal_house import OURS, OWNER, House
+from portal_house import OURS, OWNER, WAY, House
 from services.certification.certificates import issue_one
 from web.served import Served
 
@@ -36,7 +36,7 @@ def test_an_embargo_ends_on_a_day_to_come_and_lasts_to_the_end_of_that_day(house
         record = service.see(house.node, OWNER, name)
         form = {
             *{"edition": record.edition, "title": "t", "tier": "embargoed", "tier_after": "controlled"}.items(),
-            *{"embargo_reason": "r", "embargo_end": day.isoformat()}.items(),
+            *{"embargo_reason": "r", "embargo_end": day.isoformat(), **WAY}.items(),
         }
         assert browser.post(f"/steward/{name}", data=dict(form), headers=OURS).status_code == 303
         shown = browser.get(f"{PREFIX}/steward/{name}").json()

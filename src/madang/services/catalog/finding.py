@@ -109,7 +109,7 @@ def ways_out(node: Node, question: str, most: int = 6) -> list[Way]:
         for place, part in enumerate(parts):
             if not words.asked(part) or words.page(session, part, 1, 0)[0]:
                 continue
-            for near in difflib.get_close_matches(part.casefold(), known, 2, 0.6):
+            for near in difflib.get_close_matches(part.casefold(), known, 2, 0.65):
                 asked = " ".join([*parts[:place], near, *parts[place + 1 :]])
                 total = words.page(session, asked, 1, 0)[0]
                 if total:
