@@ -20,6 +20,7 @@ READS: Reads = {
     "/dcat": ("/dcat", (YES,) * 5),
     "/sitemap.xml": ("/sitemap.xml", (YES,) * 5),
     "/robots.txt": ("/robots.txt", (YES,) * 5),
+    "/records/{name}/answer.csv": ("/records/closed/answer.csv?sql=SELEC", (IN, NO, BAD, NO, NO)),
     "/steward": ("/steward", (IN, NO, YES, NO, NO)),
     "/steward/{name}": ("/steward/closed", (IN, NO, YES, NO, NO)),
 }
