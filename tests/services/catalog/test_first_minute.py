@@ -2,7 +2,9 @@
 
 import pytest
 
+from madang.base.errors import MadangError
 from madang.base.translate import speaking
+from madang.node.people.passwords import check_new_password
 from madang.node.permissions import acts
 from madang.services.catalog import finding
 from madang.web.room import PREFIX
@@ -87,6 +89,15 @@ def test_addresses_tell_what_they_answer_to(house: House, site: Served) -> None:
             answer = browser.head(path)
             assert answer.status_code == 200 and not answer.content, path
     assert 'rel="canonical"' in site.get("/records/ours").text
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["password1234", "P@ssw0rd2026!!", "qwertyuiop123", "abc123abc123", "admin-admin-2026", "비밀번호비밀번호12"],
+)
+def test_passwords_that_are_tried_first_are_refused(password: str) -> None:
+    with pytest.raises(MadangError, match="easy to guess"):
+        check_new_password(password, "someone")
 
 
 def test_auditors_read_sentences_and_sign_a_month(house: House, site: Served) -> None:

@@ -203,7 +203,7 @@ def table_title(table: str) -> str:
         "note": _("Clinical notes"),
         "cost": _("Costs"),
         "payer_plan_period": _("Insurance periods"),
-        "person": _("Persons"),
+        "person": _("Persons", "table"),
         "observation_period": _("Observation periods"),
         "condition_era": _("Episodes of diagnoses"),
         "drug_era": _("Episodes of drugs"),
