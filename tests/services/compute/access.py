@@ -10,6 +10,7 @@ READS: Reads = {
     "/compute": ("/compute", (IN, YES, YES, YES, YES)),
     "/compute/{number}": ("/compute/{compute_task}", (NONE, YES, NONE, YES, YES)),
     "/compute/{number}/outputs/{name:path}": ("/compute/999/outputs/x", (NONE,) * 5),
+    "/compute/{number}/crate": ("/compute/999/crate", (NONE,) * 5),
     "/compute/{number}/report": ("/compute/999/report", (NONE,) * 5),
     "/sequencing": ("/sequencing", (IN, YES, YES, YES, YES)),
     "/sequencing/{number}": ("/sequencing/999", (NONE,) * 5),

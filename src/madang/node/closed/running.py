@@ -26,6 +26,7 @@ __all__ = ["Finished", "Running", "Use", "run"]
 
 _ERRORS = 64 << 10  # bytes of standard error that are kept
 _TICK = 0.1  # seconds between two looks at what a box uses
+_FIRST = 0.01  # and until the first
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,9 @@ class Running:
     def _watch(self, process: subprocess.Popen[bytes], watch: Watch) -> None:
         seconds = self.box.limits.seconds
         end = None if seconds is None else time.monotonic() + seconds
-        while process.poll() is None and not self._stop.wait(_TICK):
+        tick = _FIRST  # what is short is not to wait for a whole tick
+        while process.poll() is None and not self._stop.wait(tick):
+            tick = min(_TICK, 1.5 * tick)
             try:
                 watch.check()
                 self._use = watch.use

@@ -319,15 +319,18 @@ def fetch_command(
 
 
 def copy_outputs(node: "Node", actor: "Actor", number: int, folder: Path) -> None:
-    """Copy what a task left into a new folder. Errors: `task.folder` if it is there already."""
+    """Copy what a task left into a new folder, as an RO-Crate. Errors: `task.folder` if it is there already."""
     import shutil
 
     from madang.base.errors import MadangError
-    from madang.services.compute import service, staging
+    from madang.services.compute import crate, service, staging
 
     if folder.exists():
         raise MadangError("task.folder", _("{path} is there already.").format(path=folder), _("Name a new folder."))
     found = service.see_inside(node, actor, number)
+    folder.mkdir(parents=True)
+    told = json.dumps(crate.crate_of(node, found), ensure_ascii=False, indent=1)
+    (folder / crate.FILE).write_text(told, "utf-8")
     for each in service.result_of(found)["outputs"]:
         target = folder / each["name"]
         target.parent.mkdir(parents=True, exist_ok=True)

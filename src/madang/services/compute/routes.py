@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from pydantic import Field
 from starlette.responses import Response
 
@@ -315,6 +315,16 @@ def output(visit: Here, number: Number, name: str) -> Response:
     if path.is_dir():
         raise MadangError("task.none", _("There is no such output."))
     return FileResponse(path, media_type="application/octet-stream", filename=path.name)
+
+
+@room.bytes("/compute/{number}/crate", "application/ld+json")
+def crate(visit: Here, number: Number) -> Response:
+    """What a task read, ran and left, as the metadata of an RO-Crate."""
+    from madang.services.compute.crate import FILE, crate_of
+
+    found = service.see_inside(visit.node, visit.actor, number)
+    saved = {"content-disposition": f'attachment; filename="{FILE}"'}
+    return JSONResponse(crate_of(visit.node, found), headers=saved, media_type="application/ld+json")
 
 
 @room.bytes("/compute/{number}/report", "text/html")
