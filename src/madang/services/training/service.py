@@ -1,6 +1,8 @@
 """What a learner does: courses, answers, progress."""
 
 import json
+import os
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +27,7 @@ from madang.services.training.grader import Grade, check_ready, grade
 from madang.services.training.models import Answer, ChangedGrade, ClassMember, TrainingClass
 
 MOST = 30  # answers to one task
+_turns = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))  # boxes at work at once; others wait for their turn
 WITHIN = timedelta(minutes=10)
 
 
@@ -60,12 +63,9 @@ def send(node: Node, actor: Actor, course: str, lesson: str, task: str, text: st
     check_ready(wanted)
     if len(text.encode("utf-8", "replace")) > LARGEST:
         raise MadangError("answer.large", _("The answer is larger than 1 MB."))
-    found = grade(
-        wanted,
-        text.replace("\r\n", "\n").encode("utf-8", "replace"),
-        take=_take,
-        extra=_data(wanted, place.data),
-    )
+    data = text.replace("\r\n", "\n").encode("utf-8", "replace")
+    with _turns:
+        found = grade(wanted, data, take=_take, extra=_data(wanted, place.data))
     told = json.dumps([[each.met, each.hidden, each.text] for each in found.feedback])
     made = Answer(
         owner_id=actor.person_id,
