@@ -25,6 +25,7 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.manufacturing",
     "madang.services.training",
     "madang.services.workspace",
+    "madang.services.alliance",
 )
 
 

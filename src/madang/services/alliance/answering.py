@@ -1,0 +1,377 @@
+"""A site's side: studies come in, people (or a standing rule) decide, steps are answered once and remembered."""
+
+import base64
+import hashlib
+import json
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from madang.base.canonical import canonical_json, sha256_of
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node.acts import doing, doing_in
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.node.text import clean_line
+from madang.science.federated import masks
+from madang.science.federated.disclosure import Limits, check_history
+from madang.science.federated.rounds import FACTS, Site, layout
+from madang.science.federated.study import study_of
+from madang.services.alliance import wire
+from madang.services.alliance.acts import APPROVE, RECEIVE, REFUSE, TELL
+from madang.services.alliance.models import AllianceStudy, Partner, RowsTold, StudyPart
+from madang.services.alliance.partners import in_force
+from madang.services.alliance.shares import find_share, packed, table_of, unpacked
+
+_open: dict[tuple[str, int], Site] = {}  # of this process: studies whose rows are in memory
+LEAST_MASKED = 3  # sites whose masked sum may be read
+
+
+def receive(node: Node, actor: Actor, partner_id: int, told: Any) -> AllianceStudy:
+    """Keep a study that a partner asks; the second time nothing happens. A standing rule may approve it at once."""
+    if not isinstance(told, dict) or not isinstance(told.get("uid"), str) or len(told["uid"]) > 64:
+        raise MadangError("alliance.body", _("This is no study."))
+    study = study_of(told.get("document"))
+    if study.digest != told.get("digest"):
+        raise MadangError("alliance.body", _("The study is not the one whose hash it has."))
+    with node.read() as session:
+        found = session.scalar(
+            select(AllianceStudy).where(AllianceStudy.uid == told["uid"], AllianceStudy.partner_id == partner_id)
+        )
+    if found is not None:
+        if found.digest != study.digest:
+            raise MadangError("alliance.changed", _("A study was changed after it was asked."))
+        return found
+    made = AllianceStudy(
+        uid=told["uid"],
+        partner_id=partner_id,
+        title=clean_line(study.title, _("The title"), 200),
+        digest=study.digest,
+        document=json.dumps(dict(study.document)),
+    )
+    with node.write() as session:
+        partner = session.get(Partner, partner_id)
+        assert partner is not None
+        version, _agreement = in_force(partner)
+        with doing_in(session, node, actor, RECEIVE, lambda s: made) as done:
+            done.tell(digest=study.digest, partners=[partner.name], reason=f"agreement {version}")
+        session.flush()
+        rule = study.kind in partner.standing.split(",")
+        number = made.id
+    if rule:
+        approve(node, actor, number, "standing rule")
+    return made
+
+
+def approve(node: Node, actor: Actor, number: int, reason: str = "") -> AllianceStudy:
+    """Approve a study; its budget is looked at, and that what it asks about is shared here and fits."""
+    study, partner = seen(node, number)
+    open_site(node, study, partner)  # or the sentence why it cannot be answered
+    with doing(node, actor, APPROVE, lambda session: found_study(session, number)) as done:
+        done.thing.decided = False
+        done.tell(digest=done.thing.digest, partners=[partner.name], reason=reason)
+        return done.thing
+
+
+def refuse(node: Node, actor: Actor, number: int, reason: str = "") -> AllianceStudy:
+    """Refuse a study, or withdraw from one that was approved."""
+    with doing(node, actor, REFUSE, lambda session: found_study(session, number)) as done:
+        done.thing.problem = clean_line(reason, _("The reason"), 500)
+        done.thing.decided = False
+        done.tell(digest=done.thing.digest, reason=done.thing.problem)
+    _open.pop((str(node.home.path), number), None)
+    return done.thing
+
+
+def found_study(session: Session, number: int) -> AllianceStudy:
+    """A study by its number. Errors: `alliance.no_study`."""
+    found = session.get(AllianceStudy, number, options=[selectinload(AllianceStudy.sites)])
+    if found is None:
+        raise MadangError(
+            "alliance.no_study", _("There is no study {number}.").format(number=number), "madang alliance list"
+        )
+    return found
+
+
+def seen(node: Node, number: int) -> tuple[AllianceStudy, Partner]:
+    """A study that a partner asks, and the partner; both as they are in the database now."""
+    with node.read() as session:
+        study = found_study(session, number)
+        if study.partner_id is None:
+            raise MadangError("alliance.ours", _("This study is asked from here."), _("Its sites decide on it."))
+        partner = session.get(Partner, study.partner_id, options=[selectinload(Partner.agreements)])
+    assert partner is not None
+    return study, partner
+
+
+def versions_of(node: Node, study: AllianceStudy) -> dict[str, Any]:
+    """What a site says of itself with its decision: its data's hash, vocabulary release, country."""
+    from madang import __version__
+
+    with node.read() as session:
+        share = find_share(session, json.loads(study.document)["cohort"]["dataset"])
+        return {
+            "data": share.digest[:16],
+            "vocabulary": share.vocabulary,
+            "country": share.country,
+            "program": __version__,
+        }
+
+
+def open_site(node: Node, study: AllianceStudy, partner: Partner) -> Site:
+    """The rows of a study, checked by every rule that needs no step: agreement, budget, size, earlier answers."""
+    key = (str(node.home.path), study.id)
+    if partner.state != "confirmed" or (partner.until is not None and partner.until < now()):
+        raise MadangError("alliance.stranger", _("{name} is no partner any more.").format(name=partner.name))
+    if study.state == "refused":
+        raise MadangError("alliance.refused", _("This study was refused here."))
+    _version, agreement = in_force(partner)
+    if agreement["ends"] and agreement["ends"] < now().date().isoformat():
+        raise MadangError("alliance.over", _("The agreement with {name} is over.").format(name=partner.name))
+    if key in _open:
+        return _open[key]
+    asked = study_of(json.loads(study.document))
+    if agreement["datasets"] and asked.dataset not in agreement["datasets"]:
+        raise MadangError("alliance.dataset", _("The agreement does not cover {name}.").format(name=asked.dataset[:80]))
+    limits = Limits.of(agreement["limits"])
+    with node.read() as session:
+        share = find_share(session, asked.dataset)
+        _check_budget(session, study, partner, limits)
+        earlier = session.scalars(
+            select(RowsTold).where(RowsTold.share == share.digest, RowsTold.study_id != study.id).order_by(RowsTold.id)
+        ).all()
+    site = Site(asked, table_of(node, share), limits, json.loads(share.units))
+    check_history([site.members], [unpacked(each) for each in earlier if each.size == site.members.size], limits)
+    _open[key] = site
+    while len(_open) > 4:
+        _open.pop(next(iter(_open)))
+    return site
+
+
+def _check_budget(session: Session, study: AllianceStudy, partner: Partner, limits: Limits) -> None:
+    since = now() - timedelta(days=365)
+    answered = set(
+        session.scalars(
+            select(StudyPart.study_id)
+            .join(AllianceStudy, AllianceStudy.id == StudyPart.study_id)
+            .where(AllianceStudy.partner_id == partner.id, StudyPart.site_id.is_(None), StudyPart.at > since)
+        )
+    ) - {study.id}
+    if len(answered) >= limits.budget:
+        raise MadangError(
+            "alliance.budget",
+            _("The budget of {count} questions a year is used up.").format(count=limits.budget),
+            _("Agree on another one, or wait."),
+        )
+
+
+def question_digest(question: Any) -> str:
+    """The hash by which a question and its answer belong together."""
+    if not isinstance(question, dict):
+        raise MadangError("alliance.body", _("This is no question."))
+    return sha256_of({k: v for k, v in question.items() if k not in ("digest", "round")})
+
+
+def answer(node: Node, actor: Actor, number: int, question: dict[str, Any]) -> bytes:
+    """The message with our answer to a question of a study: the same bytes whenever it is asked again.
+
+    A refusal by a rule is an answer too. What leaves is in the audit before it leaves.
+    """
+    study, partner = seen(node, number)
+    digest = question_digest(question)
+    if digest != question.get("digest") or question.get("study") != study.uid:
+        raise MadangError("alliance.body", _("The question is not the one whose hash it has."))
+    head = {"kind": "answer", "study": study.uid, "digest": digest, "round": question.get("round")}
+    if study.state != "approved":
+        return wire.pack({**head, "refused": {"code": "alliance.refused", "message": _("It is not approved here.")}})
+    with node.read() as session:
+        known = session.scalar(
+            select(StudyPart.body).where(
+                StudyPart.study_id == number, StudyPart.digest == digest, StudyPart.site_id.is_(None)
+            )
+        )
+    if known is not None and partner.state == "confirmed":
+        return known
+    step = str(question.get("step", ""))
+    try:
+        if "unmask" in question:
+            meta, arrays, site = _unmasking(node, study, question), {}, None
+        else:
+            site = open_site(node, study, partner)
+            meta, arrays = _step(node, study, partner, site, question)
+    except MadangError as error:
+        return wire.pack({**head, "refused": {"code": error.code, "message": error.message, "hint": error.hint}})
+    body = wire.pack({**head, **meta}, arrays)
+    with doing(node, actor, TELL, lambda session: found_study(session, number)) as done:
+        session = done.session
+        session.add(StudyPart(study_id=number, digest=digest, step=step or "unmask", body=body))
+        if site is not None:
+            share = find_share(session, site.study.dataset)
+            mine = packed(site.members)
+            kept = session.scalars(select(RowsTold.members).where(RowsTold.study_id == number)).all()
+            if mine not in kept:
+                session.add(RowsTold(share=share.digest, study_id=number, members=mine, size=int(site.members.size)))
+        done.tell(
+            digest=study.digest, partner=partner.name, step=step or "unmask", sha256=hashlib.sha256(body).hexdigest()
+        )
+    return body
+
+
+def _step(
+    node: Node, study: AllianceStudy, partner: Partner, site: Site, question: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    step, told = str(question["step"]), question["told"]
+    try:
+        part = site.answer(step, told)
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise MadangError("federated.step", _("This step of the study cannot be read.")) from None
+    if not site.study.secure or step in FACTS:
+        arrays = {f"{name}.{k}": value[k] for name, value in part.sums.items() for k in (0, 1)}
+        return {"facts": dict(part.facts)}, arrays
+    seeds = _seeds(node, study, question)
+    shapes = layout(site.study, step, told)
+    elements = [e for name in shapes for e in masks.encode(*part.sums[name])]
+    me = wire.identity(node.home)
+    own = masks.seed_of(mask_secret(node, study.uid), question["digest"], "own")
+    return {"facts": {}}, {"masked": masks.to_bytes(masks.mask(elements, me.name, own, seeds))}
+
+
+def mask_secret(node: Node, uid: str) -> bytes:
+    """The secret of this node's masks in a study."""
+    return hashlib.sha256(b"madang alliance mask 1" + node.home.key("alliance-mask") + uid.encode()).digest()
+
+
+def mask_key(node: Node, uid: str) -> dict[str, str]:
+    """The public key of our masks in a study, signed, for the other sites."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    public = X25519PrivateKey.from_private_bytes(mask_secret(node, uid)).public_key().public_bytes_raw()
+    told, me = base64.b64encode(public).decode(), wire.identity(node.home)
+    signature = base64.b64encode(me.sign(canonical_json({"study": uid, "mask": told}))).decode()
+    return {"mask": told, "key": me.public, "signature": signature}
+
+
+def _seeds(node: Node, study: AllianceStudy, question: dict[str, Any]) -> dict[str, bytes]:
+    """The seeds of our pairs for a question, with all who are said to be in it. Errors: `alliance.together`."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+    together = question.get("together")
+    me = wire.identity(node.home)
+    if not isinstance(together, dict) or len(together) < LEAST_MASKED or me.name not in together:
+        raise MadangError(
+            "alliance.together",
+            _("Masked sums need at least {least} sites, this one among them.").format(least=LEAST_MASKED),
+        )
+    _check_together(node, study, together)
+    private = X25519PrivateKey.from_private_bytes(mask_secret(node, study.uid))
+    seeds = {}
+    for name, told in together.items():
+        if name == me.name:
+            continue
+        try:
+            signature, raw = base64.b64decode(told["signature"]), base64.b64decode(told["mask"])
+            text = canonical_json({"study": study.uid, "mask": told["mask"]})
+            if wire.thumbprint(told["key"]) != name or not wire.is_signed(told["key"], text, signature):
+                raise ValueError
+            shared = private.exchange(X25519PublicKey.from_public_bytes(raw))
+        except (KeyError, TypeError, ValueError):
+            raise MadangError("alliance.together", _("The mask key of a site is not signed by it.")) from None
+        seeds[name] = masks.seed_of(shared, question["digest"])
+    return seeds
+
+
+def _check_together(node: Node, study: AllianceStudy, together: dict[str, Any]) -> None:
+    """Who is in it stays who is in it, and no other study asks the same of all but a few."""
+    names = sorted(together)
+    keys = {name: str(told.get("mask")) for name, told in together.items() if isinstance(told, dict)}
+    with node.write() as session:
+        mine = found_study(session, study.id)
+        partner = session.get(Partner, mine.partner_id)
+        assert partner is not None
+        members = in_force(partner)[1]["members"]
+        if members and not set(names) <= set(members):
+            raise MadangError("alliance.together", _("A site is in it that the agreement does not name."))
+        if mine.together:
+            if json.loads(mine.together) == keys:
+                return
+            known = json.loads(mine.together)
+            bodies = session.scalars(
+                select(StudyPart.body).where(
+                    StudyPart.study_id == mine.id, StudyPart.step == "unmask", StudyPart.site_id.is_(None)
+                )
+            )
+            settled = {tuple(wire.unpack(body)[0]["facts"]["answered"]) for body in bodies}
+            if settled != {tuple(names)} or any(known.get(name) != key for name, key in keys.items()):
+                raise MadangError("alliance.together", _("The sites of a masked study cannot change."))
+            mine.together = json.dumps(keys)
+            return
+        others = session.scalars(
+            select(AllianceStudy).where(
+                AllianceStudy.id != mine.id, AllianceStudy.together != "", AllianceStudy.partner_id.is_not(None)
+            )
+        ).all()
+        for other in others:
+            before = set(json.loads(other.together))
+            if 0 < len(before ^ set(names)) < LEAST_MASKED and _alike(other, mine):
+                raise MadangError(
+                    "federated.disclosure",
+                    _("The same was asked of nearly the same sites: their difference would tell of one."),
+                    _("Ask the same sites, or at least {least} other ones.").format(least=LEAST_MASKED),
+                )
+        mine.together = json.dumps(keys)
+
+
+def _alike(a: AllianceStudy, b: AllianceStudy) -> bool:
+    left, right = study_of(json.loads(a.document)), study_of(json.loads(b.document))
+    return left.dataset == right.dataset
+
+
+def _unmasking(node: Node, study: AllianceStudy, question: dict[str, Any]) -> dict[str, Any]:
+    """Our own seed of a question, and those of our pairs with sites that fell out; once, for one set of sites."""
+    me = wire.identity(node.home)
+    base, answered = question["unmask"], question.get("answered")
+    fine = isinstance(base, dict) and isinstance(answered, list) and all(isinstance(each, str) for each in answered)
+    if not fine or me.name not in answered:
+        raise MadangError("alliance.together", _("This node did not answer, so that it has no mask to take off."))
+    digest = question_digest(base)
+    together = set(base.get("together") or {})
+    if not set(answered) <= together or len(set(answered)) < LEAST_MASKED:
+        raise MadangError(
+            "alliance.together",
+            _("Masks come off for the sum of at least {least} sites.").format(least=LEAST_MASKED),
+        )
+    with node.read() as session:
+        given = session.scalar(
+            select(StudyPart.id).where(
+                StudyPart.study_id == study.id, StudyPart.digest == digest, StudyPart.site_id.is_(None)
+            )
+        )
+        told = session.scalars(
+            select(StudyPart.body).where(
+                StudyPart.study_id == study.id, StudyPart.step == "unmask", StudyPart.site_id.is_(None)
+            )
+        ).all()
+    if given is None:
+        raise MadangError("alliance.together", _("This node did not answer, so that it has no mask to take off."))
+    for body in told:
+        meta, _arrays = wire.unpack(body)
+        if meta["facts"]["base"] == digest:
+            raise MadangError("alliance.together", _("The masks of a question come off once."))
+        if set(meta["facts"]["answered"]) != set(answered):
+            raise MadangError("alliance.together", _("The sites of a masked study cannot change."))
+    own = masks.seed_of(mask_secret(node, study.uid), digest, "own")
+    seeds = _seeds(node, study, {**base, "digest": digest})
+    fallen = {name: seeds[name].hex() for name in sorted(together - set(answered))}
+    return {"facts": {"base": digest, "answered": sorted(answered), "own": own.hex(), "fallen": fallen}}
+
+
+def forget_open() -> None:
+    """Leave no rows in memory."""
+    _open.clear()
+
+
+__all__ = ["answer", "approve", "forget_open", "receive", "refuse"]

@@ -1,0 +1,353 @@
+"""What a node says to a partner that comes to it: one address, one signed message after the other.
+
+A message is believed by its signature and its number: the next one is done, the same one again gets the same answer,
+any other is refused. What a message asks is done before its number counts, and doing it twice changes nothing.
+"""
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node.acts import doing_in
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.science.federated.rounds import FACTS, Part, check_part
+from madang.science.federated.study import study_of
+from madang.services.alliance import partners, wire
+from madang.services.alliance.acts import JOINED
+from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudyRound, StudySite
+
+MOST_WAIT = 20.0  # seconds that a message waits for something to be there
+LOOK_EVERY = 0.01
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def received(node: Node, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Do what a message asks; its answer. Errors of what is not believed: `alliance.signature`, `alliance.clock`,
+    `alliance.stranger`, `alliance.order`, `alliance.body`. Others are told in the answer."""
+    me = wire.identity(node.home)
+    key = wire.signer_of(headers)
+    partner = _partner(node, key)
+    if partner is None:
+        meta, arrays = wire.unpack(body)
+        public = str(meta.get("key", ""))[:64]
+        if meta.get("kind") != "join" or wire.thumbprint(public) != key:
+            raise MadangError("alliance.stranger", _("This node does not know that key."))
+        wire.verify(public, me.name, headers, body)
+        told = _arrive(node, meta, public)
+    else:
+        wire.verify(partner.key, me.name, headers, body)
+        meta, arrays = wire.unpack(body)
+        if meta.get("kind") == "join":
+            told = _arrive(node, meta, partner.key)
+        else:
+            again = _in_order(partner, headers["madang-number"], body)
+            if again is not None:
+                return _signed(me, key, headers, again)
+            told = _done(node, partner, meta, arrays)
+            _remember(node, partner.id, int(headers["madang-number"]), body, told)
+    return _signed(me, key, headers, told)
+
+
+def _signed(me: wire.Identity, key: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    number, request = headers["madang-number"], headers["signature"]
+    return 200, wire.signed_answer(me, key, number, 200, body, request), body
+
+
+def _partner(node: Node, key: str) -> Partner | None:
+    with node.read() as session:
+        every = session.scalars(
+            select(Partner).where(Partner.key != "").options(selectinload(Partner.agreements))
+        ).all()
+    return next((each for each in every if wire.thumbprint(each.key) == key), None)
+
+
+def _in_order(partner: Partner, text: str, body: bytes) -> bytes | None:
+    """None for the next message; the answer that it had for one that came before. Errors: `alliance.order`."""
+    number = int(text) if text.isdigit() and len(text) < 12 else -1
+    if partner.state == "left":
+        raise MadangError("alliance.stranger", _("This node does not know that key."))
+    if partner.until is not None and partner.until < now():
+        raise MadangError("alliance.stranger", _("The key of this partner has expired."))
+    if number == partner.received + 1:
+        return None
+    same = number == partner.received and hashlib.sha256(body).hexdigest() == partner.received_digest
+    if same and partner.replied is not None:
+        return partner.replied
+    raise MadangError(
+        "alliance.order",
+        _("This message is not the next one (number {number}).").format(number=number),
+        _("It was sent before, or one is missing."),
+    )
+
+
+def _remember(node: Node, partner_id: int, number: int, body: bytes, told: bytes) -> None:
+    with node.write() as session:
+        partner = session.get(Partner, partner_id)
+        if partner is not None and partner.received in (number - 1, number):
+            partner.received, partner.received_digest = number, hashlib.sha256(body).hexdigest()
+            partner.replied, partner.seen = told, now()
+
+
+def _arrive(node: Node, meta: Mapping[str, Any], public: str) -> bytes:
+    """Somebody uses an invitation."""
+    wanted = partners._hash(str(meta.get("secret", ""))[:200])
+    with node.write() as session:
+        partner = session.scalar(
+            select(Partner).where(Partner.code_hash == wanted).options(selectinload(Partner.agreements))
+        )
+        again = partner is not None and partner.key == public and partner.state in ("joined", "confirmed")
+        fresh = partner is not None and partner.state == "invited" and (partner.until is None or partner.until > now())
+        if partner is None or not (again or fresh):
+            raise MadangError("alliance.code", _("This invitation is used, over, or never was."))
+        if fresh:
+            with doing_in(session, node, Actor.node(), JOINED, lambda s: partner) as done:
+                told = partners.arrived(session, node, partner, public, str(meta.get("name", ""))[:80])
+                partner.received = 1
+                done.tell(partner=partner.name, key=wire.thumbprint(public), version=1)
+        else:
+            told = partners.arrived(session, node, partner, public, "")
+    return wire.pack({"kind": "joined", **told})
+
+
+def _done(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> bytes:
+    """What a believed message asks; what went wrong is told, and the number counts."""
+    kinds = {"poll": _nothing, "decide": _decided, "answer": _answered, "leave": _left, "ledger": _ledger}
+    kind = str(meta.get("kind"))[:40]
+    told: dict[str, Any] = {}
+    if kind not in kinds:
+        told["error"] = {"code": "alliance.body", "message": _("There are no messages of this kind.")}
+    else:
+        try:
+            if "agreements" in meta:
+                with node.write() as session:
+                    held = partners.find(session, str(partner.id))
+                    partners.told_agreements(node, held, meta["agreements"])
+            kinds[kind](node, partner, meta, arrays)
+        except MadangError as error:
+            told["error"] = {"code": error.code, "message": error.message}
+    given = meta.get("wait", 0)
+    wait = float(given) if isinstance(given, int | float) and not isinstance(given, bool) else 0.0
+    told |= _waiting(node, partner.id, min(max(wait, 0.0), MOST_WAIT) if "error" not in told else 0.0)
+    if kind == "ledger":
+        from madang.services.alliance.reconciling import ledger
+
+        told["ledger"] = ledger(node, partner)
+        (node.home.folder("alliance") / f"want-{partner.id}").unlink(missing_ok=True)
+        told["ledger_wanted"] = False
+    return wire.pack({"kind": "told", **told})
+
+
+def _nothing(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
+    return
+
+
+def _ledger(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """A site tells its side of the audit; ours is in the answer."""
+    from madang.services.alliance.reconciling import kept
+
+    kept(node, partner, meta.get("ledger"))
+
+
+def _left(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
+    from madang.services.alliance.acts import LEAVE
+
+    with node.write() as session:
+        with doing_in(session, node, Actor.node(), LEAVE, lambda s: partners.find(s, str(partner.id))) as done:
+            done.tell(partner=partner.name, reason="the partner left")
+        for site in session.scalars(select(StudySite).where(StudySite.partner_id == partner.id)):
+            site.state, site.at = "withdrew", now()
+
+
+def _site(session: Any, partner: Partner, uid: Any) -> tuple[AllianceStudy, StudySite]:
+    study = session.scalar(
+        select(AllianceStudy).where(AllianceStudy.uid == str(uid)[:64], AllianceStudy.partner_id.is_(None))
+    )
+    site = study and session.scalar(
+        select(StudySite).where(StudySite.study_id == study.id, StudySite.partner_id == partner.id)
+    )
+    if study is None or site is None:
+        raise MadangError("alliance.no_study", _("That study is not asked of this partner."))
+    return study, site
+
+
+def _decided(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
+    decision = meta.get("decision")
+    with node.write() as session:
+        study, site = _site(session, partner, meta.get("study"))
+        if meta.get("digest") != study.digest or decision not in ("approved", "refused"):
+            raise MadangError("alliance.body", _("This decision is about another study."))
+        told = meta.get("told", {})
+        if not isinstance(told, dict) or len(json.dumps(told)) > 20_000:
+            raise MadangError("alliance.body", _("This decision cannot be read."))
+        if decision == "approved" and site.state not in ("sent", "approved"):
+            raise MadangError("alliance.state", _("This site has decided otherwise before."))
+        site.state = "withdrew" if decision == "refused" and site.state == "approved" else decision
+        site.told, site.at = json.dumps(told), now()
+
+
+def _answered(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
+    with node.read() as session:
+        study, site = _site(session, partner, meta.get("study"))
+        round_ = session.scalar(
+            select(StudyRound).where(StudyRound.study_id == study.id, StudyRound.digest == str(meta.get("digest")))
+        )
+        known = session.scalar(
+            select(StudyPart.body).where(
+                StudyPart.study_id == study.id, StudyPart.site_id == site.id, StudyPart.digest == meta.get("digest")
+            )
+        )
+    if study.state != "running" or site.state != "approved" or round_ is None:
+        raise MadangError("alliance.late", _("This answer is to no open question."))
+    body = wire.pack(meta_of(meta), arrays)
+    if known is not None:
+        if known != body:
+            raise MadangError("alliance.twice", _("This question was answered otherwise before."))
+        return
+    question = json.loads(round_.question)
+    problem = ""
+    if "refused" in meta:
+        refusal = meta["refused"] if isinstance(meta["refused"], dict) else {}
+        problem = str(refusal.get("message", ""))[:500] or "refused"
+    else:
+        try:
+            part_of(study, question, meta, arrays)
+        except MadangError as error:
+            problem = error.message
+    with node.write() as session:
+        mine = session.get(StudySite, site.id)
+        assert mine is not None
+        if problem:
+            mine.state, mine.at = "refused" if "refused" in meta else "fell-out", now()
+            mine.told = json.dumps({**json.loads(mine.told), "reason": problem})
+            node.audit.record(session, Actor.node(), "study.site", f"study:{study.id}",
+                              {"partner": partner.name, "state": mine.state, "reason": problem})  # fmt: skip
+        else:
+            session.add(StudyPart(study_id=study.id, site_id=site.id, digest=round_.digest,
+                                  step=str(question.get("step", "unmask")), body=body))  # fmt: skip
+            node.audit.record(session, Actor.node(), "study.hear", f"study:{study.id}",
+                              {"partner": partner.name, "step": str(question.get("step", "unmask")),
+                               "digest": study.digest, "sha256": hashlib.sha256(body).hexdigest()})  # fmt: skip
+    if problem and "refused" not in meta:
+        raise MadangError("federated.answer", problem)
+
+
+def meta_of(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of an answer that make it up, in the order in which a site writes them."""
+    return {name: meta[name] for name in ("kind", "study", "digest", "round", "facts", "refused") if name in meta}
+
+
+def part_of(study: AllianceStudy, question: dict[str, Any], meta: dict[str, Any], arrays: dict[str, Any]) -> Part:
+    """The part in an answer, checked; of a masked one or of an unmasking what can be checked. Errors:
+    `federated.answer`, `federated.mask`."""
+    asked = study_of(json.loads(study.document))
+    facts = meta.get("facts")
+    if not isinstance(facts, dict):
+        raise MadangError("federated.answer", _("An answer has no facts."))
+    if "unmask" in question:
+        together = set(question["unmask"]["together"])
+        fallen = facts.get("fallen")
+        wanted = together - set(question["answered"])
+        seeds = [facts.get("own"), *(fallen.values() if isinstance(fallen, dict) else [None])]
+        if not isinstance(fallen, dict) or set(fallen) != wanted or not all(_is_seed(each) for each in seeds):
+            raise MadangError("federated.answer", _("An answer has no seeds."))
+        return Part(facts=facts)
+    step, told = question["step"], question["told"]
+    if asked.secure and step not in FACTS:
+        from madang.science.federated import masks
+        from madang.science.federated.rounds import layout
+
+        count = 0
+        for shape in layout(asked, step, told).values():
+            size = 1
+            for each in shape:
+                size *= each
+            count += 2 * size
+        data = arrays.get("masked")
+        if set(arrays) != {"masked"} or not isinstance(data, bytes) or len(masks.from_bytes(data)) != count:
+            raise MadangError("federated.answer", _("A masked answer has another length."))
+        return Part()
+    names = {name.rpartition(".")[0] for name in arrays}
+    sums = {}
+    for name in names:
+        pair = [arrays.get(f"{name}.{k}") for k in (0, 1)]
+        if any(each is None or isinstance(each, bytes) for each in pair):
+            raise MadangError("federated.answer", _("An answer is not whole."))
+        sums[name] = (pair[0], pair[1])
+    part = Part(sums, facts)  # type: ignore[arg-type]  # both were looked at
+    check_part(asked, step, told, part)
+    return part
+
+
+def _is_seed(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 64 and all(each in "0123456789abcdef" for each in value)
+
+
+def _waiting(node: Node, partner_id: int, wait: float) -> dict[str, Any]:
+    """What is there for a partner: agreements, studies to decide on, the question that is open; waits for it."""
+    end = time.monotonic() + wait
+    while True:
+        with node.read() as session:
+            partner = partners.find(session, str(partner_id))
+            told: dict[str, Any] = {"state": partner.state, "studies": [], "question": None}
+            told["agreements"] = partners.ours_signed(partner)
+            told["ledger_wanted"] = (node.home.folder("alliance") / f"want-{partner_id}").exists()
+            if partner.state == "confirmed":
+                for site in session.scalars(
+                    select(StudySite)
+                    .join(AllianceStudy, AllianceStudy.id == StudySite.study_id)
+                    .where(
+                        StudySite.partner_id == partner_id,
+                        StudySite.state == "sent",
+                        StudySite.way == "online",
+                        AllianceStudy.state.in_(("open", "running")),
+                    )
+                    .limit(20)
+                ):
+                    study = session.get(AllianceStudy, site.study_id)
+                    assert study is not None
+                    document = json.loads(study.document)
+                    told["studies"].append({"uid": study.uid, "digest": study.digest, "document": document})
+                told["question"] = _question(session, partner_id)
+        if told["question"] is not None or told["ledger_wanted"] or time.monotonic() >= end:
+            return told
+        if told["studies"] and wait < MOST_WAIT:  # not waited for, so that a person sees them at once
+            end = min(end, time.monotonic() + 1.0)
+        time.sleep(LOOK_EVERY)
+
+
+def _question(session: Any, partner_id: int) -> dict[str, Any] | None:
+    """The newest question of a running study that this site has not answered."""
+    for site in session.scalars(
+        select(StudySite)
+        .join(AllianceStudy, AllianceStudy.id == StudySite.study_id)
+        .where(StudySite.partner_id == partner_id, StudySite.state == "approved", AllianceStudy.state == "running")
+        .order_by(StudySite.id)
+    ):
+        newest = session.scalar(
+            select(StudyRound).where(StudyRound.study_id == site.study_id).order_by(StudyRound.number.desc()).limit(1)
+        )
+        if newest is None:
+            continue
+        answered = session.scalar(
+            select(StudyPart.id).where(StudyPart.site_id == site.id, StudyPart.digest == newest.digest)
+        )
+        question: dict[str, Any] = json.loads(newest.question)
+        if answered is None and ("answered" not in question or _name(site) in question["answered"]):
+            return {**question, "digest": newest.digest, "round": newest.number}
+    return None
+
+
+def _name(site: StudySite) -> str:
+    with contextlib.suppress(ValueError):
+        return wire.thumbprint(site.partner.key)
+    return ""

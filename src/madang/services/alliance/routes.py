@@ -1,0 +1,209 @@
+"""The pages of an alliance: partners, studies with their answers, approvals; and the address at which partners come."""
+
+import json
+from typing import Any
+
+from markupsafe import Markup
+from pydantic import Field
+
+from madang.base.translate import _
+from madang.node import jobs
+from madang.node.permissions import check, may
+from madang.science.federated.study import read_study
+from madang.services.alliance import agent, answering, coordinate, partners, wire
+from madang.services.alliance.acts import APPROVE, ASK, CONFIRM, INVITE, LEAVE, SEE
+from madang.services.alliance.pictures import forest, survival
+from madang.services.alliance.running import run_job
+from madang.services.alliance.serving import message
+from madang.services.alliance.shown import overview, partner_told, study_shown
+from madang.web import Done, Here, Number, Room, View
+
+room = Room("alliance", __package__)
+room.router.add_api_route(wire.PATH, message, methods=["POST"], include_in_schema=False, max_body_size=wire.LARGEST)
+
+
+class Overview(View):
+    """Partners, studies, and what is shared here."""
+
+    words: str
+    code: str
+    partners: list[dict[str, Any]]
+    studies: list[dict[str, Any]]
+    shares: list[dict[str, Any]]
+    may_invite: bool
+    may_ask: bool
+
+
+class PartnerView(View):
+    """A partner with the agreement in force."""
+
+    told: dict[str, Any]
+    agreement: dict[str, Any]
+    proposal: dict[str, Any]
+    our_words: str
+    may_confirm: bool
+    may_leave: bool
+
+
+class StudyView(View):
+    """A study in words, its sites, its answer."""
+
+    told: dict[str, Any]
+    may_decide: bool
+    may_run: bool
+
+
+class Invite(View):
+    """Whom to invite."""
+
+    name: str = Field(default="", title="The name", max_length=80)
+    agreement: str = Field(default="", title="The agreement", max_length=50_000)
+
+
+class Join(View):
+    """The code of an invitation."""
+
+    code: str = Field(title="The code", min_length=20, max_length=1_000)
+    authority: str = Field(default="", title="The certificate", max_length=50_000)
+
+
+class Reason(View):
+    """Why."""
+
+    reason: str = Field(default="", title="The reason", max_length=500)
+
+
+class Question(View):
+    """A study to ask."""
+
+    study: str = Field(title="The study", min_length=1, max_length=100_000)
+
+
+def _overview(visit: Any, code: str = "") -> Overview:
+    told = overview(visit.node, visit.actor)
+    visit.node.audit.read(visit.actor, SEE.name)
+    return Overview(**told, code=code, may_invite=may(visit.actor, INVITE), may_ask=may(visit.actor, ASK))
+
+
+@room.page("/alliance", "alliance.html")
+def alliance(visit: Here) -> Overview:
+    """Partners, studies, and what is shared here."""
+    return _overview(visit)
+
+
+@room.act("/alliance/invite", at=alliance)
+def invite(visit: Here, given: Invite) -> Overview:
+    """Invite a node; its code is shown this once."""
+    document = partners.read_agreement(given.agreement.encode()) if given.agreement else None
+    address = visit.node.settings.web.address or visit.origin
+    _made, code = partners.invite(visit.node, visit.actor, given.name, document, address)
+    return _overview(visit, code)
+
+
+@room.act("/alliance/join", at=alliance)
+def join(visit: Here, given: Join) -> Done:
+    """Accept an invitation."""
+    made = partners.join(visit.node, visit.actor, given.code, authority=given.authority)
+    return Done(see=f"/alliance/partners/{made.id}", message=_("Compare the words of both keys with its operator."))
+
+
+@room.act("/alliance/ask", at=alliance)
+def ask(visit: Here, given: Question) -> Done:
+    """Ask partners a study."""
+    study = coordinate.ask(visit.node, visit.actor, read_study(given.study))
+    with visit.node.write() as session:
+        jobs.start(session, visit.node, visit.actor, run_job, {"study": study.id}, study.title)
+    return Done(see=f"/alliance/studies/{study.id}", message=_("The partners are asked."))
+
+
+@room.page("/alliance/partners/{number}", "partner.html")
+def partner(visit: Here, number: Number) -> PartnerView:
+    """A partner: its key in words, the agreement, what is approved by rule."""
+    check(visit.actor, SEE)
+    with visit.node.read() as session:
+        found = partners.find(session, str(number))
+    visit.node.audit.read(visit.actor, SEE.name, f"partner:{found.id}")
+    told = partner_told(found)
+    by_version = {each.version: json.loads(each.document) for each in found.agreements}
+    return PartnerView(
+        told=told,
+        agreement=by_version.get(told["agreement"], {}),
+        proposal=by_version.get(told["proposed"], {}),
+        our_words=wire.in_words(wire.identity(visit.node.home).public),
+        may_confirm=found.state == "joined" and may(visit.actor, CONFIRM),
+        may_leave=found.state != "left" and may(visit.actor, LEAVE),
+    )
+
+
+@room.act("/alliance/partners/{number}/confirm", at=partner)
+def confirm(visit: Here, number: Number) -> Done:
+    """Confirm that the key is the partner's."""
+    made = partners.confirm(visit.node, visit.actor, str(number))
+    return Done(see=f"/alliance/partners/{number}", message=_("{partner} is confirmed.").format(partner=made.name))
+
+
+@room.act("/alliance/partners/{number}/agree", at=partner)
+def agree(visit: Here, number: Number) -> Done:
+    """Sign the agreement that the partner proposed."""
+    partners.agree(visit.node, visit.actor, str(number))
+    return Done(see=f"/alliance/partners/{number}", message=_("The agreement is signed by both."))
+
+
+@room.act("/alliance/partners/{number}/leave", at=partner)
+def leave(visit: Here, number: Number, given: Reason) -> Done:
+    """Leave a partner, at once."""
+    check(visit.actor, LEAVE)
+    made = agent.goodbye(visit.node, visit.actor, str(number), given.reason)
+    return Done(see="/alliance", message=_("{partner} was left.").format(partner=made.name))
+
+
+@room.page("/alliance/studies/{number}", "study.html")
+def study(visit: Here, number: Number) -> StudyView:
+    """A study: what it asks, who is in it, the answer."""
+    told = study_shown(visit.node, visit.actor, number)
+    return StudyView(
+        told=told,
+        may_decide=not told["ours"] and told["state"] in ("waiting", "approved") and may(visit.actor, APPROVE),
+        may_run=told["ours"] and told["state"] in ("open", "stopped", "running") and may(visit.actor, ASK),
+    )
+
+
+@room.act("/alliance/studies/{number}/approve", at=study)
+def approve(visit: Here, number: Number, given: Reason) -> Done:
+    """Approve a study of a partner."""
+    check(visit.actor, APPROVE)
+    answering.approve(visit.node, visit.actor, number, given.reason)
+    return Done(see=f"/alliance/studies/{number}", message=_("The study is approved."))
+
+
+@room.act("/alliance/studies/{number}/refuse", at=study)
+def refuse(visit: Here, number: Number, given: Reason) -> Done:
+    """Refuse a study of a partner, or withdraw from it."""
+    check(visit.actor, APPROVE)
+    answering.refuse(visit.node, visit.actor, number, given.reason)
+    return Done(see=f"/alliance/studies/{number}", message=_("The study is refused."))
+
+
+@room.act("/alliance/studies/{number}/run", at=study)
+def run(visit: Here, number: Number) -> Done:
+    """Run a study with the sites that have approved."""
+    check(visit.actor, ASK)
+    coordinate.find_asked(visit.node, visit.actor, number)
+    with visit.node.write() as session:
+        jobs.start(session, visit.node, visit.actor, run_job, {"study": number, "wait": 0.0}, _("Study"))
+    return Done(see=f"/alliance/studies/{number}", message=_("The study runs."))
+
+
+def qr(text: str) -> Markup:
+    """A text as a QR code."""
+    import segno
+
+    return Markup(segno.make(text, error="m").svg_inline(scale=3, border=2))
+
+
+room.helpers |= {
+    "qr": qr,
+    "forest": forest,
+    "survival": survival,
+    "as_json": lambda v: json.dumps(v, indent=1, ensure_ascii=False),
+}
