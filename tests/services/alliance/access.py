@@ -8,6 +8,7 @@ READS: Reads = {
     "/alliance/studies/{number}": ("/alliance/studies/1", (IN, NO, NONE, NONE, NONE)),
 }
 ACTS: Acts = {
+    "/alliance/messages": ("/alliance/messages", {}, (IN,) * 5),
     "/alliance/invite": ("/alliance/invite", {"name": "x", "agreement": "nothing"}, (BAD,) * 5),
     "/alliance/join": ("/alliance/join", {"code": "x" * 30}, (IN, NO, NO, NO, BAD)),
     "/alliance/ask": ("/alliance/ask", {"study": "nothing"}, (BAD,) * 5),

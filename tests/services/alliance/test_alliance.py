@@ -53,7 +53,7 @@ def same(got: Any, wanted: Any) -> None:
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_answers_equal_those_of_all_rows(alliance: Alliance, secure: bool) -> None:
-    for text in STUDIES:
+    for text in STUDIES[::2] if secure else STUDIES[1::2]:
         text = text.replace("secure = false", f"secure = {str(secure).lower()}")
         asked = alliance.ask(text)
         alliance.approve_all()

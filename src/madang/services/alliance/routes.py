@@ -17,9 +17,11 @@ from madang.services.alliance.running import run_job
 from madang.services.alliance.serving import message
 from madang.services.alliance.shown import overview, partner_told, study_shown
 from madang.web import Done, Here, Number, Room, View
+from madang.web.room import PREFIX
 
 room = Room("alliance", __package__)
-room.router.add_api_route(wire.PATH, message, methods=["POST"], include_in_schema=False, max_body_size=wire.LARGEST)
+for _path in (wire.PATH, wire.PATH.removeprefix(PREFIX)):
+    room.router.add_api_route(_path, message, methods=["POST"], include_in_schema=False, max_body_size=wire.LARGEST)
 
 
 class Overview(View):
