@@ -13,6 +13,7 @@ ROOMS = (  # in the order in which the portal looks addresses up
     "madang.services.cohorts",
     "madang.services.compute",
     "madang.services.datasets",
+    "madang.services.deposits",
     "madang.services.discovery",
     "madang.services.emr",
     "madang.services.people",

@@ -1,10 +1,13 @@
 """Who answers for a dataset, for other rooms."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from madang.node.node import Node
+from madang.node.people.actor import Actor
 from madang.node.people.models import Organization
 from madang.services.catalog.disclosure import is_being_removed
 from madang.services.catalog.models import Record
@@ -37,3 +40,20 @@ def holder_of(session: Session, dataset: str) -> Holding | None:
     is_open = record.state == "published" and record.access in ("open", "registered")
     is_open = is_open and not is_being_removed(session, dataset)
     return Holding(dataset, record.organization_id, minimum, record.name, is_open)
+
+
+def begin_described(
+    node: Node, actor: Actor, dataset: str, organization: str, titles: tuple[str, str], tier: str, **told: Any
+) -> str:
+    """A draft of a record for a dataset that another room made, described at once; its name. `told`: of `Description`.
+
+    Errors: those of `service.make` and `service.edit`.
+    """
+    from madang.services.catalog import service
+
+    name = service.make(node, actor, dataset, organization)
+    record = service.see(node, actor, name)
+    description = record.told.model_validate(record.told.model_dump() | told)
+    given = service.Edited(record.edition, titles[0], titles[1], tier, tier, "", None, description)
+    service.edit(node, actor, name, given)
+    return name

@@ -1,0 +1,25 @@
+"""Deposits: publicly funded data on their way into the catalog, checked to the bytes and routed to the right tier.
+
+For depositors with many files and little time, and the curators who answer for what is published. Models of
+repositories (INSDC, K-BDS, a short form for tables) and checklists of samples are data; uploads follow tus 1.0.
+"""
+
+from madang.base.translate import later
+from madang.node.rooms import Command, MenuItem, RoomPlan
+
+PLAN = RoomPlan(
+    name="deposits",
+    package=__package__,
+    title=later("Deposits"),
+    acts=(".acts",),
+    states=(".acts:DEPOSIT_STATES",),
+    models=(".models",),
+    pages=(".routes", ".tus"),
+    commands=(Command("deposit", later("Deposit data: begin, put files, check, submit."), ".commands:app"),),
+    errors={"deposit.offset": 409, "deposit.space": 507, "deposit.checksum": 460},
+    folders={"deposits": 0o700},
+    menu=(MenuItem("data", later("Deposits"), "/deposits", signed_in=True),),
+    listens={"record.publish": ".listening:published"},
+    demo=".demo:make",
+    docs="deposits.md",
+)

@@ -1,0 +1,196 @@
+"""`madang deposit`: begin, put files, check, submit, package."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from madang.base.translate import _
+
+if TYPE_CHECKING:
+    from madang.node.node import Node
+    from madang.node.people.actor import Actor
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+To = Annotated[str, typer.Option("--to", help=_("The deposit; without it your newest draft."))]
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help=_("A name of small letters, digits and hyphens."))],
+    model: Annotated[str, typer.Option(help="insdc, k-bds, table")] = "insdc",
+    title: Annotated[str, typer.Option(help=_("Its title."))] = "",
+    title_en: Annotated[str, typer.Option(help=_("Its title in English."))] = "",
+    description: Annotated[str, typer.Option(help=_("What it is."))] = "",
+    license_: Annotated[str, typer.Option("--license", help=_("For example CC-BY-4.0."))] = "",
+    consent: Annotated[str, typer.Option(help=_("Of data of people: the scope of consent."))] = "",
+    ethics: Annotated[str, typer.Option(help=_("Of data of people: the number of the ethics approval."))] = "",
+    deidentified: Annotated[str, typer.Option(help=_("Of data of people: how they were de-identified."))] = "",
+    checklist: Annotated[str, typer.Option(help=_("The checklist of the samples."))] = "",
+    organization: Annotated[str, typer.Option(help=_("The organization that will hold the data."))] = "house",
+) -> None:
+    """Begin a deposit."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+
+    told = {
+        "title_en": title_en,
+        "description": description,
+        "license": license_,
+        "consent": consent,
+        "ethics": ethics,
+        "deidentified": deidentified,
+        "checklist": checklist,
+    }
+    with opened() as node:
+        actor = commander(node)
+        service.begin(node, actor, name, model, organization, title)
+        if given := {field: value for field, value in told.items() if value}:
+            service.describe(node, actor, name, **given)
+    console().print(_("The deposit {name} was begun.").format(name=name), markup=False)
+
+
+@app.command("sheet")
+def sheet(
+    out: Annotated[Path, typer.Argument(help=_("The XLSX file to write."))],
+    checklist: Annotated[str, typer.Option(help=_("The checklist of the samples."))] = "basic",
+) -> None:
+    """Write the empty sample sheet of a checklist."""
+    from madang.node.home import Home
+    from madang.services.deposits.checklists import find_checklist
+    from madang.services.deposits.checklists import sheet as made
+
+    out.write_bytes(made(find_checklist(Home.find(), checklist)))
+
+
+@app.command("samples")
+def samples(path: Annotated[Path, typer.Argument(help=_("The filled sample sheet."))], to: To = "") -> None:
+    """Take a filled sample sheet in; every wrong cell is named, exit 1."""
+    from madang.base.console import show_table
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+
+    _there(path)
+    with opened() as node:
+        actor = commander(node)
+        wrong = service.put_sheet(node, actor, _name(node, actor, to), path)
+    if wrong:
+        rows = [[str(each["row"]), each["column"], each["value"][:40], each["reason"]] for each in wrong]
+        show_table(_("Wrong cells"), [_("row"), _("column"), _("value"), _("why")], rows)
+        raise typer.Exit(1)
+
+
+@app.command("put")
+def put(folder: Annotated[Path, typer.Argument(help=_("The folder, or one file."))], to: To = "") -> None:
+    """Put all files of a folder into a deposit; goes on where it was stopped, compares with md5 lists."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import putting
+
+    _there(folder)
+    with opened() as node:
+        actor = commander(node)
+        name = _name(node, actor, to)
+        done = putting.put_folder(node, actor, name, folder)
+    message = _("{new} files put into {name}, {old} were there already.")
+    console().print(message.format(new=done.new, name=name, old=done.old), markup=False)
+
+
+@app.command("check")
+def check(
+    to: Annotated[str, typer.Argument(help=_("The deposit; without it your newest draft."))] = "",
+    json_: Annotated[bool, typer.Option("--json", help=_("As JSON."))] = False,
+) -> None:
+    """Read every file and check everything; exit 1 if something is wrong."""
+    import json
+
+    from madang.base.console import console, show_table
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+
+    with opened() as node:
+        actor = commander(node)
+        name = _name(node, actor, to)
+        found: list[dict[str, Any]] = service.check(node, actor, name)
+    wrong = sum(each["severity"] == "wrong" for each in found)
+    if json_:
+        print(json.dumps({"deposit": name, "wrong": wrong, "findings": found}, ensure_ascii=False, indent=1))
+    elif found:
+        rows = [[each["severity"], each["file"], each["message"]] for each in found]
+        show_table(name, [_("severity"), _("file"), _("what")], rows)
+    else:
+        console().print(_("Nothing was found."), markup=False)
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command("submit")
+def submit(to: Annotated[str, typer.Argument(help=_("The deposit; without it your newest draft."))] = "") -> None:
+    """Submit a deposit to the curators; it is checked first."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+
+    with opened() as node:
+        actor = commander(node)
+        name = _name(node, actor, to)
+        service.submit(node, actor, name)
+    console().print(_("{name} was submitted.").format(name=name), markup=False)
+
+
+@app.command("approve")
+def approve(name: Annotated[str, typer.Argument(help=_("The deposit."))]) -> None:
+    """Take a submitted deposit into the catalog, as a curator."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+
+    with opened() as node:
+        record = service.approve(node, commander(node), name)
+    console().print(_("The record {name} was begun; publish it when it is ready.").format(name=record), markup=False)
+
+
+@app.command("package")
+def package(
+    out: Annotated[Path, typer.Argument(help=_("The folder to write."))],
+    station: Annotated[str, typer.Option("--for", help="k-bds")] = "k-bds",
+    to: To = "",
+) -> None:
+    """Write what the form of a national station asks, with files and md5."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import publishing, service
+
+    with opened() as node:
+        actor = commander(node)
+        deposit = service.see(node, actor, _name(node, actor, to))
+        written = publishing.package(node, deposit, station, out)
+    console().print(_("{count} files written to {folder}.").format(count=len(written), folder=out), markup=False)
+
+
+def _name(node: "Node", actor: "Actor", name: str) -> str:
+    """The deposit that is meant: the one named, or the newest draft."""
+    from madang.base.errors import MadangError
+    from madang.services.deposits import service
+
+    if name:
+        return name
+    found = next((each.name for each in service.listed(node, actor) if each.state == "draft"), "")
+    if not found:
+        raise MadangError("deposit.none", _("There is no draft."), _("Begin one: madang deposit new NAME."))
+    return found
+
+
+def _there(path: Path) -> None:
+    from madang.base.errors import MadangError
+
+    if not path.exists():
+        raise MadangError("deposit.path", _("There is nothing at {path}.").format(path=path))

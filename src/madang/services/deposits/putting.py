@@ -1,0 +1,74 @@
+"""Files of a folder into a deposit, by command: what is there already is left, md5 lists are compared."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node.node import Node
+from madang.node.people.actor import Actor
+from madang.services.deposits import service, store
+
+_LINE = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{64})\s+\*?(.+?)\s*\Z")
+_LIST = re.compile(r".*(md5|sha256)(sums?)?(\.txt)?\Z", re.I)
+
+
+@dataclass(frozen=True)
+class Put:
+    """How many files came, and how many were there already."""
+
+    new: int
+    old: int
+
+
+def put_folder(node: Node, actor: Actor, name: str, folder: Path) -> Put:
+    """Every plain file of a folder (or one file); links are not followed.
+
+    Errors: those of `service.reserve` and `service.finish`.
+    """
+    top = folder if folder.is_dir() else folder.parent
+    files = sorted(_files(folder)) if folder.is_dir() else [folder]
+    wanted = _wanted(files)
+    there = {each.name: each for each in service.see(node, actor, name).files}
+    new = old = 0
+    for path in files:
+        if _LIST.match(path.name):
+            continue
+        known = there.get(str(path.relative_to(top)))
+        size = path.stat().st_size
+        if known is not None and known.sha256 and known.bytes == size:
+            if store.digests(path)[0] != known.sha256:
+                raise MadangError("deposit.taken", _("There is another file {name} already.").format(name=known.name))
+            old += 1
+            continue
+        place = service.reserve(node, actor, name, str(path.relative_to(top)), size, wanted.get(path.name, ""))
+        at = store.offset(node.home, place.id)
+        with path.open("rb") as source, store.appending(node.home, place.id, at, size) as part:
+            source.seek(at)
+            while piece := source.read(store.CHUNK):
+                part.write(piece)
+        service.finish(node, actor, name, place.id)
+        new += 1
+    return Put(new, old)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for at, _folders, names in os.walk(folder):
+        for each in names:
+            path = Path(at) / each
+            if not path.is_symlink() and path.is_file():
+                yield path
+
+
+def _wanted(files: list[Path]) -> dict[str, str]:
+    """Name of file to the hash that a vendor's list gives."""
+    found: dict[str, str] = {}
+    for path in files:
+        if _LIST.match(path.name) and path.stat().st_size < 10 << 20:
+            for line in path.read_text("utf-8", "replace").splitlines():
+                if match := _LINE.match(line):
+                    found[Path(match[2]).name] = match[1].lower()
+    return found

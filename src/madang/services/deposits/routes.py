@@ -1,0 +1,286 @@
+"""The pages of deposits."""
+
+import json
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Query
+from fastapi.responses import FileResponse
+from pydantic import Field
+from starlette.responses import Response
+
+from madang.base.errors import MadangError
+from madang.base.translate import _, in_language
+from madang.node.acts import label
+from madang.node.permissions import check, may
+from madang.services.deposits import checking, service, store
+from madang.services.deposits.checklists import MODELS, checklists, find_checklist, sheet
+from madang.services.deposits.models import Deposit
+from madang.web import Done, Here, Number, Room, View
+
+room = Room("deposits", __package__)
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+SHEET = 2 * 1024 * 1024  # bytes of a sample sheet
+
+
+class Row(View):
+    """A deposit in a list."""
+
+    name: str
+    title: str
+    state: str
+    files: int
+    changed: datetime
+
+
+class ListView(View):
+    """The deposits that the reader may see."""
+
+    deposits: list[Row]
+    models: list[str]
+
+
+class FindingView(View):
+    """One thing that was found."""
+
+    severity: str
+    file: str
+    message: str
+
+
+class FileView(View):
+    """A file of a deposit."""
+
+    id: int
+    name: str
+    bytes: int
+    there: int
+    sha256: str
+    md5: str
+    format: str
+
+
+class DepositView(View):
+    """A deposit."""
+
+    name: str
+    title: str
+    title_en: str
+    description: str
+    model: str
+    state: str
+    checklist: str
+    checklists: list[str]
+    license: str
+    consent: str
+    ethics: str
+    deidentified: str
+    asked: str
+    accession: str
+    tier: str
+    samples: list[dict[str, str]]
+    files: list[FileView]
+    findings: list[FindingView]
+    checked: datetime | None
+    may_edit: bool
+    may_review: bool
+
+
+class Begun(View):
+    """What a new deposit is called."""
+
+    name: Annotated[str, Field(max_length=100)]
+    model: str
+    organization: Annotated[str, Field(max_length=100)]
+    title: Annotated[str, Field(max_length=300)] = ""
+
+
+class Described(View):
+    """What is said of a deposit."""
+
+    title: Annotated[str, Field(max_length=300)] = ""
+    title_en: Annotated[str, Field(max_length=300)] = ""
+    description: Annotated[str, Field(max_length=20_000)] = ""
+    license: Annotated[str, Field(max_length=200)] = ""
+    consent: Annotated[str, Field(max_length=300)] = ""
+    ethics: Annotated[str, Field(max_length=100)] = ""
+    deidentified: Annotated[str, Field(max_length=2_000)] = ""
+    checklist: Annotated[str, Field(max_length=100)] = ""
+
+
+class Sheet(View):
+    """A filled sample sheet."""
+
+    sheet: bytes
+
+
+class Nothing(View):
+    """An act that needs nothing more."""
+
+
+class Question(View):
+    """What a curator asks."""
+
+    question: Annotated[str, Field(max_length=4_000)]
+
+
+@room.page("/deposits", "deposits.html")
+def deposits(visit: Here) -> ListView:
+    """The deposits that you may see, and the form to begin one."""
+    check(visit.actor, "deposit.begin")
+    found = service.listed(visit.node, visit.actor)
+    visit.node.audit.read(visit.actor, "deposit.list")
+    rows = [
+        Row(
+            name=each.name,
+            title=in_language(each.title, each.title_en),
+            state=each.state,
+            files=len(each.files),
+            changed=each.changed,
+        )
+        for each in found
+    ]
+    return ListView(deposits=rows, models=list(MODELS))
+
+
+@room.page("/deposits/{name}", "deposit.html")
+def deposit(visit: Here, name: str) -> DepositView:
+    """A deposit with its files, its samples and what the checks found."""
+    return _view(visit, service.see(visit.node, visit.actor, name))
+
+
+@room.act("/deposits", at=deposits)
+def begin(visit: Here, given: Begun) -> Done:
+    """Begin a deposit."""
+    made = service.begin(visit.node, visit.actor, given.name, given.model, given.organization, given.title)
+    return Done(see=f"/deposits/{made.name}")
+
+
+@room.act("/deposits/{name}", at=deposit)
+def describe(visit: Here, name: str, given: Described) -> Done:
+    """Describe a deposit."""
+    told = {field: value for field, value in given.model_dump().items() if field in given.model_fields_set}
+    service.describe(visit.node, visit.actor, name, **told)
+    return Done(see=f"/deposits/{name}", message=_("Saved."))
+
+
+@room.act("/deposits/{name}/samples", at=deposit, largest=SHEET + 4096)
+def samples(visit: Here, name: str, given: Sheet) -> Done:
+    """Upload a sample sheet; every wrong cell is named."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sheet.xlsx"
+        path.write_bytes(given.sheet)
+        wrong = service.put_sheet(visit.node, visit.actor, name, path)
+    if wrong:
+        told = " ".join(f"[{each['row']}, {each['column']}] {each['reason']}" for each in wrong[:100])
+        count = len(wrong)
+        raise MadangError("deposit.cells", _("{count} cells are wrong: {cells}").format(count=count, cells=told))
+    return Done(see=f"/deposits/{name}", message=_("The samples were taken in."))
+
+
+@room.act("/deposits/{name}/check", at=deposit)
+def checked(visit: Here, name: str, given: Nothing) -> Done:
+    """Have every file read and everything checked."""
+    found = service.check(visit.node, visit.actor, name)
+    return Done(see=f"/deposits/{name}", message=_("{count} findings").format(count=len(found)))
+
+
+@room.act("/deposits/{name}/submit", at=deposit)
+def submit(visit: Here, name: str, given: Nothing) -> Done:
+    """Submit a deposit to the curators."""
+    service.submit(visit.node, visit.actor, name)
+    return Done(see=f"/deposits/{name}", message=_("Submitted."))
+
+
+@room.act("/deposits/{name}/return", at=deposit)
+def give_back(visit: Here, name: str, given: Question) -> Done:
+    """Give a deposit back with a question."""
+    service.give_back(visit.node, visit.actor, name, given.question)
+    return Done(see=f"/deposits/{name}")
+
+
+@room.act("/deposits/{name}/approve", at=deposit)
+def approve(visit: Here, name: str, given: Nothing) -> Done:
+    """Approve a deposit: the draft of its record is begun."""
+    record = service.approve(visit.node, visit.actor, name)
+    return Done(see=f"/steward/{record}")
+
+
+@room.bytes("/deposits/{name}/sheet.xlsx", XLSX)
+def template(visit: Here, name: str, checklist: Annotated[str, Query(max_length=100)] = "") -> Response:
+    """The empty sample sheet of the deposit's checklist."""
+    found = service.see(visit.node, visit.actor, name)
+    list_ = find_checklist(visit.node.home, checklist or found.checklist or "basic")
+    disposition = {"Content-Disposition": f'attachment; filename="{list_.name}.xlsx"'}
+    return Response(sheet(list_), media_type=XLSX, headers=disposition)
+
+
+@room.bytes("/deposits/{name}/files/{number}", "application/octet-stream")
+def file(visit: Here, name: str, number: Number) -> Response:
+    """A file of a deposit, for whoever may see the deposit."""
+    found = service.file_of(service.see(visit.node, visit.actor, name), number)
+    if not found.sha256:
+        raise MadangError("deposit.offset", _("The file {name} is not all there yet.").format(name=found.name))
+    path = store.whole(visit.node.home, found.sha256)
+    return FileResponse(path, media_type="application/octet-stream", filename=Path(found.name).name)
+
+
+def _view(visit: Here, found: Deposit) -> DepositView:
+    home = visit.node.home
+    kept = {field: getattr(found, field) for field in DepositView.model_fields if hasattr(found, field)}
+    kept |= {
+        "checklists": list(checklists(home)),
+        "tier": checking.tier(found),
+        "samples": json.loads(found.samples),
+        "files": [
+            FileView(
+                **{field: getattr(each, field) for field in FileView.model_fields if field != "there"},
+                there=each.bytes if each.sha256 else store.offset(home, each.id),
+            )
+            for each in found.files
+        ],
+        "findings": [
+            FindingView(severity=each["severity"], file=each["file"], message=each["message"])
+            for each in (checking.findings(found) if found.checked else [])
+        ],
+        "may_edit": found.state == "draft" and may(visit.actor, "deposit.describe", found),
+        "may_review": found.state == "submitted" and may(visit.actor, "deposit.approve", found),
+    }
+    return DepositView(**kept)
+
+
+def state_name(state: str) -> str:
+    """A state in the reader's language."""
+    return label("deposit", state)
+
+
+def severity_name(severity: str) -> str:
+    """What a finding is, in the reader's language."""
+    return _("wrong", "finding") if severity == "wrong" else _("to look at", "finding")
+
+
+def tier_name(tier: str) -> str:
+    """A tier in the reader's language."""
+    return _("on request") if tier == "controlled" else _("open to all")
+
+
+def models_named(names: list[str]) -> list[tuple[str, str]]:
+    """Models for a choice."""
+    told = {"insdc": "INSDC", "k-bds": "K-BDS", "table": _("a table, in short")}
+    return [(name, told.get(name, name)) for name in names]
+
+
+def lists_named(names: list[str]) -> list[tuple[str, str]]:
+    """Checklists for a choice."""
+    return [(name, name) for name in names]
+
+
+room.helpers |= {
+    "deposit_state": state_name,
+    "deposit_severity": severity_name,
+    "deposit_tier": tier_name,
+    "models_named": models_named,
+    "lists_named": lists_named,
+}

@@ -1,0 +1,248 @@
+"""What people do with deposits, one function each: begin, describe, put files, check, submit, review, approve."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node.acts import doing
+from madang.node.database import now
+from madang.node.node import Node
+from madang.node.people.accounts import find_organization
+from madang.node.people.actor import Actor
+from madang.node.permissions import may, visible
+from madang.node.text import clean_line, clean_prose
+from madang.science.formats import check_sheet
+from madang.services.deposits import checking, publishing, reading, store
+from madang.services.deposits.acts import APPROVE, BEGIN, CHECK, DESCRIBE, NOTE, PUT, RETURN, SEE, SUBMIT
+from madang.services.deposits.checklists import find_checklist, find_model
+from madang.services.deposits.models import Deposit, DepositFile
+
+LARGEST = 1 << 40  # bytes of a file
+MOST_FILES = 10_000
+FIELDS = ("title", "title_en", "description", "license", "consent", "ethics", "deidentified", "checklist")
+
+
+def see(node: Node, actor: Actor, name: str) -> Deposit:
+    """A deposit with its files. Errors: `deposit.none`, also where the actor may not know of it."""
+    with node.read() as session:
+        found = find(session, actor, name)
+        list(found.files)
+    node.audit.read(actor, SEE.name, f"deposit:{found.id}")
+    return found
+
+
+def find(session: Session, actor: Actor, name: str) -> Deposit:
+    """The deposit of a name. Errors: `deposit.none`."""
+    query = select(Deposit).where(Deposit.name == name).options(selectinload(Deposit.files))
+    found = session.scalar(query)
+    if found is None or not may(actor, SEE, found):
+        raise MadangError("deposit.none", _("There is no deposit {name}.").format(name=name), _("Look at your list."))
+    return found
+
+
+def listed(node: Node, actor: Actor) -> Sequence[Deposit]:
+    """The deposits that the actor may see, the newest first."""
+    with node.read() as session:
+        query = select(Deposit).where(visible(actor, SEE, Deposit)).options(selectinload(Deposit.files))
+        return session.scalars(query.order_by(Deposit.id.desc()).limit(500)).all()
+
+
+def begin(node: Node, actor: Actor, name: str, model: str, organization: str, title: str = "") -> Deposit:
+    """Begin a deposit by a repository's model. Errors: `deposit.name`, `deposit.taken`, `deposit.model`."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", name):
+        raise MadangError(
+            "deposit.name",
+            _("{name!r} cannot name a deposit.").format(name=name[:80]),
+            _("Use small letters, digits and hyphens, at most 60."),
+        )
+    find_model(model)
+    title = clean_line(title, _("The title"), 300) or name
+
+    def new(session: Session) -> Deposit:
+        holder = find_organization(session, organization)
+        if session.scalar(select(Deposit.id).where(Deposit.name == name)) is not None:
+            raise MadangError("deposit.taken", _("There is a deposit {name} already.").format(name=name))
+        return Deposit(name=name, title=title, model=model, organization_id=holder.id, owner_id=actor.person_id)
+
+    with doing(node, actor, BEGIN, new) as done:
+        done.session.add(done.thing)
+    return done.thing
+
+
+def describe(node: Node, actor: Actor, name: str, **told: str) -> None:
+    """Say what it is; only what is given is changed. Errors: `deposit.field`, `deposit.checklist`."""
+    if strange := sorted(set(told) - set(FIELDS)):
+        raise MadangError("deposit.field", _("A deposit has no field {name}.").format(name=strange[0]))
+    if told.get("checklist"):
+        find_checklist(node.home, told["checklist"])
+    with doing(node, actor, DESCRIBE, lambda session: find(session, actor, name)) as done:
+        for field, value in told.items():
+            many = field in ("description", "deidentified")
+            cleaned = clean_prose(value, field, 2_000 if field == "deidentified" else 20_000) if many else None
+            setattr(done.thing, field, cleaned if cleaned is not None else clean_line(value, field, 300))
+        done.thing.changed, done.thing.checked = now(), None
+        done.tell(what=", ".join(sorted(told)))
+
+
+def put_sheet(node: Node, actor: Actor, name: str, path: Path) -> list[dict[str, Any]]:
+    """Take a sample sheet in if no cell is wrong; else all wrong cells, and nothing changes."""
+    deposit = see(node, actor, name)
+    list_ = find_checklist(node.home, deposit.checklist or "basic")
+    samples, wrong = check_sheet(list_, reading.cells_closed(path))
+    if wrong:
+        return [{"row": each.row, "column": each.column, "reason": each.reason, "value": each.value} for each in wrong]
+    with doing(node, actor, DESCRIBE, lambda session: find(session, actor, name)) as done:
+        done.thing.samples = json.dumps(samples, ensure_ascii=False)
+        done.tell(what="samples")
+        done.thing.changed, done.thing.checked = now(), None
+    return []
+
+
+def file_name(name: str) -> str:
+    """A name for a file in a deposit. Errors: `deposit.file_name`."""
+    parts = name.split("/")
+    bad = any(part in ("", ".", "..") for part in parts) or len(name) > 400 or "\\" in name
+    if bad or any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in name):
+        raise MadangError(
+            "deposit.file_name",
+            _("{name!r} cannot name a file.").format(name=name[:80]),
+            _("No .., no control characters, at most 400 letters."),
+        )
+    return name
+
+
+def reserve(node: Node, actor: Actor, name: str, file: str, size: int, wanted: str = "") -> DepositFile:
+    """A place for a file that is about to come; the one that is there, if it is the same and not yet whole.
+
+    Errors: `deposit.file_name`, `deposit.taken`, `deposit.length`, `deposit.space`, those of permissions.
+    """
+    file = file_name(file)
+    if not 0 <= size <= LARGEST:
+        raise MadangError("deposit.length", _("A file has at most one terabyte."))
+    store.room_for(node.home, size)
+    with doing(node, actor, DESCRIBE, lambda session: find(session, actor, name)) as done:
+        deposit = done.thing
+        done.tell(what=f"file {file}")
+        there = next((each for each in deposit.files if each.name.casefold() == file.casefold()), None)
+        if there is not None:
+            if there.name == file and there.bytes == size and not there.sha256:
+                return there
+            raise MadangError("deposit.taken", _("There is a file {name} already.").format(name=there.name))
+        if len(deposit.files) >= MOST_FILES:
+            raise MadangError("deposit.length", _("A deposit has at most {most} files.").format(most=MOST_FILES))
+        found = DepositFile(deposit_id=deposit.id, name=file, bytes=size, wanted=wanted.lower())
+        deposit.files.append(found)
+        deposit.changed, deposit.checked = now(), None
+        done.session.flush()
+    return found
+
+
+def finish(node: Node, actor: Actor, name: str, number: int) -> DepositFile:
+    """Hash a file that is all there and put it in its place; done twice it is done once.
+
+    Errors: `deposit.offset`, `deposit.hash` where the depositor's hash is another one.
+    """
+    deposit = see(node, actor, name)
+    file = file_of(deposit, number)
+    if file.sha256:
+        return file
+    path = store.part(node.home, number)
+    if store.offset(node.home, number) != file.bytes:
+        raise MadangError("deposit.offset", _("The file {name} is not all there yet.").format(name=file.name))
+    if file.bytes == 0:
+        path.touch(mode=0o600)
+    sha256, md5 = store.digests(path)
+    if file.wanted and file.wanted not in (sha256, md5):
+        with doing(node, actor, DESCRIBE, lambda session: find(session, actor, name)) as refused:
+            refused.thing.files.remove(file_of(refused.thing, number))
+            refused.tell(what=f"refused {file.name}")
+        path.unlink(missing_ok=True)
+        raise MadangError(
+            "deposit.hash",
+            _("The file {name} is another one than its hash says.").format(name=file.name),
+            _("It was damaged on its way, or mixed up: send it again."),
+        )
+    with doing(node, actor, PUT, lambda session: find(session, actor, name)) as done:
+        found = file_of(done.thing, number)
+        store.keep(node.home, path, sha256)
+        found.sha256, found.md5 = sha256, md5
+        done.tell(file=found.name, bytes=found.bytes, sha256=sha256)
+    return found
+
+
+def file_of(deposit: Deposit, number: int) -> DepositFile:
+    """A file of a deposit. Errors: `deposit.file.none`."""
+    found = next((each for each in deposit.files if each.id == number), None)
+    if found is None:
+        raise MadangError("deposit.none", _("There is no such file in the deposit."))
+    return found
+
+
+def check(node: Node, actor: Actor, name: str) -> list[dict[str, Any]]:
+    """Look into every file and at everything together; what is found, each with file, severity and sentence."""
+    deposit = see(node, actor, name)
+    told: dict[int, dict[str, Any]] = {}
+    for file in deposit.files:
+        again = not file.format or "file.unreadable" in file.findings
+        if file.sha256 and again:  # what was read once is the same as long as its hash is
+            told[file.id] = reading.look_closed(store.whole(node.home, file.sha256), file.name)
+    with doing(node, actor, CHECK, lambda session: find(session, actor, name)) as done:
+        for file in done.thing.files:
+            if (each := told.get(file.id)) is not None:
+                file.format = each["format"]
+                file.facts = json.dumps(each["facts"], ensure_ascii=False)
+                file.findings = json.dumps(each["findings"], ensure_ascii=False)
+        done.thing.checked = now()
+        found = checking.findings(done.thing)
+        done.tell(files=len(done.thing.files), wrong=sum(each["severity"] == "wrong" for each in found))
+    return found
+
+
+def submit(node: Node, actor: Actor, name: str) -> None:
+    """Give a deposit to the curators; everything wrong has to be put right first. Errors: `deposit.wrong`."""
+    found = [each for each in check(node, actor, name) if each["severity"] == "wrong"]
+    if found:
+        raise MadangError(
+            "deposit.wrong",
+            _("{count} things are wrong, the first: {what}").format(count=len(found), what=found[0]["message"]),
+            _("See all of them by `madang deposit check`."),
+        )
+    with doing(node, actor, SUBMIT, lambda session: find(session, actor, name)) as done:
+        done.thing.asked = ""
+
+
+def give_back(node: Node, actor: Actor, name: str, question: str) -> None:
+    """Ask the depositor something; they can change the deposit again."""
+    question = clean_prose(question, _("The question"), 4_000, required=True)
+    with doing(node, actor, RETURN, lambda session: find(session, actor, name)) as done:
+        done.thing.asked = question
+        done.tell(question=question)
+
+
+def approve(node: Node, actor: Actor, name: str) -> str:
+    """Take a deposit into the catalog as a draft of a record, data of people on request; the record's name."""
+    deposit = see(node, actor, name)
+    may_not = deposit.state != "submitted" or not may(actor, APPROVE, deposit)
+    if may_not:
+        with doing(node, actor, APPROVE, lambda session: find(session, actor, name)) as done:
+            done.tell(record="", tier="")  # says why it cannot be done
+    tier = checking.tier(deposit)
+    record = publishing.into_catalog(node, actor, deposit, tier)
+    with doing(node, actor, APPROVE, lambda session: find(session, actor, name)) as done:
+        done.tell(record=record, tier=tier)
+    return record
+
+
+def note(node: Node, actor: Actor, name: str, accession: str) -> None:
+    """Note the accession that a national station gave."""
+    accession = clean_line(accession, _("The accession"), 100, required=True)
+    with doing(node, actor, NOTE, lambda session: find(session, actor, name)) as done:
+        done.thing.accession = accession
+        done.tell(accession=accession)

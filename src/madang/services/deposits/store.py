@@ -1,0 +1,122 @@
+"""Where deposited bytes lie: parts that grow, and whole files once, by SHA-256.
+
+A part's length on disk is its offset: what was acknowledged was synced, so that kill -9 loses nothing and doubles
+nothing. A whole file is put in place by one rename.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from madang.base.errors import MadangError
+from madang.base.translate import _
+from madang.node.home import Home
+
+SPARE = 256 << 20  # bytes that stay free for audit and database
+CHUNK = 1 << 20
+
+
+def part(home: Home, number: int) -> Path:
+    """Where the part of a file grows."""
+    folder = home.folder("deposits") / "parts"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / str(number)
+
+
+def whole(home: Home, sha256: str) -> Path:
+    """Where a whole file lies."""
+    return home.folder("deposits") / "whole" / sha256[:2] / sha256
+
+
+def room_for(home: Home, more: int) -> None:
+    """Errors: `deposit.space` where the disk would be too full for that many more bytes."""
+    if shutil.disk_usage(home.folder("deposits")).free - SPARE < more:
+        raise MadangError(
+            "deposit.space", _("There is no room for this file on the disk."), _("Ask who runs this installation.")
+        )
+
+
+def offset(home: Home, number: int) -> int:
+    """How many bytes of a part are there."""
+    path = part(home, number)
+    return path.stat().st_size if path.exists() else 0
+
+
+@contextlib.contextmanager
+def appending(home: Home, number: int, at: int, most: int) -> Iterator["Appender"]:
+    """Append to a part from an offset. Errors: `deposit.offset` for another offset, or if somebody else is at it."""
+    handle = os.open(part(home, number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise MadangError("deposit.offset", _("Somebody else is sending this file just now.")) from None
+        if os.fstat(handle).st_size != at:
+            raise MadangError("deposit.offset", _("The file goes on at another byte."), _("Ask for its offset first."))
+        os.lseek(handle, at, os.SEEK_SET)
+        appender = Appender(handle, at, most)
+        try:
+            yield appender
+        finally:
+            with contextlib.suppress(OSError):
+                os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class Appender:
+    """Writes pieces; more than `most` bytes in all are refused."""
+
+    def __init__(self, handle: int, at: int, most: int) -> None:
+        self.handle, self.at, self.most = handle, at, most
+
+    def write(self, piece: bytes) -> None:
+        """Errors: `deposit.length`, `deposit.space`."""
+        if self.at + len(piece) > self.most:
+            raise MadangError("deposit.length", _("More bytes came than the file was said to have."))
+        rest = memoryview(piece)
+        try:
+            while rest:
+                written = os.write(self.handle, rest)
+                rest, self.at = rest[written:], self.at + written
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise MadangError("deposit.space", _("The disk is full; what came so far is kept.")) from None
+
+    def back_to(self, at: int) -> None:
+        """Forget what came after an offset."""
+        os.ftruncate(self.handle, at)
+        os.lseek(self.handle, at, os.SEEK_SET)
+        self.at = at
+
+
+def digests(path: Path) -> tuple[str, str]:
+    """SHA-256 and MD5 of a file (the latter because sequencing centers give it)."""
+    sha, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK):
+            sha.update(piece)
+            md5.update(piece)
+    return sha.hexdigest(), md5.hexdigest()
+
+
+def keep(home: Home, path: Path, sha256: str) -> None:
+    """Put a part in its place for good; the same bytes lie once."""
+    target = whole(home, sha256)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if target.exists():
+        path.unlink(missing_ok=True)
+        return
+    path.chmod(0o444)  # its folder is closed; inside the box it is read by a stand-in
+    path.replace(target)
+    handle = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,206 @@
+"""A deposit from nothing to a published record; uploads that stop anywhere; what strangers cannot do."""
+
+import base64
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from madang.base.errors import MadangError
+from madang.node import closed
+from madang.services.catalog import exporting
+from madang.services.catalog import service as catalog
+from madang.services.deposits import checking, publishing, putting, service, store
+from madang.services.deposits.checklists import checklists, sheet
+from portal_house import OURS, OWNER, House, work_off
+from support import children, needs, shared_data
+from web.served import Served
+
+SHEET = "sample_alias,taxon_id,collection date,geographic location (country and/or sea)\n"
+
+
+def reads(mate: int, count: int = 20, name: str = "r") -> str:
+    return "".join(f"@{name}{number}/{mate}\nACGT\n+\nIIII\n" for number in range(count))
+
+
+def boxes() -> None:
+    needs("bwrap")
+    if not closed.is_available():
+        pytest.skip(f"missing: closed programs ({closed.why_not()})")
+
+
+def begun(house: House, folder: Path, taxon: int = 562) -> Path:
+    """A deposit with a pair of reads and one sample."""
+    service.begin(house.node, OWNER, "mine", "insdc", "hospital", "리드")
+    service.describe(house.node, OWNER, "mine", description="합성 리드", license="CC0-1.0")
+    given = folder / "given"
+    given.mkdir()
+    for mate in (1, 2):
+        (given / f"a_R{mate}.fastq").write_text(reads(mate))
+    putting.put_folder(house.node, OWNER, "mine", given)
+    (folder / "sheet.csv").write_text(f"{SHEET}a,{taxon},2026-01-31,South Korea\n")
+    assert service.put_sheet(house.node, OWNER, "mine", folder / "sheet.csv") == []
+    return given
+
+
+def test_from_nothing_to_a_published_record(house: House, tmp_path: Path) -> None:
+    boxes()
+    begun(house, tmp_path)
+    assert [each for each in service.check(house.node, OWNER, "mine") if each["severity"] == "wrong"] == []
+    service.submit(house.node, OWNER, "mine")
+    with pytest.raises(MadangError, match="cannot be done now"):
+        service.describe(house.node, OWNER, "mine", title="other")
+    service.give_back(house.node, OWNER, "mine", "Which strain?")
+    service.submit(house.node, OWNER, "mine")
+    record = service.approve(house.node, OWNER, "mine")
+    work_off(house.node)
+    assert catalog.see(house.node, OWNER, record).tier == "open"
+    catalog.publish(house.node, OWNER, record, 1)
+    assert service.see(house.node, OWNER, "mine").state == "published"
+    assert all(each.valid for each in exporting.reports(house.node, OWNER, record)[1])
+
+
+def test_data_of_people_need_consent_and_go_to_the_controlled_tier(house: House, tmp_path: Path) -> None:
+    boxes()
+    begun(house, tmp_path, taxon=9606)
+    with pytest.raises(MadangError, match="things are wrong"):
+        service.submit(house.node, OWNER, "mine")
+    codes = [each["code"] for each in checking.findings(service.see(house.node, OWNER, "mine"))]
+    assert codes.count("deposit.people") == 3
+    service.describe(house.node, OWNER, "mine", consent="GRU", ethics="IRB-1", deidentified="k-anonymous")
+    service.submit(house.node, OWNER, "mine")
+    record = service.approve(house.node, OWNER, "mine")
+    assert catalog.see(house.node, OWNER, record).tier == "controlled"
+    out = tmp_path / "package"
+    publishing.package(house.node, service.see(house.node, OWNER, "mine"), "k-bds", out)
+    assert "human biodata" in (out / "project.tsv").read_text()
+    for line in (out / "md5sum.txt").read_text().splitlines():
+        md5, name = line.split("  ")
+        assert hashlib.md5((out / "files" / name).read_bytes()).hexdigest() == md5
+
+
+def test_swapped_and_mixed_pairs_and_doubles_are_found(house: House, tmp_path: Path) -> None:
+    boxes()
+    given = begun(house, tmp_path)
+    (given / "b_R1.fastq").write_text(reads(2, name="b"))
+    (given / "b_R2.fastq").write_text(reads(1, name="b"))
+    (given / "c_R1.fastq").write_text(reads(1, name="c"))
+    (given / "c_R2.fastq").write_text(reads(2, name="d"))
+    (given / "e_R1.fastq").write_text(reads(1, name="e")[:-3])
+    (given / "f.fastq").write_text(reads(1))
+    putting.put_folder(house.node, OWNER, "mine", given)
+    found = {(each["file"], each["code"]) for each in service.check(house.node, OWNER, "mine")}
+    wanted = {("b_R1.fastq", "pair"), ("c_R1.fastq", "pair"), ("e_R1.fastq", "file.cut"), ("f.fastq", "file.twice")}
+    assert wanted <= found
+    assert ("a_R1.fastq", "pair") not in found
+
+
+def test_md5_lists_are_compared_and_put_goes_on(house: House, tmp_path: Path) -> None:
+    service.begin(house.node, OWNER, "mine", "table", "hospital")
+    (tmp_path / "given").mkdir()
+    given = tmp_path / "given"
+    (given / "a.txt").write_text("one")
+    (given / "b.txt").write_text("two")
+    (given / "link.txt").symlink_to("/etc/passwd")
+    (given / "md5.txt").write_text(f"{hashlib.md5(b'one').hexdigest()}  a.txt\n{'0' * 32}  b.txt\n")
+    with pytest.raises(MadangError, match=r"b\.txt is another one"):
+        putting.put_folder(house.node, OWNER, "mine", given)
+    (given / "md5.txt").unlink()
+    assert putting.put_folder(house.node, OWNER, "mine", given) == putting.Put(1, 1)
+    assert [file.name for file in service.see(house.node, OWNER, "mine").files] == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../b", "/x", "", "a\x00b", "a\nb", "x" * 401, "a//b", "a\\b", "."])
+def test_names_of_files_that_are_refused(name: str) -> None:
+    with pytest.raises(MadangError, match="cannot name a file"):
+        service.file_name(name)
+
+
+def test_a_case_twin_is_refused(house: House) -> None:
+    service.begin(house.node, OWNER, "mine", "table", "hospital")
+    service.reserve(house.node, OWNER, "mine", "a.csv", 3)
+    with pytest.raises(MadangError, match="already"):
+        service.reserve(house.node, OWNER, "mine", "A.csv", 3)
+
+
+def test_tus_stops_goes_on_and_refuses(house: House, site: Served) -> None:
+    with site.browser({"madang": house.cookies["steward"]}) as browser:
+        made = {"name": "mine", "model": "table", "organization": "hospital"}
+        assert browser.post("/api/v1/deposits", json=made, headers=OURS).status_code == 200
+        content = os.urandom(3_000_000)
+        name = "filename " + base64.b64encode(b"a b.bin").decode()
+        size = {"Upload-Length": str(len(content)), "Upload-Metadata": name, "Tus-Resumable": "1.0.0"}
+        place = browser.post("/deposits/mine/uploads", headers=OURS | size)
+        assert place.status_code == 201
+        path = "/deposits" + place.headers["location"].partition("/deposits")[2]
+
+        def send(at: int, piece: bytes, **more: str) -> int:
+            head = OURS | {"Upload-Offset": str(at), "Content-Type": "application/offset+octet-stream"}
+            return browser.patch(path, content=piece, headers=head | more).status_code
+
+        assert send(0, content[:1_000_000]) == 204
+        assert send(0, content[:10]) == 409
+        assert send(2_000_000, content[2_000_000:]) == 409
+        bad = {"Upload-Checksum": "sha256 " + base64.b64encode(b"x" * 32).decode()}
+        assert send(1_000_000, content[1_000_000:2_000_000], **bad) == 460
+        assert browser.head(path).headers["upload-offset"] == "1000000"
+        good = "sha256 " + base64.b64encode(hashlib.sha256(content[1_000_000:2_000_000]).digest()).decode()
+        assert send(1_000_000, content[1_000_000:2_000_000], **{"Upload-Checksum": good}) == 204
+        assert send(2_000_000, content[2_000_000:] + b"more") == 422
+        with site.browser({"madang": house.cookies["member"]}) as other:
+            assert other.head(path).status_code == 404
+        at = int(browser.head(path).headers["upload-offset"])
+        assert send(at, content[at:]) == 204
+        file = service.see(house.node, OWNER, "mine").files[0]
+        assert file.sha256 == hashlib.sha256(content).hexdigest()
+        assert send(len(content), b"") == 409
+        assert browser.get(f"/deposits/mine/files/{file.id}").content == content
+
+
+def _append_and_die(home: str, number: int, at: int, piece: bytes) -> None:
+    from madang.node.home import Home
+
+    with store.appending(Home(Path(home)), number, at, 1 << 20) as part:
+        part.write(piece)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_kill_9_within_an_upload_loses_nothing_and_doubles_nothing(house: House) -> None:
+    service.begin(house.node, OWNER, "mine", "table", "hospital")
+    content = os.urandom(50_000)
+    file = service.reserve(house.node, OWNER, "mine", "a.bin", len(content))
+    store.part(house.node.home, file.id)
+    for _time in range(5):
+        at = store.offset(house.node.home, file.id)
+        given = (str(house.node.home.path), file.id, at, content[at : at + 7_000])
+        child = children.Process(target=_append_and_die, args=given)
+        child.start()
+        child.join(60)
+        assert child.exitcode == -signal.SIGKILL
+    at = store.offset(house.node.home, file.id)
+    assert at == 35_000
+    assert store.part(house.node.home, file.id).read_bytes() == content[:at]
+    with store.appending(house.node.home, file.id, at, len(content)) as part:
+        part.write(content[at:])
+    for _time in range(2):
+        assert service.finish(house.node, OWNER, "mine", file.id).sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_ena_checklists_are_read_and_their_mandatory_fields_act(house: House) -> None:
+    told = shared_data("ena_checklists/fields.json")
+    folder = house.node.home.path / "standards" / "ena_checklists"
+    folder.mkdir(parents=True)
+    (folder / "fields.json").write_bytes(told.read_bytes())
+    known = checklists(house.node.home)
+    assert len(known) == 48 + 3
+    from madang.science.formats import check_sheet
+
+    for name, each in json.loads(told.read_text())["checklists"].items():
+        _samples, wrong = check_sheet(known[name], [list(known[name].columns), ["a"]])
+        assert {one.column for one in wrong if "missing" in one.reason} == set()
+        _samples, wrong = check_sheet(known[name], [["sample_alias"], ["a"]])
+        assert {one.column for one in wrong if "missing" in one.reason} == set(each["mandatory"])
+    assert sheet(known["ERC000033"])[:2] == b"PK"
