@@ -46,7 +46,7 @@ def begun(house: House, folder: Path, taxon: int = 562) -> Path:
     return given
 
 
-def test_from_nothing_to_a_published_record(house: House, tmp_path: Path) -> None:
+def test_from_nothing_to_a_published_record(house: House, site: Served, tmp_path: Path) -> None:
     boxes()
     begun(house, tmp_path)
     assert [each for each in service.check(house.node, OWNER, "mine") if each["severity"] == "wrong"] == []
@@ -60,6 +60,7 @@ def test_from_nothing_to_a_published_record(house: House, tmp_path: Path) -> Non
     assert catalog.see(house.node, OWNER, record).tier == "open"
     catalog.publish(house.node, OWNER, record, 1)
     assert service.see(house.node, OWNER, "mine").state == "published"
+    assert site.get(f"/records/{record}").status_code == site.get(f"/records/{record}/forms").status_code == 200
     assert all(each.valid for each in exporting.reports(house.node, OWNER, record)[1])
 
 

@@ -81,7 +81,8 @@ class Verdict(Component):
     def published(self, session: Session, node: Node, record: Record, version: RecordVersion) -> None:
         """Of the record, whose newest version speaks for it."""
         summarize(record, version)
-        record.year = last_year(json.loads(files.read(node.home, version.documents["profile"])))
+        if "profile" in version.documents:
+            record.year = last_year(json.loads(files.read(node.home, version.documents["profile"])))
 
 
 def summarize(record: Record, version: RecordVersion | None) -> None:

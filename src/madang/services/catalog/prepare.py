@@ -33,7 +33,10 @@ class Prepared:
 
 
 def prepare(home: Home, version: Version, *, minimum: int, progress: Progress) -> Prepared:
-    """Assess and profile a version, and keep the documents."""
+    """Assess and profile a version, and keep the documents; what was deposited is no common data model, only listed."""
+    if "deposit" in version.info:
+        listed = {"outline": files.keep(home, orjson.dumps(outline(version)))}
+        return Prepared(verdict="unknown", passed=0, failed=0, fatal=0, minimum=minimum, documents=listed)
     from madang.science.quality import Severity, Status, assess
     from madang.science.quality import profile as profiling
     from madang.science.quality.document import report_document

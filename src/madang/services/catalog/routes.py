@@ -331,6 +331,8 @@ def _bytes(out: Bytes) -> Response:
 def _document(visit: Here, found: Record, number: int | None, kind: str) -> Response:
     """A page that was made when the version was prepared; as JSON under /api."""
     documents = service.version_of(visit.actor, found, number).documents
+    if kind not in documents:
+        raise MadangError("catalog.no_profile", _("There are no pictures of these data."), _("See its files."))
     visit.node.audit.read(visit.actor, f"record.{kind}", f"record:{found.id}")
     if visit.request.url.path.startswith("/api/"):
         return Response(files.read(visit.node.home, documents[kind]), media_type="application/json")
@@ -384,7 +386,7 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         current = service.version_of(actor, found, number)
     looks = disclosure.may_look(actor, found, current)
     documents = disclosure.documents_of(actor, found, current)
-    content = orjson.loads(files.read(visit.node.home, documents["profile"])) if documents else None
+    content = orjson.loads(files.read(visit.node.home, documents["profile"])) if "profile" in documents else None
     tells = disclosure.may_count(actor, found)
     listed = service.files_of(visit.node, current, page) if current is not None and tells else []
     year = (found.published or found.created).year
