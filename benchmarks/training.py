@@ -40,7 +40,7 @@ def cell(kind, source):
     return made | ({"outputs": [], "execution_count": None} if kind == "code" else {})
 cells = [
     cell("raw", "# ASSIGNMENT CONFIG\\nname: x\\ninit_cell: false\\nexport_cell: false\\ncheck_all_cell: false\\n"
-                "generate: false\\nrun_tests: false"),
+                "generate: true\\nrun_tests: false"),
     cell("raw", "# BEGIN QUESTION\\nname: q1\\npoints: 2"),
     cell("markdown", "Double it."),
     cell("raw", "# BEGIN SOLUTION"),

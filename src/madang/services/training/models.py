@@ -14,7 +14,7 @@ class Answer(Base):
     """What somebody sent for a task, and what it got. `digest` is the course's, exactly as it was then."""
 
     __tablename__ = "training_answers"
-    __table_args__ = (Index("ix_training_answers_of", "course", "owner_id", "lesson", "task"),)
+    __table_args__ = (Index("ix_training_answers_of", "course", "owner_id", "lesson", "task", "score", "waiting"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     owner_id: Mapped[int] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"), index=True)

@@ -4,9 +4,9 @@ import json
 import os
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
@@ -31,8 +31,7 @@ _turns = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))  # boxes at work 
 WITHIN = timedelta(minutes=10)
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """How somebody stands in a task: the best score, how often they tried, the last answer."""
 
     score: float

@@ -31,7 +31,10 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_training_answers_created"), "training_answers", ["created"], unique=False)
     op.create_index(
-        "ix_training_answers_of", "training_answers", ["course", "owner_id", "lesson", "task"], unique=False
+        "ix_training_answers_of",
+        "training_answers",
+        ["course", "owner_id", "lesson", "task", "score", "waiting"],
+        unique=False,
     )
     op.create_index(op.f("ix_training_answers_owner_id"), "training_answers", ["owner_id"], unique=False)
     op.create_table(
