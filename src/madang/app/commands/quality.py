@@ -67,26 +67,39 @@ def assess(
         bool, typer.Option("--compatible", help=_("Answer as DataQualityDashboard does even where it is at fault."))
     ] = False,
     worst: Annotated[int, typer.Option(min=0, help=_("How many of the worst failures to show."))] = WORST,
+    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
+    master: Annotated[str, typer.Option(help=_("Where Spark runs, as `spark://host:7077`."))] = "local[*]",
 ) -> None:
     """Ask all checks, and show the verdict and the worst failures. Counts only, no rows."""
+    from madang.app.commands.engines import chosen_engine, second_engine
     from madang.base.console import ProgressBars
+    from madang.base.errors import MadangError
+    from madang.science.omop.release import mapped_with
     from madang.science.quality import assess_all, default_checks
     from madang.science.quality.custom import with_files
     from madang.services.datasets import read
     from madang.services.datasets.acts import ASSESS
 
+    if chosen_engine(engine) == "spark" and (cohort or own or compatible):
+        raise MadangError(
+            "quality.spark",
+            _("On Spark, a whole version is asked: no cohorts, no checks of one's own, not `compatible`."),
+            _("Leave these out, or leave --engine spark out."),
+        )
     checks = with_files(default_checks(vocabulary_tables, compatible), own or [])
     lake = _lake()
     version = lake.find(reference)
+    release = lake.find(vocabulary) if vocabulary else mapped_with(lake, version)
     read(ASSESS, version)
-    with ProgressBars() as progress:
+    with ProgressBars() as progress, second_engine(engine, master, release, version) as second:
         done = assess_all(
             version,
-            lake.find(vocabulary) if vocabulary else None,
+            release,
             cohorts=_cohorts(cohort or []),
             checks=checks,
             compatible=compatible,
             progress=progress,
+            second=second,
         )
     show(done[0], worst)
     if len(done) > 1:

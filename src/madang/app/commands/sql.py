@@ -25,9 +25,12 @@ def command(
     seconds: Annotated[float | None, typer.Option(min=0, help=_("Stop after this many seconds."))] = None,
     memory: Annotated[str, typer.Option(help=_("Most memory of the engine."))] = "4GB",
     threads: Annotated[int | None, typer.Option(min=1, help=_("Threads; all cores if not given."))] = None,
+    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
+    master: Annotated[str, typer.Option(help=_("Where Spark runs, as `spark://host:7077`."))] = "local[*]",
 ) -> None:
     """Ask one version of a dataset by SQL. Text comes out in UTF-8. Nothing can be changed, and no other file read."""
     from madang.app.commands import sql_output
+    from madang.app.commands.engines import second_engine
     from madang.base.errors import MadangError
     from madang.node.home import Home
     from madang.services.datasets import read
@@ -41,11 +44,18 @@ def command(
         raise MadangError("sql.output", "A table goes to the terminal.", "Choose --format json, csv or parquet.")
     version = Home.find().lake().find(reference)
     read(SQL, version, query[:500])
-    if format_ == "table":
-        rows = SHOWN if limit is None else limit
-        sql_output.show(answer(version, query, rows + 1, seconds, memory, threads), rows)
-    else:
-        sql_output.write(answer(version, query, limit, seconds, memory, threads), format_, output)
+    rows = SHOWN if limit is None and format_ == "table" else limit
+    asked = rows + 1 if rows is not None and format_ == "table" else rows
+    with second_engine(engine, master, version) as second:
+        found = (
+            answer(version, query, asked, seconds, memory, threads)
+            if second is None
+            else second.batches(query, asked, seconds)
+        )
+        if format_ == "table":
+            sql_output.show(found, rows or 0)
+        else:
+            sql_output.write(found, format_, output)
 
 
 def answer(

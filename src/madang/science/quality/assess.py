@@ -107,11 +107,13 @@ def assess_all(
     today: date | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    second: questions.Counting | None = None,
 ) -> list[Assessment]:
     """The assessment of a version, and after it that of each of its cohorts: all there are, if none are given.
 
     Cheaper than one after the other: the rows of cohorts are put aside in one reading, and what is not about persons
-    is answered once. Arguments and errors as of `assess`.
+    is answered once. Arguments and errors as of `assess`; `second` is another engine that sees the same tables and
+    counts instead of ours, for the whole version and without checks of one's own.
     """
     progress = progress or Silent()
     started = datetime.now(UTC)
@@ -124,7 +126,9 @@ def assess_all(
         columns = read_columns(tables.engine)
         chosen = list(dict.fromkeys(cohorting.numbers(tables.engine, columns) if cohorts is None else cohorts))
         persons = {number: cohorting.members(tables.engine, columns, number) for number in chosen}
-        run = _Run(version, tables, columns, wanted, compatible, today or started.date(), threads or 0, progress)
+        run = _Run(
+            version, tables, columns, wanted, compatible, today or started.date(), threads or 0, progress, second
+        )
         done = [run.assess(started, None, run.persons())]
         if chosen and compatible:  # which counts whoever is in a cohort twice twice, as only plain questions do
             done += [run.assess(datetime.now(UTC), number, persons[number]) for number in chosen]
@@ -146,6 +150,7 @@ class _Run:
     today: date
     threads: int
     progress: Progress
+    second: questions.Counting | None = None
 
     def __post_init__(self) -> None:
         self.whole: dict[str, Count] = {}
@@ -187,6 +192,8 @@ class _Run:
     def _count(self, cohort: int | None, narrowed: Narrowed | None) -> dict[str, Count]:
         engine, today, compatible = self.tables.engine, self.today, self.compatible
         counts: dict[str, Count] = {}
+        if self.second is not None:
+            return questions.count_by(self.second, self.columns, self.plain, today=today)
         if self.own:  # somebody else's SQL: in an engine of its own, which sees these tables and no more
             with confined(self.version, self.tables.vocabulary, threads=self.threads or None) as closed:
                 counts = custom.count(closed, self.own, cohort=cohort)

@@ -6,9 +6,10 @@ every cohort entry counts, as in the joins of DataQualityDashboard, and so do va
 DuckDB: negative ones, and any of a column of floating-point numbers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -44,6 +45,39 @@ def count(
             counts[check.id] = Count(violated, engine.value(asked.denominator(check)))
         except MadangError as error:
             counts[check.id] = Count(None, None, _sentence(error))
+    return counts
+
+
+class Counting(Protocol):
+    """Whoever answers many questions of one number each at once, as a second engine does."""
+
+    def counts(self, questions: Mapping[str, str]) -> Mapping[str, int | MadangError | None]:
+        """The number of each SELECT in the SQL of the first engine, or why there is none."""
+
+
+def count_by(engine: Counting, columns: Columns, checks: Iterable[Check], *, today: date) -> dict[str, Count]:
+    """What each check counts on another engine, all asked together; what cannot be asked is left out as in `count`."""
+    asked = Questions(columns, today)
+    counts: dict[str, Count] = {}
+    texts: dict[str, str] = {}
+    rest: list[Check] = []
+    for check in checks:
+        if check.name in ("cdmTable", "cdmField"):
+            there = check.table in columns and (not check.field or check.field in columns[check.table])
+            counts[check.id] = Count(0 if there else 1, 1)
+        else:
+            rest.append(check)
+    chosen = list(runnable(rest, columns))
+    for check in chosen:
+        texts[f"{check.id}|rows"] = f"SELECT count(*) FROM ({asked.rows(check)})"
+        texts[f"{check.id}|of"] = asked.denominator(check)
+    found = engine.counts(texts)
+    for check in chosen:
+        violated, of = found[f"{check.id}|rows"], found[f"{check.id}|of"]
+        if isinstance(violated, MadangError) or isinstance(of, MadangError):
+            counts[check.id] = Count(None, None, _("A value cannot be converted, or lies out of range."))
+        else:
+            counts[check.id] = Count(violated, of)
     return counts
 
 

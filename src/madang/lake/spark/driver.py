@@ -1,0 +1,103 @@
+"""The process that speaks Spark: in an environment of its own, knows nothing of Madang, takes JSON lines.
+
+    {"op": "open", "tables": {"person": ["/path/a.parquet", ...]}}   views over exactly these files
+    {"op": "rows", "sql": "..."}                                      all rows, as lists
+    {"op": "stop"}
+
+Each answer is one JSON line: {"ok": ...} or {"error": "...", "kind": "..."}. What Spark prints goes to standard error.
+"""
+
+import datetime
+import decimal
+import json
+import os
+import sys
+from typing import Any
+
+
+def session(master: str, memory: str, threads: int) -> Any:
+    """A session whose answers are those of the first engine: UTC, ANSI arithmetic, no times of another zone."""
+    from pyspark.sql import SparkSession  # type: ignore[import-not-found]  # of its own environment
+
+    builder = SparkSession.builder.appName("madang").master(master)
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.driver.memory": memory,
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",
+        "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+        "spark.sql.caseSensitive": "false",
+        "spark.sql.shuffle.partitions": str(max(2, 2 * threads)),
+        "spark.sql.adaptive.enabled": "true",
+        "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+        "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+        "spark.sql.files.ignoreMissingFiles": "false",
+        "spark.sql.files.ignoreCorruptFiles": "false",
+        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -Dfile.encoding=UTF-8",
+        "spark.executor.extraJavaOptions": "-Duser.timezone=UTC -Dfile.encoding=UTF-8",
+    }
+    if master.startswith("local"):  # all in one process, which nobody else is to reach
+        settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    made = builder.getOrCreate()
+    made.sparkContext.setLogLevel("ERROR")
+    return made
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it; what JSON has not is {"type": text}."""
+    if isinstance(value, datetime.datetime):
+        return {"timestamp": value.isoformat(sep=" ")}
+    if isinstance(value, datetime.date):
+        return {"date": value.isoformat()}
+    if isinstance(value, decimal.Decimal):
+        return {"decimal": str(value)}
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return {"double": repr(value)}
+    if isinstance(value, (bytes, bytearray)):
+        return {"blob": bytes(value).hex()}
+    return value
+
+
+def main() -> None:
+    """Answer until told to stop or until nobody asks any more."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever prints to standard output must not stand between answers
+    master, memory, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+    def say(**told: Any) -> None:
+        out.write(json.dumps(told) + "\n")
+        out.flush()
+
+    try:
+        spark = session(master, memory, threads)
+    except Exception as error:  # whatever Java says
+        say(error=str(error)[:2000], kind=type(error).__name__)
+        return
+    say(ok="ready", version=spark.version)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            if asked["op"] == "stop":
+                break
+            if asked["op"] == "open":
+                for name, paths in asked["tables"].items():
+                    spark.read.parquet(*paths).createOrReplaceTempView(name)
+                say(ok=len(asked["tables"]))
+            elif asked["op"] == "rows":
+                frame = spark.sql(asked["sql"])
+                limit = asked.get("limit")
+                taken = (frame.limit(limit) if limit is not None else frame).collect()
+                kinds = [field.dataType.simpleString() for field in frame.schema.fields]
+                say(ok=[[plain(value) for value in row] for row in taken], columns=frame.columns, types=kinds)
+            else:
+                say(error="unknown op", kind="ValueError")
+        except Exception as error:  # whatever Spark says
+            say(error=str(error)[:4000], kind=type(error).__name__)
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()

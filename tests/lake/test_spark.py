@@ -1,0 +1,218 @@
+"""Spark beside DuckDB: every construct of the written subset on both engines, one set of files, equal answers."""
+
+import datetime
+import decimal
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from lakes import commit, new_lake
+
+from madang.base.errors import MadangError
+from madang.lake import Engine, Version
+from madang.lake.spark import SparkEngine, to_spark
+from madang.lake.spark.engine import installed
+from support import MISSING
+
+SAME = [
+    "SELECT count(*) FROM t",
+    "SELECT count(*) FROM (SELECT * FROM t WHERE n > 2)",
+    "SELECT count(*) FROM t WHERE n <> 3 AND NOT (n = 4) OR n IS NULL",
+    "SELECT count(DISTINCT s) FROM t",
+    "SELECT n, count(*) AS c, sum(n), min(s), max(d), avg(x) FROM t WHERE isfinite(x) GROUP BY n HAVING count(*) > 0",
+    "SELECT n FROM t WHERE n IS DISTINCT FROM 3",
+    "SELECT n FROM t WHERE n IS NOT DISTINCT FROM NULL",
+    "SELECT n / 2, -n, n + 1, n - 1, n * 3 FROM t",
+    "SELECT n FROM t WHERE n IN (1, 2) AND n BETWEEN 1 AND 2",
+    "SELECT n FROM t WHERE n NOT IN (SELECT k FROM u)",
+    "SELECT n FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.k = t.n)",
+    "SELECT t.n, u.k FROM t LEFT JOIN u ON u.k = t.n",
+    "SELECT t.n, u.k FROM t JOIN u USING (n)",
+    "SELECT n FROM t UNION ALL SELECT k FROM u",
+    "SELECT n FROM t UNION SELECT k FROM u",
+    "SELECT n FROM t INTERSECT SELECT k FROM u",
+    "SELECT n FROM t EXCEPT SELECT k FROM u",
+    "WITH w AS (SELECT n FROM t WHERE n > 1) SELECT count(*) FROM w",
+    "SELECT CASE WHEN n > 2 THEN 'many' WHEN n IS NULL THEN 'none' ELSE 'few' END FROM t",
+    "SELECT coalesce(n, -1), nullif(n, 3), abs(m) FROM t",
+    "SELECT n FROM t WHERE x < 1e-07",
+    "SELECT n FROM t WHERE x > 1.5",
+    "SELECT floor(x), ceil(x), trunc(x) FROM t WHERE isfinite(x)",
+    "SELECT n FROM t WHERE NOT isfinite(x)",
+    "SELECT CAST(x AS BIGINT) FROM t WHERE x = 2.0",
+    "SELECT TRY_CAST(s AS BIGINT) FROM t",
+    "SELECT lower(s), length(s), trim(s) FROM t",
+    "SELECT s || '!' FROM t",
+    "SELECT n FROM t WHERE s LIKE '사%'",
+    "SELECT n FROM t WHERE regexp_full_match(s, '[0-9]+')",
+    "SELECT n FROM t WHERE regexp_full_match(s, '사람.')",
+    "SELECT year(d), month(d), day(d) FROM t",
+    "SELECT TRY(make_date(y::BIGINT, m::BIGINT, n::BIGINT)) FROM t WHERE y < 10000",
+    "SELECT n FROM t WHERE d > DATE '2020-02-29'",
+    "SELECT d::DATE, w::DATE FROM t",
+    "SELECT n FROM t WHERE w > TIMESTAMP '2020-01-01 12:00:00'",
+    "SELECT n, row_number() OVER (PARTITION BY m ORDER BY n NULLS LAST) FROM t WHERE n IS NOT NULL",
+    "SELECT n, lag(n) OVER (ORDER BY n) FROM t WHERE n IS NOT NULL",
+    "SELECT count(*) FILTER (WHERE n > 2) FROM t",
+    "SELECT p FROM t WHERE p > 1.25",
+]
+IN_ORDER = [
+    "SELECT n FROM t ORDER BY n",
+    "SELECT n FROM t ORDER BY n DESC",
+    "SELECT s FROM t ORDER BY s NULLS FIRST, n LIMIT 3",
+]
+REFUSED = {
+    "SELECT median(n) FROM t": "median",
+    "SELECT * FROM read_parquet('/etc/x')": "read_parquet",
+    "SELECT n // 2 FROM t": "",
+    "SELECT n % 2 FROM t": "MOD",
+    "SELECT * FROM other.t": "other.t",
+    "SELECT list(n) FROM t": "",
+    "SELECT upper(s) FROM t": "upper",  # ß is SS there and ß here
+    "SELECT d + INTERVAL 1 YEAR FROM t": "INTERVAL",  # a date there and a time here
+    "SELECT strftime(d, '%Y') FROM t": "",
+    "SELECT n::HUGEINT FROM t": "",
+    "SELECT * FROM t ASOF JOIN u ON t.n >= u.k": "",
+    "DELETE FROM t": "Only one SELECT",
+    "SELECT 1; SELECT 2": "Only one SELECT",
+    "SELECT n FROM t QUALIFY row_number() OVER (ORDER BY n) = 1": "",
+}
+
+
+def _needed() -> None:
+    """Skip aloud where Spark cannot run."""
+    if not installed().exists() or shutil.which("java") is None:
+        pytest.skip(f"{MISSING}Spark in an environment of its own, and Java 17: engines are not compared")
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory: pytest.TempPathFactory) -> Version:
+    """Rows with what engines differ in: nulls, negatives, what is no number, texts of both scripts, odd dates."""
+    day, at = datetime.date, datetime.datetime
+    t = pa.table(
+        {
+            "n": pa.array([1, 2, 3, 4, 5, None], pa.int64()),
+            "m": pa.array([-7, 13, 0, 2, 2, None], pa.int32()),
+            "y": pa.array([2020, 2021, 1900, 10000, 9999, None], pa.int64()),
+            "x": pa.array([-1.5, 2.0, math.nan, math.inf, 1e-9, None], pa.float64()),
+            "p": pa.array([decimal.Decimal(text) for text in ("1.20", "1.25", "1.30", "-1.00", "0.00")] + [None]),
+            "s": pa.array(["사람1", " a ", "42", "", "Straße", None]),
+            "d": pa.array([day(2020, 2, 29), day(1970, 1, 1), day(1582, 10, 4), day(1, 1, 1), day(9999, 12, 31), None]),
+            "w": pa.array([at(2020, 2, 29, 23, 59, 59), at(1969, 12, 31), at(2038, 1, 19), None, None, None]),
+        }
+    )
+    u = pa.table({"k": pa.array([2, 3, 9], pa.int64()), "n": pa.array([3, 4, 5], pa.int64())})
+    return commit(new_lake(tmp_path_factory.mktemp("spark")).dataset("two"), {"t": t, "u": u})
+
+
+@pytest.fixture(scope="module")
+def spark(version: Version) -> Iterator[SparkEngine]:
+    _needed()
+    with SparkEngine(memory="1g", threads=2, master="local[2]") as engine:
+        engine.attach(version)
+        yield engine
+
+
+def test_every_construct_has_one_answer_on_both_engines(version: Version, spark: SparkEngine) -> None:
+    differing: list[tuple[Any, ...]] = []
+    with Engine() as duck:
+        version.attach(duck)
+        for sql in [*SAME, *IN_ORDER]:
+            try:
+                there, here = spark.rows(sql), duck.rows(sql)
+            except MadangError as error:
+                differing.append((sql, str(error), ""))
+                continue
+            if sql not in IN_ORDER:
+                there, here = sorted(there, key=repr), sorted(here, key=repr)
+            if _told(there) != _told(here):
+                differing.append((sql, there, [list(row) for row in here]))
+    assert not differing
+
+
+def test_questions_asked_together_have_the_answers_of_each(version: Version, spark: SparkEngine) -> None:
+    questions = {sql: sql for sql in SAME if sql.startswith(("SELECT count(*) FROM t", "SELECT count(*) FROM (SELECT"))}
+    questions |= {"nobody": "SELECT sum(n) FROM t WHERE n > 99"}
+    with Engine() as duck:
+        version.attach(duck)
+        assert spark.counts(questions) == {name: duck.value(sql) for name, sql in questions.items()}
+
+
+def test_a_question_that_fails_leaves_the_engine_standing(spark: SparkEngine) -> None:
+    with pytest.raises(MadangError, match="Spark says"):
+        spark.rows("SELECT nothing FROM t")
+    with pytest.raises(MadangError) as caught:
+        spark.rows("SELECT CAST(s AS BIGINT) FROM t")
+    assert caught.value.code == "spark.failed"
+    assert spark.value("SELECT count(*) FROM t") == 6
+
+
+def test_whoever_kills_spark_is_told_and_nothing_is_lost(version: Version) -> None:
+    _needed()
+    before = {path: path.stat().st_mtime_ns for table in version.tables.values() for path in table.paths}
+    with SparkEngine(memory="1g", threads=1, master="local[1]") as engine:
+        engine.attach(version)
+        assert engine._process is not None
+        engine._process.kill()
+        with pytest.raises(MadangError) as caught:
+            engine.rows("SELECT count(*) FROM t")
+    assert caught.value.code == "spark.lost"
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_what_is_outside_of_the_subset_is_refused_with_its_place(sql: str) -> None:
+    with pytest.raises(MadangError) as caught:
+        to_spark(sql)
+    assert caught.value.code == "spark.subset"
+    assert REFUSED[sql].lower() in str(caught.value).lower()
+
+
+def test_sql_that_cannot_be_read_is_one_sentence() -> None:
+    with pytest.raises(MadangError) as caught:
+        to_spark("SELECT FROM WHERE (")
+    assert caught.value.code == "spark.syntax"
+
+
+def test_without_spark_or_without_java_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MadangError) as caught:
+        SparkEngine(tmp_path / "python")
+    assert caught.value.code == "spark.no_environment"
+    assert "script/environment spark" in caught.value.hint
+    (tmp_path / "python").touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(MadangError) as caught:
+        SparkEngine(tmp_path / "python")
+    assert caught.value.code == "spark.no_java"
+
+
+def test_a_file_that_is_gone_is_named_before_spark_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = commit(new_lake(tmp_path).dataset("gone"), {"t": pa.table({"n": [1]})})
+    (tmp_path / "python").touch()
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    lost = version.tables["t"].paths[0]
+    lost.unlink()
+    with pytest.raises(MadangError) as caught:
+        SparkEngine(tmp_path / "python").attach(version)
+    assert caught.value.code == "spark.file"
+    assert lost.name in str(caught.value)
+
+
+def _told(rows: list[Any]) -> list[list[str]]:
+    """Rows as what they say: 2 and 2.0 and Decimal('2') are one number, and what is no number is itself."""
+    return [[_said(value) for value in row] for row in rows]
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, datetime.date):
+        return f"{value.isoformat()}"
+    if isinstance(value, (int, float, decimal.Decimal)) and not isinstance(value, bool):
+        return repr(float(value))
+    return repr(value)
