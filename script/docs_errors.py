@@ -20,6 +20,8 @@ with 2. Codes are stable, sentences are not; `cancelled` is the code of work tha
 |---|---|---|
 """
 CODE = re.compile(r"[a-z]+(\.[a-z][a-z0-9_]+)+")
+# Settings of Spark look like codes.
+SPARKS_OWN = ("lake", "spark", "driver.py")
 FILE_NAMES = (".jwt", ".toml", ".sql", ".csv", ".json", ".md", ".html", ".parquet", ".duckdb", ".py")
 ROW = re.compile(r"^\| `([^`]+)` \| (.*) \| [^|]* \|$", re.MULTILINE)
 
@@ -29,7 +31,8 @@ def page(source: Path, written: Path) -> str:
     kept = dict(ROW.findall(written.read_text())) if written.exists() else {}
     places: dict[str, set[str]] = defaultdict(set)
     sentences: dict[str, list[str]] = defaultdict(list)
-    trees = {path: ast.parse(path.read_text()) for path in sorted(source.rglob("*.py"))}
+    files = (path for path in sorted(source.rglob("*.py")) if path.parts[-3:] != SPARKS_OWN)
+    trees = {path: ast.parse(path.read_text()) for path in files}
     areas = {code.split(".")[0] for tree in trees.values() for code in _raised(tree)}
     names = {name for tree in trees.values() for name in _named(tree)} - {
         code for tree in trees.values() for code in _raised(tree)

@@ -13,7 +13,7 @@ from web.served import Served
 
 
 def found(house: House, question: str, **filters: object) -> list[str]:
-    hits = finding.search(house.node, OWNER, question, finding.Filters(**filters))  # type: ignore[arg-type]
+    hits = finding.search(house.node, OWNER, question, finding.Filters(**filters))  # type: ignore[arg-type]  # of any kind
     return [record.name for record in hits.records]
 
 

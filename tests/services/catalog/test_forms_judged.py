@@ -35,7 +35,7 @@ def judge(python: Path, script: str, *arguments: str) -> dict[str, list[str]]:
 def write(folder: Path, name: str, entry: object) -> None:
     for form in FORMS.values():
         for syntax in form.syntaxes:
-            (folder / f"{name}.{form.name}.{syntax}").write_bytes(form.write(entry, syntax)[0])  # type: ignore[arg-type]
+            (folder / f"{name}.{form.name}.{syntax}").write_bytes(form.write(entry, syntax)[0])  # type: ignore[arg-type]  # of any kind
 
 
 def test_official_shapes_and_schemas_find_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from madang.services.compute.runner import work_off
 from portal_house import House
-from services.compute.conftest import token  # type: ignore[import-not-found]
+from services.compute.conftest import token  # type: ignore[import-not-found]  # beside the tests
 from web.served import Served
 
 BASE = "/ga4gh/tes/v1"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from portal_house import House
-from services.compute.conftest import token  # type: ignore[import-not-found]
+from services.compute.conftest import token  # type: ignore[import-not-found]  # beside the tests
 from support import shared_data
 from web.served import Served
 

@@ -12,7 +12,7 @@ from madang.base.errors import MadangError
 from madang.services.compute.definition import TOOLS, environment_of
 from madang.services.compute.runner import work_off
 from portal_house import House
-from services.compute.conftest import token  # type: ignore[import-not-found]
+from services.compute.conftest import token  # type: ignore[import-not-found]  # beside the tests
 from support import MISSING, shared_data
 from web.served import Served
 

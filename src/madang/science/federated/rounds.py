@@ -172,8 +172,8 @@ class Site:
             found = moments_at(self.rows, _one_of(name, self.study), float(center))
             disclosure.check_rows(found.n, self.limits)
             sums[f"{name}.n"] = _plain(found.n)
-            sums[f"{name}.sum"] = (np.float64(found.sum[0]), np.float64(found.sum[1]))  # type: ignore[assignment]
-            sums[f"{name}.squares"] = (np.float64(found.squares[0]), np.float64(found.squares[1]))  # type: ignore[assignment]
+            sums[f"{name}.sum"] = (np.float64(found.sum[0]), np.float64(found.sum[1]))  # type: ignore[assignment]  # a pair per sum
+            sums[f"{name}.squares"] = (np.float64(found.squares[0]), np.float64(found.squares[1]))  # type: ignore[assignment]  # a pair per sum
         return Part(sums)
 
     def _range(self, told: Told) -> Part:
@@ -233,7 +233,7 @@ class Site:
                 "n": _plain(part.n),
                 "gram": part.gram,
                 "deviance": _plain(part.deviance if coef is not None else 0.0),
-                "y": (np.float64(part.y[0]), np.float64(part.y[1])),  # type: ignore[dict-item]
+                "y": (np.float64(part.y[0]), np.float64(part.y[1])),  # type: ignore[dict-item]  # a pair per sum
                 "pearson": _plain(part.pearson),
                 "saturated": _plain(saturated),
             }
