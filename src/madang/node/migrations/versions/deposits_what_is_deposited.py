@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "deposits_what_is_deposited"
-down_revision = "training_classes_answers_badges"
+down_revision = "alliance_partners_and_studies"
 
 
 def upgrade() -> None:
