@@ -93,7 +93,7 @@ def test_addresses_tell_what_they_answer_to(house: House, site: Served) -> None:
 
 @pytest.mark.parametrize(
     "password",
-    ["password1234", "P@ssw0rd2026!!", "qwertyuiop123", "abc123abc123", "admin-admin-2026", "비밀번호비밀번호12"],
+    ["password1234", "P@ssw0rd2026!!", "qwertyuiop123", "abc123abc123", "admin-admin-2026", "비밀번호비밀번호2026"],
 )
 def test_passwords_that_are_tried_first_are_refused(password: str) -> None:
     with pytest.raises(MadangError, match="easy to guess"):

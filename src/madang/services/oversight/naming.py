@@ -1,6 +1,6 @@
 """Events in words: what was done, to what, and where that is seen."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from sqlalchemy import select
 
@@ -58,8 +58,8 @@ def routine() -> frozenset[str]:
     return frozenset((reads | {"record.front", "record.search", "record.table"}) - {"record.read", "record.download"})
 
 
-def named(node: Node, things: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Title and address of each thing such as `record:7`; what has no title is not among them."""
+def named(node: Node, things: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Title, in the reader's language, and address of each thing such as `record:7`."""
     wanted: dict[str, set[int]] = {}
     for thing in things:
         area, _colon, number = thing.partition(":")
@@ -75,4 +75,31 @@ def named(node: Node, things: Iterable[str]) -> dict[str, tuple[str, str]]:
             columns = (table.c.id, table.c[korean], table.c[english], table.c[key])
             for number, title, other, place in session.execute(select(*columns).where(table.c.id.in_(numbers))):
                 found[f"{area}:{number}"] = (in_language(title, other), address.format(place) if address else "")
+    for thing in things:
+        found.setdefault(thing, (_in_words(thing), ""))
     return found
+
+
+def _in_words(thing: str) -> str:
+    """A thing that has no title: what it is, and its number or name."""
+    area, _colon, which = thing.partition(":")
+    word = {
+        "application": _("application", "thing"),
+        "campaign": _("campaign", "thing"),
+        "certificate": _("certificate", "thing"),
+        "cohort": _("cohort", "thing"),
+        "conformance": _("conformance report", "thing"),
+        "cultivation": _("cultivation", "thing"),
+        "dataset": _("dataset", "thing"),
+        "equipment": _("equipment", "thing"),
+        "job": _("job", "thing"),
+        "month": _("month", "thing"),
+        "permit": _("permit", "thing"),
+        "promise": _("promise", "thing"),
+        "record": _("record", "thing"),
+        "release": _("release", "thing"),
+        "session": _("session", "thing"),
+        "token": _("token", "thing"),
+        "workspace": _("workspace", "thing"),
+    }.get(area)
+    return f"{word} {which}".strip() if word else which
