@@ -80,7 +80,7 @@ def test_reads_become_variants_and_a_report_through_the_portal(house: House, sit
                 assert words in answer.text
         report = browser.get(f"/compute/{number}/report")
         assert "sandbox" in report.headers["content-security-policy"]
-        assert len(re.findall("<svg", report.text)) == 4
+        assert len(re.findall("<svg", report.text)) == 3
 
 
 def test_the_demo_leaves_out_what_is_not_installed(house: House, monkeypatch: Any) -> None:

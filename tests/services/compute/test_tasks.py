@@ -188,3 +188,48 @@ def test_shares_take_turns(house: House) -> None:
     with house.node.read() as session:
         order = [each.id for each in sorted(session.query(service.Task), key=lambda each: each.started)]
     assert order.index(late.id) < 6
+
+
+def test_states_are_told_in_words(house: House) -> None:
+    made = service.submit(house.node, OWNER, asked("true"))
+    service.cancel(house.node, OWNER, made.id)
+    with pytest.raises(MadangError) as error:
+        service.cancel(house.node, OWNER, made.id)
+    assert error.value.message == "This cannot be done now: it is stopped."
+    assert error.value.hint == "It can be done when it is waiting, being prepared, running."
+
+
+@pytest.mark.usefixtures("boxes")
+def test_commands_do_what_they_say(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """`run`, `list`, `show`, `logs`, `fetch`, `cancel` and `usage` as processes of their own, with exit codes."""
+    if not house.node.database.is_sqlite:
+        pytest.skip("one database is enough")
+    import json
+
+    environment = os.environ | {"MADANG_HOME": str(house.node.home.path), "MADANG_LANG": "en"}
+
+    def madang(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-c", "from madang.app.cli import main; main()", "compute", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    (tmp_path / "dna.txt").write_text("acgt")
+    shell = "tr a-z A-Z < /inputs/dna.txt > upper.txt; echo printed; echo said >&2"
+    limits = ("--cores", "1", "--memory", "500M", "--time", "1m")
+    ran = madang("run", *limits, "--input", str(tmp_path / "dna.txt"), "--json", "--", "sh", "-c", shell)
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["state"] == "complete" and [each["name"] for each in told["outputs"]] == ["upper.txt"]
+    assert json.loads(madang("show", "1", "--json").stdout)["exit_code"] == 0
+    logs = madang("logs", "1")
+    assert (logs.stdout, logs.stderr) == ("printed\n", "said\n")
+    assert madang("fetch", "1", str(tmp_path / "out")).returncode == 0
+    assert (tmp_path / "out" / "upper.txt").read_text() == "ACGT"
+    crate = json.loads((tmp_path / "out" / "ro-crate-metadata.json").read_text())
+    assert told["outputs"][0]["sha256"] in {each.get("sha256") for each in crate["@graph"]}
+    assert madang("run", "--", "false").returncode == 1
+    assert [each["number"] for each in json.loads(madang("list", "--json").stdout)] == [2, 1]
+    assert json.loads(madang("usage", "--json").stdout)[0]["tasks"] == 2
+    bad = (("cancel", "1"), ("show", "99"), ("run", "--cores", "10000", "--", "true"), ("fetch", "1", str(tmp_path)))
+    for wrong in bad:
+        answer = madang(*wrong)
+        assert answer.returncode == 2 and answer.stderr.count("\n") == 1, answer.stderr

@@ -16,7 +16,7 @@ def pictures(folder: Path) -> list[str]:
     found = [_qualities(told)]
     found.append(_coverage(folder / "coverage.parquet"))
     found.append(_fractions(folder / "variants.parquet"))
-    if told.get("insert_size", {}).get("histogram"):
+    if sum(told.get("insert_size", {}).get("histogram") or ()) >= 50:  # from pairs that overlap
         found.append(_inserts(told["insert_size"]["histogram"]))
     return [each for each in found if each]
 
