@@ -97,6 +97,9 @@ def test_swapped_and_mixed_pairs_and_doubles_are_found(house: House, tmp_path: P
     wanted = {("b_R1.fastq", "pair"), ("c_R1.fastq", "pair"), ("e_R1.fastq", "file.cut"), ("f.fastq", "file.twice")}
     assert wanted <= found
     assert ("a_R1.fastq", "pair") not in found
+    for name in ("b_R1.fastq", "b_R2.fastq", "c_R1.fastq", "c_R2.fastq", "e_R1.fastq", "f.fastq"):
+        service.remove(house.node, OWNER, "mine", name)
+    assert [each for each in service.check(house.node, OWNER, "mine") if each["severity"] == "wrong"] == []
 
 
 def test_md5_lists_are_compared_and_put_goes_on(house: House, tmp_path: Path) -> None:

@@ -100,6 +100,34 @@ def put(folder: Annotated[Path, typer.Argument(help=_("The folder, or one file."
     console().print(message.format(new=done.new, name=name, old=done.old), markup=False)
 
 
+@app.command("remove")
+def remove(file: Annotated[str, typer.Argument(help=_("The file, as it is named there."))], to: To = "") -> None:
+    """Take a file out of a draft, so that the right one can be put."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+
+    with opened() as node:
+        actor = commander(node)
+        service.remove(node, actor, _name(node, actor, to), file)
+
+
+@app.command("describe")
+def describe(
+    fields: Annotated[list[str], typer.Argument(help=_("Such as title_en=Reads license=CC0-1.0 ethics=IRB-1."))],
+    to: To = "",
+) -> None:
+    """Say more of a draft."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+
+    told = {field.partition("=")[0]: field.partition("=")[2] for field in fields}
+    with opened() as node:
+        actor = commander(node)
+        service.describe(node, actor, _name(node, actor, to), **told)
+
+
 @app.command("check")
 def check(
     to: Annotated[str, typer.Argument(help=_("The deposit; without it your newest draft."))] = "",

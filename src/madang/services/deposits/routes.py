@@ -180,6 +180,14 @@ def samples(visit: Here, name: str, given: Sheet) -> Done:
     return Done(see=f"/deposits/{name}", message=_("The samples were taken in."))
 
 
+@room.act("/deposits/{name}/files/{number}/remove", at=deposit)
+def remove(visit: Here, name: str, number: Number, given: Nothing) -> Done:
+    """Take a file out of a draft."""
+    found = service.file_of(service.see(visit.node, visit.actor, name), number)
+    service.remove(visit.node, visit.actor, name, found.name)
+    return Done(see=f"/deposits/{name}", message=_("Removed."))
+
+
 @room.act("/deposits/{name}/check", at=deposit)
 def checked(visit: Here, name: str, given: Nothing) -> Done:
     """Have every file read and everything checked."""

@@ -185,6 +185,21 @@ def file_of(deposit: Deposit, number: int) -> DepositFile:
     return found
 
 
+def remove(node: Node, actor: Actor, name: str, file: str) -> None:
+    """Take a file out of a draft, so that the right one can be put; what other deposits hold by its hash stays.
+
+    Errors: `deposit.none`.
+    """
+    with doing(node, actor, DESCRIBE, lambda session: find(session, actor, name)) as done:
+        found = next((each for each in done.thing.files if each.name == file), None)
+        if found is None:
+            raise MadangError("deposit.none", _("There is no such file in the deposit."))
+        store.part(node.home, found.id).unlink(missing_ok=True)
+        done.thing.files.remove(found)
+        done.thing.changed, done.thing.checked = now(), None
+        done.tell(what=f"removed {file}")
+
+
 def check(node: Node, actor: Actor, name: str) -> list[dict[str, Any]]:
     """Look into every file and at everything together; what is found, each with file, severity and sentence."""
     deposit = see(node, actor, name)
