@@ -126,8 +126,15 @@ def test_a_teacher_and_a_class(house: House, site: Served) -> None:
                 answer = Answer(owner_id=member, course=COURSE, lesson=COURSE, task="split", digest=digest, text="x")
                 answer.score, answer.largest = 1.0, 3.0
                 session.add(answer)
+        with house.node.write() as session:
+            text = Answer(owner_id=member, course=COURSE, lesson=COURSE, task="report", digest=digest, text="<b>Few.")
+            text.score, text.largest, text.waiting = 0.0, 3.0, 3.0
+            session.add(text)
         page = browser.get(at).text
         assert "3 tries" in page
+        assert "&lt;b&gt;Few." in page
+        read = {"student": "20260001", "task": f"{COURSE}/report", "score": "2", "reason": "read"}
+        assert "Texts to read" not in browser.post(f"{at}/grades", data=read, follow_redirects=True).text
         change = {"student": "20260001", "task": f"{COURSE}/split", "score": "9", "reason": "r"}
         assert browser.post(f"{at}/grades", data=change).status_code == 422
         assert browser.post(f"{at}/grades", data=change | {"score": "2.5", "reason": ""}).status_code == 422
@@ -138,7 +145,7 @@ def test_a_teacher_and_a_class(house: House, site: Served) -> None:
         assert "'=cmd()" in table
         assert ",2.5," in table
         told = browser.get(f"{at}/statements.json").json()
-        assert len(told) == 3
+        assert len(told) == 4
         assert told[0]["result"]["score"]["scaled"] == pytest.approx(1 / 3)
     with visiting(site, house, "member") as browser:
         assert "AI assistants may not be used." in browser.get(AT).text

@@ -93,6 +93,7 @@ class ClassView(View):
     largest: float
     stuck: list[StuckLine]
     alike: list[tuple[str, str, str, float]]
+    unread: list[tuple[str, str, str]]
     may_change: bool
 
 
@@ -196,6 +197,7 @@ def class_page(visit: Here, number: Number) -> ClassView:
             for each in teaching.stuck(visit.node, found)
         ],
         alike=teaching.alike(visit.node, found),
+        unread=teaching.unread(visit.node, found),
         may_change=may(visit.actor, OVERRIDE, found),
     )
 

@@ -271,6 +271,26 @@ def alike(node: Node, found: TrainingClass) -> list[tuple[str, str, str, float]]
     return sorted(made, key=lambda each: -each[3])[:50]
 
 
+def unread(node: Node, found: TrainingClass) -> list[tuple[str, str, str]]:
+    """Texts without a grade that wait for a teacher: student number, lesson/task, the last text."""
+    members = {member.person_id: member.number for member in found.members if member.person_id is not None}
+    with node.read() as session:
+        graded = set[Any](
+            session.execute(
+                select(ChangedGrade.person_id, ChangedGrade.lesson, ChangedGrade.task).where(
+                    ChangedGrade.course == found.course, ChangedGrade.person_id.in_(members)
+                )
+            ).all()
+        )
+        sent = session.scalars(
+            select(Answer)
+            .where(Answer.course == found.course, Answer.owner_id.in_(members), Answer.waiting > 0)
+            .order_by(Answer.id)
+        ).all()
+    last = {(each.owner_id, each.lesson, each.task): each.text for each in sent}
+    return [(members[key[0]], f"{key[1]}/{key[2]}", text) for key, text in last.items() if key not in graded][:100]
+
+
 def override(
     node: Node, actor: Actor, number: int, *, student: str, lesson: str, task: str, score: float, reason: str
 ) -> None:
