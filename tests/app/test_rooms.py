@@ -63,6 +63,7 @@ def wishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[rooms.Ro
     monkeypatch.syspath_prepend(str(folder.parent))
     monkeypatch.setenv("MADANG_HOME", str(tmp_path / "home"))
     made: ModuleType = __import__("wishes")
+    rooms.acts_loaded()  # or those of other rooms would be taken for ours and forgotten
     known = dict(permissions._ACTS)
     rooms.install([*rooms.plans(), made.PLAN])
     menu.items.cache_clear()

@@ -148,14 +148,14 @@ def test_a_killed_coordinator_goes_on(alliance: Alliance) -> None:
             raise Killed
         return put(runner, question)
 
-    coordinate._Runner._put = dying  # type: ignore[method-assign]
+    coordinate._Runner._put = dying  # type: ignore[method-assign]  # put back below
     try:
         while left:
             with pytest.raises(Killed):
                 alliance.run(asked.id)
         answer = alliance.run(asked.id)
     finally:
-        coordinate._Runner._put = put  # type: ignore[method-assign]
+        coordinate._Runner._put = put  # type: ignore[method-assign]  # put back below
     same(answer, together(STUDIES[6]))
 
 

@@ -115,4 +115,4 @@ def unpacked(path: Path) -> BinaryIO:
     """The file's content, unpacked where it is gzip (many members too)."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]  # a stream of bytes, too

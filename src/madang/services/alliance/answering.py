@@ -198,6 +198,8 @@ def answer(node: Node, actor: Actor, number: int, question: dict[str, Any]) -> b
         return known
     step = str(question.get("step", ""))
     try:
+        meta: dict[str, Any]
+        arrays: dict[str, Any]
         if "unmask" in question:
             meta, arrays, site = _unmasking(node, study, question), {}, None
         else:
@@ -334,8 +336,12 @@ def _unmasking(node: Node, study: AllianceStudy, question: dict[str, Any]) -> di
     """Our own seed of a question, and those of our pairs with sites that fell out; once, for one set of sites."""
     me = wire.identity(node.home)
     base, answered = question["unmask"], question.get("answered")
-    fine = isinstance(base, dict) and isinstance(answered, list) and all(isinstance(each, str) for each in answered)
-    if not fine or me.name not in answered:
+    if (
+        not isinstance(base, dict)
+        or not isinstance(answered, list)
+        or not all(isinstance(each, str) for each in answered)
+        or me.name not in answered
+    ):
         raise MadangError("alliance.together", _("This node did not answer, so that it has no mask to take off."))
     digest = question_digest(base)
     together = set(base.get("together") or {})

@@ -194,9 +194,15 @@ def share_command(
         units[column] = meant
     with _node() as node:
         made = shares.share(
-            *(node, _actor(node), name),
-            **{"file": file, "dataset": dataset, "sql": sql, "units": units},
-            **{"vocabulary": vocabulary, "country": country},
+            node,
+            _actor(node),
+            name,
+            file=file,
+            dataset=dataset,
+            sql=sql,
+            units=units,
+            vocabulary=vocabulary,
+            country=country,
         )
     _say(_("{name} can be asked about.").format(name=made.name))
 

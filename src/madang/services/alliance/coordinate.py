@@ -168,6 +168,7 @@ def run(
 
 def _end(node: Node, actor: Actor, study_id: int, state: str, *, problem: str = "", answer: Any = None) -> None:
     with doing(node, actor, END, lambda session: session.get(AllianceStudy, study_id)) as done:
+        assert done.thing is not None  # a study is never deleted
         done.become(state)
         done.thing.problem = problem
         done.thing.answer = json.dumps(answer, ensure_ascii=False) if answer is not None else ""
@@ -319,7 +320,7 @@ class _Runner:
                     )
                 ).all()
                 if len(rows) == len(wanted):
-                    return {site: body for site, body in rows}
+                    return {site: body for site, body in rows if site is not None}
                 gone = set(
                     session.scalars(select(StudySite.id).where(StudySite.id.in_(wanted), StudySite.state != "approved"))
                 )
@@ -331,7 +332,7 @@ class _Runner:
                 self._drop(missing if late else gone & missing, late)
                 if masked and len(rows) >= LEAST_MASKED and (late or missing <= gone):
                     self.sites = [each for each in self.sites if each.id not in missing]
-                    return {site: body for site, body in rows}
+                    return {site: body for site, body in rows if site is not None}
                 raise FellOut
             time.sleep(LOOK_EVERY)
 
@@ -369,7 +370,9 @@ class _Runner:
         ask = {"study": self.uid, "unmask": question, "answered": answered}
         inner = self._put(ask)
         told_seeds = self._collect_seeds(inner)
-        masked, own, fallen = {}, {}, {}
+        masked: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        fallen: dict[str, Any] = {}
         gone = sorted(set(self.together) - set(answered))
         for each in self.sites:
             name = wire.thumbprint(each.partner.key)

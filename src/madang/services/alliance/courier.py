@@ -70,7 +70,7 @@ def _site(session: Any, study_id: int, partner_id: int) -> StudySite:
     found = session.scalar(select(StudySite).where(StudySite.study_id == study_id, StudySite.partner_id == partner_id))
     if found is None:
         raise MadangError("alliance.no_study", _("That study is not asked of this partner."))
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _sender(node: Node, data: bytes) -> Partner:
@@ -142,10 +142,10 @@ def taken_back(node: Node, actor: Actor, data: bytes) -> AllianceStudy:
         site.told = json.dumps(content["told"])
         for text in content["parts"]:
             meta, arrays = wire.unpack(base64.b64decode(text))
-            question = questions.get(str(meta.get("digest")))
-            if question is None or meta.get("study") != study.uid:
+            answered = questions.get(str(meta.get("digest")))
+            if answered is None or meta.get("study") != study.uid:
                 raise MadangError("alliance.file", _("This file answers another question."))
-            part_of(study, question, meta, arrays)
+            part_of(study, answered, meta, arrays)
             known = session.scalar(
                 select(StudyPart.id).where(StudyPart.site_id == site.id, StudyPart.digest == meta["digest"])
             )

@@ -495,8 +495,5 @@ def _tables(outlined: dict[str, Any], content: dict[str, Any] | None, may_read: 
     ]
 
 
-room.helpers |= shown.HELPERS | {
-    "pictures_of": _pictures,
-    "table_title": contents.table_title,
-    "table_sentence": contents.table_sentence,
-}
+_CONTENTS = {"table_title": contents.table_title, "table_sentence": contents.table_sentence}
+room.helpers |= shown.HELPERS | {"pictures_of": _pictures, **_CONTENTS}
