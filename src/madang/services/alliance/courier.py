@@ -153,7 +153,7 @@ def taken_back(node: Node, actor: Actor, data: bytes) -> AllianceStudy:
                 body = wire.pack(meta_of(meta), arrays)
                 session.add(
                     StudyPart(
-                        study_id=study.id, site_id=site.id, digest=meta["digest"], step=question["step"], body=body
+                        study_id=study.id, site_id=site.id, digest=meta["digest"], step=answered["step"], body=body
                     )
                 )
         import hashlib
