@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from madang.science.formats import Checklist, check_sheet, look
+from madang.science.formats.reads import one_by_one
 
 READS = b"".join(b"@r%d/1\nACGT\n+\nIIII\n" % number for number in range(50))
 
@@ -30,6 +31,9 @@ def test_fastq_whole_packed_in_many_members_and_cut_at_every_byte(tmp_path: Path
         if len(whole) - cut == len(gzip.compress(READS[:400])):
             continue  # a whole member is a whole file
         assert codes(packed), cut
+    assert one_by_one(path) == look(path)
+    packed.write_bytes(gzip.compress(READS.replace(b"\n", b"\r\n")))
+    assert look(packed).facts == look(path).facts
     rest = len(READS) - 20
     for cut in range(rest + 2, len(READS) - 4):
         path.write_bytes(READS[:cut])
