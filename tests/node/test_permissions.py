@@ -18,6 +18,7 @@ from madang.node.permissions import Act, acts, anyone, check, may, nobody_else, 
 WHO_MAY_DO_WHAT = {
     "account.edit": "t",
     "audit.anchor": "au",
+    "audit.review": "u",
     "audit.read": "u",
     "job.cancel": "ta",
     "job.see": "ta",

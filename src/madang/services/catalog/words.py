@@ -18,6 +18,7 @@ from sqlalchemy.sql import column
 _RUN = re.compile(r"[가-힣]+|[^\W_가-힣]+")
 _YEARS = re.compile(r"(?<![0-9a-z])((?:19|20)[0-9]{2})(?![0-9a-z])\s*(?:년도?)?")
 YEAR = "yearofdata"  # begins the token of a year of the data
+COUNTED = 10_000  # records that a question finds are counted; from then on there are so many or more
 _MOST = 20  # tokens of a question
 _LONGEST = 40
 
@@ -105,13 +106,15 @@ def hits(session: Session, question: str, *, title: bool = False) -> Select[int]
 
 
 def page(session: Session, question: str, limit: int, start: int) -> tuple[int, list[int]]:
-    """How many records have all words of a question, and a page of them: with them in the title first, then the newest.
+    """How many records have all words of a question (`COUNTED` at most), and a page of them.
+
+    Those with the words in the title come first, then the newest.
 
     On SQLite the index gives its rows in their order, so only those of the page are touched.
     """
     found = hits(session, question)
     key = found.selected_columns[0]
-    total = int(session.scalar(found.with_only_columns(func.count(key))) or 0)
+    total = int(session.scalar(select(func.count()).select_from(found.limit(COUNTED).subquery())) or 0)
     if not _is_sqlite(session):
         titled = hits(session, question, title=True).whereclause
         order = (case((titled, 0), else_=1), key.desc())  # type: ignore[arg-type]  # it has a condition
