@@ -199,7 +199,7 @@ def test_every_plan_names_what_is_there() -> None:
 
 def test_every_state_has_a_label_and_can_be_reached() -> None:
     for plan, states in rooms.states():
-        reached, moves = {states.first, *states.by_clock}, states.moves()
+        reached, moves = {states.first, *states.by_clock, *states.by_work}, states.moves()
         for _round in moves:
             reached |= {to for frm, _act, to in moves if frm in reached or frm == ""}
         assert reached == set(states.labels), (plan.name, states.area)

@@ -50,7 +50,8 @@ class States:
     """The states of one kind of thing: a table from which checks, diagrams and docs come.
 
     `labels` are what people call them (marked by `later`); `first` is where a thing begins. Which act leads from which
-    state to which is with the acts of the same area. States in `by_clock` are computed, never set.
+    state to which is with the acts of the same area. States in `by_clock` are computed, never set; those in `by_work`
+    the node sets itself while it works, without an act.
     """
 
     area: str
@@ -58,6 +59,7 @@ class States:
     labels: Mapping[str, str]
     model: str = ""  # "module:class" whose column `state` holds it
     by_clock: tuple[str, ...] = ()
+    by_work: tuple[str, ...] = ()
 
     def moves(self) -> list[tuple[str, str, str]]:
         """From which state, by which act, to which: of all acts of this area that change it."""

@@ -101,4 +101,5 @@ TASK = States(
         "canceled": later("stopped"),
     },
     model=".models:Task",
+    by_work=("initializing", "running"),
 )
