@@ -70,7 +70,7 @@ def main() -> None:
                 study = read_study(text)
                 begun = time.perf_counter()
                 site = Site(study, everything, Limits(exact_times=True))
-                pooled(study, lambda step, told, site=site: [("all", site.answer(step, told))])  # type: ignore[misc]
+                pooled(study, lambda step, told, site=site: [("all", site.answer(step, told))])  # type: ignore[misc]  # a stand-in
                 here = time.perf_counter() - begun
                 told = f"{took:8.2f} s, again {again:8.2f} s, one process {here:8.2f} s"
                 print(f"{title:22} {told}, {answer['questions']} questions")
