@@ -27,19 +27,21 @@ children.set_forkserver_preload(
         *("madang.services.certification", "joserfc.jws", "jinja2", "segno"),
     ]
 )
+SEEN_TO = ("bwrap", "chromium", "initdb", "pdftoppm", "zbarimg", "permission to close programs in")  # by script/test
 MISSING = "missing: "  # how a skip for lack of something starts; conftest.py repeats these at the end of the run
 
 
 def needs(tool: str | Path) -> Path:
     """The path of a program or file that a test cannot do without.
 
-    Where it is absent the test is skipped, with a line at the end of the run that says so. Where CI=true it fails:
-    the build server must not pass by leaving tests out.
+    Where it is absent the test is skipped, with a line at the end of the run that says so. Where CI=true it fails for
+    what script/test installs: the build server must not pass by leaving tests out. Environments of gigabytes, R and
+    judges are put there by hand (script/environment).
     """
     path = Path(tool) if isinstance(tool, Path) or "/" in tool else Path(shutil.which(tool) or "")
     if path.is_absolute() and path.exists():
         return path
-    if os.environ.get("CI") == "true":
+    if os.environ.get("CI") == "true" and str(tool).strip("/") in SEEN_TO:
         pytest.fail(f"{MISSING}{tool}", pytrace=False)
     pytest.skip(f"{MISSING}{tool}")
 
