@@ -16,46 +16,53 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
+def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """The rounded sum of two doubles, and what rounding lost (Knuth); of arrays, too."""
+    s = a + b
+    z = s - a
+    return s, (a - (s - z)) + (b - z)
+
+
+def _renormalized(s: Any, d: Any) -> tuple[Any, Any]:
+    """s + d as hi + lo, for a d that is small beside s."""
+    hi = s + d
+    return hi, d - (hi - s)
+
+
+def _two_product(u: Any, v: Any) -> tuple[Any, Any]:
+    """The rounded product of two doubles, and what rounding lost (Dekker)."""
+    splitter = 134217729.0  # 2^27 + 1
+    t = splitter * u
+    uh = t - (t - u)
+    ul = u - uh
+    t = splitter * v
+    vh = t - (t - v)
+    vl = v - vh
+    q = u * v
+    return q, ((uh * vh - q) + uh * vl + ul * vh) + ul * vl
+
+
 @cache
 def _kernels() -> Any:
     import numba
 
-    @numba.njit(cache=True, fastmath=False)
+    compiled = numba.njit(cache=True, fastmath=False)
+    two_sum, renormalized, two_product = compiled(_two_sum), compiled(_renormalized), compiled(_two_product)
+
+    @compiled
     def gram(x: Array, w: Array, hi: Array, lo: Array) -> None:
         """hi + lo of x' diag(w) x for x of shape (n, p); the upper triangle."""
         n, p = x.shape
-        splitter = 134217729.0  # 2^27 + 1
         for i in range(n):
             for a in range(p):
-                # x[i, a] * w[i] as hi + lo
-                u, v = x[i, a], w[i]
-                t = splitter * u
-                uh = t - (t - u)
-                ul = u - uh
-                t = splitter * v
-                vh = t - (t - v)
-                vl = v - vh
-                q = u * v
-                e = ((uh * vh - q) + uh * vl + ul * vh) + ul * vl
-                t = splitter * q
-                qh = t - (t - q)
-                ql = q - qh
+                q, e = two_product(x[i, a], w[i])
                 for b in range(a, p):
                     y = x[i, b]
-                    t = splitter * y
-                    yh = t - (t - y)
-                    yl = y - yh
-                    r = q * y
-                    f = ((qh * yh - r) + qh * yl + ql * yh) + ql * yl + e * y
-                    # hi, lo += r, f
-                    s = hi[a, b] + r
-                    z = s - hi[a, b]
-                    d = (hi[a, b] - (s - z)) + (r - z)
-                    d += lo[a, b] + f
-                    hi[a, b] = s + d
-                    lo[a, b] = d - (hi[a, b] - s)
+                    r, f = two_product(q, y)
+                    s, d = two_sum(hi[a, b], r)
+                    hi[a, b], lo[a, b] = renormalized(s, d + (lo[a, b] + (f + e * y)))
 
-    @numba.njit(cache=True, fastmath=False)
+    @compiled
     def risk_sums(
         times: Array, events: NDArray[np.bool_], x: Array, risk: Array, grid: Array, hi: Array, lo: Array
     ) -> None:
@@ -65,7 +72,6 @@ def _kernels() -> Any:
         q = p + 1
         total_hi = np.zeros((q, q))
         total_lo = np.zeros((q, q))
-        splitter = 134217729.0
         row = np.empty(q)
         k = grid.size - 1
         i = 0
@@ -76,36 +82,15 @@ def _kernels() -> Any:
                     row[a + 1] = x[i, a]
                 tied = events[i] and times[i] == grid[k]
                 for a in range(q):
-                    u, v = row[a], risk[i]
-                    t = splitter * u
-                    uh = t - (t - u)
-                    ul = u - uh
-                    t = splitter * v
-                    vh = t - (t - v)
-                    vl = v - vh
-                    g = u * v
-                    e = ((uh * vh - g) + uh * vl + ul * vh) + ul * vl
-                    t = splitter * g
-                    gh = t - (t - g)
-                    gl = g - gh
+                    g, e = two_product(row[a], risk[i])
                     for b in range(a, q):
-                        y = row[b]
-                        t = splitter * y
-                        yh = t - (t - y)
-                        yl = y - yh
-                        r = g * y
-                        f = ((gh * yh - r) + gh * yl + gl * yh) + gl * yl + e * y
-                        s = total_hi[a, b] + r
-                        z = s - total_hi[a, b]
-                        d = (total_hi[a, b] - (s - z)) + (r - z) + total_lo[a, b] + f
-                        total_hi[a, b] = s + d
-                        total_lo[a, b] = d - (total_hi[a, b] - s)
+                        r, f = two_product(g, row[b])
+                        f += e * row[b]
+                        s, d = two_sum(total_hi[a, b], r)
+                        total_hi[a, b], total_lo[a, b] = renormalized(s, d + total_lo[a, b] + f)
                         if tied:
-                            s = hi[1, k, a, b] + r
-                            z = s - hi[1, k, a, b]
-                            d = (hi[1, k, a, b] - (s - z)) + (r - z) + lo[1, k, a, b] + f
-                            hi[1, k, a, b] = s + d
-                            lo[1, k, a, b] = d - (hi[1, k, a, b] - s)
+                            s, d = two_sum(hi[1, k, a, b], r)
+                            hi[1, k, a, b], lo[1, k, a, b] = renormalized(s, d + lo[1, k, a, b] + f)
                 i += 1
             for a in range(q):
                 for b in range(a, q):
@@ -146,12 +131,8 @@ def add(parts: Sequence[tuple[Any, Any]]) -> tuple[Array, Array]:
     """The sum of numbers given as hi + lo, of equal shapes; in whatever order."""
     hi, lo = (np.array(each, dtype=float) for each in parts[0])
     for more_hi, more_lo in parts[1:]:
-        s = hi + more_hi
-        z = s - hi
-        d = (hi - (s - z)) + (more_hi - z)
-        d = d + (lo + more_lo)
-        hi = s + d
-        lo = d - (hi - s)
+        s, d = _two_sum(hi, more_hi)
+        hi, lo = _renormalized(s, d + (lo + more_lo))
     return hi, lo
 
 
