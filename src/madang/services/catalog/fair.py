@@ -1,4 +1,4 @@
-"""How FAIR a record is: the 17 metrics of FAIRsFAIR/FAIR-IMPACT v0.8, each with what would raise it.
+"""How FAIR a record is: the metrics of FAIRsFAIR/FAIR-IMPACT v0.8, each with what would raise it.
 
 Computed from the record and from what this portal does for every record; nothing is fetched. Points and identifiers
 are those of the metrics; the method is ours, so F-UJI may see a record otherwise where its look-ups reach or fail.
@@ -44,14 +44,19 @@ def assess(entry: Entry) -> list[Metric]:
     related = [word for word in told.related if is_address(word) or word.startswith("10.")]
     told_of = bool(entry.files) or entry.tier != "embargoed"
     nothing = _("Nothing is left to raise.")
+
+    def earned(metric: str, name: str, there: object, total: int, otherwise: str) -> Metric:
+        """All points if it is there, else none and what would raise them."""
+        return Metric(metric, name, total if there else 0, total, nothing if there else otherwise)
+
     return [
         Metric("FsF-F1-01MD", _("globally unique identifier"), 1, 1, nothing),
-        Metric(
+        earned(
             "FsF-F1-02MD",
             _("persistent identifier"),
-            1.0 if persistent else 0,
+            persistent,
             1,
-            nothing if persistent else _("A DOI would raise it: have one registered for the record."),
+            _("A DOI would raise it: have one registered for the record."),
         ),
         Metric(
             "FsF-F2-01M",
@@ -60,20 +65,14 @@ def assess(entry: Entry) -> list[Metric]:
             2,
             _("Fill in: {names}.").format(names=", ".join(core + described)) if core + described else nothing,
         ),
-        Metric(
+        earned(
             "FsF-F3-01M",
             _("metadata name the data"),
-            1 if entry.download else 0,
+            entry.download,
             1,
-            nothing if entry.download else _("A published version would raise it: the metadata name no data yet."),
+            _("A published version would raise it: the metadata name no data yet."),
         ),
-        Metric(
-            "FsF-F4-01M",
-            _("found by search engines"),
-            2 if entry.state == "published" else 0,
-            2,
-            nothing if entry.state == "published" else _("Publish the record."),
-        ),
+        earned("FsF-F4-01M", _("found by search engines"), entry.state == "published", 2, _("Publish the record.")),
         Metric("FsF-A1-01M", _("access level and conditions"), 1, 1, nothing),
         Metric(
             "FsF-A1-02MD",
@@ -85,28 +84,24 @@ def assess(entry: Entry) -> list[Metric]:
             else _("The data are not open, so that a machine alone cannot fetch them; that may be right."),
         ),
         Metric("FsF-A1.1-01MD", _("standard protocol"), 2 if entry.download else 1, 2, nothing),
-        Metric(
-            "FsF-A1.2-01MD",
-            _("protocol with authentication"),
-            2 if secure else 0,
-            2,
-            nothing if secure else _("Have the portal reached under https."),
+        earned(
+            "FsF-A1.2-01MD", _("protocol with authentication"), secure, 2, _("Have the portal reached under https.")
         ),
-        Metric(
+        earned(
             "FsF-A2-01M",
             _("metadata outlive the data"),
-            1 if persistent else 0,
+            persistent,
             1,
-            nothing if persistent else _("A DOI would promise it; here a tombstone remains of what is withdrawn."),
+            _("A DOI would promise it; here a tombstone remains of what is withdrawn."),
         ),
         Metric("FsF-I1-01M", _("formal language"), 2, 2, nothing),
         Metric("FsF-I2-01M", _("registered vocabularies"), 2, 2, nothing),
-        Metric(
+        earned(
             "FsF-I3-01M",
             _("references to related things"),
-            2 if related else 0,
+            related,
             2,
-            nothing if related else _("Name an article or dataset that belongs to it, by DOI or address."),
+            _("Name an article or dataset that belongs to it, by DOI or address."),
         ),
         Metric(
             "FsF-R1-01M",
@@ -115,20 +110,14 @@ def assess(entry: Entry) -> list[Metric]:
             2,
             nothing if entry.files else _("Sizes and types of its files are not told."),
         ),
-        Metric(
+        earned(
             "FsF-R1.1-01M",
             _("license"),
-            1 if license_address else 0,
+            license_address,
             1,
-            nothing if license_address else _("Give a license by its SPDX name, for example CC-BY-4.0."),
+            _("Give a license by its SPDX name, for example CC-BY-4.0."),
         ),
-        Metric(
-            "FsF-R1.2-01M",
-            _("provenance"),
-            1 if entry.provenance else 0,
-            1,
-            nothing if entry.provenance else _("Say where the data come from."),
-        ),
+        earned("FsF-R1.2-01M", _("provenance"), entry.provenance, 1, _("Say where the data come from.")),
         Metric("FsF-R1.3-01M", _("standard of the community"), 1, 1, nothing),
         Metric(
             "FsF-R1.3-02D",
