@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Boolean, Date, DateTime, Integer, LargeBinary, MetaData, Table, insert, select, text
+from sqlalchemy import Boolean, Date, DateTime, Float, Integer, LargeBinary, MetaData, Table, insert, select, text
 
 from madang.base.errors import MadangError
 from madang.node import rooms
@@ -55,6 +55,8 @@ def some_row(table: Table, number: int) -> dict[str, Any]:
             row[column.name] = bool(number % 2)
         elif isinstance(column.type, Integer):
             row[column.name] = number
+        elif isinstance(column.type, Float):
+            row[column.name] = number / 2
         elif isinstance(column.type, DateTime):
             moment = datetime(2026, 1, number, 12, tzinfo=UTC)
             row[column.name] = moment if column.type.timezone else moment.replace(tzinfo=None)

@@ -55,7 +55,7 @@ def test_from_a_search_to_the_audit_without_a_script(house: House, tab: Page, la
     tab.get_by_role("link", name="서울 합성 병원 기록").click()
     expect(tab.locator("svg").first).to_be_visible()
     tab.locator("summary", has_text="visit_occurrence").click()
-    tab.locator("a[href*='/tables/visit_occurrence']").click()
+    tab.locator("a[href*='/tables/visit_occurrence']").first.click()
     expect(tab.locator("svg[role=img]")).to_have_count(1)  # of the visits' start
     expect(tab.get_by_text("9201")).to_be_visible()
     tab.locator("a[href*='/ask']").click()

@@ -68,7 +68,7 @@ def faults(engine: Engine, folder: Path, *lines: str, head: str = HEAD) -> list[
 
 def test_good_maps_have_no_faults(engine: Engine, tmp_path: Path) -> None:
     good = ("a,L,1,SNOMED,2000-01-01,2009-12-31", "a,L,3,SNOMED,2000-01-01,2009-12-31", "a,L,1,,2010-01-01,")
-    assert faults(engine, tmp_path, *good, "b,L,0,,,", 'c,L,2000000001,"of,\nours",,') == []
+    assert faults(engine, tmp_path, *good, "b,L,0,,,", "가" * 51 + ",L,1,,,", 'c,L,2000000001,"of,\nours",,') == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_good_maps_have_no_faults(engine: Engine, tmp_path: Path) -> None:
         (["a,L,one,,,"], "map.csv:2: target_concept_id 'one' is no whole number."),
         (["a,L,1,,20100101x,"], "map.csv:2: valid_start_date '20100101x' is no date; write YYYY-MM-DD."),
         ([",L,1,,,"], "map.csv:2: source_code is empty."),
-        (["가" * 51 + ",L,1,,,"], "map.csv:2: source_code has 51 characters; the model allows 50."),
+        (["a," + "가" * 21 + ",1,,,"], "map.csv:2: source_vocabulary_id has 21 characters; the model allows 20."),
         (['"x\ny",L,1,,,', "a,L,9,,,"], "map.csv:4: The target 9 is not in the vocabulary generated."),
         (["a,L,1"], "map.csv:2: There are 3 values, the header has 6."),
         (['a,L,"1,,,'], "map.csv:2: This is not CSV: unexpected end of data."),

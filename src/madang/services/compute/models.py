@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from madang.node.database import Base, now
@@ -28,8 +28,8 @@ class Task(Base):
     kind: Mapped[str] = mapped_column(Machine, default="task")
     state: Mapped[str] = mapped_column(Machine, default="queued")
     name: Mapped[str] = mapped_column(Line(300), default="", index=True)
-    definition: Mapped[str] = mapped_column(Text)
-    inputs: Mapped[str] = mapped_column(Text, default="[]")
+    definition: Mapped[str] = mapped_column(Machine)
+    inputs: Mapped[str] = mapped_column(Machine, default="[]")
     cores: Mapped[int]
     memory: Mapped[int] = mapped_column(BigInteger)
     disk: Mapped[int] = mapped_column(BigInteger)
@@ -40,8 +40,8 @@ class Task(Base):
     ended: Mapped[datetime | None]
     cancel: Mapped[datetime | None]
     code: Mapped[int | None]
-    reason: Mapped[str] = mapped_column(Text, default="")
-    result: Mapped[str] = mapped_column(Text, default="{}")
+    reason: Mapped[str] = mapped_column(Machine, default="")
+    result: Mapped[str] = mapped_column(Machine, default="{}")
     cpu: Mapped[float] = mapped_column(default=0.0)  # seconds of processor time, as far as it was seen
     peak: Mapped[int] = mapped_column(BigInteger, default=0)  # of memory, as far as it was seen
     again_id: Mapped[int | None] = mapped_column(ForeignKey("compute_tasks.id"))  # which task it repeats

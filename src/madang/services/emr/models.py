@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Text
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from madang.node.database import Base, now
@@ -25,7 +25,7 @@ class ConformanceReport(Base):
     issuer: Mapped[str] = mapped_column(Machine)
     known: Mapped[bool]  # whether a key of this node signed it
     sha256: Mapped[str] = mapped_column(Machine, unique=True)
-    document: Mapped[str] = mapped_column(Text)  # JSON
+    document: Mapped[str] = mapped_column(Machine)  # JSON
     state: Mapped[str] = mapped_column(Machine, default="handed-in")
     reason: Mapped[str] = mapped_column(Prose, default="")
     handed_in: Mapped[datetime] = mapped_column(default=now)

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from madang.node.database import Base, now
 from madang.node.people import Project
-from madang.node.text import Line, Machine
+from madang.node.text import Line, Machine, Prose
 
 
 class Campaign(Base):
@@ -22,9 +22,9 @@ class Campaign(Base):
     name: Mapped[str] = mapped_column(Machine)
     title: Mapped[str] = mapped_column(Line(300))
     state: Mapped[str] = mapped_column(Machine, default="active", server_default="active")
-    description: Mapped[str] = mapped_column(Text)
-    results: Mapped[str] = mapped_column(Text, default="")
-    answer: Mapped[str] = mapped_column(Text, default="{}")
+    description: Mapped[str] = mapped_column(Prose)
+    results: Mapped[str] = mapped_column(Machine, default="")
+    answer: Mapped[str] = mapped_column(Machine, default="{}")
     created: Mapped[datetime] = mapped_column(default=now)
     project: Mapped[Project] = relationship()
 
@@ -39,7 +39,7 @@ class Cultivation(Base):
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"))
     name: Mapped[str] = mapped_column(Machine)
-    table: Mapped[str] = mapped_column(Text)
+    table: Mapped[str] = mapped_column(Machine)
     created: Mapped[datetime] = mapped_column(default=now)
     project: Mapped[Project] = relationship()
 
