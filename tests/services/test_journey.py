@@ -91,6 +91,8 @@ def test_from_a_search_to_the_audit_without_a_script(house: House, tab: Page, la
     tab.get_by_role("button", name=sign_out).click()
     enter("auditor")
     tab.goto("/audit")
-    expect(tab.get_by_text("record.publish").first).to_be_visible()
+    published = tab.locator("details", has_text="record.publish").first
+    published.locator("summary").first.click()
+    expect(published.get_by_text("record.publish").first).to_be_visible()
     tab.get_by_role("button", name=prove).click()
     expect(tab.locator(".note.good")).to_be_visible()
