@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from madang.node.database import Base, now
@@ -81,3 +81,49 @@ class Verdict(Base):
     created: Mapped[datetime] = mapped_column(default=now)
     person: Mapped[Person | None] = relationship()
     shortlist: Mapped[Shortlist] = relationship(back_populates="verdicts")
+
+
+class Lot(Base):
+    """A lot of a compound, or a sample that was taken of a lot (`of` is its name). Assays belong to lots."""
+
+    __tablename__ = "compound_lots"
+    __table_args__ = (UniqueConstraint("library_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    library_id: Mapped[int] = mapped_column(ForeignKey("molecule_libraries.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(Line(100))
+    compound: Mapped[str] = mapped_column(Machine)
+    of: Mapped[str] = mapped_column(Machine, default="", server_default="")
+    amount: Mapped[float | None]
+    unit: Mapped[str] = mapped_column(Line(20), default="", server_default="")
+    purity: Mapped[float | None]  # percent
+    source: Mapped[str] = mapped_column(Line(300), default="", server_default="")
+    place: Mapped[str] = mapped_column(Line(300), default="", server_default="")
+    made: Mapped[str] = mapped_column(Machine, default="", server_default="")  # a date, YYYY-MM-DD
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
+    created: Mapped[datetime] = mapped_column(default=now)
+    library: Mapped[MoleculeLibrary] = relationship()
+
+
+class Study(Base):
+    """Something computed for a library by a job: a model that is trained (`model`) or a docking (`docking`).
+
+    `asked` and `found` are JSON; what they name lies in a folder of the home. `state` is working, done or failed.
+    """
+
+    __tablename__ = "discovery_studies"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    library_id: Mapped[int] = mapped_column(ForeignKey("molecule_libraries.id", ondelete="CASCADE"), index=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"), index=True)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"))
+    kind: Mapped[str] = mapped_column(Machine)
+    title: Mapped[str] = mapped_column(Line(300))
+    asked: Mapped[str] = mapped_column(Machine)
+    found: Mapped[str] = mapped_column(Machine, default="", server_default="")
+    error: Mapped[str] = mapped_column(Machine, default="", server_default="")
+    state: Mapped[str] = mapped_column(Machine, default="working", server_default="working")
+    job_id: Mapped[int | None]
+    created: Mapped[datetime] = mapped_column(default=now)
+    library: Mapped[MoleculeLibrary] = relationship()

@@ -58,3 +58,27 @@ class Equipment(Base):
     simulated: Mapped[bool] = mapped_column(default=False)
     created: Mapped[datetime] = mapped_column(default=now)
     project: Mapped[Project] = relationship()
+
+
+class Study(Base):
+    """What is computed or recorded for a project: a twin (`twin`), a loop of the foundry (`foundry`), normal operation
+    that was learned (`watch`), or a run that is recorded from equipment (`run`).
+
+    `asked` is the description as it was given, `answer` JSON; what they name lies in a folder of the home. `state` is
+    working, done or failed.
+    """
+
+    __tablename__ = "manufacturing_studies"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"))
+    kind: Mapped[str] = mapped_column(Machine)
+    title: Mapped[str] = mapped_column(Line(300))
+    asked: Mapped[str] = mapped_column(Machine)
+    answer: Mapped[str] = mapped_column(Machine, default="", server_default="")
+    error: Mapped[str] = mapped_column(Machine, default="", server_default="")
+    state: Mapped[str] = mapped_column(Machine, default="working", server_default="working")
+    job_id: Mapped[int | None]
+    created: Mapped[datetime] = mapped_column(default=now)
+    project: Mapped[Project] = relationship()
