@@ -397,6 +397,6 @@ room.helpers |= {
     "purposes": words.purposes,
     "bases": words.bases,
     "ethics_kinds": words.ethics_kinds,
-    "places": words.places,
+    "places_of_use": words.places_of_use,
     "vote_choices": words.choices,
 }

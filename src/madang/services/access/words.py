@@ -56,7 +56,7 @@ def ethics_kinds() -> list[tuple[str, str]]:
     ]
 
 
-def places() -> list[tuple[str, str]]:
+def places_of_use() -> list[tuple[str, str]]:
     """Where the data are used, for a choice."""
     return [("closed space", _("in a closed space", "place")), ("results only", _("results only", "place"))]
 
