@@ -88,7 +88,7 @@ def test_the_doctor_looks_and_changes_nothing(madang: Any, home: Home) -> None:
     before = sorted(home.path.rglob("*"))
     said = {each["what"]: each for each in json.loads(madang("doctor", "--thorough", "--json"))}
     assert {"versions", "settings", "sandbox", "permissions", "disk", "datasets", "database", "audit"} <= set(said)
-    assert {"clock", "backup", "jobs", "mail"} <= set(said)
+    assert {"clock", "backup", "jobs", "mail", "workspaces"} <= set(said)
     assert said["database"]["level"] == said["audit"]["level"] == said["permissions"]["level"] == "good"
     assert said["backup"]["level"] == "doubtful"
     assert sorted(home.path.rglob("*")) == before

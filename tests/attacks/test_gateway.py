@@ -396,12 +396,13 @@ def test_inside_only_the_own_folder_can_be_written(spaces: Spaces, guest: Guest)
         f"try: socket.create_connection(('127.0.0.1', {port}), 2); print('CONNECTED')\n"
         "except OSError: pass\n"
         "os.symlink('/etc/passwd', '/workspace/passwd'); os.symlink('/', '/workspace/root')\n"
-        "print(sorted(os.listdir('/')), os.path.exists('/proc/1'), len(table('person')))\n"
+        "found = [p for p, d, f in os.walk('/') if 'task.toml' in f]; import madang.research\n"
+        "print(sorted(os.listdir('/')), os.path.exists('/proc/1'), len(table('person')), found)\n"
     )
     heard = guest.run(code)
     shown = "".join(message.get("text", "") for message in heard)
     assert "WROTE" not in shown and "CONNECTED" not in shown
-    assert "False 20" in shown
+    assert "False 20 []" in shown  # nor what is expected of answers in training
     assert service.disk_of(spaces.house.node, spaces.workspace.id) < 10 << 20  # links are not followed
 
 

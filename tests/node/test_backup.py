@@ -205,3 +205,47 @@ def test_killed_anywhere_a_restore_is_nothing_and_can_be_repeated(node: Node, tm
         assert not (tmp_path / "new").exists()
     assert restore(tmp_path / "backup", Home(tmp_path / "new")) == made == read_contents(tmp_path / "backup")
     assert not (tmp_path / "new.restoring").exists()
+
+
+@pytest.mark.parametrize("node", ["sqlite"], indirect=True)
+def test_what_programs_in_workspaces_wrote_is_kept_and_no_link_is_followed(node: Node, tmp_path: Path) -> None:
+    files = node.home.folder("workspaces") / "1" / "files"
+    (files / "deep").mkdir(parents=True)
+    (tmp_path / "secret").write_text("a secret of the host")
+    (files / "deep" / "code.py").write_text("x = 1")
+    (files / "program").write_text("x")
+    (files / "program").chmod(0o6755)
+    (files / "link").symlink_to(tmp_path / "secret")
+    (files / "far").symlink_to(tmp_path)
+    os.mkfifo(files / "pipe")
+    (files / os.fsdecode(b"\xff")).write_text("no text names it")
+    contents = backup(node, OWNER, tmp_path / "to")
+    assert contents.unread == ["workspaces/1/files/\\udcff"]
+    home = Home(tmp_path / "again")
+    restore(tmp_path / "to", home)
+    kept = home.path / "workspaces" / "1" / "files"
+    assert sorted(str(path.relative_to(kept)) for path in kept.rglob("*")) == ["deep", "deep/code.py", "program"]
+    assert (kept / "program").stat().st_mode & 0o7777 == 0o755
+    assert (home.path / "workspaces").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("node", ["sqlite"], indirect=True)
+def test_a_file_that_became_a_link_while_it_was_copied_is_not_followed(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from madang.node import backup as module
+
+    files = node.home.folder("workspaces") / "1" / "files"
+    files.mkdir(parents=True)
+    (tmp_path / "secret").write_text("a secret of the host")
+    (files / "file").write_text("x")
+
+    def changed(*given: Any) -> Any:
+        (files / "file").unlink(missing_ok=True)
+        (files / "file").symlink_to(tmp_path / "secret")
+        return real(*given)
+
+    real = module.open_inside
+    monkeypatch.setattr(module, "open_inside", changed)
+    contents = backup(node, OWNER, tmp_path / "to")
+    assert not [name for name in contents.files if name.startswith("home/workspaces")]

@@ -41,6 +41,15 @@ def test_only_the_given_files_are_there_and_cannot_be_written(tmp_path: Path) ->
     assert given.read_text() == "given"
 
 
+def test_what_is_kept_out_of_boxes_is_an_empty_folder_that_cannot_be_written() -> None:
+    kept_out = [each.parent for each in Path(closed.__file__).parents[2].rglob("kept-out-of-boxes.txt")]
+    assert kept_out
+    for folder in kept_out:
+        assert len(list(folder.iterdir())) > 1
+        assert say(f"import os; print(os.listdir({str(folder)!r}), end='')") == "[]"
+        assert "Error" in say(f"open({str(folder / 'x')!r}, 'w').write('x')")
+
+
 def test_there_is_no_network_no_environment_and_no_capability(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "shown")
     with socket.create_server(("127.0.0.1", 0)) as listening:

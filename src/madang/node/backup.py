@@ -2,7 +2,7 @@
 
     backup.json     what is in it: version, revision, the audit's head, dataset hashes, SHA-256 of every file
     database/       every table as JSON lines (madang.node.dump)
-    home/           keys, lake and restricted companions, files, settings and whatever else the home holds
+    home/           keys, lake and restricted companions, files, workspaces, settings and whatever else the home holds
 
 It holds the keys: who has it has everything.
 """
@@ -14,8 +14,9 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from madang import __version__
 from madang.base.canonical import sha256_of_file
@@ -28,6 +29,7 @@ from madang.node.audit import Audit
 from madang.node.audit.anchor import refuse_findings
 from madang.node.audit.head import Head
 from madang.node.audit.models import audit_events
+from madang.node.closed import open_inside
 from madang.node.database import now
 from madang.node.dump import dump, load, revision_in
 from madang.node.home import Home, folder_modes
@@ -39,7 +41,8 @@ from madang.node.settings import load_settings
 from madang.node.upgrade import check_known, upgrade
 
 FORMAT = 1
-LEFT_OUT = {"node.db", "node.db-wal", "node.db-shm", "upgrade.lock", "indexes", "logs", "run", "backups", "workspaces"}
+LEFT_OUT = {"node.db", "node.db-wal", "node.db-shm", "upgrade.lock", "indexes", "logs", "run", "backups"}
+WRITTEN_INSIDE = {"workspaces"}  # what programs in boxes write: links and pipes may lie there, and change at any time
 _CHUNK = 1 << 20
 
 
@@ -63,6 +66,7 @@ class Contents:
     digest: str  # ... the digest of its last event
     datasets: dict[str, str]  # NAME@VERSION: manifest hash
     files: dict[str, str]  # path: SHA-256
+    unread: list[str] = field(default_factory=list)  # what programs in workspaces wrote and closed to everybody
 
 
 def backup(node: Node, actor: Actor, to: Path, progress: Progress | None = None) -> Contents:
@@ -86,14 +90,18 @@ def backup(node: Node, actor: Actor, to: Path, progress: Progress | None = None)
         for path in sorted((to / "database").iterdir()):
             hashes[f"database/{path.name}"] = sha256_of_file(path)
         with progress.step(_("files"), unit=_("bytes")) as moved:
+            unread: list[str] = []
             for source, place in _others(node.home):
-                _copy(source, to / "home" / place, place, hashes, moved)
+                if place.parts[0] not in WRITTEN_INSIDE:
+                    _copy(source, to / "home" / place, place, hashes, moved)
+                elif not _copy_from_inside(node.home, to / "home" / place, place, hashes, moved):
+                    unread.append(ascii(str(place))[1:-1])
             for dataset in _datasets(node.home):
                 datasets |= _copy_dataset(node.home, dataset, to, hashes, moved)
         length, digest = _last_event(to / "database")
         made = now().isoformat(timespec="seconds").replace("+00:00", "Z")
         revision = revision_in(to / "database")
-        contents = Contents(FORMAT, __version__, made, revision, length, digest, datasets, hashes)
+        contents = Contents(FORMAT, __version__, made, revision, length, digest, datasets, hashes, unread)
         text = json.dumps(asdict(contents), ensure_ascii=False, indent=1, sort_keys=True)
         for folder, _folders, _files in os.walk(to):
             sync_folder(Path(folder))
@@ -244,25 +252,50 @@ def _files_in(top: Path) -> list[Path]:
     if top.is_file():
         return [top]
     found = [Path(where, name) for where, _folders, names in os.walk(top) for name in names]
-    return sorted(path for path in found if not path.name.endswith(PARTIAL) and not path.is_symlink())
+    return sorted(path for path in found if not path.name.endswith(PARTIAL) and _is_plain(path))
+
+
+def _is_plain(path: Path) -> bool:
+    """A file, and no link, pipe, socket or device; what has gone meanwhile is none."""
+    with contextlib.suppress(OSError):
+        return stat.S_ISREG(path.lstat().st_mode)
+    return False
 
 
 def _copy(source: Path, target: Path, place: Path, hashes: dict[str, str], progress: Progress) -> None:
     """Copy a file with its mode, and note its hash; one that has gone meanwhile is left out."""
-    make_folder(target.parent, 0o700)
-    digest = hashlib.sha256()
     try:
         reader = source.open("rb")
     except FileNotFoundError:
         return
+    _copy_open(reader, target, place, hashes, progress)
+
+
+def _copy_from_inside(home: Home, target: Path, place: Path, hashes: dict[str, str], progress: Progress) -> bool:
+    """The same for what a closed program may have put there, without following a link; whether it could be read."""
+    try:
+        str(place).encode()
+        reader = open_inside(home.path / place.parts[0], str(Path(*place.parts[1:])))
+    except UnicodeEncodeError:
+        return False
+    except MadangError:
+        return not _is_plain(home.path / place)  # it has gone, or is a link by now
+    _copy_open(reader, target, place, hashes, progress)
+    return True
+
+
+def _copy_open(reader: BinaryIO, target: Path, place: Path, hashes: dict[str, str], progress: Progress) -> None:
+    make_folder(target.parent, 0o700)
+    digest = hashlib.sha256()
     with reader, target.open("xb") as writer:
+        mode = stat.S_IMODE(os.fstat(reader.fileno()).st_mode) & 0o777
         while chunk := reader.read(_CHUNK):
             digest.update(chunk)
             writer.write(chunk)
             progress.advance(len(chunk))
         writer.flush()
         os.fsync(writer.fileno())
-    target.chmod(stat.S_IMODE(source.stat().st_mode))
+    target.chmod(mode)
     hashes[f"home/{place}"] = digest.hexdigest()
 
 

@@ -22,6 +22,7 @@ from madang.node.home import Home
 from madang.node.jobs.models import Job
 from madang.node.mail import Mail, check_server
 from madang.node.node import Node, open_database
+from madang.node.rooms import open_plans
 from madang.node.settings import FILE, Settings, load_settings
 from madang.node.upgrade import check_known, newest, revision_of
 
@@ -193,6 +194,7 @@ def _opened(node: Node) -> Iterator[Finding]:
         (_("mail"), _mail),
         (_("provider"), _provider),
     ]
+    looks += [(_(plan.title), plan.load(plan.doctor)) for plan in open_plans() if plan.doctor]
     for what, look in looks:
         try:
             yield from look(node)

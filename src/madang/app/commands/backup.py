@@ -26,6 +26,9 @@ def backup(
         ),
         markup=False,
     )
+    if contents.unread:
+        text = _("{count} files that programs in workspaces wrote could not be read and are not in it: {file}.")
+        console(stderr=True).print(text.format(count=len(contents.unread), file=contents.unread[0]), markup=False)
 
 
 def restore(source: Annotated[Path, typer.Argument(metavar="FROM", help=_("Folder of a backup."))]) -> None:

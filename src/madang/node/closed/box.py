@@ -123,6 +123,8 @@ class Box:
             box += ["--ro-bind-try" if inside in _TRY else "--ro-bind", path, inside]
         for inside, path in write.items():
             box += ["--bind", path, inside]
+        for inside in self._covered():
+            box += ["--tmpfs", inside, "--remount-ro", inside]
         return [*box, "--chdir", self.folder, "--remount-ro", "/"]
 
     def _shown(self) -> dict[str, str]:
@@ -139,6 +141,12 @@ class Box:
             shown[f"{_PACKAGE_PATH}/madang"] = str(package)
         return {**shown, **{inside: str(path) for inside, path in self.read.items()}}
 
+    def _covered(self) -> list[str]:
+        """The folders of this package that no closed program may see, as paths inside; empty folders lie over them."""
+        package = Path(madang.__file__).parent
+        base = f"{_PACKAGE_PATH}/madang" if self.environment_folder is not None else str(package)
+        return [f"{base}/{name}" for name in _kept_out(package)]
+
     def _rlimits(self) -> list[str]:
         limits = self.limits
         rlimits = [f"--nproc={limits.processes}", f"--nofile={limits.open_files}", "--core=0", "--memlock=65536"]
@@ -152,6 +160,12 @@ class Box:
 
 _PACKAGE_PATH = "/opt/madang"  # inside the box, where the environment is not this one
 _TRY = frozenset((*_SYSTEM, *_PROGRAMS))
+
+
+@functools.cache
+def _kept_out(package: Path) -> tuple[str, ...]:
+    """The folders of a package that hold a file `kept-out-of-boxes.txt`, such as those with what is expected."""
+    return tuple(sorted(str(each.parent.relative_to(package)) for each in package.rglob("kept-out-of-boxes.txt")))
 
 
 def _base(environment: Path) -> str:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import selectors
-import tempfile
 import threading
 import time
 from collections import deque
@@ -38,8 +37,8 @@ class Session:
 
     def __init__(self, program: Program = "learner", data: Path | None = None) -> None:
         limits = closed.Limits(seconds=None, memory=MEMORY, processes=24, open_files=64, scratch=16 << 20)
-        # The shelf has what is expected: an empty folder lies over it. Courses of the institution are not shown at all.
-        read = {str(SHELF): _empty()} | ({"/data": data} if data is not None else {})
+        # The shelf has what is expected, and no box sees it; courses of the institution are not shown at all.
+        read = {"/data": data} if data is not None else {}
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
         variables = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **threads}
         box = closed.Box(limits, read=read, variables=variables)
@@ -205,11 +204,3 @@ class Pool:
 def pool(program: Program) -> Pool:
     """The boxes that wait in this process."""
     return Pool(program, 3 if program == "learner" else 1)
-
-
-@cache
-def _empty() -> Path:
-    """An empty folder that everybody can read."""
-    folder = Path(tempfile.mkdtemp(prefix="madang-empty-"))
-    folder.chmod(0o755)
-    return folder
