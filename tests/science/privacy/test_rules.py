@@ -14,8 +14,11 @@ from madang.science.privacy.duo import (
     Purpose,
     Term,
     consent_ontology,
+    diseases_of,
     finding,
     findings,
+    said_of,
+    terms_of,
 )
 from madang.science.privacy.rules import SHIPPED, hold, parse_pack, read_pack
 from support import shared_data
@@ -96,6 +99,32 @@ def test_primary_terms_are_alternatives_and_conditions_add_up():
     assert findings([Term("DUO:0000006"), Term("DUO:0000019")], wanted)[1] is C
     with pytest.raises(MadangError):
         finding(Term("DUO:9999999"), wanted)
+
+
+def test_terms_as_a_record_has_them():
+    assert terms_of(["DUO:0000007 E11.2 MONDO:0005148", "DUO:0000018"]) == (
+        Term("DUO:0000007", ("E112", "MONDO:0005148")),
+        Term("DUO:0000018"),
+    )
+    term = terms_of(["DUO:0000007 E11.2"])[0]
+    for code, expected in (("E112", M), ("E11.21", M), ("E11", D), ("N18", D)):
+        assert finding(term, Purpose("disease", diseases_of([code]))) is expected
+    for wrong in ("DUO:0000042", "duo", "DUO:0000025", "DUO:0000025 soon", "DUO:0000025 1 2"):
+        with pytest.raises(MadangError) as refused:
+            terms_of([wrong])
+        assert refused.value.code == "privacy.duo"
+
+
+def test_the_pack_of_terms_says_what_the_terms_say():
+    pack = read_pack("duo")
+    assert {rule.id for rule in pack.rules} == {*PRIMARY, *CONDITIONS, "terms.training"}
+    terms, wanted = terms_of(["DUO:0000011", "DUO:0000006", "DUO:0000018"]), Purpose("health", for_profit=True)
+    found = {each.rule.id: each.finding for each in hold(pack, said_of(terms, wanted))}
+    assert found == {"DUO:0000011": M, "DUO:0000006": M, "DUO:0000018": D}, "permissions are alternatives"
+    lacking = {each.rule.id: each for each in hold(pack, {"asks_training": True, "people_without_training": ["Kim"]})}
+    assert lacking["terms.training"].finding is D and lacking["terms.training"].about == ("Kim",)
+    (held,) = hold(pack, {"asks_training": True, "people_without_training": []})
+    assert held.finding is M
 
 
 def test_answers_of_the_third_party_matcher_are_reproduced():

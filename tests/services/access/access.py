@@ -18,6 +18,8 @@ READS: Reads = {
     "/access/visa-keys.json": ("/access/visa-keys.json", (YES,) * 5),
     "/applications": ("/applications", (IN, YES, YES, YES, YES)),
     "/applications/{number}": ("/applications/{application}", _HOLDER),
+    "/applications/{number}/minutes": ("/applications/{application}/minutes", _HOLDER),
+    "/access/codes.csv": ("/access/codes.csv", (YES,) * 5),
     "/permits/{number}": ("/permits/{permit}", _HOLDER),
     "/permits/{number}/visas.json": ("/permits/{permit}/visas.json", _HOLDER),
     "/permits/{number}/permit.jwt": ("/permits/{permit}/permit.jwt", _HOLDER),
@@ -27,7 +29,8 @@ _NEW = {"project": "none", "dataset": "none", "title": "t"}
 _SAID = {"text": "t"}
 _BODIES: dict[str, dict[str, Any]] = {
     **{what: {} for what in ("count", "submit", "withdraw", "decide", "permit")},
-    **{what: {"text": "t"} for what in ("appeal", "ask")},
+    **{what: {"text": "t"} for what in ("appeal", "ask", "not-urgent")},
+    "codes": {"file": "bGlzdCx2b2NhYnVsYXJ5LGNvZGUKYSxLQ0Q4LEUxMQo="},
     "steps": {"step": "fee"},
     "votes": {"choice": "approve", "edition": 1},
 }

@@ -5,6 +5,7 @@ For genomic and biobank data whose donors consented; insurance data know no such
 which have to hold. Source: EBISPOT/DUO; the order of primary terms as in Dyke et al. 2016.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -89,6 +90,8 @@ LATER = {
     "DUO:0000042": "GRU",
     "DUO:0000043": "CC",
 }
+_OF_DISEASES = ("DUO:0000007", "DUO:0000015")  # terms whose values are diseases
+_CODE = re.compile(r"[A-Z]\d[0-9A-Z]{1,5}")
 # Which kinds of research a primary term allows; methods research is a use within every limit but that of NMDS.
 _ALLOWS = {
     "DUO:0000004": frozenset(RESEARCH),
@@ -99,6 +102,47 @@ _ALLOWS = {
 }
 
 
+def terms_of(texts: Sequence[str]) -> tuple[Term, ...]:
+    """Terms as a record has them: `DUO:0000007 E11 E14`, the identifier and then its values. Raises `privacy.duo`."""
+    found = []
+    for text in texts:
+        name, *values = text.split()
+        if name not in {*CATEGORIES, *PRIMARY, *CONDITIONS}:
+            raise _unknown(name)
+        if CONDITIONS.get(name) == "TS" and not (len(values) == 1 and values[0].isascii() and values[0].isdigit()):
+            raise MadangError("privacy.duo", f"{name} needs a number of months.", f"Write it as {name} 12.")
+        found.append(Term(name, tuple(map(_plain, values)) if name in _OF_DISEASES else tuple(values)))
+    return tuple(found)
+
+
+def diseases_of(codes: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Diseases with all that each is a kind of. A code of KCD or ICD is a kind of what it begins with: E11.21 of E11.2
+    and E11. Identifiers of an ontology (`MONDO:0005148`) stand for themselves alone."""
+    found = {}
+    for code in map(_plain, codes):
+        is_code = _CODE.fullmatch(code) is not None
+        found[code] = frozenset(code[:length] for length in range(3, len(code))) if is_code else frozenset[str]()
+    return found
+
+
+def _plain(code: str) -> str:
+    """A code without its dot, so that E11.2 and E112 are the same."""
+    bare = code.replace(".", "").upper()
+    return bare if _CODE.fullmatch(bare) else code
+
+
+def said_of(terms: Sequence[Term], purpose: Purpose) -> dict[str, Finding]:
+    """What is found of each term that sets a condition. Permissions are alternatives: each says what the best does."""
+    each = {term.id: finding(term, purpose) for term in terms if term.id not in CATEGORIES}
+    order = (Finding.MATCHES, Finding.CANNOT_TELL, Finding.DIFFERS)
+    best = min((each[name] for name in each if name in PRIMARY), key=order.index, default=Finding.MATCHES)
+    return {name: best if name in PRIMARY else one for name, one in each.items()}
+
+
+def _unknown(name: str) -> MadangError:
+    return MadangError("privacy.duo", f"{name!r} is no term of the list.", "Use DUO:0000001 to DUO:0000029.")
+
+
 def finding(term: Term, purpose: Purpose) -> Finding:
     """What one term says of a purpose. Raises `privacy.duo` for a term that is not in the list."""
     if term.id in CATEGORIES:
@@ -107,7 +151,7 @@ def finding(term: Term, purpose: Purpose) -> Finding:
         return _primary(term, purpose)
     if term.id in CONDITIONS:
         return _condition(term, purpose)
-    raise MadangError("privacy.duo", f"{term.id!r} is no term of the list.", "Use DUO:0000001 to DUO:0000029.")
+    raise _unknown(term.id)
 
 
 def _primary(term: Term, purpose: Purpose) -> Finding:

@@ -1,7 +1,8 @@
 """Guidelines as data: rules with their source and date, held against an application; findings, never decisions.
 
 A pack is a TOML file. A rule has an identifier, its source and the source's date, the fact that it looks at and what it
-wants of it, and an explanation in two languages. `matches`: the rule is kept. `differs`: it is not. `cannot tell`: the
+wants of it, and an explanation in two languages. A rule that wants a `term` is one of data whose consent names it.
+`matches`: the rule is kept. `differs`: it is not. `cannot tell`: the
 application does not say, or the holder has not filled the rule in (a slot).
 """
 
@@ -15,8 +16,8 @@ from typing import Any
 from madang.base.errors import MadangError
 from madang.science.privacy.duo import Finding
 
-SHIPPED = ("nhis-operating", "mohw-2025-12", "own")
-WANTS = ("equals", "one_of", "none_of", "all_of", "at_most", "at_least", "is_given", "not_prefixed")
+SHIPPED = ("nhis-operating", "mohw-2025-12", "own", "duo")
+WANTS = ("equals", "one_of", "none_of", "all_of", "at_most", "at_least", "is_given", "not_prefixed", "none", "term")
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,8 @@ def hold(pack: Pack, facts: Mapping[str, Any]) -> list[Found]:
     for rule in pack.rules:
         if rule.when and not all(_applies(facts.get(name), value) for name, value in rule.when.items()):
             continue
+        if rule.wants == "term" and rule.fact not in facts:  # the data do not carry it
+            continue
         found.append(_held(rule, facts))
     return found
 
@@ -138,6 +141,8 @@ def _held(rule: Rule, facts: Mapping[str, Any]) -> Found:
     if rule.slot or (fact is None and rule.wants != "is_given"):
         return Found(rule, Finding.CANNOT_TELL)
     about: tuple[str, ...] = ()
+    if rule.wants == "term":  # held against the purpose by `duo` already
+        return Found(rule, Finding(str(fact)))
     if rule.wants == "is_given":
         holds = fact not in (None, "", [], ())
     elif rule.wants == "equals":
@@ -148,7 +153,9 @@ def _held(rule: Rule, facts: Mapping[str, Any]) -> Found:
         holds = fact <= rule.value if rule.wants == "at_most" else fact >= rule.value
     else:
         values = [str(each) for each in (fact if isinstance(fact, list | tuple | set | frozenset) else [fact])]
-        if rule.wants == "all_of":
+        if rule.wants == "none":
+            about = tuple(values)
+        elif rule.wants == "all_of":
             about = tuple(each for each in rule.value if each not in values)
         elif rule.wants == "none_of":
             about = tuple(each for each in values if each in rule.value)

@@ -97,6 +97,12 @@ RETURN = allow(
     details=Said,
 )
 STEP = allow("application.step", steward, title=later("close a step"), frm=("in-review", "approved"), details=Stepped)
+NOT_URGENT = allow(
+    "application.not_urgent", steward, title=later("say that it can wait"), frm=("in-review",), details=Said
+)
+MINUTES = allow(
+    "application.minutes", steward | committee | auditor, title=later("read the minutes of the committee"), reads=True
+)
 VOTE = allow("application.vote", committee.for_everybody(), title=later("vote"), frm=("in-review",), details=Voted)
 DECIDE = allow(
     "application.decide",

@@ -27,10 +27,12 @@ def waiting(node: Node, actor: Actor) -> list[Card]:
             select(Application)
             .where(Application.state.in_(("in-review", "returned", "approved")))
             .options(selectinload(Application.steps), selectinload(Application.votes))
+            .order_by(Application.urgent.desc(), Application.id)
             .limit(200)
         )
         for each in session.scalars(query):
             address = f"/applications/{each.id}"
+            what = _("{title} (urgent)").format(title=each.title) if each.urgent else each.title
             for step in steps_of(each):
                 if step.state != "open":
                     continue
@@ -38,9 +40,9 @@ def waiting(node: Node, actor: Actor) -> list[Card]:
                 if step.name == "committee" and each.organization_id in committees:
                     voted = any(v.person_id == actor.person_id and v.edition == each.edition for v in each.votes)
                     if not voted and actor.person_id and not conflicted(session, each, actor.person_id):
-                        cards.append(Card(_("Your vote", "committee"), each.title, address, step.opened))
+                        cards.append(Card(_("Your vote", "committee"), what, address, step.opened))
                 elif step.name != "committee" and each.organization_id in desks:
-                    cards.append(Card(title, each.title, address, step.opened))
+                    cards.append(Card(title, what, address, step.opened))
             if each.state == "returned" and each.project_id in actor.projects:
                 cards.append(Card(_("A question to you"), each.title, address))
         if actor.projects:

@@ -28,6 +28,9 @@ def apply(
     submit: Annotated[bool, typer.Option("--submit", help=_("Hand it in at once."))] = False,
     edit: Annotated[int | None, typer.Option(help=_("Number of an application to change instead."))] = None,
     count: Annotated[bool, typer.Option("--count", help=_("Also say about how many persons fit."))] = False,
+    lists: Annotated[
+        Path | None, typer.Option("--codes", help=_("Workbook (XLSX, CSV) with the lists of codes of the population."))
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Begin an application, and see at once what the rules find."""
@@ -38,6 +41,8 @@ def apply(
 
     given = _read(file)
     content = given.pop("content", {})
+    if lists is not None:
+        content.setdefault("population", {})["criteria"] = _criteria(lists)
     with opened() as node:
         actor = commander(node)
         if edit is not None:
@@ -138,6 +143,7 @@ def decide(
     close: Annotated[bool, typer.Option("--close", help=_("Close the vote of the committee."))] = False,
     permit: Annotated[bool, typer.Option("--permit", help=_("Issue the permit."))] = False,
     withdraw: Annotated[bool, typer.Option("--withdraw", help=_("Take your application back."))] = False,
+    not_urgent: Annotated[str | None, typer.Option("--not-urgent", help=_("Say why it can wait."))] = None,
     appeal: Annotated[str | None, typer.Option(help=_("Appeal against a refusal, with this reason."))] = None,
     note: Annotated[str, typer.Option(help=_("Reasons, conditions, or a note to the step."))] = "",
     as_json: AsJson = False,
@@ -164,6 +170,8 @@ def decide(
                 console().print(_("Permit {number}").format(number=issued))
         if withdraw:
             service.withdraw(node, actor, number)
+        if not_urgent is not None:
+            deciding.not_urgent(node, actor, number, not_urgent)
         if appeal is not None:
             service.appeal(node, actor, number, appeal)
         _show(node, service.see(node, actor, number), as_json)
@@ -265,6 +273,16 @@ def extract(
     show_table(_("What is lost"), (_("question"), _("answers move by")), moved)
     if after:
         console().print(after["not_covered"], markup=False)
+
+
+def _criteria(path: Path) -> list[dict[str, Any]]:
+    from madang.base.errors import MadangError
+    from madang.services.access.codes import criteria_in
+
+    try:
+        return criteria_in(path.read_bytes(), path.stem)
+    except OSError as error:
+        raise MadangError("access.codes", _("Cannot read {file}.").format(file=path), str(error.strerror)) from None
 
 
 def _read(path: Path) -> dict[str, Any]:

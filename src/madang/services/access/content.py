@@ -62,6 +62,16 @@ class Content(BaseModel):
     linkage: bool = False
     reduction: bool = False  # of the fee
     promises_no_reidentification: bool = True
+    urgent_reason: str = Field(default="", max_length=1_000)  # why it cannot wait; empty: it can
+    # What conditions of consent (DUO) ask about; not said where it is None or empty.
+    research: Literal["", "general", "health", "disease", "ancestry", "methods", "clinical care"] = ""
+    diseases: list[str] = Field(default_factory=list, max_length=100)
+    genetic: bool | None = None
+    publishes: bool | None = None
+    waits_to_publish: bool | None = None
+    collaborates: bool | None = None
+    returns_results: bool | None = None
+    region: str = Field(default="", max_length=60)
 
     def columns(self) -> list[str]:
         """All that is asked for, as `table.column`."""

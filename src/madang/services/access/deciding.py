@@ -11,7 +11,7 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.text import clean_prose
-from madang.services.access import acts, procedure
+from madang.services.access import acts, letters, procedure
 from madang.services.access.models import Application, Vote, Word
 from madang.services.access.service import conflicted, find, open_ready, people_of_committee, steps_of
 
@@ -52,7 +52,12 @@ def close_step(node: Node, actor: Actor, number: int, name: str, outcome: str = 
             )
         step.state, step.closed, step.by_id = outcome, now(), actor.person_id
         step.note = clean_prose(note, _("The note"), 2_000)
+        before = _committee_open(done.thing)
         open_ready(done.thing)
+        if _committee_open(done.thing) and not before:
+            letters.to_desk(
+                node, done.session, done.thing, "committee", lambda: _("An application waits for your vote")
+            )
         done.tell(step=name, outcome=outcome)
 
 
@@ -61,6 +66,33 @@ def ask_applicant(node: Node, actor: Actor, number: int, question: str) -> None:
     text = clean_prose(question, _("The question"), 5_000, required=True)
     with doing(node, actor, acts.RETURN, lambda session: find(session, number)) as done:
         done.thing.words.append(Word(person_id=actor.person_id, kind="question", text=text))
+        letters.to_applicants(node, done.session, done.thing, lambda: _("There is a question about your application"))
+        done.tell(reason=text[:200])
+
+
+def _committee_open(application: Application) -> bool:
+    return any(step.name == "committee" and step.state == "open" for step in steps_of(application))
+
+
+def not_urgent(node: Node, actor: Actor, number: int, reason: str) -> None:
+    """Say that an application can wait: it goes the usual way. A vote that has begun goes on.
+
+    Errors: `access.urgent` for one that was never urgent.
+    """
+    text = clean_prose(reason, _("The reason"), 2_000, required=True)
+    with doing(node, actor, acts.NOT_URGENT, lambda session: find(session, number)) as done:
+        application = done.thing
+        if not application.urgent:
+            raise MadangError("access.urgent", _("The application is not an urgent one."))
+        application.urgent = False
+        voted = any(vote.edition == application.edition for vote in application.votes)
+        states = {step.name: step.state for step in steps_of(application)}
+        for step in steps_of(application):
+            waits = any(states.get(need) in ("waiting", "open") for need in procedure.needs_of(step.name, urgent=False))
+            if step.name == "committee" and step.state == "open" and waits and not voted:
+                step.state, step.opened = "waiting", None
+        application.words.append(Word(person_id=actor.person_id, kind="note", text=text))
+        letters.to_applicants(node, done.session, application, lambda: _("Your application goes the usual way"))
         done.tell(reason=text[:200])
 
 
@@ -151,6 +183,7 @@ def close_vote(node: Node, actor: Actor, number: int) -> str:
         application.reasons = "\n".join(refusals)
         if counted.outcome != "refused":
             open_ready(application)
+        letters.to_applicants(node, done.session, application, lambda: _("Your application was decided"))
         done.become("refused" if counted.outcome == "refused" else "approved")
         done.tell(
             answer=counted.outcome,

@@ -7,20 +7,23 @@ from typing import Any
 from sqlalchemy import select
 
 from madang.base.errors import MadangError
-from madang.base.translate import _, later
+from madang.base.translate import _, in_language, later
 from madang.lake.removal import remove_versions
 from madang.node.acts import doing
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.node.people.models import Organization, Permit
+from madang.node.people.models import Organization, Permit, Person
 from madang.node.people.projects import people_of
+from madang.node.permissions import check
 from madang.node.text import clean_prose
-from madang.services.access import acts
+from madang.science.privacy.duo import Finding
+from madang.services.access import acts, letters
 from madang.services.access.asking import grant_of
 from madang.services.access.models import Application
 from madang.services.access.permits import see_permit
-from madang.services.access.service import find, see, steps_of
+from madang.services.access.procedure import NAMES
+from madang.services.access.service import conflicted, find, findings, people_of_committee, see, steps_of
 from madang.services.access.signed import read_permit
 
 YEARS_KEPT = 3  # after destruction, PIPA 28-4 (3)
@@ -38,6 +41,8 @@ def destroy(node: Node, actor: Actor, number: str, reason: str, backup_days: int
         dataset_name, key_name = grant.permit.dataset, grant.key_name
     with doing(node, actor, acts.DESTROY, lambda session: grant_of(session, number)) as done:
         done.thing.permit.ends = min(done.thing.permit.ends, now())
+        application = done.thing.application
+        letters.to_applicants(node, done.session, application, lambda: _("The extract of your permit is destroyed"))
         done.tell(reason=text)
     # The act stands before the files go: from this moment nothing opens them, whatever happens next.
     dataset = node.home.lake().dataset(dataset_name)
@@ -112,10 +117,14 @@ def processing_record(node: Node, actor: Actor, number: int) -> dict[str, Any]:
 
 
 def minutes(node: Node, actor: Actor, number: int) -> dict[str, Any]:
-    """The minutes of the committee's decision on an application."""
+    """The minutes of the committee's decision on an application, for whoever decides or audits; not the applicant.
+
+    Errors: `access.none`, `permission.denied`.
+    """
     application = see(node, actor, number)
     from madang.services.access.deciding import tally
 
+    check(actor, acts.MINUTES, application)
     with node.read() as session:
         found: Application = find(session, application.id)
         counted = tally(session, found)
@@ -124,19 +133,42 @@ def minutes(node: Node, actor: Actor, number: int) -> dict[str, Any]:
             for each in found.votes
             if each.edition == found.edition
         ]
+        everybody = people_of_committee(session, found.organization_id)
+        excluded = [session.get_one(Person, each).name for each in everybody if conflicted(session, found, each)]
     return {
         "application": found.id,
         "title": found.title,
+        "project": found.project.title,
+        "applicant": found.project.organization.title,
+        "holder": found.organization.title,
+        "dataset": found.dataset,
+        "purpose": found.told.purpose,
+        "urgent": found.told.urgent_reason,
         "edition": found.edition,
         "members": counted.members,
         "quorum": counted.quorum,
+        "excluded": excluded,
         "votes": votes,
+        "not_kept": [
+            {
+                "rule": each.found.rule.id,
+                "title": in_language(each.found.rule.title["ko"], each.found.rule.title["en"]),
+                "about": list(each.found.about),
+            }
+            for each in findings(node, found)
+            if each.found.finding is Finding.DIFFERS
+        ],
         "outcome": found.answer or counted.outcome or None,
         "conditions": found.conditions,
         "reasons": found.reasons,
         "decided": found.decided.isoformat() if found.decided else None,
         "steps": [
-            {"step": step.name, "state": step.state, "closed": step.closed.isoformat() if step.closed else None}
+            {
+                "step": step.name,
+                "title": _(NAMES[step.name].title),
+                "state": step.state,
+                "closed": step.closed.isoformat() if step.closed else None,
+            }
             for step in steps_of(found)
         ],
     }

@@ -20,7 +20,7 @@ from madang.node.people.projects import people_of
 from madang.node.permissions import check, may
 from madang.node.text import clean_prose
 from madang.science.privacy.recipe import read_recipe
-from madang.services.access import acts
+from madang.services.access import acts, letters, terms
 from madang.services.access.asking import check_in_force, grant_of
 from madang.services.access.models import Application, Grant
 from madang.services.access.service import find, steps_of
@@ -33,7 +33,8 @@ def issue(node: Node, actor: Actor, number: int) -> str:
     """Turn an approved application into a permit, or change the permit that it is about; the permit's number.
 
     Errors: `access.step` while a step waits, `access.two_exact` where a project or one of its people would hold two
-    extracts of the same data with exact dates, which could be joined by them.
+    extracts of the same data with exact dates, which could be joined by them, `access.training` where somebody in the
+    project lacks the training that the data ask for.
     """
     with doing(node, actor, acts.PERMIT, lambda session: find(session, number)) as done:
         application, session = done.thing, done.session
@@ -44,8 +45,10 @@ def issue(node: Node, actor: Actor, number: int) -> str:
                 _("Steps still wait: {steps}.").format(steps=", ".join(waiting)),
                 _("Close them first."),
             )
+        terms.check_training(node, session, application)
         grant = _changed(node, session, application) if application.kind != "new" else _new(node, session, application)
         permit = grant.permit
+        letters.to_applicants(node, session, application, lambda: _("Your permit is issued"))
         done.tell(
             permit=permit.number,
             begins=permit.begins.isoformat(),
@@ -174,6 +177,7 @@ def end(node: Node, actor: Actor, number: str, reason: str) -> None:
     """End a permit before its time."""
     with doing(node, actor, acts.END, lambda session: grant_of(session, number)) as done:
         done.thing.permit.ends = min(done.thing.permit.ends, now())
+        _tell(node, done.session, done.thing, lambda: _("Your permit has ended"))
         done.tell(reason=clean_prose(reason, _("The reason"), 2_000, required=True))
 
 
@@ -182,12 +186,29 @@ def report(node: Node, actor: Actor, number: str, reason: str) -> None:
     text = clean_prose(reason, _("What was seen"), 2_000, required=True)
     with doing(node, actor, acts.REPORT, lambda session: grant_of(session, number)) as done:
         done.thing.suspected = text
+        _tell(node, done.session, done.thing, lambda: _("Your permit is suspended: a re-identification is suspected"))
+        letters.to_desk(node, done.session, done.thing.application, "steward", _suspected)
         done.tell(reason=text)
+
+
+def _suspected() -> str:
+    return _("A re-identification is suspected")
+
+
+def _tell(node: Node, session: Session, grant: Grant, sentence: letters.Sentence) -> None:
+    letters.to_applicants(node, session, grant.application, sentence)
 
 
 def _said(node: Node, actor: Actor, act: Any, number: str, reason: str) -> None:
     text = clean_prose(reason, _("The reason"), 2_000, required=True)
     with doing(node, actor, act, lambda session: grant_of(session, number)) as done:
+        suspended = act is acts.SUSPEND
+        _tell(
+            node,
+            done.session,
+            done.thing,
+            lambda: _("Your permit is suspended") if suspended else _("Your permit goes on"),
+        )
         done.tell(reason=text)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import Field
 from sqlalchemy import select
+from starlette.responses import Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _, in_language
@@ -14,17 +15,18 @@ from madang.node.database import Base
 from madang.node.people import projects
 from madang.node.permissions import may
 from madang.science.omop.cdm import TABLES
-from madang.science.privacy.population import codes_in
+from madang.science.privacy.population import TABLES_OF, codes_in
 from madang.science.privacy.recipe import SHIPPED as RECIPES
 from madang.science.privacy.recipe import read_recipe
-from madang.services.access import acts, deciding, ending, permits, procedure, service, shown, words
+from madang.services.access import acts, codes, deciding, ending, permits, procedure, service, shown, words
 from madang.services.access.models import Application
+from madang.services.catalog import holder_of
 from madang.web import Done, Here, Number, Room, View
 
 room = Room("access", __package__)
 _ABLE = (  # what the page of an application offers
     *(acts.EDIT, acts.SUBMIT, acts.WITHDRAW, acts.APPEAL, acts.COUNT),
-    *(acts.RETURN, acts.STEP, acts.VOTE, acts.DECIDE, acts.PERMIT),
+    *(acts.RETURN, acts.STEP, acts.VOTE, acts.DECIDE, acts.PERMIT, acts.NOT_URGENT, acts.MINUTES),
 )
 
 
@@ -37,6 +39,7 @@ class Line(View):
     holder: str
     state: str
     state_name: str
+    urgent: bool
     waits: list[str]
     created: datetime
 
@@ -75,6 +78,14 @@ class Page(View):
     recipes: list[tuple[str, str]]
     voting: bool
     conflict: bool
+    data_use: list[str]  # conditions of consent that the data carry
+
+
+YesNo = Literal["", "yes", "no"]
+YES_NO = ("genetic", "publishes", "waits_to_publish", "collaborates", "returns_results")
+_SAID_OTHERWISE = {  # by the form, than by the content
+    *("diagnoses", "diagnoses_too", "drugs", "more_lists", "begins", "ends", "tables", "atlas", "diseases", *YES_NO)
+}
 
 
 class New(View):
@@ -100,6 +111,16 @@ class Edited(View):
     diagnoses: str = Field(default="", title="Diagnoses", max_length=20_000)
     diagnoses_too: str = Field(default="", title="Further diagnoses", max_length=20_000)
     drugs: str = Field(default="", title="Drugs", max_length=20_000)
+    more_lists: str = Field(default="", title="Further lists", max_length=40_000)
+    urgent_reason: str = Field(default="", title="Why it is urgent", max_length=1_000)
+    research: Literal["", "general", "health", "disease", "ancestry", "methods", "clinical care"] = ""
+    diseases: str = Field(default="", title="Diseases", max_length=2_000)
+    region: str = Field(default="", title="The region", max_length=60)
+    genetic: YesNo = ""
+    publishes: YesNo = ""
+    waits_to_publish: YesNo = ""
+    collaborates: YesNo = ""
+    returns_results: YesNo = ""
     begins: str = Field(default="", title="From", pattern=r"^$|^\d{4}-\d{2}-\d{2}$")
     ends: str = Field(default="", title="To", pattern=r"^$|^\d{4}-\d{2}-\d{2}$")
     atlas: str = Field(default="", title="A definition of ATLAS", max_length=500_000)
@@ -114,19 +135,30 @@ class Edited(View):
 
     def content(self) -> dict[str, Any]:
         """As the application keeps it."""
-        criteria = [
-            {"kind": kind, "codes": list(codes_in(text))}
-            for kind, text in (("diagnosis", self.diagnoses), ("diagnosis", self.diagnoses_too), ("drug", self.drugs))
-            if text.strip()
-        ]
-        plain = self.model_dump(
-            exclude={"title", "diagnoses", "diagnoses_too", "drugs", "begins", "ends", "tables", "atlas"}
-        )
+        lists = [("diagnosis", self.diagnoses), ("diagnosis", self.diagnoses_too), ("drug", self.drugs)]
+        lists += lists_in(self.more_lists)
+        criteria = [{"kind": kind, "codes": list(codes_in(text))} for kind, text in lists if text.strip()]
+        plain = self.model_dump(exclude={"title", *_SAID_OTHERWISE})
         return {
             **plain,
+            **{name: {"yes": True, "no": False}.get(getattr(self, name)) for name in YES_NO},
+            "diseases": list(codes_in(self.diseases)),
             "population": {"criteria": criteria, "begins": self.begins, "ends": self.ends, "atlas": self.atlas},
             "tables": tables_in(self.tables),
         }
+
+
+class Workbook(View):
+    """Lists of codes in a workbook (XLSX, CSV)."""
+
+    file: bytes = Field(title="The workbook")
+    name: str = Field(default="", title="Its name", max_length=100)
+
+
+class Minutes(View):
+    """The minutes of the committee's decision on an application."""
+
+    told: dict[str, Any]
 
 
 class Said(View):
@@ -170,6 +202,21 @@ def tables_in(text: str) -> dict[str, Any]:
     return found
 
 
+def lists_in(text: str) -> list[tuple[str, str]]:
+    """Further lists as people write them: a line each, `procedure: code, code`. Errors: `access.content`."""
+    found = []
+    for line in filter(str.strip, text.splitlines()):
+        kind, colon, rest = line.partition(":")
+        if not colon or kind.strip() not in TABLES_OF:
+            raise MadangError(
+                "access.content",
+                _("This line names no list of codes: {line}").format(line=line.strip()[:80]),
+                _("Write it as: procedure: D2700, D2800"),
+            )
+        found.append((kind.strip(), rest))
+    return found
+
+
 @room.page("/applications", "applications.html")
 def applications(visit: Here, dataset: Annotated[str, Query(max_length=100)] = "") -> Applications:
     """The applications and permits that you may see."""
@@ -185,6 +232,7 @@ def applications(visit: Here, dataset: Annotated[str, Query(max_length=100)] = "
                 holder=in_language(each.organization.title, each.organization.title_en),
                 state=each.state,
                 state_name=label("application", each.state),
+                urgent=each.urgent,
                 waits=shown.waits(each),
                 created=each.created,
             )
@@ -252,6 +300,8 @@ def application(visit: Here, number: Number) -> Page:
         if may(visit.actor, act, found) and (not act.frm or found.state in act.frm)
     ]
     with visit.node.read() as session:
+        holding = holder_of(session, found.dataset)
+        data_use = list(holding.data_use) if holding is not None else []
         conflict = visit.actor.person_id is not None and service.conflicted(session, found, visit.actor.person_id)
     open_steps = [
         (step.name, _(procedure.NAMES[step.name].title))
@@ -269,21 +319,30 @@ def application(visit: Here, number: Number) -> Page:
         recipes=_recipes(),
         voting=voting,
         conflict=conflict,
+        data_use=data_use,
     )
 
 
 def _form(found: Application) -> dict[str, Any]:
     """The content as the form has it."""
     told = found.told
-    lists = {"diagnosis": [], "drug": [], "procedure": []}  # type: dict[str, list[str]]
+    named = {"diagnoses": "", "diagnoses_too": "", "drugs": ""}
+    more = []
     for each in told.population.criteria:
-        lists[each.kind].append(", ".join(each.codes))
+        codes = ", ".join(each.codes)
+        fields = {"diagnosis": ("diagnoses", "diagnoses_too"), "drug": ("drugs",)}.get(each.kind, ())
+        free = next((name for name in fields if not named[name]), None)
+        if free is None:
+            more.append(f"{each.kind}: {codes}")
+        else:
+            named[free] = codes
     return {
         **told.model_dump(exclude={"population", "tables"}),
+        **{name: {True: "yes", False: "no", None: ""}[getattr(told, name)] for name in YES_NO},
+        **named,
+        "more_lists": "\n".join(more),
+        "diseases": ", ".join(told.diseases),
         "title": found.title,
-        "diagnoses": lists["diagnosis"][0] if lists["diagnosis"] else "",
-        "diagnoses_too": lists["diagnosis"][1] if len(lists["diagnosis"]) > 1 else "",
-        "drugs": lists["drug"][0] if lists["drug"] else "",
         "begins": told.population.begins,
         "ends": told.population.ends,
         "atlas": told.population.atlas,
@@ -312,6 +371,38 @@ def edit(visit: Here, number: Number, given: Edited) -> Done:
     """Change what is asked for."""
     service.edit(visit.node, visit.actor, number, given.content(), given.title)
     return _seen(number, _("Saved. Look at what the rules find."))
+
+
+@room.act("/applications/{number}/codes", at=application, largest=codes.LARGEST + (1 << 20))
+def bring_codes(visit: Here, number: Number, given: Workbook) -> Done:
+    """Take the lists of codes of a workbook as the population, instead of those that were there."""
+    content = service.see(visit.node, visit.actor, number).told.model_dump()
+    content["population"]["criteria"] = codes.criteria_in(given.file, given.name or _("codes"))
+    service.edit(visit.node, visit.actor, number, content)
+    counts = [len(each["codes"]) for each in content["population"]["criteria"]]
+    return _seen(
+        number, _("{lists} lists with {codes} codes are taken over.").format(lists=len(counts), codes=sum(counts))
+    )
+
+
+@room.bytes("/access/codes.csv", "text/csv")
+def codes_template(visit: Here) -> Response:
+    """A workbook of code lists to fill in: a row per code, with the list that it belongs to."""
+    headers = {"Content-Disposition": 'attachment; filename="codes.csv"'}
+    return Response(codes.TEMPLATE.encode("utf-8-sig"), media_type="text/csv", headers=headers)
+
+
+@room.act("/applications/{number}/not-urgent", at=application)
+def not_urgent(visit: Here, number: Number, given: Said) -> Done:
+    """Say that an application can wait."""
+    deciding.not_urgent(visit.node, visit.actor, number, given.text)
+    return _seen(number, _("It goes the usual way."))
+
+
+@room.page("/applications/{number}/minutes", "minutes.html")
+def minutes(visit: Here, number: Number) -> Minutes:
+    """The minutes of the committee, to be printed and signed."""
+    return Minutes(told=ending.minutes(visit.node, visit.actor, number))
 
 
 @room.act("/applications/{number}/count", at=application)
@@ -399,4 +490,6 @@ room.helpers |= {
     "ethics_kinds": words.ethics_kinds,
     "places_of_use": words.places_of_use,
     "vote_choices": words.choices,
+    "kinds_of_research": words.kinds_of_research,
+    "yes_no": words.yes_no,
 }

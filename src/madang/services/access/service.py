@@ -18,7 +18,7 @@ from madang.node.database import Base, now
 from madang.node.node import Node
 from madang.node.people.accounts import find_organization
 from madang.node.people.actor import Actor
-from madang.node.people.models import Organization, Permit
+from madang.node.people.models import Organization, Permit, Project
 from madang.node.people.projects import find_project, people_of
 from madang.node.permissions import check, may, visible
 from madang.node.text import clean_line, clean_prose
@@ -26,7 +26,7 @@ from madang.science.privacy.counts import Perturbed, Told, ask
 from madang.science.privacy.extract import Wanted
 from madang.science.privacy.recipe import read_recipe
 from madang.science.privacy.rules import Found, Pack, hold, read_pack
-from madang.services.access import acts, procedure
+from madang.services.access import acts, letters, procedure, terms
 from madang.services.access.content import Content, read_content
 from madang.services.access.models import Application, Grant, Step, ToldCount, Word
 from madang.services.access.people import population_in
@@ -50,7 +50,7 @@ def find(session: Session, number: int) -> Application:
         select(Application)
         .where(Application.id == number)
         .options(
-            joinedload(Application.project),
+            joinedload(Application.project).joinedload(Project.organization),
             joinedload(Application.organization),
             joinedload(Application.owner),
             selectinload(Application.steps),
@@ -78,10 +78,12 @@ def see(node: Node, actor: Actor, number: int) -> Application:
 
 
 def list_applications(node: Node, actor: Actor) -> Sequence[Application]:
-    """The applications that one may see, the newest first."""
+    """The applications that one may see: urgent ones that wait, then the newest first."""
     check(actor, acts.LIST)
     with node.read() as session:
-        query = select(Application).where(visible(actor, acts.SEE, Application)).order_by(Application.id.desc())
+        waits_urgently = Application.urgent & Application.state.in_(("in-review", "approved"))
+        query = select(Application).where(visible(actor, acts.SEE, Application))
+        query = query.order_by(waits_urgently.desc(), Application.id.desc())
         loaded = (
             joinedload(Application.project),
             joinedload(Application.organization),
@@ -134,7 +136,7 @@ def apply(
             applicant_kind=applicant_kind,
             content=asked.model_dump_json(),
             pack=rules.name,
-            urgent=urgent,
+            urgent=urgent or bool(asked.urgent_reason.strip()),
             parent_id=permit.id if permit else None,
             edition=1,
         )
@@ -161,6 +163,7 @@ def edit(node: Node, actor: Actor, number: int, content: dict[str, Any], title: 
     asked = read_content(content)
     with doing(node, actor, acts.EDIT, lambda session: find(session, number)) as done:
         done.thing.content = asked.model_dump_json()
+        done.thing.urgent = bool(asked.urgent_reason.strip())
         if title:
             done.thing.title = clean_line(title, _("The title"), 300, required=True)
         done.thing.edition += 1
@@ -173,6 +176,7 @@ def submit(node: Node, actor: Actor, number: int) -> None:
     with doing(node, actor, acts.SUBMIT, lambda session: find(session, number)) as done:
         done.thing.submitted = done.thing.submitted or now()
         begin_steps(done.thing)
+        letters.to_desk(node, done.session, done.thing, "steward", lambda: _("An application was handed in"))
         done.tell(edition=done.thing.edition)
 
 
@@ -184,6 +188,10 @@ def check_content(node: Node, application: Application) -> None:
             "access.incomplete",
             _("The application has no purpose or asks for no table."),
             _("Write the purpose, and at least the table person with the columns that you need."),
+        )
+    if application.urgent and not told.urgent_reason.strip():
+        raise MadangError(
+            "access.incomplete", _("It is urgent, and the reason is missing."), _("Say why it cannot wait.")
         )
     read_recipe(told.recipe)
     version = node.home.lake().find(application.dataset)
@@ -209,7 +217,7 @@ def begin_steps(application: Application) -> None:
 def open_ready(application: Application) -> None:
     """Open the steps that can begin now."""
     mine = steps_of(application)
-    for name in procedure.ready({step.name: step.state for step in mine}):
+    for name in procedure.ready({step.name: step.state for step in mine}, application.urgent):
         step = next(step for step in mine if step.name == name)
         step.state, step.opened = "open", now()
 
@@ -245,17 +253,22 @@ def appeal(node: Node, actor: Actor, number: int, reason: str) -> None:
             if step.name in ("screening", "adequacy"):
                 step.state, step.closed = "left-out", now()
         open_ready(done.thing)
+        letters.to_desk(node, done.session, done.thing, "committee", lambda: _("An appeal waits for your vote"))
         done.tell(reason=text[:200])
 
 
 def findings(node: Node, application: Application) -> list[Finding]:
-    """Every rule of the application's pack and of the ministry's frame, held against it: findings, never a decision."""
+    """Every rule of the application's pack, of the ministry's frame and of what the data carry, held against it.
+
+    Findings, never a decision.
+    """
     with node.read() as session:
         members = len(people_of_committee(session, application.organization_id))
+        of_the_data = terms.facts(node, session, find(session, application.id))
     settings = {"committee_members": members, "board_members": members, "quorum": "majority"}
-    facts = application.told.facts(settings)
+    facts = application.told.facts(settings) | of_the_data
     found = []
-    for name in dict.fromkeys((application.pack, "mohw-2025-12")):
+    for name in dict.fromkeys((application.pack, "mohw-2025-12", "duo")):
         pack = read_pack(name)
         found += [Finding(each, pack) for each in hold(pack, facts)]
     return found

@@ -61,6 +61,24 @@ def places_of_use() -> list[tuple[str, str]]:
     return [("closed space", _("in a closed space", "place")), ("results only", _("results only", "place"))]
 
 
+def kinds_of_research() -> list[tuple[str, str]]:
+    """What kind of research it is, for a choice; conditions of consent ask for it."""
+    return [
+        ("", _("not said", "research")),
+        ("general", _("general research", "research")),
+        ("health", _("research about health", "research")),
+        ("disease", _("research on diseases", "research")),
+        ("ancestry", _("research on the origins of populations", "research")),
+        ("methods", _("development of methods", "research")),
+        ("clinical care", _("care of patients", "research")),
+    ]
+
+
+def yes_no() -> list[tuple[str, str]]:
+    """Yes, no, or not said; for a choice."""
+    return [("", _("not said", "answer")), ("yes", _("yes")), ("no", _("no"))]
+
+
 def choices() -> list[tuple[str, str]]:
     """Votes, for a choice."""
     return [(name, shown.choice_word(name)) for name in deciding.CHOICES]

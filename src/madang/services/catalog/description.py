@@ -19,7 +19,17 @@ def _words(value: Any) -> Any:
     return tuple(word for word in (clean_line(str(part), _("A keyword"), 100) for part in parts) if word)
 
 
+def _terms(value: Any) -> Any:
+    """Data-use terms, each of which is one that is known."""
+    from madang.science.privacy.duo import terms_of
+
+    words = _words(value)
+    terms_of(words)
+    return words
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_words), Field(max_length=50)]
+Terms = Annotated[tuple[str, ...], BeforeValidator(_terms), Field(max_length=24)]
 
 
 class Description(BaseModel):
@@ -36,6 +46,10 @@ class Description(BaseModel):
     contact: Line = Field(default="", description="Where questions go: an e-mail address or a page.")
     license: Line = ""
     access_rights: Prose = Field(default="", description="How access is given, and under which conditions.")
+    data_use: Terms = Field(
+        default=(), description="Conditions of consent, terms of the Data Use Ontology: DUO:0000007 E11, DUO:0000018."
+    )
+    asks_training: Line = Field(default="", description="A skill that everybody in a project shows by a badge.")
     legal_basis: Line = Field(default="", description="HealthDCAT-AP: hasLegalBasis.")
     purpose: Prose = Field(default="", description="HealthDCAT-AP: purpose.")
     population: Prose = Field(default="", description="HealthDCAT-AP: populationCoverage.")

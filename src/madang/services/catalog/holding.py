@@ -18,6 +18,7 @@ class Holding:
     """The organization that answers for a dataset, the fewest persons that its numbers are about, and its record.
 
     `open` says whether everybody who signed in may have the data: published, open or registered, not withheld.
+    `data_use` are conditions of consent (DUO), `asks_training` a skill that everybody in a project has to have shown.
     """
 
     dataset: str
@@ -25,6 +26,8 @@ class Holding:
     minimum: int
     record: str
     open: bool
+    data_use: tuple[str, ...] = ()
+    asks_training: str = ""
 
 
 def holder_of(session: Session, dataset: str) -> Holding | None:
@@ -39,7 +42,8 @@ def holder_of(session: Session, dataset: str) -> Holding | None:
     record, minimum = row
     is_open = record.state == "published" and record.access in ("open", "registered")
     is_open = is_open and not is_being_removed(session, dataset)
-    return Holding(dataset, record.organization_id, minimum, record.name, is_open)
+    told = record.told
+    return Holding(dataset, record.organization_id, minimum, record.name, is_open, told.data_use, told.asks_training)
 
 
 def begin_described(

@@ -1,9 +1,9 @@
 """How the pages of the catalog name things, and what they say to search engines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from madang.base.translate import _
+from madang.base.translate import _, in_language
 from madang.services.catalog.models import TIERS
 
 VERDICTS = ("good", "flawed", "unusable", "unknown")
@@ -109,6 +109,18 @@ def unit(name: str) -> str:
     }[name]
 
 
+def terms_named(terms: Sequence[str]) -> str:
+    """Data-use terms in words, with their values."""
+    if not terms:
+        return ""
+    from madang.science.privacy.duo import terms_of
+    from madang.science.privacy.rules import read_pack
+
+    titles = {rule.id: in_language(rule.title["ko"], rule.title["en"]) for rule in read_pack("duo").rules}
+    named = (" ".join((titles.get(term.id, term.id), *term.values)) for term in terms_of(terms))
+    return "; ".join(named)
+
+
 HELPERS = {
     "unit": unit,
     "kinds_named": kinds_named,
@@ -120,4 +132,5 @@ HELPERS = {
     "holders_named": holders_named,
     "datasets_named": datasets_named,
     "json_ld_of": json_ld,
+    "terms_named": terms_named,
 }
