@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+LANES = 64  # sums side by side
 
 
 def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
@@ -42,84 +43,184 @@ def _two_product(u: Any, v: Any) -> tuple[Any, Any]:
     return q, ((uh * vh - q) + uh * vl + ul * vh) + ul * vl
 
 
-@cache
-def _kernels() -> Any:
+def _products() -> tuple[Any, Any]:
+    """`_two_product` compiled: by a fused multiply-add where the processor has one, else Dekker's; the same bits."""
     import numba
+    from llvmlite import binding
+    from numba.core import types
+    from numba.extending import intrinsic
 
     compiled = numba.njit(cache=True, fastmath=False)
-    two_sum, renormalized, two_product = compiled(_two_sum), compiled(_renormalized), compiled(_two_product)
+    if not binding.get_host_cpu_features().get("fma"):
+        return compiled, compiled(_two_product)
+
+    @intrinsic
+    def fused(_typing: Any, a: Any, b: Any, c: Any) -> Any:
+        signature = types.float64(types.float64, types.float64, types.float64)
+        return signature, lambda _context, builder, _signature, given: builder.fma(*given)
+
+    @compiled
+    def two_product(u: float, v: float) -> tuple[float, float]:
+        q = u * v
+        return q, fused(u, v, -q)
+
+    return compiled, two_product
+
+
+@cache
+def _kernels() -> Any:
+    compiled, two_product = _products()
+    two_sum, renormalized = compiled(_two_sum), compiled(_renormalized)
+
+    @compiled
+    def added(hi: float, lo: float, more_hi: float, more_lo: float) -> tuple[float, float]:
+        s, d = two_sum(hi, more_hi)
+        return renormalized(s, d + (lo + more_lo))
+
+    @compiled
+    def one_gram(
+        x: Array, w: Array, begin: int, end: int, hi: Array, lo: Array, q: Array, e: Array, r: Array, f: Array
+    ) -> None:
+        """Adds columns begin..end of x diag(w) x' to hi + lo, upper triangle; x: (p, n). Rows go into LANES sums side
+        by side, which the compiler makes one instruction of; q, e: (LANES,), r, f: (p, p, LANES), for scratch."""
+        p = x.shape[0]
+        lanes = min(LANES, end - begin)
+        for a in range(p):
+            for b in range(a, p):
+                for k in range(lanes):
+                    r[a, b, k] = 0.0
+                    f[a, b, k] = 0.0
+        for start in range(begin, end, LANES):
+            count = min(LANES, end - start)
+            for a in range(p):
+                left = x[a, start : start + count]
+                weight = w[start : start + count]
+                for k in range(count):
+                    q[k], e[k] = two_product(left[k], weight[k])
+                for b in range(a, p):
+                    right, r_ab, f_ab = x[b, start : start + count], r[a, b], f[a, b]
+                    for k in range(count):
+                        y = right[k]
+                        product, lost = two_product(q[k], y)
+                        s, d = two_sum(r_ab[k], product)
+                        r_ab[k], f_ab[k] = renormalized(s, d + (f_ab[k] + (lost + e[k] * y)))
+        for a in range(p):
+            for b in range(a, p):
+                for k in range(lanes):
+                    hi[a, b], lo[a, b] = added(hi[a, b], lo[a, b], r[a, b, k], f[a, b, k])
 
     @compiled
     def gram(x: Array, w: Array, hi: Array, lo: Array) -> None:
-        """hi + lo of x' diag(w) x for x of shape (n, p); the upper triangle."""
-        n, p = x.shape
-        for i in range(n):
-            for a in range(p):
-                q, e = two_product(x[i, a], w[i])
-                for b in range(a, p):
-                    y = x[i, b]
-                    r, f = two_product(q, y)
-                    s, d = two_sum(hi[a, b], r)
-                    hi[a, b], lo[a, b] = renormalized(s, d + (lo[a, b] + (f + e * y)))
+        """hi + lo of x diag(w) x' for x of shape (p, n); the upper triangle."""
+        p, n = x.shape
+        q, e = np.empty(LANES), np.empty(LANES)
+        r, f = np.empty((p, p, LANES)), np.empty((p, p, LANES))
+        one_gram(x, w, 0, n, hi, lo, q, e, r, f)
 
     @compiled
-    def risk_sums(
-        times: Array, events: NDArray[np.bool_], x: Array, risk: Array, grid: Array, hi: Array, lo: Array
-    ) -> None:
-        """At each time of `grid` (ascending), over rows at risk and over rows that end there, of the products
-        risk * (1, x)(1, x)'; rows come by descending time. hi, lo: (2, grid, q, q), upper triangles."""
-        n, p = x.shape
-        q = p + 1
-        total_hi = np.zeros((q, q))
-        total_lo = np.zeros((q, q))
-        row = np.empty(q)
-        k = grid.size - 1
-        i = 0
-        while k >= 0:
-            while i < n and times[i] >= grid[k]:
-                row[0] = 1.0
-                for a in range(p):
-                    row[a + 1] = x[i, a]
-                tied = events[i] and times[i] == grid[k]
-                for a in range(q):
-                    g, e = two_product(row[a], risk[i])
-                    for b in range(a, q):
-                        r, f = two_product(g, row[b])
-                        f += e * row[b]
-                        s, d = two_sum(total_hi[a, b], r)
-                        total_hi[a, b], total_lo[a, b] = renormalized(s, d + total_lo[a, b] + f)
-                        if tied:
-                            s, d = two_sum(hi[1, k, a, b], r)
-                            hi[1, k, a, b], lo[1, k, a, b] = renormalized(s, d + lo[1, k, a, b] + f)
-                i += 1
-            for a in range(q):
-                for b in range(a, q):
-                    hi[0, k, a, b] = total_hi[a, b]
-                    lo[0, k, a, b] = total_lo[a, b]
-            k -= 1
+    def risk_sums(x: Array, risk: Array, ends: NDArray[np.int64], hi: Array, lo: Array) -> None:
+        """At each time of a grid, over rows at risk ([0]) and over rows with their event then ([1]), of the products
+        x diag(risk) x'; x: (q, n) by descending time, events first. ends[k] has the places where at time k the
+        events and the rows end. hi, lo: (2, grid, q, q), upper triangles."""
+        q_, times = x.shape[0], ends.shape[0]
+        q, e = np.empty(LANES), np.empty(LANES)
+        r, f = np.empty((q_, q_, LANES)), np.empty((q_, q_, LANES))
+        begin = 0
+        for k in range(times - 1, -1, -1):
+            one_gram(x, risk, begin, ends[k, 0], hi[1, k], lo[1, k], q, e, r, f)
+            if k + 1 < times:
+                for a in range(q_):
+                    for b in range(a, q_):
+                        hi[0, k, a, b], lo[0, k, a, b] = hi[0, k + 1, a, b], lo[0, k + 1, a, b]
+            for a in range(q_):
+                for b in range(a, q_):
+                    hi[0, k, a, b], lo[0, k, a, b] = added(
+                        hi[0, k, a, b], lo[0, k, a, b], hi[1, k, a, b], lo[1, k, a, b]
+                    )
+            one_gram(x, risk, ends[k, 0], ends[k, 1], hi[0, k], lo[0, k], q, e, r, f)
+            begin = ends[k, 1]
 
-    return gram, risk_sums
+    @compiled
+    def tie_sums(a_hi: Array, a_lo: Array, b_hi: Array, b_lo: Array, deaths: Array, hi: Array, lo: Array) -> None:
+        """At each time, with d deaths and u = 1 / (a d - l b): the sums over l = 0 .. d - 1 of u, l u, u^2, l u^2 and
+        l^2 u^2, and (in doubles) of log(a - l b / d). hi, lo: (times, 6)."""
+        for t in range(deaths.size):
+            d = deaths[t]
+            whole_hi, whole_lo = two_product(a_hi[t], d)
+            whole_hi, whole_lo = renormalized(whole_hi, whole_lo + a_lo[t] * d)
+            for step in range(int(d)):
+                back = float(step)
+                m_hi, m_lo = two_product(b_hi[t], -back)
+                m_hi, m_lo = added(whole_hi, whole_lo, m_hi, m_lo - b_lo[t] * back)
+                u = 1.0 / m_hi
+                p_hi, p_lo = two_product(u, m_hi)
+                u_hi, u_lo = renormalized(u, u * ((1.0 - p_hi) - p_lo - u * m_lo))
+                v_hi, v_lo = two_product(u_hi, u_hi)
+                v_hi, v_lo = renormalized(v_hi, v_lo + 2.0 * u_hi * u_lo)
+                for place in range(5):
+                    w_hi, w_lo = (u_hi, u_lo) if place < 2 else (v_hi, v_lo)
+                    times = 1.0 if place == 0 or place == 2 else (back * back if place == 4 else back)
+                    s_hi, s_lo = two_product(w_hi, times)
+                    hi[t, place], lo[t, place] = added(hi[t, place], lo[t, place], s_hi, s_lo + w_lo * times)
+                hi[t, 5] += np.log(m_hi / d)
+
+    return gram, risk_sums, tie_sums
 
 
 def gram(x: Array, w: Array) -> tuple[Array, Array]:
     """x' diag(w) x as two symmetric matrices whose sum it is, to some 1e-30; x: (n, p), w: (n,)."""
-    p = x.shape[1]
+    return gram_of_columns(np.ascontiguousarray(np.asarray(x, float).T), np.ascontiguousarray(w, float))
+
+
+def gram_of_columns(x: Array, w: Array) -> tuple[Array, Array]:
+    """As `gram`, for x that has its columns in one piece each: shape (p, n)."""
+    p = x.shape[0]
     hi, lo = np.zeros((p, p)), np.zeros((p, p))
-    _kernels()[0](np.ascontiguousarray(x, float), np.ascontiguousarray(w, float), hi, lo)
+    _kernels()[0](x, w, hi, lo)
     return _symmetric(hi), _symmetric(lo)
 
 
-def risk_sums(times: Array, events: NDArray[np.bool_], x: Array, risk: Array, grid: Array) -> tuple[Array, Array]:
-    """What Cox regression needs of a site at each time of `grid`: shape (2, len(grid), p + 1, p + 1) as two arrays.
+def risk_order(times: Array, events: NDArray[np.bool_], grid: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The order of rows and the `ends` that `risk_sums` needs: by descending time of the (ascending) grid.
 
-    [0] sums risk * (1, x)(1, x)' over rows whose time is at least the grid's, [1] over those with their event then.
+    Rows whose time lies before the grid are at risk at none of its times and come in no segment.
     """
-    order = np.argsort(-times, kind="stable")
-    q = x.shape[1] + 1
-    hi, lo = np.zeros((2, grid.size, q, q)), np.zeros((2, grid.size, q, q))
-    given = (np.ascontiguousarray(each[order]) for each in (times, events, x, risk))
-    _kernels()[1](*given, np.ascontiguousarray(grid, float), hi, lo)
+    place = np.searchsorted(grid, times, "right") - 1  # the last time of the grid at which the row is at risk
+    tied = np.zeros(times.size, bool)
+    inside = place >= 0
+    tied[inside] = events[inside] & (times[inside] == grid[place[inside]])
+    order = np.argsort(np.where(tied, 2 * place + 1, 2 * place), kind="stable")[::-1]
+    counts = np.bincount(2 * place[inside] + tied[inside], minlength=2 * grid.size).reshape(-1, 2)
+    descending = counts[::-1, ::-1].ravel()  # of each time from the last: events, then the others
+    ends = np.cumsum(descending).reshape(-1, 2)[::-1]
+    return order, np.ascontiguousarray(ends)
+
+
+def risk_sums(x: Array, risk: Array, ends: NDArray[np.int64]) -> tuple[Array, Array]:
+    """What Cox regression needs of a site at each time of a grid: shape (2, len(grid), q, q) as two arrays.
+
+    [0] sums risk * x x' over rows whose time is at least the grid's, [1] over those with their event then; x: (q, n)
+    in the order of `risk_order`, with a row of ones first.
+    """
+    q, times = x.shape[0], ends.shape[0]
+    hi, lo = np.zeros((2, times, q, q)), np.zeros((2, times, q, q))
+    _kernels()[1](np.ascontiguousarray(x), np.ascontiguousarray(risk), ends, hi, lo)
     return _symmetric(hi), _symmetric(lo)
+
+
+def tie_sums(every: tuple[Array, Array], tied: tuple[Array, Array], deaths: Array) -> tuple[Array, Array]:
+    """Efron's sums over the deaths d of each time; a and b are the risks of all and of those who die (hi + lo).
+
+    With f = 0, 1/d .. (d - 1)/d and s = 1 / (a - f b): the sums of s, f s, s^2, f s^2, f^2 s^2, and of -log s; shape
+    (times, 6) as two arrays.
+    """
+    hi, lo = np.zeros((deaths.size, 6)), np.zeros((deaths.size, 6))
+    given = (np.ascontiguousarray(each, float) for each in (*every, *tied, deaths))
+    _kernels()[2](*given, hi, lo)
+    d = np.maximum(deaths, 1.0)[:, None]
+    power = np.concatenate([d, np.ones_like(d), d**2, d, np.ones_like(d), np.ones_like(d)], axis=1)
+    scaled = _two_product(hi, power)
+    return add([scaled, (lo * power, np.zeros_like(lo))])
 
 
 def _symmetric(upper: Array) -> Array:

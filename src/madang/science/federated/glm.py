@@ -7,6 +7,7 @@ steps are the pooled fit's steps (McCullagh and Nelder 1989, section 2.5; the sa
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow as pa
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.science.federated.design import Design, complete_rows, matrix, numbers
-from madang.science.federated.exact import Array, add, gram, solve, total
+from madang.science.federated.exact import Array, add, gram_of_columns, solve, total
 
 Family = Literal["gaussian", "binomial", "poisson", "gamma"]
 ROUNDS, TOLERANCE = 50, 1e-14
@@ -30,6 +31,7 @@ class GlmPart:
     deviance: float
     y: tuple[float, float]
     pearson: float = 0.0
+    logs: tuple[float, float] = (0.0, 0.0)  # in the first round
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _deviance(family: str, y: Array, mu: Array) -> float:
     if family == "gaussian":
         parts = (y - mu) ** 2
     elif family == "binomial":
-        parts = -2.0 * np.where(y == 1, np.log(mu), np.log1p(-mu))
+        parts = -2.0 * np.log1p(-np.abs(y - mu))
     elif family == "poisson":
         with np.errstate(divide="ignore", invalid="ignore"):
             parts = 2.0 * (np.where(y > 0, y * np.log(y / mu), 0.0) - (y - mu))
@@ -107,29 +109,63 @@ def _link(family: str, mu: Array) -> Array:
     return np.log(mu / (1.0 - mu)) if family == "binomial" else np.log(mu)
 
 
-def glm_at(table: pa.Table, outcome: str, design: Design, family: Family, coef: Array | None) -> GlmPart:
-    """For a site: what it tells in a round; `coef` None in the first."""
+@dataclass(frozen=True)
+class GlmRows:
+    """A site's rows of a fit, read once: covariates and a last row that each round fills, shape (p + 1, n); y: (n,)."""
+
+    columns: Array
+    y: Array
+
+
+def glm_rows(table: pa.Table, outcome: str, design: Design, family: Family) -> GlmRows:
+    """For a site: what stays the same in all rounds of a fit. Errors: `federated.column`, `federated.outcome`."""
     rows = complete_rows(table, [outcome, *design.variables])
     y, x = numbers(rows, outcome), matrix(rows, design)
     _check(family, y)
+    return GlmRows(np.vstack([x.T, np.zeros(y.size)]), y)
+
+
+def glm_at(table: pa.Table, outcome: str, design: Design, family: Family, coef: Array | None) -> GlmPart:
+    """For a site: what it tells in a round; `coef` None in the first."""
+    return glm_round(glm_rows(table, outcome, design, family), family, coef)
+
+
+def glm_round(rows: GlmRows, family: Family, coef: Array | None) -> GlmPart:
+    """For a site: what it tells in a round. Errors: `federated.diverges`."""
+    x, y = rows.columns, rows.y
     if coef is None:
         eta = _link(family, _first_mean(family, y))
     else:
         eta = np.zeros(y.size)
-        for place in range(x.shape[1]):  # the same order of additions in every row, wherever the row is
-            eta = eta + x[:, place] * coef[place]
+        for place in range(coef.size):  # the same order of additions in every row, wherever the row is
+            eta = eta + x[place] * coef[place]
     mu, slope = _mean(family, eta)
     variance = _variance(family, mu)
-    w = slope**2 / variance
+    with np.errstate(divide="ignore", invalid="ignore"):
+        w = slope**2 / variance
     if y.size and not np.all(np.isfinite(w)):
         raise MadangError(
             "federated.diverges", _("The fit does not converge: the outcome is separated or a term too large.")
         )
-    z = eta + (y - mu) / slope
+    left = y - mu
+    x[-1] = eta + left / slope
+    pearson = float((left**2 / variance).sum())
+    if coef is not None:
+        return GlmPart(int(y.size), gram_of_columns(x, w), _deviance(family, y, mu), (0.0, 0.0), pearson)
     s = total(y) if y.size else (np.float64(0), np.float64(0))
-    pearson = float(((y - mu) ** 2 / variance).sum())
-    deviance = math.inf if coef is None else _deviance(family, y, mu)
-    return GlmPart(int(y.size), gram(np.column_stack([x, z]), w), deviance, (float(s[0]), float(s[1])), pearson)
+    return GlmPart(
+        int(y.size), gram_of_columns(x, w), math.inf, (float(s[0]), float(s[1])), pearson, _log_sums(family, y)
+    )
+
+
+def _log_sums(family: str, y: Array) -> tuple[float, float]:
+    """What the deviance of a model without terms and the AIC need of y beside its sum: of poisson the sums of
+    y log y and of log y!, of gamma that of log y."""
+    from scipy.special import gammaln, xlogy
+
+    if family == "poisson":
+        return math.fsum(xlogy(y, y)), math.fsum(gammaln(y + 1))
+    return (math.fsum(np.log(y)), 0.0) if family == "gamma" else (0.0, 0.0)
 
 
 def glm_of(parts: Sequence[GlmPart]) -> tuple[Array, tuple[Array, Array]]:
@@ -182,8 +218,22 @@ def fit_glm(ask: Ask, design: Design, family: Family, tolerance: float = TOLERAN
     return GlmFit(tuple(design.names()), coef, np.sqrt(np.diag(vcov)), vcov, n, deviance, dispersion, rounds, converged)
 
 
-def null_deviance(family: Family, tables: Sequence[pa.Table], outcome: str, design: Design) -> float:
-    """The deviance of a model with an intercept alone, on the rows that the model itself uses."""
-    empty = Design((), {}, True)
-    rows = [complete_rows(table, [outcome, *design.variables]) for table in tables]
-    return fit_glm(lambda coef: [glm_at(each, outcome, empty, family, coef) for each in rows], empty, family).deviance
+def null_deviance(family: Family, parts: Sequence[GlmPart], intercept: bool = True) -> float:
+    """For the coordinator: the deviance of a model without terms, of the parts of the first round.
+
+    With an intercept its mean is that of y, whatever the family; without one it is what the link has at 0 (as R).
+    """
+    n, s = sum(part.n for part in parts), math.fsum(each for part in parts for each in part.y)
+    logs = math.fsum(part.logs[0] for part in parts)
+    mean = s / n if intercept and n else {"binomial": 0.5}.get(family, 1.0)
+    if family == "gaussian":  # in the first round z is y and every weight is 1
+        exact = [sum(Fraction(float(part.gram[k][-1, -1])) for part in parts for k in (0, 1)),
+                 sum(Fraction(each) for part in parts for each in part.y)]  # fmt: skip
+        return float(exact[0] - (exact[1] ** 2 / n if intercept and n else 0))
+    if family == "binomial":
+        return -2 * math.fsum(k * math.log(share) for k, share in ((s, mean), (n - s, 1 - mean)) if k)
+    if not mean:
+        return 0.0
+    if family == "poisson":
+        return 2 * math.fsum([logs, -s * math.log(mean), -s, n * mean])
+    return -2 * math.fsum([logs, -n * math.log(mean), -s / mean, n])

@@ -8,9 +8,9 @@ import numpy as np
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.science.federated.design import Design, levels_of
+from madang.science.federated.design import levels_of
 from madang.science.federated.exact import add
-from madang.science.federated.glm import GlmPart, fit_glm
+from madang.science.federated.glm import GlmPart, fit_glm, null_deviance
 from madang.science.federated.meta import der_simonian_laird, fixed_effect, reml
 from madang.science.federated.moments import Moments, chi_square, mantel_haenszel, moments_of, quantiles_of
 from madang.science.federated.rounds import Ask, Part, cell_columns, combinations, design_of
@@ -147,7 +147,9 @@ def _glm_parts(parts: Parts) -> list[GlmPart]:
         n = int(part.sums["n"][0])
         found.append(
             GlmPart(
-                n, part.sums["gram"], float(part.sums["deviance"][0]), _pair(part, "y"), float(part.sums["pearson"][0])
+                *(n, part.sums["gram"], float(part.sums["deviance"][0]), _pair(part, "y")),
+                float(part.sums["pearson"][0]),
+                (float(part.sums["logs"][0][0]), float(part.sums["logs"][0][1])),
             )
         )
     return found
@@ -163,22 +165,22 @@ def _glm(study: Study, ask: Ask) -> dict[str, Any]:
     levels = _levels(study, ask)
     design = design_of(study, {"levels": levels})
     told = {"levels": {name: list(each) for name, each in levels.items()}}
-    fit = fit_glm(lambda c: _glm_parts(ask("glm", {**told, "coef": _listed(c)})), design, family)
-    saturated = 0.0
+    first: list[GlmPart] = []
 
-    def ask_null(coef: Any) -> list[GlmPart]:
-        nonlocal saturated
-        parts = ask("null", {**told, "coef": _listed(coef)})
+    def once(coef: Any) -> list[GlmPart]:
+        parts = _glm_parts(ask("glm", {**told, "coef": _listed(coef)}))
         if coef is None:
-            saturated = sum(float(part.sums["saturated"][0]) for _site, part in parts)
-        return _glm_parts(parts)
+            first[:] = parts
+        return parts
 
-    null = fit_glm(ask_null, Design((), {}, True), family).deviance
+    fit = fit_glm(once, design, family)
+    null = null_deviance(family, first, e.get("intercept", True))
     n, p = fit.n, len(fit.names)
     aic = None
     if family == "binomial":
         aic = fit.deviance + 2 * p
     elif family == "poisson":
+        saturated = math.fsum(part.logs[0] - part.logs[1] - sum(part.y) for part in first)
         aic = fit.deviance - 2 * saturated + 2 * p
     elif family == "gaussian" and fit.deviance > 0:
         aic = n * (math.log(2 * math.pi * fit.deviance / n) + 1) + 2 + 2 * p

@@ -19,10 +19,10 @@ from madang.science.federated import disclosure
 from madang.science.federated.design import Design, complete_rows, make_design, matrix, numbers
 from madang.science.federated.disclosure import Limits, Members
 from madang.science.federated.exact import Array
-from madang.science.federated.glm import glm_at
+from madang.science.federated.glm import glm_round, glm_rows
 from madang.science.federated.moments import below_at, moments_at, range_at
 from madang.science.federated.study import Study, check_shape, members
-from madang.science.federated.survival import center_at, cox_at, event_times_at, survival_at
+from madang.science.federated.survival import center_at, cox_round, cox_rows, event_times_at, survival_at
 
 Sums = dict[str, tuple[Array, Array]]
 TENTHS = 10
@@ -52,9 +52,9 @@ def layout(study: Study, step: str, told: Told) -> dict[str, tuple[int, ...]]:
         return {f"{name}.{what}": () for name in told["center"] for what in ("n", "sum", "squares")}
     if step == "below":
         return {name: (len(points), 2) for name, points in told["points"].items()}
-    if step in ("glm", "null"):
-        p = 1 if step == "null" else len(design_of(study, told).names())
-        return {"n": (), "gram": (p + 1, p + 1), "deviance": (), "y": (), "pearson": (), "saturated": ()}
+    if step == "glm":
+        p = len(design_of(study, told).names())
+        return {"n": (), "gram": (p + 1, p + 1), "deviance": (), "y": (), "pearson": (), "logs": (2,)}
     if step == "center":
         return {"n": (), "x": (len(design_of(study, told).names()),)}
     if step == "cox":
@@ -101,7 +101,8 @@ class Site:
         self.members: Members = members(study, table)
         self.rows = table.filter(pa.array(self.members)).combine_chunks()
         disclosure.check_rows(self.rows.num_rows, limits)
-        self._checked: set[str] = set()
+        self._complete: tuple[Design, pa.Table] | None = None
+        self._last: tuple[list[Any], Any] | None = None
 
     def used(self) -> Members:
         """Which rows of the table are in the answer: in the cohort, and complete in what the estimator reads."""
@@ -117,7 +118,6 @@ class Site:
             "range": self._range,
             "below": self._below,
             "glm": self._glm,
-            "null": self._null,
             "center": self._center,
             "times": self._times,
             "cox": self._cox,
@@ -200,34 +200,23 @@ class Site:
         return pa.table({name: values})
 
     def _model(self, told: Told, more: Sequence[str]) -> tuple[Design, pa.Table]:
+        """The design of a step and its complete rows, checked once for all steps of a fit."""
         design = design_of(self.study, told)
-        rows = complete_rows(self.rows, [*more, *design.variables])
-        key = "model"
-        if key not in self._checked:
+        if self._complete is None or self._complete[0] != design:
+            rows = complete_rows(self.rows, [*more, *design.variables])
             disclosure.check_model(rows, [*more, *design.variables], len(design.names()), self.limits)
-            self._checked.add(key)
-        return design, rows
+            self._complete = design, rows
+        return self._complete
 
     def _glm(self, told: Told) -> Part:
         e = self.study.estimator
-        design, rows = self._model(told, [e["outcome"]])
-        return self._glm_part(rows, design, told)
-
-    def _null(self, told: Told) -> Part:
-        _design, rows = self._model(told, [self.study.estimator["outcome"]])
-        return self._glm_part(rows, Design((), {}, True), told)
-
-    def _glm_part(self, rows: pa.Table, design: Design, told: Told) -> Part:
-        e = self.study.estimator
-        coef = None if told.get("coef") is None else np.asarray(told["coef"], float)
         family = e.get("family", "gaussian")
-        part = glm_at(rows, e["outcome"], design, family, coef)
-        saturated = 0.0
-        if family == "poisson" and coef is None:
-            from scipy.special import gammaln, xlogy
-
-            y = numbers(rows, e["outcome"])
-            saturated = float((xlogy(y, y) - y - gammaln(y + 1)).sum())
+        design, rows = self._model(told, [e["outcome"]])
+        coef = None if told.get("coef") is None else np.asarray(told["coef"], float)
+        if coef is not None and coef.shape != (len(design.names()),):
+            raise MadangError("federated.step", _("This step of the study cannot be read."))
+        read = self._kept("glm", design, lambda: glm_rows(rows, e["outcome"], design, family))
+        part = glm_round(read, family, coef)
         return Part(
             {
                 "n": _plain(part.n),
@@ -235,9 +224,16 @@ class Site:
                 "deviance": _plain(part.deviance if coef is not None else 0.0),
                 "y": (np.float64(part.y[0]), np.float64(part.y[1])),  # type: ignore[dict-item]  # a pair per sum
                 "pearson": _plain(part.pearson),
-                "saturated": _plain(saturated),
+                "logs": _plain(part.logs),
             }
         )
+
+    def _kept(self, *about: Any) -> Any:
+        """What the last argument makes, made anew only where the others have changed since."""
+        *key, make = about
+        if self._last is None or self._last[0] != list(key):
+            self._last = (list(key), make())
+        return self._last[1]
 
     def _center(self, told: Told) -> Part:
         e = self.study.estimator
@@ -258,9 +254,13 @@ class Site:
         e = self.study.estimator
         disclosure.check_times(self.study.bin, self.limits, self.study.secure)
         design, rows = self._model(told, [e["time"], e["event"]])
-        grid = _grid(told)
         coef, center = (np.asarray(told[name], float) for name in ("coef", "center"))
-        part = cox_at(rows, e["time"], e["event"], design, coef, center, grid, self.study.bin)
+        if coef.shape != (len(design.names()),) or center.shape != coef.shape or not np.isfinite(center).all():
+            raise MadangError("federated.step", _("This step of the study cannot be read."))
+        columns = (rows, e["time"], e["event"], design, center)
+        read = self._kept("cox", design, told["grid"], told["center"],
+                          lambda: cox_rows(*columns, _grid(told), self.study.bin))  # fmt: skip
+        part = cox_round(read, coef)
         return Part(
             {"n": _plain(part.n), "sums": part.sums, "deaths": _plain(part.deaths), "covariates": part.covariates}
         )
@@ -312,8 +312,8 @@ def steps_of(study: Study) -> tuple[str, ...]:
         "table": ("levels", "cells"),
         "moments": ("moments",),
         "quantiles": ("range", "below"),
-        "linear": ("levels", "glm", "null"),
-        "glm": ("levels", "glm", "null"),
+        "linear": ("levels", "glm"),
+        "glm": ("levels", "glm"),
         "cox": ("levels", "center", "times", "cox"),
         "kaplan-meier": ("levels", "times", "survival"),
         "log-rank": ("levels", "times", "survival"),
@@ -358,7 +358,7 @@ def check_part(study: Study, step: str, told: Told, part: Part) -> None:
         is_count = name in ("n", "cells", "deaths", "at_risk", "events") or name.endswith(".n") or step == "below"
         if is_count and ((high < 0).any() or (high != np.floor(high)).any() or low.any()):
             raise _wrong(_("{name} has what is no count").format(name=name))
-    if step == "glm" or step == "null":
+    if step == "glm":
         gram = part.sums["gram"][0]
         if (np.diag(gram) < 0).any() or not np.allclose(gram, gram.T, rtol=1e-9, atol=0):
             raise _wrong(_("its sums of squares cannot be"))

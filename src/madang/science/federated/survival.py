@@ -16,7 +16,7 @@ import pyarrow as pa
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.science.federated.design import Design, complete_rows, matrix, numbers
-from madang.science.federated.exact import Array, add, risk_sums, solve, total
+from madang.science.federated.exact import Array, add, risk_order, risk_sums, solve, tie_sums, total
 
 Ties = Literal["efron", "breslow"]
 ROUNDS, TOLERANCE = 20, 1e-9
@@ -75,6 +75,46 @@ def center_of(parts: Sequence[tuple[int, Array, Array]]) -> Array:
     return (hi + lo) / max(n, 1)
 
 
+@dataclass(frozen=True)
+class CoxRows:
+    """A site's rows of a fit, put in order once: covariates about the center, a row of ones first, shape (p + 1, n)."""
+
+    columns: Array
+    ends: np.ndarray
+    deaths: Array  # (times,)
+    covariates: tuple[Array, Array]  # (times, p)
+
+
+def cox_rows(
+    table: pa.Table, time: str, event: str, design: Design, center: Array, grid: Array, bin: float = 0.0
+) -> CoxRows:
+    """For a site: what stays the same in all rounds of a fit. Errors: as `cox_at`."""
+    rows, times, ended = _rows(table, time, event, design, bin)
+    x = matrix(rows, design) - center
+    deaths = np.zeros(grid.size)
+    hi, lo = np.zeros((grid.size, x.shape[1])), np.zeros((grid.size, x.shape[1]))
+    if grid.size:
+        dying = np.nonzero(ended)[0]
+        place = np.searchsorted(grid, times[dying])
+        dying = dying[np.argsort(place, kind="stable")]
+        deaths = np.bincount(place, minlength=grid.size).astype(float)
+        for at, found in enumerate(np.split(dying, np.cumsum(deaths).astype(int)[:-1])):
+            hi[at], lo[at] = total(x[found])
+    order, ends = risk_order(times, ended, grid)
+    return CoxRows(np.vstack([np.ones(times.size), x[order].T]), ends, deaths, (hi, lo))
+
+
+def cox_round(rows: CoxRows, coef: Array) -> CoxPart:
+    """For a site: what it tells in a round. Errors: `federated.diverges`."""
+    eta = np.zeros(rows.columns.shape[1])
+    for place in range(coef.size):  # the same order of additions in every row, wherever the row is
+        eta = eta + rows.columns[place + 1] * coef[place]
+    if eta.size and float(np.max(np.abs(eta))) > 500:
+        raise MadangError("federated.diverges", _("The fit does not converge: a term grows without end."))
+    sums = risk_sums(rows.columns, np.exp(eta), rows.ends)
+    return CoxPart(eta.size, sums, rows.deaths, rows.covariates)
+
+
 def cox_at(
     table: pa.Table,
     time: str,
@@ -85,23 +125,8 @@ def cox_at(
     grid: Array,
     bin: float = 0.0,
 ) -> CoxPart:
-    """For a site: what it tells in a round."""
-    rows, times, ended = _rows(table, time, event, design, bin)
-    x = matrix(rows, design) - center
-    eta = np.zeros(times.size)
-    for place in range(x.shape[1]):
-        eta = eta + x[:, place] * coef[place]
-    if times.size and float(np.max(np.abs(eta))) > 500:
-        raise MadangError("federated.diverges", _("The fit does not converge: a term grows without end."))
-    sums = risk_sums(times, ended, x, np.exp(eta), grid)
-    deaths = np.zeros(grid.size)
-    hi, lo = np.zeros((grid.size, x.shape[1])), np.zeros((grid.size, x.shape[1]))
-    place = np.searchsorted(grid, times[ended])
-    for at in np.unique(place):
-        chosen = x[ended][place == at]
-        deaths[at] = chosen.shape[0]
-        hi[at], lo[at] = total(chosen)
-    return CoxPart(int(times.size), sums, deaths, (hi, lo))
+    """For a site: what it tells in a round. Errors: `federated.column`, `federated.event`, `federated.diverges`."""
+    return cox_round(cox_rows(table, time, event, design, center, grid, bin), coef)
 
 
 @dataclass(frozen=True)
@@ -118,26 +143,22 @@ def cox_step(parts: Sequence[CoxPart], coef: Array, ties: Ties) -> Step:
     hi, lo = add([part.sums for part in parts])
     c_hi, c_lo = add([part.covariates for part in parts])
     deaths = np.sum([part.deaths for part in parts], axis=0)
-    p = coef.size
     long = np.longdouble
-    every, tied = (hi[k].astype(long) + lo[k].astype(long) for k in (0, 1))
+    if ties == "breslow":
+        hi[1], lo[1] = 0.0, 0.0  # of those who die together, each sees all of them at risk
+    k_hi, k_lo = tie_sums((hi[0, :, 0, 0], lo[0, :, 0, 0]), (hi[1, :, 0, 0], lo[1, :, 0, 0]), deaths)
+    k = k_hi.astype(long) + k_lo.astype(long)
+    every, tied = (hi[at].astype(long) + lo[at].astype(long) for at in (0, 1))
     covariates = c_hi.astype(long) + c_lo.astype(long)
-    loglik, score, information = long(0), np.zeros(p, long), np.zeros((p, p), long)
-    for at in range(deaths.size):
-        d = int(deaths[at])
-        if not d:
-            continue
-        score += covariates[at]
-        loglik += covariates[at] @ coef.astype(long)
-        shares = np.arange(d) / long(d) if ties == "efron" else np.zeros(d, long)
-        for share, times in zip(*np.unique(shares, return_counts=True), strict=True):
-            sums = every[at] - share * tied[at]
-            s0, s1, s2 = sums[0, 0], sums[0, 1:], sums[1:, 1:]
-            mean = s1 / s0
-            loglik -= times * np.log(s0)
-            score -= times * mean
-            information += times * (s2 / s0 - np.outer(mean, mean))
-    return Step(float(loglik), _two(score), _two(information))
+    s1, t1 = every[:, 0, 1:], tied[:, 0, 1:]
+    one, two = k[:, :, None], k[:, :, None, None]
+    score = covariates - s1 * one[:, 0] + t1 * one[:, 1]
+    mixed = s1[:, :, None] * t1[:, None, :]
+    squares = s1[:, :, None] * s1[:, None, :] * two[:, 2] + t1[:, :, None] * t1[:, None, :] * two[:, 4]
+    squares -= (mixed + np.swapaxes(mixed, 1, 2)) * two[:, 3]
+    information = every[:, 1:, 1:] * two[:, 0] - tied[:, 1:, 1:] * two[:, 1] - squares
+    loglik = covariates.sum(axis=0) @ coef.astype(long) - k[:, 5].sum()
+    return Step(float(loglik), _two(score.sum(axis=0)), _two(information.sum(axis=0)))
 
 
 def _two(value: np.ndarray) -> tuple[Array, Array]:

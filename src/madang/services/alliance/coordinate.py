@@ -350,7 +350,7 @@ class _Runner:
 
     def _check_people(self, step: str, parts: dict[str, Part]) -> None:
         """A site tells of equally many people in every round of a fit. Errors: FellOut."""
-        if step not in ("glm", "null", "center", "cox"):
+        if step not in ("glm", "center", "cox"):
             return
         for each in self.sites:
             name = each.partner.name
