@@ -1,24 +1,33 @@
-"""A study over three sites with real TLS in processes of their own, beside the same fit of all rows in one process.
+"""A study over three sites with real TLS in processes of their own, beside the same fit of all rows in one process;
+and one over fifty simulated sites.
 
 PYTHONPATH=src:tests python benchmarks/alliance.py [ROWS]
 """
 
-import json
+import contextlib
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from madang.node.home import Home
+from madang.node.node import Node
 from madang.science.federated import Limits, Site, pooled, read_study
-from services.alliance.alliance_house import study_text
-from services.alliance.processes import Processes, processes
+from madang.services.alliance import coordinate, partners
+from madang.services.alliance.serving import application
+from portal_house import OWNER
+from services.alliance.alliance_house import Alliance, link, make_nodes, study_text
+from services.alliance.processes import processes
+from web.served import serving
 
 os.environ["MADANG_OUTGOING_HOSTS"] = "127.0.0.1"
 LIMITS = {"limits": {"minimum": 3, "exact_times": True}}
@@ -34,20 +43,35 @@ def table(rows: int, seed: int) -> pa.Table:
     return pa.table({**x, "y": y, "time": time_, "status": (time_ < 500).astype(np.int64)})
 
 
-def seconds(running: Processes, folder: Path, text: str) -> tuple[float, dict[str, object]]:
-    """How long a study takes from asking to the answer's file; the first one has the rows read and kernels loaded."""
-    study, out = folder / "study.toml", folder / "answer.json"
-    study.write_text(text)
-    begun = time.perf_counter()
-    asking = running.spawn("center", ["ask", str(study), "--json", str(out)])
-    if asking.wait(600):
-        raise SystemExit((folder / "center.log").read_text()[-2000:])
-    return time.perf_counter() - begun, json.loads(out.read_text())
+def used(pids: list[int]) -> float:
+    """Processor seconds of processes and of the children that they have now."""
+    total = 0.0
+    for pid in pids:
+        for stat in [Path(f"/proc/{pid}/stat"), *(Path(f"/proc/{c}/stat") for c in children(pid))]:
+            with contextlib.suppress(FileNotFoundError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
 
 
-def main() -> None:
-    """Print a table."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+def children(pid: int) -> list[int]:
+    """The children of a process."""
+    with contextlib.suppress(FileNotFoundError):
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def seconds(node: Node, text: str, pids: list[int]) -> tuple[float, float, dict[str, Any]]:
+    """How long a study takes from asking to the answer, and processor seconds of all processes."""
+    begun, before = time.perf_counter(), used(pids) + time.process_time()
+    asked = coordinate.ask(node, OWNER, read_study(text))
+    coordinate.wait_for_decisions(node, asked.id, 300)
+    answer = coordinate.run(node, OWNER, asked.id, patience=300)
+    return time.perf_counter() - begun, used(pids) + time.process_time() - before, answer
+
+
+def three_sites(rows: int) -> None:
+    """Sites, and the address where they come, as processes of their own; the study runs in this one."""
     terms = [f"x{k}" for k in range(5)]
     survival = {"time": "time", "event": "status"}
     texts = {
@@ -57,26 +81,57 @@ def main() -> None:
     }
     kinds = ["glm", "cox", "kaplan-meier", "count"]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
         tables = [table(rows, seed) for seed in range(3)]
         everything = pa.concat_tables(tables)
-        with processes(folder, tables, kinds, LIMITS) as running:
-            time.sleep(3)
-            seconds(running, folder, study_text("count"))
-            print(f"3 sites x {rows:,} rows, TLS, processes running, the command that asks included\n")
+        with processes(Path(name), tables, kinds, LIMITS) as running:
+            node = Node.open(Home(Path(name) / "center"))
+            pids = [each.pid for each in running.running.values()]
+            seconds(node, study_text("count"), pids)
+            print(f"3 sites x {rows:,} rows, TLS, processes of their own, started before\n")
+            print(f"{'':22}{'first':>8}{'again':>8}{'processor':>11}{'here':>8}{'processor':>11}  rounds")
             for title, text in texts.items():
-                took, answer = seconds(running, folder, text)
-                again, _answer = seconds(running, folder, text.replace("A study", "Again"))
+                took, _cpu, answer = seconds(node, text, pids)
+                runs = [seconds(node, text.replace("A study", f"Again {k}"), pids)[:2] for k in range(3)]
+                again, cpu = (statistics.median(each) for each in zip(*runs, strict=True))
                 study = read_study(text)
-                begun = time.perf_counter()
+                begun, before = time.perf_counter(), time.process_time()
                 site = Site(study, everything, Limits(exact_times=True))
                 pooled(study, lambda step, told, site=site: [("all", site.answer(step, told))])  # type: ignore[misc]  # a stand-in
-                here = time.perf_counter() - begun
-                told = f"{took:8.2f} s, again {again:8.2f} s, one process {here:8.2f} s"
-                print(f"{title:22} {told}, {answer['questions']} questions")
-            ps = ["ps", "-o", "rss=", "-p", ",".join(str(each.pid) for each in running.running.values())]
-            children = subprocess.run(ps, capture_output=True, text=True, check=False).stdout.split()
-            print("memory of those that wait, MB:", [int(each) // 1024 for each in children])
+                here, here_cpu = time.perf_counter() - begun, time.process_time() - before
+                told = f"{took:7.2f}s{again:7.2f}s{cpu:10.2f}s{here:7.2f}s{here_cpu:10.2f}s"
+                print(f"{title:22}{told}  {answer['questions']}")
+            ps = ["ps", "-o", "rss=", "-p", ",".join(map(str, pids[1:]))]
+            waiting = subprocess.run(ps, capture_output=True, text=True, check=False).stdout.split()
+            print("\nmemory of the processes that wait at sites, MB:", [int(each) // 1024 for each in waiting])
+            node.close()
+
+
+def many_sites(count: int, rows: int) -> None:
+    """Sites simulated on this machine: threads of this process, each with a home of its own, over loopback."""
+    with tempfile.TemporaryDirectory() as name:
+        center, sites = make_nodes(Path(name), count)
+        with serving(application(center)) as served:
+            made = Alliance(center, sites, served.address)
+            link(made, [table(rows, seed) for seed in range(count)], agreement=LIMITS)
+            for site in sites:
+                partners.stand(site, OWNER, "center", ["glm"])
+            text = study_text("glm", outcome="y", terms=[f"x{k}" for k in range(5)], family="binomial")
+            took = []
+            for k in range(4):
+                begun, before = time.perf_counter(), time.process_time()
+                asked = made.ask(text.replace("A study", f"Study {k}"))
+                made.run(asked.id, patience=300, decide=True)
+                took.append((time.perf_counter() - begun, time.process_time() - before))
+            wall, cpu = (statistics.median(each) for each in zip(*took[1:], strict=True))
+            print(f"{count} sites x {rows:,} rows simulated in one process: a logistic regression in {wall:.1f} s, "
+                  f"processor {cpu:.1f} s (of the first {took[0][0]:.1f} s)")  # fmt: skip
+        made.close()
+
+
+def main() -> None:
+    """Print the figures of three sites, and of fifty."""
+    three_sites(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    many_sites(50, 10_000)
 
 
 if __name__ == "__main__":

@@ -351,7 +351,9 @@ def test_answers_to_no_question_and_of_others_are_refused(pair: Alliance) -> Non
         {"kind": "poll", "agreements": [{"version": 2, "document": {}, "signature": "AAAA"}]},
         {"kind": "poll", "agreements": [{"version": 1, "document": {"law": "none"}, "signature": ""}]},
     ):
-        assert "error" in wire.unpack(exchange._done(pair.center, partner, meta, {}))[0]
+        with pair.center.read() as session:
+            number = partners.find(session, "site0").received + 1
+        assert "error" in exchange._done(pair.center, partner, meta, {}, number, b"")
 
 
 def test_masks_need_three_sites_that_signed_their_keys(pair: Alliance) -> None:

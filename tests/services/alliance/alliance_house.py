@@ -13,7 +13,7 @@ from madang.base.errors import MadangError
 from madang.node.home import Home
 from madang.node.node import Node
 from madang.science.federated.study import Study, read_study
-from madang.services.alliance import agent, answering, coordinate, partners, shares
+from madang.services.alliance import agent, answering, coordinate, partners, shares, turns
 from portal_house import OWNER
 
 OPEN = {"limits": {"minimum": 3, "exact_times": True, "glm": 0.5, "levels_density": 1.0}}
@@ -38,7 +38,7 @@ class Alliance:
 
     def turn(self, site: Node, wait: float = 0.0) -> int:
         with self.line(site) as line:
-            return agent.turn(site, line, self.partner(site).id, wait)
+            return turns.turn(site, line, self.partner(site).id, wait)
 
     def ask(self, text: str) -> Any:
         return coordinate.ask(self.center, OWNER, read_study(text))
@@ -53,16 +53,20 @@ class Alliance:
                 answering.approve(site, OWNER, number)
             self.turn(site)
 
-    def run(self, number: int, sites: Sequence[Node] | None = None, patience: float = 20.0) -> dict[str, Any]:
-        """Run a study while the sites (or some) keep coming."""
+    def run(
+        self, number: int, sites: Sequence[Node] | None = None, patience: float = 20.0, decide: bool = False
+    ) -> dict[str, Any]:
+        """Run a study while the sites (or some) keep coming; with `decide` once they have all decided by rule."""
         stop = threading.Event()
 
         def keep(site: Node) -> None:
-            while not stop.is_set():
-                try:
-                    self.turn(site, 0.3)
-                except MadangError:
-                    stop.wait(0.05)
+            partner = self.partner(site)
+            with self.line(site) as line:
+                while not stop.is_set():
+                    try:
+                        turns.turn(site, line, partner.id, 0.3)
+                    except MadangError:
+                        stop.wait(0.05)
 
         threads = [
             threading.Thread(target=keep, args=(s,), daemon=True) for s in (self.sites if sites is None else sites)
@@ -70,6 +74,8 @@ class Alliance:
         for thread in threads:
             thread.start()
         try:
+            if decide:
+                coordinate.wait_for_decisions(self.center, number, patience)
             return coordinate.run(self.center, OWNER, number, patience=patience)
         finally:
             stop.set()

@@ -75,7 +75,7 @@ class Processes:
         )
 
     def kill(self, name: str) -> None:
-        """As a power cut does; its children end by themselves or are orphans that do nothing."""
+        """As a power cut does; its child ends by itself."""
         self.running[name].send_signal(signal.SIGKILL)
         self.running[name].wait(10)
 

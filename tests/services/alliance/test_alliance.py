@@ -11,7 +11,7 @@ from madang.science.federated.disclosure import Limits
 from madang.science.federated.pooling import pooled
 from madang.science.federated.rounds import Site
 from madang.science.federated.study import read_study
-from madang.services.alliance import answering, coordinate, courier, partners, reconciling
+from madang.services.alliance import answering, coordinate, courier, partners, reconciling, turns
 from madang.services.alliance.shown import overview, study_shown
 from portal_house import OWNER
 from services.alliance.alliance_house import Alliance, study_text
@@ -63,9 +63,7 @@ def test_answers_equal_those_of_all_rows(alliance: Alliance, secure: bool) -> No
         assert answer["vocabularies_differ"] and answer["countries"] == ["KR"]
     for site in alliance.sites:
         with alliance.line(site) as line:
-            told = __import__("madang.services.alliance.agent", fromlist=["agent"]).tell_ledger(
-                site, line, alliance.partner(site).id
-            )
+            told = turns.tell_ledger(site, line, alliance.partner(site).id)
         found = reconciling.compared(reconciling.ledger(site, alliance.partner(site)), told["ledger"])
         assert found["agree"] and found["same"] > 10
     assert alliance.center.audit.verify().findings == []

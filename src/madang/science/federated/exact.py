@@ -54,10 +54,11 @@ def _products() -> tuple[Any, Any]:
     if not binding.get_host_cpu_features().get("fma"):
         return compiled, compiled(_two_product)
 
-    @intrinsic
-    def fused(_typing: Any, a: Any, b: Any, c: Any) -> Any:
+    def typed(_typing: Any, a: Any, b: Any, c: Any) -> Any:
         signature = types.float64(types.float64, types.float64, types.float64)
         return signature, lambda _context, builder, _signature, given: builder.fma(*given)
+
+    fused: Any = intrinsic(typed)
 
     @compiled
     def two_product(u: float, v: float) -> tuple[float, float]:

@@ -1,12 +1,17 @@
 """The way out: a site asks its partners for work and brings answers; nobody has to reach it.
 
-Every message has a number and is kept until it was answered, so that a process that is killed goes on where it was.
+Every message has a number and is kept until it was answered, so that a process that is killed goes on where it was. The
+process that waits imports no science; what there is to do is done by a child (`child`), which ends with it.
 """
 
 import contextlib
+import json
 import ssl
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import select
@@ -17,7 +22,7 @@ from madang.lake.files import locked
 from madang.node.node import Node
 from madang.node.outgoing import Outgoing, outgoing_of
 from madang.node.people.actor import Actor
-from madang.services.alliance import answering, partners, wire
+from madang.services.alliance import partners, wire
 from madang.services.alliance.models import AllianceStudy, Partner
 
 SECONDS = 60.0  # that an answer may take, the wait for a question included
@@ -44,7 +49,6 @@ class Line:
 
         Errors: `outgoing.*`, `alliance.signature`, and what the partner says is wrong.
         """
-        import json
         from urllib.parse import urlsplit
 
         import httpx
@@ -128,7 +132,7 @@ def send(node: Node, line: Line, partner_id: int, meta: dict[str, Any], body: by
     with _alone(node, partner_id):
         for fresh in (False, True):
             with node.read() as session:
-                partner = partners.find(session, str(partner_id))
+                partner = partners.by_id(session, partner_id)
             if partner.state == "left":
                 raise MadangError("alliance.left", _("{name} was left.").format(name=partner.name))
             waiting = partner.pending
@@ -137,13 +141,13 @@ def send(node: Node, line: Line, partner_id: int, meta: dict[str, Any], body: by
             if waiting is None or fresh:
                 waiting = body or wire.pack(meta)
                 with node.write() as session:
-                    partners.find(session, str(partner_id)).pending = waiting
+                    partners.by_id(session, partner_id).pending = waiting
             number = partner.sent + 1
             told, _arrays = line.to(partner.key).send(me, wire.thumbprint(partner.key), number, waiting)
             with node.write() as session:
-                held = partners.find(session, str(partner_id))
+                held = partners.by_id(session, partner_id)
                 held.sent, held.pending = number, None
-                if held.state != "left":
+                if held.state != "left" and not partners.knows(held, told.get("agreements")):
                     partners.told_agreements(node, held, told.get("agreements"))
     return told
 
@@ -158,75 +162,29 @@ def _alone(node: Node, partner_id: int) -> Iterator[None]:
         yield
 
 
-Compute = Callable[[int, dict[str, Any]], bytes]
-
-
-def turn(node: Node, line: Line, partner_id: int, wait: float = 0.0, compute: Compute | None = None) -> int:
-    """Bring decisions, take studies in, answer questions until there is none; how many were answered."""
-    actor = Actor.node()
-    work = compute or (lambda number, question: answering.answer(node, actor, number, question))
-    for study in _undecided(node, partner_id):
-        _decide(node, line, partner_id, study)
-    told = send(node, line, partner_id, _poll(node, partner_id, wait))
-    count = 0
-    while True:
-        fresh = False
-        if told.get("ledger_wanted") is True:
-            told = tell_ledger(node, line, partner_id)
-        for each in told.get("studies") or []:
-            with node.read() as session:
-                known = session.scalar(select(AllianceStudy.id).where(AllianceStudy.uid == str(each.get("uid"))))
-            try:
-                answering.receive(node, actor, partner_id, each)
-            except MadangError as error:
-                if known is None:
-                    node.audit.read(actor, "alliance.see", f"partner:{partner_id}", {"refused": error.code})
-                    told_off = {"reason": error.message}
-                    meta = {"kind": "decide", "study": each.get("uid"), "digest": each.get("digest"),
-                            "decision": "refused", "told": told_off}  # fmt: skip
-                    send(node, line, partner_id, meta)
-            fresh = fresh or known is None
-        for study in _undecided(node, partner_id):
-            _decide(node, line, partner_id, study)
-            fresh = True
-        question = told.get("question")
-        if question:
-            with node.read() as session:
-                number = session.scalar(
-                    select(AllianceStudy.id).where(
-                        AllianceStudy.uid == str(question.get("study")), AllianceStudy.partner_id == partner_id
-                    )
-                )
-            if number is None:
-                return count
-            body = work(number, question)
-            meta, arrays = wire.unpack(body)
-            told = send(node, line, partner_id, {}, wire.pack({**meta, "wait": wait}, arrays))
-            count += 1
-        elif fresh:
-            told = send(node, line, partner_id, _poll(node, partner_id, 0.0))
-        else:
-            return count
-
-
-def tell_ledger(node: Node, line: Line, partner_id: int) -> dict[str, Any]:
-    """Tell a partner our side of the audit; its own is in the answer, and kept."""
-    from madang.services.alliance.reconciling import kept, ledger
-
+def goodbye(node: Node, actor: Actor, name: str, reason: str = "") -> Partner:
+    """Leave a partner: here at once, and tell it where it can be reached."""
     with node.read() as session:
-        partner = partners.find(session, str(partner_id))
-    told = send(node, line, partner_id, {"kind": "ledger", "ledger": ledger(node, partner)})
-    kept(node, partner, told.get("ledger"))
-    return told
+        partner = partners.find(session, name)
+    if partner.address and partner.state == "confirmed":
+        with contextlib.suppress(MadangError), Line(node, partner.address, partner.authority) as line:
+            send(node, line, partner.id, {"kind": "leave"})
+    return partners.leave(node, actor, name, reason)
 
 
-def _poll(node: Node, partner_id: int, wait: float) -> dict[str, Any]:
+def poll(node: Node, partner_id: int, wait: float) -> dict[str, Any]:
+    """The message by which a site asks for work: what we signed, and which studies we have already."""
     with node.read() as session:
-        partner = partners.find(session, str(partner_id))
-        return {"kind": "poll", "version": wire.VERSION, "wait": wait, "agreements": partners.ours_signed(partner)}
+        partner = partners.by_id(session, partner_id)
+        have = session.scalars(
+            select(AllianceStudy.uid).where(AllianceStudy.partner_id == partner_id, AllianceStudy.state == "waiting")
+        )
+        signed = partners.ours_signed(partner)
+        return {"kind": "poll", "version": wire.VERSION, "wait": wait, "agreements": signed, "have": list(have)}
 
 
-def _undecided(node: Node, partner_id: int) -> list[AllianceStudy]:
+def undecided(node: Node, partner_id: int) -> list[AllianceStudy]:
+    """Studies that were decided on, of which the asking node does not know yet."""
     with node.read() as session:
         return list(
             session.scalars(
@@ -239,39 +197,13 @@ def _undecided(node: Node, partner_id: int) -> list[AllianceStudy]:
         )
 
 
-def _decide(node: Node, line: Line, partner_id: int, study: AllianceStudy) -> None:
-    """Tell the asking node what was decided."""
-    told: dict[str, Any] = {"reason": study.problem}
-    if study.state == "approved":
-        told = {**answering.versions_of(node, study), **answering.mask_key(node, study.uid)}
-    meta = {"kind": "decide", "study": study.uid, "digest": study.digest, "decision": study.state, "told": told}
-    send(node, line, partner_id, meta)
-    with node.write() as session:
-        held = session.get(AllianceStudy, study.id)
-        if held is not None and held.state == study.state:
-            held.decided = True
-
-
-def goodbye(node: Node, actor: Actor, name: str, reason: str = "") -> Partner:
-    """Leave a partner: here at once, and tell it where it can be reached."""
-    with node.read() as session:
-        partner = partners.find(session, name)
-    if partner.address and partner.state == "confirmed":
-        with contextlib.suppress(MadangError), Line(node, partner.address, partner.authority) as line:
-            send(node, line, partner.id, {"kind": "leave"})
-    return partners.leave(node, actor, name, reason)
-
-
-def keep_waiting(node: Node, *, seconds: float | None = None, wait: float = 15.0, alone: bool = True) -> None:
-    """Ask all partners with an address for work, again and again; computing is done in a child that ends with it."""
-    import threading
-
-    stop = threading.Event()
-    compute = ChildWork(node) if alone else None
+def keep_waiting(node: Node, *, seconds: float | None = None, wait: float = 5.0) -> None:
+    """Ask all partners with an address for work, again and again, until Ctrl-C or so long."""
     end = None if seconds is None else time.monotonic() + seconds
     lines: dict[int, Line] = {}
+    worker = Worker(node.home.path)
     try:
-        while not stop.is_set() and (end is None or time.monotonic() < end):
+        while end is None or time.monotonic() < end:
             with node.read() as session:
                 found = session.scalars(
                     select(Partner).where(Partner.address != "", Partner.state == "confirmed")
@@ -281,63 +213,72 @@ def keep_waiting(node: Node, *, seconds: float | None = None, wait: float = 15.0
                 line = lines.setdefault(partner.id, Line(node, partner.address, partner.authority))
                 left = each_wait if end is None else max(0.0, min(each_wait, end - time.monotonic()))
                 try:
-                    turn(node, line, partner.id, left, compute)
+                    told = (
+                        {}
+                        if undecided(node, partner.id)
+                        else send(node, line, partner.id, poll(node, partner.id, left))
+                    )
+                    if not told or any(told.get(name) for name in ("studies", "question", "ledger_wanted")):
+                        worker.work(partner.id, told)
                 except MadangError as error:
                     from madang.base.console import console
 
                     console().print(f"{partner.name}: {error.message}", markup=False)
-                    stop.wait(1.0)
+                    time.sleep(1.0)
+            worker.rest()
             if not found:
-                stop.wait(1.0)
+                time.sleep(1.0)
     finally:
         for line in lines.values():
             line.__exit__()
-        if compute is not None:
-            compute.close()
+        worker.close()
 
 
-class ChildWork:
-    """Answers computed in a process of its own, so that the one that waits stays small."""
+class Worker:
+    """The child that does what there is to do: lines of JSON to it and back. It ends when its input does."""
 
-    def __init__(self, node: Node) -> None:
-        self.home = str(node.home.path)
-        self._pool: Any = None
+    IDLE = 600.0  # seconds after which it is let go
 
-    def __call__(self, number: int, question: dict[str, Any]) -> bytes:
-        """As `answering.answer`."""
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._child: subprocess.Popen[str] | None = None
+        self._used = 0.0
 
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-        try:
-            return bytes(self._pool.submit(in_child, self.home, number, question).result())
-        except MadangError:
-            raise
-        except Exception as error:  # the child died: nothing was lost, the question comes again
+    def work(self, partner_id: int, told: dict[str, Any]) -> int:
+        """Have everything done that a partner asks, `told` being what it told last; how many questions were answered.
+
+        Errors: those of the work, and `alliance.child` where the child died; nothing is lost then, and what was not
+        answered comes again.
+        """
+        if self._child is None or self._child.poll() is not None:
+            command = [sys.executable, "-m", "madang.services.alliance.child", str(self.home)]
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._used = time.monotonic()
+        assert self._child.stdin is not None and self._child.stdout is not None  # they were asked for
+        answer = ""
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.write(json.dumps({"partner": partner_id, "told": told}) + "\n")
+            self._child.stdin.flush()
+            answer = self._child.stdout.readline()
+        if not answer:
             self.close()
-            raise MadangError(
-                "alliance.child", _("The process that computes ended: {reason}.").format(reason=error)
-            ) from None
+            raise MadangError("alliance.child", _("The process that computes ended; it is begun again."))
+        found = json.loads(answer)
+        if "error" in found:
+            raise MadangError(found["error"]["code"], found["error"]["message"], found["error"]["hint"])
+        return int(found["count"])
+
+    def rest(self) -> None:
+        """Let the child go, with the rows it has read, once nothing was asked for long."""
+        if self._child is not None and time.monotonic() - self._used > self.IDLE:
+            self.close()
 
     def close(self) -> None:
         """End the child."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
 
 
-_nodes: dict[str, Node] = {}
-
-
-def in_child(home: str, number: int, question: dict[str, Any]) -> bytes:
-    """Within the child: the answer, by a node that stays open."""
-    from pathlib import Path
-
-    from madang.node.home import Home
-
-    node = _nodes.setdefault(home, Node.open(Home(Path(home)))) if home not in _nodes else _nodes[home]
-    return answering.answer(node, Actor.node(), number, question)
-
-
-__all__ = ["ChildWork", "Line", "goodbye", "keep_waiting", "send", "turn"]
+__all__ = ["Line", "Worker", "goodbye", "keep_waiting", "poll", "send", "undecided"]

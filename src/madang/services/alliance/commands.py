@@ -330,7 +330,7 @@ def wait_command(
 
     with _node() as node:
         if once:
-            agent.keep_waiting(node, seconds=0.5, wait=0.0, alone=False)
+            agent.keep_waiting(node, seconds=0.5, wait=0.0)
         else:
             agent.keep_waiting(node, seconds=seconds)
 

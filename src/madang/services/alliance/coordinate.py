@@ -29,10 +29,10 @@ from madang.science.federated.rounds import FACTS, Part, layout
 from madang.science.federated.study import Study, study_of
 from madang.services.alliance import partners, wire
 from madang.services.alliance.acts import ASK, END, RUN, SEE
+from madang.services.alliance.bell import Listener, ring
 from madang.services.alliance.exchange import part_of
 from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudyRound, StudySite
 
-LOOK_EVERY = 0.005
 PATIENCE = 60.0  # seconds in which a site has to answer a question
 LEAST_MASKED = 3
 
@@ -91,6 +91,7 @@ def ask(
     made.sites = [StudySite(partner_id=each.id, way=(ways or {}).get(each.name, each.way)) for each in found]
     with doing(node, actor, ASK, lambda session: made) as done:
         done.tell(digest=study.digest, partners=[each.name for each in found])
+    ring(node)
     return made
 
 
@@ -119,6 +120,7 @@ def find_asked(node: Node, actor: Actor, number: int) -> AllianceStudy:
 def wait_for_decisions(node: Node, study_id: int, seconds: float, progress: Progress | None = None) -> None:
     """Until every site has decided, or that long. Raises `Waiting` where not one has approved."""
     end = time.monotonic() + seconds
+    listener = Listener(node)
     while True:
         sites = sites_of(node, study_id)
         waiting = [each for each in sites if each.state == "sent"]
@@ -128,7 +130,7 @@ def wait_for_decisions(node: Node, study_id: int, seconds: float, progress: Prog
             raise Waiting([each.partner.name for each in waiting])
         if progress is not None:
             progress.check()
-        time.sleep(0.05)
+        listener.wait(end - time.monotonic())
 
 
 def run(
@@ -296,6 +298,7 @@ class _Runner:
                 session.flush()
             text = json.dumps(question)
             session.add(StudyRound(study_id=self.study_id, number=self.number, digest=digest, question=text))
+        ring(self.node)
         return digest
 
     def _all_told(self, session: Any, digest: str) -> bool:
@@ -310,6 +313,7 @@ class _Runner:
         """What all sites told; a site that does not answer in time, or was found wrong, falls out."""
         end = time.monotonic() + self.patience
         wanted = {each.id for each in self.sites}
+        listener = Listener(self.node)
         while True:
             with self.node.read() as session:
                 rows = session.execute(
@@ -334,7 +338,7 @@ class _Runner:
                     self.sites = [each for each in self.sites if each.id not in missing]
                     return {site: body for site, body in rows if site is not None}
                 raise FellOut
-            time.sleep(LOOK_EVERY)
+            listener.wait(end - time.monotonic())
 
     def _by_courier(self, site_id: int) -> bool:
         """A courier brought all that it will bring."""

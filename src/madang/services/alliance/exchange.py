@@ -8,11 +8,11 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -24,10 +24,10 @@ from madang.science.federated.rounds import FACTS, Part, check_part
 from madang.science.federated.study import study_of
 from madang.services.alliance import partners, wire
 from madang.services.alliance.acts import JOINED
+from madang.services.alliance.bell import Listener, ring
 from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudyRound, StudySite
 
 MOST_WAIT = 20.0  # seconds that a message waits for something to be there
-LOOK_EVERY = 0.01
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -50,11 +50,13 @@ def received(node: Node, headers: Mapping[str, str], body: bytes) -> Answer:
         if meta.get("kind") == "join":
             told = _arrive(node, meta, partner.key)
         else:
-            again = _in_order(partner, headers["madang-number"], body)
-            if again is not None:
-                return _signed(me, key, headers, again)
-            told = _done(node, partner, meta, arrays)
-            _remember(node, partner.id, int(headers["madang-number"]), body, told)
+            number = _in_order(partner, headers["madang-number"], body)
+            error = (
+                json.loads(partner.replied or b"{}")
+                if number is None
+                else _done(node, partner, meta, arrays, number, body)
+            )
+            told = _told(node, partner, meta, error)
     return _signed(me, key, headers, told)
 
 
@@ -65,37 +67,29 @@ def _signed(me: wire.Identity, key: str, headers: Mapping[str, str], body: bytes
 
 def _partner(node: Node, key: str) -> Partner | None:
     with node.read() as session:
-        every = session.scalars(
-            select(Partner).where(Partner.key != "").options(selectinload(Partner.agreements))
-        ).all()
-    return next((each for each in every if wire.thumbprint(each.key) == key), None)
+        every = session.execute(select(Partner.id, Partner.key).where(Partner.key != "")).all()
+        number = next((each for each, public in every if wire.thumbprint(public) == key), None)
+        if number is None:
+            return None
+        return session.get(Partner, number, options=[selectinload(Partner.agreements)])
 
 
-def _in_order(partner: Partner, text: str, body: bytes) -> bytes | None:
-    """None for the next message; the answer that it had for one that came before. Errors: `alliance.order`."""
+def _in_order(partner: Partner, text: str, body: bytes) -> int | None:
+    """The number of the next message; None for the last one once more. Errors: `alliance.order`."""
     number = int(text) if text.isdigit() and len(text) < 12 else -1
     if partner.state == "left":
         raise MadangError("alliance.stranger", _("This node does not know that key."))
     if partner.until is not None and partner.until < now():
         raise MadangError("alliance.stranger", _("The key of this partner has expired."))
     if number == partner.received + 1:
+        return number
+    if number == partner.received and hashlib.sha256(body).hexdigest() == partner.received_digest:
         return None
-    same = number == partner.received and hashlib.sha256(body).hexdigest() == partner.received_digest
-    if same and partner.replied is not None:
-        return partner.replied
     raise MadangError(
         "alliance.order",
         _("This message is not the next one (number {number}).").format(number=number),
         _("It was sent before, or one is missing."),
     )
-
-
-def _remember(node: Node, partner_id: int, number: int, body: bytes, told: bytes) -> None:
-    with node.write() as session:
-        partner = session.get(Partner, partner_id)
-        if partner is not None and partner.received in (number - 1, number):
-            partner.received, partner.received_digest = number, hashlib.sha256(body).hexdigest()
-            partner.replied, partner.seen = told, now()
 
 
 def _arrive(node: Node, meta: Mapping[str, Any], public: str) -> bytes:
@@ -119,26 +113,52 @@ def _arrive(node: Node, meta: Mapping[str, Any], public: str) -> bytes:
     return wire.pack({"kind": "joined", **told})
 
 
-def _done(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> bytes:
-    """What a believed message asks; what went wrong is told, and the number counts."""
+def _done(
+    node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any], number: int, body: bytes
+) -> dict[str, Any]:
+    """Do what a believed message asks, in one transaction with counting it; what was wrong with it, if anything.
+
+    Looking at an answer comes before, so that nobody waits for it.
+    """
     kinds = {"poll": _nothing, "decide": _decided, "answer": _answered, "leave": _left, "ledger": _ledger}
     kind = str(meta.get("kind"))[:40]
-    told: dict[str, Any] = {}
-    if kind not in kinds:
-        told["error"] = {"code": "alliance.body", "message": _("There are no messages of this kind.")}
-    else:
-        try:
-            if "agreements" in meta:
-                with node.write() as session:
-                    held = partners.find(session, str(partner.id))
-                    partners.told_agreements(node, held, meta["agreements"])
-            kinds[kind](node, partner, meta, arrays)
-        except MadangError as error:
-            told["error"] = {"code": error.code, "message": error.message}
-    given = meta.get("wait", 0)
+    error: dict[str, Any] = {}
+    try:
+        if kind not in kinds:
+            raise MadangError("alliance.body", _("There are no messages of this kind."))
+        todo = kinds[kind](node, partner, meta, arrays)
+        with node.write() as session:
+            if "agreements" in meta and not partners.knows(partner, meta["agreements"]):
+                partners.told_agreements(node, partners.by_id(session, partner.id), meta["agreements"])
+            if wrong := todo(session):
+                error = {"error": {"code": "federated.answer", "message": wrong}}
+            _count(session, partner.id, number, body, error)
+    except MadangError as refused:
+        error = {"error": {"code": refused.code, "message": refused.message}}
+        with node.write() as session:
+            _count(session, partner.id, number, body, error)
+    if kind != "poll":
+        ring(node)
+    return error
+
+
+def _count(session: Session, partner_id: int, number: int, body: bytes, error: dict[str, Any]) -> None:
+    partner = session.get(Partner, partner_id)
+    if partner is None or partner.received != number - 1:
+        raise MadangError(
+            "alliance.order", _("This message is not the next one (number {number}).").format(number=number)
+        )
+    partner.received, partner.received_digest = number, hashlib.sha256(body).hexdigest()
+    partner.replied, partner.seen = json.dumps(error).encode(), now()
+
+
+def _told(node: Node, partner: Partner, meta: dict[str, Any], told: dict[str, Any]) -> bytes:
+    """What a message is answered: what was wrong, and what there is for the partner."""
+    given, have = meta.get("wait", 0), meta.get("have")
     wait = float(given) if isinstance(given, int | float) and not isinstance(given, bool) else 0.0
-    told |= _waiting(node, partner.id, min(max(wait, 0.0), MOST_WAIT) if "error" not in told else 0.0)
-    if kind == "ledger":
+    known = set(map(str, have)) if isinstance(have, list) else set()
+    told |= _waiting(node, partner.id, min(max(wait, 0.0), MOST_WAIT) if "error" not in told else 0.0, known)
+    if meta.get("kind") == "ledger":
         from madang.services.alliance.reconciling import ledger
 
         told["ledger"] = ledger(node, partner)
@@ -147,25 +167,30 @@ def _done(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, 
     return wire.pack({"kind": "told", **told})
 
 
-def _nothing(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
-    return
+Todo = Callable[[Session], str | None]  # what is to be told as wrong although it was kept
 
 
-def _ledger(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
+def _nothing(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> Todo:
+    return lambda session: None
+
+
+def _ledger(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> Todo:
     """A site tells its side of the audit; ours is in the answer."""
     from madang.services.alliance.reconciling import kept
 
-    kept(node, partner, meta.get("ledger"))
+    return lambda session: kept(node, partner, meta.get("ledger"))
 
 
-def _left(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
+def _left(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> Todo:
     from madang.services.alliance.acts import LEAVE
 
-    with node.write() as session:
-        with doing_in(session, node, Actor.node(), LEAVE, lambda s: partners.find(s, str(partner.id))) as done:
+    def todo(session: Session) -> None:
+        with doing_in(session, node, Actor.node(), LEAVE, lambda s: partners.by_id(s, partner.id)) as done:
             done.tell(partner=partner.name, reason="the partner left")
         for site in session.scalars(select(StudySite).where(StudySite.partner_id == partner.id)):
             site.state, site.at = "withdrew", now()
+
+    return todo
 
 
 def _site(session: Any, partner: Partner, uid: Any) -> tuple[AllianceStudy, StudySite]:
@@ -180,9 +205,9 @@ def _site(session: Any, partner: Partner, uid: Any) -> tuple[AllianceStudy, Stud
     return study, site
 
 
-def _decided(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
-    decision = meta.get("decision")
-    with node.write() as session:
+def _decided(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> Todo:
+    def todo(session: Session) -> None:
+        decision = meta.get("decision")
         study, site = _site(session, partner, meta.get("study"))
         if meta.get("digest") != study.digest or decision not in ("approved", "refused"):
             raise MadangError("alliance.body", _("This decision is about another study."))
@@ -194,8 +219,10 @@ def _decided(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[st
         site.state = "withdrew" if decision == "refused" and site.state == "approved" else decision
         site.told, site.at = json.dumps(told), now()
 
+    return todo
 
-def _answered(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
+
+def _answered(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> Todo:
     with node.read() as session:
         study, site = _site(session, partner, meta.get("study"))
         round_ = session.scalar(
@@ -212,7 +239,7 @@ def _answered(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[s
     if known is not None:
         if known != body:
             raise MadangError("alliance.twice", _("This question was answered otherwise before."))
-        return
+        return lambda session: None
     question = json.loads(round_.question)
     problem = ""
     if "refused" in meta:
@@ -223,7 +250,8 @@ def _answered(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[s
             part_of(study, question, meta, arrays)
         except MadangError as error:
             problem = error.message
-    with node.write() as session:
+
+    def todo(session: Session) -> str | None:
         mine = session.get(StudySite, site.id)
         assert mine is not None
         if problem:
@@ -231,14 +259,15 @@ def _answered(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[s
             mine.told = json.dumps({**json.loads(mine.told), "reason": problem})
             node.audit.record(session, Actor.node(), "study.site", f"study:{study.id}",
                               {"partner": partner.name, "state": mine.state, "reason": problem})  # fmt: skip
-        else:
-            session.add(StudyPart(study_id=study.id, site_id=site.id, digest=round_.digest,
-                                  step=str(question.get("step", "unmask")), body=body))  # fmt: skip
-            node.audit.record(session, Actor.node(), "study.hear", f"study:{study.id}",
-                              {"partner": partner.name, "step": str(question.get("step", "unmask")),
-                               "digest": study.digest, "sha256": hashlib.sha256(body).hexdigest()})  # fmt: skip
-    if problem and "refused" not in meta:
-        raise MadangError("federated.answer", problem)
+            return None if "refused" in meta else problem
+        session.add(StudyPart(study_id=study.id, site_id=site.id, digest=round_.digest,
+                              step=str(question.get("step", "unmask")), body=body))  # fmt: skip
+        node.audit.record(session, Actor.node(), "study.hear", f"study:{study.id}",
+                          {"partner": partner.name, "step": str(question.get("step", "unmask")),
+                           "digest": study.digest, "sha256": hashlib.sha256(body).hexdigest()})  # fmt: skip
+        return None
+
+    return todo
 
 
 def meta_of(meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,12 +321,14 @@ def _is_seed(value: Any) -> bool:
     return isinstance(value, str) and len(value) == 64 and all(each in "0123456789abcdef" for each in value)
 
 
-def _waiting(node: Node, partner_id: int, wait: float) -> dict[str, Any]:
-    """What is there for a partner: agreements, studies to decide on, the question that is open; waits for it."""
+def _waiting(node: Node, partner_id: int, wait: float, have: set[str]) -> dict[str, Any]:
+    """What is there for a partner: agreements, studies to decide on that it does not `have`, the question that is open;
+    waits for it."""
     end = time.monotonic() + wait
+    listener = Listener(node)
     while True:
         with node.read() as session:
-            partner = partners.find(session, str(partner_id))
+            partner = partners.by_id(session, partner_id)
             told: dict[str, Any] = {"state": partner.state, "studies": [], "question": None}
             told["agreements"] = partners.ours_signed(partner)
             told["ledger_wanted"] = (node.home.folder("alliance") / f"want-{partner_id}").exists()
@@ -311,18 +342,18 @@ def _waiting(node: Node, partner_id: int, wait: float) -> dict[str, Any]:
                         StudySite.way == "online",
                         AllianceStudy.state.in_(("open", "running")),
                     )
-                    .limit(20)
+                    .limit(20 + len(have))
                 ):
                     study = session.get(AllianceStudy, site.study_id)
                     assert study is not None
+                    if study.uid in have:
+                        continue
                     document = json.loads(study.document)
                     told["studies"].append({"uid": study.uid, "digest": study.digest, "document": document})
                 told["question"] = _question(session, partner_id)
-        if told["question"] is not None or told["ledger_wanted"] or time.monotonic() >= end:
+        if any(told[name] for name in ("question", "ledger_wanted", "studies")) or time.monotonic() >= end:
             return told
-        if told["studies"] and wait < MOST_WAIT:  # not waited for, so that a person sees them at once
-            end = min(end, time.monotonic() + 1.0)
-        time.sleep(LOOK_EVERY)
+        listener.wait(end - time.monotonic())
 
 
 def _question(session: Any, partner_id: int) -> dict[str, Any] | None:

@@ -22,7 +22,6 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
 from madang.node.text import clean_line
-from madang.science.federated.disclosure import Limits
 from madang.services.alliance import wire
 from madang.services.alliance.acts import AMEND, CONFIRM, INVITE, JOIN, LEAVE, SEE, STAND
 from madang.services.alliance.models import Agreement, Partner
@@ -62,6 +61,8 @@ def read_agreement(data: bytes) -> dict[str, Any]:
 
 def agreement_of(given: Any) -> dict[str, Any]:
     """An agreement with all its parts. Errors: `alliance.agreement`, `federated.limits`."""
+    from madang.science.federated.disclosure import Limits
+
     if not isinstance(given, dict) or len(json.dumps(given, default=str)) > 200_000:
         raise MadangError("alliance.agreement", _("This is no agreement."))
     unknown = set(given) - set(PARTS) - {"limits"}
@@ -262,6 +263,16 @@ def told_agreements(node: Node, partner: Partner, told: Any) -> None:
             known.theirs = signature
 
 
+def knows(partner: Partner, told: Any) -> bool:
+    """Whether these are the versions that are kept here, with the partner's signature: nothing is to be done then."""
+    held = {each.version: (each.document, each.theirs) for each in partner.agreements}
+    return isinstance(told, list) and all(
+        isinstance(each, dict)
+        and held.get(each.get("version", 0)) == (canonical_json(each.get("document")).decode(), each.get("signature"))
+        for each in told
+    )
+
+
 def ours_signed(partner: Partner) -> list[dict[str, Any]]:
     """The versions that we signed and of which the partner may not know."""
     return [
@@ -289,6 +300,13 @@ def stand(node: Node, actor: Actor, name: str, kinds: Sequence[str]) -> None:
     with doing(node, actor, STAND, lambda session: find(session, name)) as done:
         done.thing.standing = ",".join(sorted(kinds))
         done.tell(partner=done.thing.name, reason=done.thing.standing)
+
+
+def by_id(session: Session, number: int) -> Partner:
+    """A partner that is known to be there, with its agreements."""
+    found = session.get(Partner, number, options=[selectinload(Partner.agreements)])
+    assert found is not None  # partners are never deleted
+    return found
 
 
 def find(session: Session, name: str) -> Partner:

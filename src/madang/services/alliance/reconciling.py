@@ -12,6 +12,7 @@ from madang.base.translate import _
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
+from madang.services.alliance.bell import ring
 from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudySite
 
 
@@ -61,7 +62,7 @@ def reconcile(node: Node, actor: Actor, name: str, wait: float = 30.0) -> dict[s
 
     Errors: `alliance.waiting` where it did not come in time.
     """
-    from madang.services.alliance import agent, partners
+    from madang.services.alliance import agent, partners, turns
     from madang.services.alliance.acts import SEE
 
     check(actor, SEE)
@@ -72,9 +73,10 @@ def reconcile(node: Node, actor: Actor, name: str, wait: float = 30.0) -> dict[s
     path.unlink(missing_ok=True)
     if partner.address:
         with agent.Line(node, partner.address, partner.authority) as line:
-            agent.tell_ledger(node, line, partner.id)
+            turns.tell_ledger(node, line, partner.id)
     else:
         (node.home.folder("alliance") / f"want-{partner.id}").touch()
+        ring(node)
         end = time.monotonic() + wait
         while not path.exists():
             if time.monotonic() > end:

@@ -1,4 +1,5 @@
-"""Messages between nodes: bodies of JSON and Arrow, signed as RFC 9421 has it, with a digest as in RFC 9530.
+"""Messages between nodes: bodies of JSON, or of Arrow where there are arrays, signed as RFC 9421 has it, with a digest
+as in RFC 9530. Arrow and NumPy are imported where they are needed, so that a process that only waits stays small.
 
 Trust rests on the signature, not on the connection. It covers method, path, type and digest of the body, to whom it
 goes and which number it has; an answer's covers its status and the signature of the request that it answers.
@@ -11,10 +12,8 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
-
-import numpy as np
-import pyarrow as pa
 
 from madang.base.canonical import canonical_json
 from madang.base.errors import MadangError
@@ -22,7 +21,7 @@ from madang.base.translate import _
 from madang.node.home import Home
 
 PATH = "/api/v1/alliance/messages"
-ARROW = "application/vnd.apache.arrow.stream"
+ARROW, JSON = "application/vnd.apache.arrow.stream", "application/json"
 VERSION = 1  # of the messages
 LARGEST = 64 * 1024 * 1024  # bytes of a body
 CLOCKS = 300  # seconds by which two clocks may differ
@@ -64,6 +63,7 @@ def identity(home: Home) -> Identity:
     return Identity(home.key("alliance"))
 
 
+@lru_cache(maxsize=4096)
 def thumbprint(public: str) -> str:
     """The thumbprint of a public key: 43 characters."""
     shape = {"crv": "Ed25519", "kty": "OKP", "x": public}
@@ -100,9 +100,15 @@ def is_signed(public: str, data: bytes, signature: bytes) -> bool:
 
 
 def pack(meta: Mapping[str, Any], arrays: Mapping[str, Any] | None = None) -> bytes:
-    """A body: a JSON object, and arrays of doubles (or bytes) by name, as one Arrow stream."""
+    """A body: a JSON object, or with arrays of doubles (or bytes) by name an Arrow stream that holds it."""
+    text = json.dumps(meta, ensure_ascii=False, allow_nan=False)
+    if not arrays:
+        return text.encode()
+    import numpy as np
+    import pyarrow as pa
+
     columns, fields = [], []
-    for name, value in (arrays or {}).items():
+    for name, value in arrays.items():
         if isinstance(value, bytes):
             columns.append(pa.array([value], pa.large_binary()))
             fields.append(pa.field(name, pa.large_binary()))
@@ -111,36 +117,24 @@ def pack(meta: Mapping[str, Any], arrays: Mapping[str, Any] | None = None) -> by
             shape = ",".join(map(str, np.shape(value)))  # that of `flat` has at least one dimension
             columns.append(pa.array([flat.ravel()], pa.list_(pa.float64())))
             fields.append(pa.field(name, pa.list_(pa.float64()), metadata={"shape": shape}))
-    schema = pa.schema(fields, metadata={"madang": json.dumps(meta, ensure_ascii=False, allow_nan=False)})
+    schema = pa.schema(fields, metadata={"madang": text})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as writer:
-        if columns:
-            writer.write_batch(pa.record_batch(columns, schema=schema))
+        writer.write_batch(pa.record_batch(columns, schema=schema))
     return bytes(sink.getvalue())
 
 
+def content_type(body: bytes) -> str:
+    """What a body is."""
+    return JSON if body[:1] == b"{" else ARROW
+
+
 def unpack(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `pack` wrote. Errors: `alliance.body`."""
+    """What `pack` wrote. Errors: `alliance.body`, `alliance.version`."""
     if len(body) > LARGEST:
         raise _body(_("it is too large"))
     try:
-        with pa.ipc.open_stream(pa.BufferReader(body)) as reader:
-            schema = reader.schema
-            batches = [reader.read_next_batch()] if len(schema) else []
-        meta = json.loads((schema.metadata or {})[b"madang"])
-        arrays: dict[str, Any] = {}
-        for batch in batches:
-            batch.validate(full=True)
-            for field, column in zip(schema, batch.columns, strict=True):
-                if len(column) != 1 or column.null_count or field.name in arrays:
-                    raise ValueError
-                if field.type == pa.large_binary():
-                    arrays[field.name] = column[0].as_py()
-                    continue
-                shape = tuple(int(each) for each in field.metadata[b"shape"].decode().split(",") if each)
-                arrays[field.name] = column.flatten().to_numpy(zero_copy_only=False).astype(float).reshape(shape)
-    except MadangError:
-        raise
+        meta, arrays = (json.loads(body), {}) if content_type(body) == JSON else _from_arrow(body)
     except Exception:  # Arrow raises many kinds for what is no Arrow
         raise _body(_("it cannot be read")) from None
     if not isinstance(meta, dict):
@@ -156,6 +150,26 @@ def unpack(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return meta, arrays
 
 
+def _from_arrow(body: bytes) -> tuple[Any, dict[str, Any]]:
+    import pyarrow as pa
+
+    with pa.ipc.open_stream(pa.BufferReader(body)) as reader:
+        schema = reader.schema
+        batches = [reader.read_next_batch()] if len(schema) else []
+    arrays: dict[str, Any] = {}
+    for batch in batches:
+        batch.validate(full=True)
+        for field, column in zip(schema, batch.columns, strict=True):
+            if len(column) != 1 or column.null_count or field.name in arrays:
+                raise ValueError
+            if field.type == pa.large_binary():
+                arrays[field.name] = column[0].as_py()
+                continue
+            shape = tuple(int(each) for each in field.metadata[b"shape"].decode().split(",") if each)
+            arrays[field.name] = column.flatten().to_numpy(zero_copy_only=False).astype(float).reshape(shape)
+    return json.loads((schema.metadata or {})[b"madang"]), arrays
+
+
 def digest_of(body: bytes) -> str:
     """The Content-Digest of a body (RFC 9530)."""
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
@@ -164,7 +178,7 @@ def digest_of(body: bytes) -> str:
 def signed_request(me: Identity, to: str, number: int, body: bytes, path: str = PATH) -> dict[str, str]:
     """The headers of a request."""
     headers = {
-        "content-type": ARROW,
+        "content-type": content_type(body),
         "content-digest": digest_of(body),
         "madang-to": to,
         "madang-number": str(number),
@@ -174,7 +188,12 @@ def signed_request(me: Identity, to: str, number: int, body: bytes, path: str = 
 
 def signed_answer(me: Identity, to: str, number: str, status: int, body: bytes, request: str) -> dict[str, str]:
     """The headers of an answer; `request` is the Signature header that it answers."""
-    headers = {"content-type": ARROW, "content-digest": digest_of(body), "madang-to": to, "madang-number": number}
+    headers = {
+        "content-type": content_type(body),
+        "content-digest": digest_of(body),
+        "madang-to": to,
+        "madang-number": number,
+    }
     return headers | _signature(me, ANSWER, {"@status": str(status), **headers}, request)
 
 
