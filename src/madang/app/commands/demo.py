@@ -39,7 +39,7 @@ def command(
     persons: Annotated[int, typer.Option(help=_("How many synthetic people."), min=50)] = 500,
 ) -> None:
     """Make synthetic raw data of an insurer and a hospital, turn each into an OMOP CDM dataset, certify one."""
-    from madang.app.commands.demo_portal import begin_record, open_house, publish
+    from madang.app.commands.demo_portal import begin_record, open_house, publish, show_everybody
     from madang.app.commands.demo_verdict import show_verdicts, verify_as_a_stranger
     from madang.app.commands.reports import show_account
     from madang.app.commands.standardize import STARTER, vocabulary_version
@@ -66,6 +66,7 @@ def command(
             verify_as_a_stranger(home, entry, home.lake().find(HOLDERS[-1].dataset))
         publish(node)
         show_rooms(node)
+        show_everybody(node)
     out = console()
     out.print(_("All of this is synthetic: nobody in these data exists. Go on with:"))
     insurer, hospital = (holder.dataset for holder in HOLDERS)

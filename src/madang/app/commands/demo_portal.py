@@ -3,9 +3,6 @@
 What is computed for the catalog is begun as soon as a dataset is there, in a process beside the demo's own.
 """
 
-import base64
-import hashlib
-import hmac
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,13 +43,12 @@ _PATIENCE = 300  # seconds for the checks of both
 @contextmanager
 def open_house(home: "Home") -> "Iterator[Node]":
     """The installation with the demo accounts, whose passwords are shown; jobs are looked after within the block."""
-    from madang.base.console import show_table
     from madang.node.jobs import Keeper
     from madang.node.node import opened
 
     with opened(home) as node:
-        accounts = [[login, _password(home, login), role] for login, role in _people(node, home).items()]
-        show_table(_("Who can sign in to the demo"), [_("account"), _("password"), _("role")], accounts)
+        _people(node)
+        show_everybody(node)
         with Keeper(node):
             yield node
 
@@ -67,13 +63,16 @@ def publish(node: "Node") -> None:
             progress.advance(1)
 
 
-def _password(home: "Home", login: str) -> str:
-    """A password of this installation alone; made from its key, so it is kept nowhere and always the same."""
-    digest = hmac.digest(home.key("demo"), login.encode(), hashlib.sha256)
-    return base64.b32encode(digest[:10]).decode().lower()
+def show_everybody(node: "Node") -> None:
+    """All accounts of the demo, those that the rooms made included."""
+    from madang.base.console import show_table
+    from madang.node.people.demo import demo_accounts, demo_password
+
+    rows = [[login, demo_password(node.home, login), ", ".join(roles)] for login, roles in demo_accounts(node).items()]
+    show_table(_("Who can sign in to the demo"), [_("account"), _("password"), _("role")], rows)
 
 
-def _people(node: "Node", home: "Home") -> dict[str, str]:
+def _people(node: "Node") -> None:
     """Organizations and accounts, made where they are not there yet."""
     import contextlib
 
@@ -81,6 +80,7 @@ def _people(node: "Node", home: "Home") -> dict[str, str]:
 
     from madang.node.people import accounts
     from madang.node.people.actor import Actor
+    from madang.node.people.demo import demo_person
     from madang.node.people.models import HOUSE, Organization
 
     owner = Actor.owner()
@@ -91,11 +91,7 @@ def _people(node: "Node", home: "Home") -> dict[str, str]:
         names = [name for name, *_more in HOLDERS]
         places = list(session.scalars(select(Organization.id).where(Organization.name.in_(names))))
     for login, role in PEOPLE.items():
-        with contextlib.suppress(MadangError):
-            person = accounts.create_person(node, owner, login, login, password=_password(home, login))
-            for place in [HOUSE] if role == "auditor" else places:
-                accounts.give_role(node, owner, person, role, place)
-    return PEOPLE
+        demo_person(node, login, role, *([HOUSE] if role == "auditor" else places))
 
 
 def begin_record(node: "Node", dataset: str) -> None:

@@ -1,8 +1,5 @@
 """The demo's firm asks for synthetic insurance data: one permit with its extract, one application in review."""
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +8,7 @@ from sqlalchemy import select
 from madang.base.progress import Progress
 from madang.node.node import Node
 from madang.node.people import Actor, Person, accounts
+from madang.node.people.demo import demo_person
 from madang.node.people.projects import add_member, make_project
 from madang.services.access import deciding, extracting, permits, service
 from madang.services.access.models import Application
@@ -62,8 +60,8 @@ def make(node: Node, progress: Progress) -> None:
     with node.read() as session:
         holder = accounts.find_organization(session, DATASET).id
     firm = accounts.create_organization(node, owner, "demo-firm", "시범 기업 (가상)", "Demo firm (made up)")
-    person = _person(node, "demo-firm", "member", firm)
-    members = [_person(node, name, "committee", holder) for name in MEMBERS]
+    person = demo_person(node, "demo-firm", "member", firm)
+    members = [demo_person(node, name, "committee", holder) for name in MEMBERS]
     make_project(node, owner, PROJECT, TITLE, organization="demo-firm", leader="demo-firm")
     add_member(node, owner, PROJECT, "demo-researcher")
     asks, votes = _actor(node, person), [_actor(node, member) for member in members]
@@ -90,15 +88,6 @@ def make(node: Node, progress: Progress) -> None:
 def _applied(node: Node, actor: Actor, content: Mapping[str, Any]) -> int:
     number = service.apply(node, actor, project=PROJECT, dataset=DATASET, title=TITLE, content=dict(content))
     service.submit(node, actor, number)
-    return number
-
-
-def _person(node: Node, login: str, role: str, organization: int) -> int:
-    """An account of the demo; its password is made from this installation's key, as those of the other accounts."""
-    digest = hmac.digest(node.home.key("demo"), login.encode(), hashlib.sha256)
-    password = base64.b32encode(digest[:10]).decode().lower()
-    number = accounts.create_person(node, Actor.owner(), login, login, password=password)
-    accounts.give_role(node, Actor.owner(), number, role, organization)
     return number
 
 
