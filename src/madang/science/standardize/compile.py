@@ -53,12 +53,12 @@ class _Compilation:
         relations = {source.name.lower(): _source_relation(source.name, pack) for source in pack.sources.values()}
         later = {
             made.lower(): f"{made} is not made yet: an entity may read sources and the entities before it in pack.toml."
-            for name in pack.entities
-            for made in (name, f"{name}_members")
+            for name, entity in pack.entities.items()
+            for made in (name, f"{name}_members", *entity.name_tables)
         }
         for entity in pack.entities.values():
             select = self._compile(entity, Catalog(functions, pack.parameters, dict(relations), later))
-            names = entity.name.lower(), f"{entity.name}_members".lower()
+            names = entity.name.lower(), f"{entity.name}_members".lower(), *map(str.lower, entity.name_tables)
             if select is None:
                 skipped = f"the SELECT of {entity.name} has a problem of its own; solve that first, then check again."
                 later |= dict.fromkeys(names, skipped)
@@ -145,6 +145,8 @@ def _made(entity: Entity, select: Select) -> list[Relation]:
     made = [_relation(entity.name, types, keys, False)]
     if select.grouped:
         made.append(_relation(f"{entity.name}_members", {"id": "BIGINT"}, [], False))
+    for table in entity.name_tables:
+        made.append(_relation(table, {"name": "VARCHAR", "id": "BIGINT"}, [["name"]], False))
     return made
 
 

@@ -12,6 +12,7 @@ from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compiler.outputs import identifier_of
 from madang.science.standardize.compiler.program import Program, Select
 from madang.science.standardize.identify import LINE_BITS, Registered
+from madang.science.standardize.pack_model import Entity
 
 DEAD = "is_dead"
 """A column of PERSON that says that somebody died, whether the day is known or not."""
@@ -127,6 +128,17 @@ def show_members(engine: Engine, name: str, condition: str = "TRUE") -> None:
         f"CREATE OR REPLACE TEMP VIEW {quote_name(f'{name}_members')} AS "
         f"SELECT _row, id FROM {quote_name(f'_members_{name}')} WHERE _rule IS NULL AND {condition}"
     )
+
+
+def show_names(engine: Engine, entity: Entity) -> None:
+    """Make the tables of the names of an entity: (name, id), of names that one row alone has."""
+    identifier = quote_name(str(identifier_of(entity.table)))
+    for table, column in entity.name_tables.items():
+        told = f"SELECT DISTINCT unnest({quote_name(column)}) AS name, {identifier} AS id, _row FROM {quote_name(entity.name)}"
+        engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE {quote_name(table)} AS SELECT name, min(id) AS id, min(_row) AS _row "
+            f"FROM ({told}) WHERE name IS NOT NULL GROUP BY name HAVING count(*) = 1"
+        )
 
 
 def _build_members(engine: Engine, ledger: Ledger, select: Select, made: str, identifier: str | None) -> None:

@@ -238,7 +238,7 @@ def _check_columns(table: TomlTable, source: Source) -> None:
             raise table.file.error("pack.contradiction", path, message)
         seen[column.name.lower()] = column.name
         label = column.path or column.header or column.name
-        label += f" by {column.by}" if column.reference else ""
+        label += f" by {column.by}" if column.reference else " as identifiers" if column.identifiers else ""
         if label in headers:
             message = f'{at} and {headers[label]} both read "{label}" of the file.'
             raise table.file.error("pack.contradiction", path, message)
@@ -261,6 +261,7 @@ def _column(table: TomlTable, format_: str) -> Column:
         reference=table.take("reference", "a list of texts", ()),
         besides=table.take("besides", "a list of texts", ()),
         by=table.take("by", "text", "id", among=("id", "identifier", "value")),
+        identifiers=table.take("identifiers", "true or false", False),
         missing=table.take("missing", "a list of texts", ()),
         zoned=table.take("zoned", "true or false", False),
     )
@@ -271,6 +272,9 @@ def _column(table: TomlTable, format_: str) -> Column:
     if column.reference and (format_ != "ndjson" or column.type != "text" or column.extract is not None):
         message = f"{at}.reference: only text of an ndjson source without extract has it."
         raise table.error("pack.contradiction", message, key="reference")
+    if column.identifiers and (format_ != "ndjson" or column.type != "text" or column.extract or column.reference):
+        message = f"{at}.identifiers: only text of an ndjson source without extract or reference has it."
+        raise table.error("pack.contradiction", message, key="identifiers")
     if not column.reference and (column.besides or column.by != "id"):
         key = "besides" if column.besides else "by"
         raise table.error("pack.contradiction", f"{at}.{key}: only a column with reference has it.", key=key)
@@ -335,12 +339,16 @@ def _entity(table: TomlTable, folder: Path) -> Entity:
         table=cdm_table,
         key=table.take("key", "a list of texts", ()),
         alternate_keys=_alternate_keys(table),
+        names=table.take("names", "a list of texts", ()),
         extra=table.take("extra", "a list of texts", ()),
         sql_path=path,
         sql=_sql(table, path, folder),
         type_concept_id=table.whole_number("type_concept_id", None, 0, 2**31 - 1),
     )
     table.finish()
+    if entity.names and cdm_table == "death":
+        message = f"{dotted(table.path)}.names: rows of DEATH have no identifier of their own."
+        raise table.error("pack.contradiction", message, key="names")
     return entity
 
 
@@ -427,6 +435,11 @@ def _check_names(top: TomlTable, sources: Mapping[str, Source], entities: Mappin
                 message = f"{dotted(path)}: the name is taken by {taken[name.lower()]}."
                 raise top.file.error("pack.contradiction", path, message)
             taken[name.lower()] = dotted(path)
+    for entity in entities.values():
+        for table in entity.name_tables:
+            if table.lower() in taken:
+                message = f"entities.{entity.name}.names makes a table {table}, a name that is taken."
+                raise top.file.error("pack.contradiction", ("entities", entity.name, "names"), message)
 
 
 def _check_files(folder: Path, entities: Mapping[str, Entity], events: Mapping[str, Event]) -> None:

@@ -67,6 +67,9 @@ class Column:
     by: Literal["id", "identifier", "value"] = "id"
     """What is read of it: the id; system and value of an identifier, as `system|value`; a value without a system."""
 
+    identifiers: bool = False
+    """NDJSON: `path` leads to a list of FHIR identifiers; the value is a JSON list of texts `system|value`."""
+
     missing: tuple[str, ...] = ()
     """Texts that say that there is no value, as NULL or 99991231, beside those of the source."""
     zoned: bool = False
@@ -138,8 +141,16 @@ class Entity:
     """Record type of all rows, unless the SELECT gives it."""
     alternate_keys: tuple[tuple[str, ...], ...] = ()
     """Other columns by which later SELECTs may join; rows where one of them is null have no such key."""
+    names: tuple[str, ...] = ()
+    """Columns with lists of texts that a row is known by: later SELECTs join `<entity>_<column>(name, id)`, which
+    has the names that one row alone has."""
     extra: tuple[str, ...] = ()
     """Columns that the CDM has not and that are written all the same, to the table `<name>_extra`."""
+
+    @property
+    def name_tables(self) -> dict[str, str]:
+        """The tables of its `names`, and the column of each."""
+        return {f"{self.name}_{column}": column for column in self.names}
 
 
 @dataclass(frozen=True)

@@ -265,6 +265,7 @@ class _Run:
             with self._timed(f"entity {select.name}"):
                 self._entity(select, found.files, mapper)
                 self.built.add(select.name)
+                entities.show_names(engine, self.pack.entities[select.name])
         if before is not None:
             known = max(entry["number"] for entry in before.info["files"])
             lasting.check(engine, program, known, before.info.get("foundations", {}))
@@ -285,7 +286,8 @@ class _Run:
             engine.execute(f"DROP VIEW IF EXISTS {quote_name(name)}")
         self.dead = entities.keep_dead(engine, program)
         for select in program.entities:
-            engine.execute(f"DROP TABLE IF EXISTS {quote_name(f'_made_{select.name}')}")
+            for table in (f"_made_{select.name}", *self.pack.entities[select.name].name_tables):
+                engine.execute(f"DROP TABLE IF EXISTS {quote_name(table)}")
         self.made.show()
         for name, sql in self._derived().items():
             with self._timed(name):
@@ -362,7 +364,8 @@ class _Run:
             for other in (*self.program.entities, *self.program.events)
             for column in other.columns_read.get(select.name, ())
         }
-        kept = sorted(read | ({entities.DEAD} & {name for name, _ in select.columns}))
+        known_by = set(self.pack.entities[select.name].names)
+        kept = sorted(read | known_by | ({entities.DEAD} & {name for name, _ in select.columns}))
         entities.begin_rows(engine, select, kept)
         whole = select.windowed or not source.within or source.kind == "delta" or bool(source.latest)
         periods = [None] if whole else sorted({file.period for file in files if file.source == source.name})

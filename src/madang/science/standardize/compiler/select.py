@@ -286,7 +286,7 @@ class SelectCompiler:
     def _check_key(self, entity: Entity, names: set[str]) -> None:
         lower = {name.lower() for name in names}
         alternate = tuple(column for key in entity.alternate_keys for column in key)
-        asked = {"key": entity.key, "alternate_key": alternate, "extra": entity.extra}
+        asked = {"key": entity.key, "alternate_key": alternate, "names": entity.names, "extra": entity.extra}
         for word, column in [(word, column) for word, columns in asked.items() for column in columns]:
             if column.lower() not in lower:
                 line = self.pack.line("entities", entity.name, word)
@@ -317,6 +317,9 @@ class SelectCompiler:
         columns = []
         for item, (_, given) in zip(items, found, strict=True):
             want = wanted.get(item.name, "VARCHAR" if given == '"NULL"' else given)
+            if isinstance(self.of, Entity) and item.name in self.of.names and given != "VARCHAR[]":
+                message = f"the names {item.name} are {given}, and a list of texts is needed."
+                raise self.file.error("pack.column_type", item.node, message, "Cast them to VARCHAR[].")
             if isinstance(self.of, Entity) and item.name in self.of.extra and given not in KEPT:
                 message = f"the extra column {item.name} is {given}, which is not written."
                 raise self.file.error("pack.column_type", item.node, message, f"Cast it to one of {listed(KEPT)}.")

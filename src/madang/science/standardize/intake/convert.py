@@ -42,6 +42,9 @@ def column(
     if field.missing:
         marked = pc.is_in(text, value_set=pa.array(sorted(field.missing), pa.string()))
         text = pc.if_else(marked, pa.scalar(None, pa.string()), text)
+    if field.identifiers:
+        typed, bad = _identified(field, text, pseudonym)
+        return typed, _either(bad, unreadable)
     if field.reference:
         typed, bad = _referred(field, text, pseudonym)
         return typed, _either(bad, unreadable)
@@ -96,6 +99,22 @@ def _referred(field: Field, text: pa.Array, pseudonym: Callable[[str], str] | No
             assert pseudonym is not None
             found = pseudonym(found)
         values.append(None if found is None else before + found)
+    array = pa.array(values, pa.string()).take(coded.indices)
+    return array, _filled(pa.array(wrong, pa.bool_()).take(coded.indices)) if any(wrong) else None
+
+
+def _identified(field: Field, text: pa.Array, pseudonym: Callable[[str], str] | None) -> tuple[pa.Array, Mask]:
+    """The identifiers that each list names, as a list of JSON."""
+    coded = text.dictionary_encode()
+    values: list[str | None] = []
+    wrong: list[bool] = []
+    for value in coded.dictionary.to_pylist():
+        try:
+            values.append(exact.identifiers_of(field, value, pseudonym))
+            wrong.append(False)
+        except exact.Bad:
+            values.append(None)
+            wrong.append(True)
     array = pa.array(values, pa.string()).take(coded.indices)
     return array, _filled(pa.array(wrong, pa.bool_()).take(coded.indices)) if any(wrong) else None
 

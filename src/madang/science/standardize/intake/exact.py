@@ -4,6 +4,7 @@ This is what the fast reader means: it calls these functions for the odd lines a
 compares the two on everything else.
 """
 
+import json
 import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
@@ -250,6 +251,25 @@ def reference_of(field: Field, text: str) -> tuple[str | None, str]:
     if field.by == "identifier":
         return (found.value if found.system is not None else None), f"{found.system}|"
     return (found.value if found.system is None else None), ""
+
+
+def identifiers_of(field: Field, text: str, pseudonym: Callable[[str], str] | None) -> str | None:
+    """The identifiers in a JSON list as a JSON list of `system|value`, their values as pseudonyms where the field is
+    one; None where there are none. Raises `Bad` for what is no list of identifiers."""
+    try:
+        listed = json.loads(text)
+    except ValueError:
+        raise Bad from None
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise Bad
+    told: dict[str, None] = {}
+    for one in listed:
+        system, value = one.get("system"), one.get("value")
+        if not isinstance(value, str) or not value.strip():
+            continue
+        value = pseudonym(value.strip()) if field.pseudonym and pseudonym else value.strip()
+        told[f"{system if isinstance(system, str) else ''}|{value}"] = None
+    return json.dumps(list(told), ensure_ascii=False) if told else None
 
 
 def _text(field: Field, text: str) -> str:

@@ -70,6 +70,8 @@ class Field:
     """Types of the resources that the value refers to; then `by` says what of a reference is read."""
     besides: tuple[str, ...] = ()
     by: By = "id"
+    identifiers: bool = False
+    """A list of FHIR identifiers, which becomes a list of `system|value`."""
     searched: tuple[str, ...] = ()
     """How other fields read the same reference: what none of them reads names nothing."""
     base: str = ""
@@ -191,6 +193,7 @@ def plan(source: Source, columns: Sequence[str] | None = None) -> list[Field]:
                 reference=column.reference,
                 besides=column.besides,
                 by=column.by,
+                identifiers=column.identifiers,
                 searched=tuple(c.by for c in source.columns.values() if column.reference and c.path == column.path),
                 base=source.base,
                 missing=frozenset((*source.missing, *column.missing)),

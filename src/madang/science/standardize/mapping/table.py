@@ -3,8 +3,10 @@
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,16 +50,23 @@ class Line:
         return MadangError(code, self.where + sentence, hint)
 
 
+_WHOLE = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.0+)?|[+-]?\d(\.\d+)?[eE]\+?\d{1,2}")
+
+
 def whole_number(text: str) -> int:
-    """A count or identifier, with or without thousands' commas or a spreadsheet's `.0`; at most 63 bits."""
-    number = int(text.replace(",", "").removesuffix(".0"))
-    if not -(2**63) <= number < 2**63:
+    """A count or identifier: plain, with commas between thousands, a spreadsheet's `.0` or R's `1.6e+12`; 63 bits."""
+    if not _WHOLE.fullmatch(text):
         raise ValueError(text)
-    return number
+    number = Decimal(text.replace(",", ""))
+    if number != int(number) or not -(2**63) <= number < 2**63:
+        raise ValueError(text)
+    return int(number)
 
 
-def read_table(path: Path, required: Iterable[str], encoding: str = "utf-8") -> list[Line]:
-    """All rows of a CSV file with a header that has the `required` columns.
+def read_table(
+    path: Path, required: Iterable[str], encoding: str = "utf-8", old_names: Mapping[str, str] | None = None
+) -> list[Line]:
+    """All rows of a CSV file with a header that has the `required` columns, some perhaps under their `old_names`.
 
     Errors (`mapping.file`, `mapping.encoding`, `mapping.columns`, `mapping.row`) name the file and line.
     """
@@ -74,7 +83,7 @@ def read_table(path: Path, required: Iterable[str], encoding: str = "utf-8") -> 
     lines: list[Line] = []
     start = 1
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [(old_names or {}).get(name.strip(), name.strip()) for name in next(reader, [])]
         _check_header(header, list(required), path.name)
         start = reader.line_num + 1
         for row in reader:

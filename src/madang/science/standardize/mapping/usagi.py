@@ -3,7 +3,7 @@
 Usagi (OHDSI) decides per code, we per code and target. APPROVED is approved, FLAGGED and the older IGNORED are
 rejected, all other states are candidates. Written is per code what is strongest: its approved targets as APPROVED, else
 its candidates as UNCHECKED, else what was rejected as FLAGGED. Times are milliseconds since 1970. Usagi writes a line
-break as `\\n` and doubles a backslash.
+break as `\\n` and doubles a backslash. Files that R wrote again (`NA`, `1.6e+12`) and those of version 1.1 are read.
 """
 
 import csv
@@ -45,6 +45,8 @@ _STATUS = {
     "AUTO_MAPPED_TO_1": Status.CANDIDATE,
     "INVALID_TARGET": Status.CANDIDATE,
 }
+_OLD_NAMES = {"targetConceptId": "conceptId"}  # of version 1.1
+_MAY_BE_CALLED_NA = ("sourceCode", "sourceName")  # sodium is; in all other columns R means that there is nothing
 _OLD_TYPES = {"EVENT": "MAPS_TO", "VALUE": "MAPS_TO_VALUE", "UNIT": "MAPS_TO_UNIT"}
 _WRITTEN = {Status.APPROVED: "APPROVED", Status.CANDIDATE: "UNCHECKED", Status.REJECTED: "FLAGGED"}
 
@@ -75,7 +77,7 @@ def read_usagi(
     mappings: dict[tuple[str, str, int, str], Mapping] = {}
     lines: dict[tuple[str, str, int, str], Line] = {}
     faults: list[MadangError] = []
-    for raw in read_table(path, _REQUIRED, encoding):
+    for raw in read_table(path, _REQUIRED, encoding, _OLD_NAMES):
         try:
             _take(raw, vocabulary_id, concept, by, codes, mappings, lines)
         except MadangError as fault:
@@ -96,7 +98,7 @@ def _take(
     lines: dict[tuple[str, str, int, str], Line],
 ) -> None:
     """Add the code and the decision of one line."""
-    line = replace(raw, values={column: _unescaped(text) for column, text in raw.values.items()})
+    line = replace(raw, values={column: _said(column, text) for column, text in raw.values.items()})
     code, state = _source_code(line, vocabulary_id), line.get("mappingStatus")
     if not code.code:
         raise line.error("mapping.value", "has no sourceCode.")
@@ -280,6 +282,10 @@ def _moment(text: str) -> datetime | None:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\r", "").replace("\n", "\\n")
+
+
+def _said(column: str, text: str) -> str:
+    return "" if text.strip() == "NA" and column not in _MAY_BE_CALLED_NA else _unescaped(text)
 
 
 def _unescaped(text: str) -> str:

@@ -1,9 +1,8 @@
--- An identifier that two organizations have tells neither from the other.
+-- Of identifiers see person.sql.
 select
     organization.id,
-    case when count(*) over (partition by coalesce(identifier_system, ''), identifier) = 1
-        then coalesce(identifier_system, '') || '|' || identifier end as identifier,
-    case when count(*) over (partition by identifier) = 1 then identifier end as identifier_value,
+    from_json(try_cast(organization.identifiers as json), '["VARCHAR"]') as identifiers,
+    list_transform(from_json(try_cast(organization.identifiers as json), '["VARCHAR"]'), lambda x: substr(x, instr(x, '|') + 1)) as identifier_values,
     name as care_site_name,
     0 as place_of_service_concept_id,
     organization_address.location_id,

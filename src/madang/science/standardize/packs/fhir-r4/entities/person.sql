@@ -8,9 +8,8 @@ with dated as (
 )
 select
     dated.id,
-    case when count(*) over (partition by coalesce(identifier_system, ''), identifier) = 1
-        then coalesce(identifier_system, '') || '|' || identifier end as identifier,
-    case when count(*) over (partition by identifier) = 1 then identifier end as identifier_value,
+    from_json(try_cast(dated.identifiers as json), '["VARCHAR"]') as identifiers,
+    list_transform(from_json(try_cast(dated.identifiers as json), '["VARCHAR"]'), lambda x: substr(x, instr(x, '|') + 1)) as identifier_values,
     reject_when(born is null, 'year of birth is missing'),
     deceasedDateTime is not null or coalesce(deceasedBoolean, 'false') = 'true' as is_dead,
     case gender when 'male' then 8507 when 'female' then 8532 else 0 end as gender_concept_id,

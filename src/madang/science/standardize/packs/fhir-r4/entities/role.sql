@@ -13,13 +13,13 @@ select
     first(systems[coding.system] order by coded._row) as specialty_vocabulary_id,
     first(coding.code order by coded._row) as specialty_code,
     first(left(coalesce(coding.display, coding.code), 50) order by coded._row) as specialty_source_value,
-    first(coalesce(institution.care_site_id, known.care_site_id, valued.care_site_id) order by coded._row) as care_site_id,
+    first(coalesce(institution.care_site_id, known.id, valued.id) order by coded._row) as care_site_id,
     first(practitioner.gender order by coded._row) as gender_source_value,
     first(case practitioner.gender when 'male' then 8507 when 'female' then 8532 else 0 end order by coded._row) as gender_concept_id,
     string_split(who, '|')[-1] as provider_source_value
 from coded
 left join practitioner on practitioner.id = coded.practitioner
 left join institution on institution.id = coded.organization
-left join institution as known on known.identifier = coded.organization_identifier
-left join institution as valued on valued.identifier_value = coded.organization_value
+left join institution_identifiers as known on known.name = coded.organization_identifier
+left join institution_identifier_values as valued on valued.name = coded.organization_value
 group by who

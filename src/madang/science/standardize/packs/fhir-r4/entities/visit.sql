@@ -10,13 +10,12 @@ with dated as (
 )
 select
     dated.id,
-    case when count(*) over (partition by coalesce(dated.identifier_system, ''), dated.identifier) = 1
-        then coalesce(dated.identifier_system, '') || '|' || dated.identifier end as identifier,
+    from_json(try_cast(dated.identifiers as json), '["VARCHAR"]') as identifiers,
     reject_when(coalesce(dated.patient, dated.patient_identifier, dated.patient_value) is null, 'patient is no reference to a Patient of this export'),
-    reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
+    reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
     reject_when(starts is null and actual_period is not null, 'is a resource of FHIR R5, not of R4'),
     unused_when(status in ('planned', 'cancelled', 'entered-in-error'), 'did not take place'),
-    coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
+    coalesce(person.person_id, named.id, valued.id) as person_id,
     case class
         when 'IMP' then 9201
         when 'ACUTE' then 9201
@@ -34,21 +33,21 @@ select
     greatest(began, coalesce(ended, began)) as visit_end_date,
     case when ended >= began then ended_at else began_at end as visit_end_datetime,
     coalesce(role.provider_id, unassigned.provider_id) as provider_id,
-    coalesce(institution.care_site_id, known.care_site_id, valued_institution.care_site_id,
-        ward.care_site_id, known_ward.care_site_id, valued_ward.care_site_id) as care_site_id,
+    coalesce(institution.care_site_id, known.id, valued_institution.id,
+        ward.care_site_id, known_ward.id, valued_ward.id) as care_site_id,
     class as visit_source_value,
     admit_source as admitted_from_source_value,
     discharged_to as discharged_to_source_value
 from dated
 left join person on person.id = dated.patient
-left join person as named on named.identifier = dated.patient_identifier
-left join person as valued on valued.identifier_value = dated.patient_value
+left join person_identifiers as named on named.name = dated.patient_identifier
+left join person_identifier_values as valued on valued.name = dated.patient_value
 left join practitioner on practitioner.id = dated.practitioner
 left join role on role.who = coalesce(dated.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, dated.practitioner)
 left join unassigned on unassigned.who = coalesce(dated.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, dated.practitioner)
 left join institution on institution.id = dated.organization
-left join institution as known on known.identifier = dated.organization_identifier
-left join institution as valued_institution on valued_institution.identifier_value = dated.organization_value
+left join institution_identifiers as known on known.name = dated.organization_identifier
+left join institution_identifier_values as valued_institution on valued_institution.name = dated.organization_value
 left join ward on ward.id = dated.place
-left join ward as known_ward on known_ward.identifier = dated.place_identifier
-left join ward as valued_ward on valued_ward.identifier_value = dated.place_value
+left join ward_identifiers as known_ward on known_ward.name = dated.place_identifier
+left join ward_identifier_values as valued_ward on valued_ward.name = dated.place_value

@@ -16,9 +16,9 @@ coded as (
 )
 select
     reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
-    reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
+    reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
     unused_when(verification in ('refuted', 'entered-in-error'), 'refuted or an error'),
-    coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
+    coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
     case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
     try_cast(case length(ended) when 4 then ended || '-01-01' when 7 then ended || '-01' else left(ended, 10) end as date) as end_date,
@@ -34,7 +34,8 @@ select
     coalesce(visit.provider_id, known_visit.provider_id) as provider_id
 from coded
 left join person on person.id = coded.patient
-left join person as named on named.identifier = coded.patient_identifier
-left join person as valued on valued.identifier_value = coded.patient_value
+left join person_identifiers as named on named.name = coded.patient_identifier
+left join person_identifier_values as valued on valued.name = coded.patient_value
 left join visit on visit.id = coded.encounter
-left join visit as known_visit on known_visit.identifier = coded.encounter_identifier
+left join visit_identifiers as visit_named on visit_named.name = coded.encounter_identifier
+left join visit as known_visit on known_visit.visit_occurrence_id = visit_named.id

@@ -35,11 +35,11 @@ coded as (
 )
 select
     reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
-    reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
+    reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
     unused_when(status in ('cancelled', 'draft', 'entered-in-error'), 'was cancelled or never ordered'),
     unused_when(intent in ('proposal', 'plan', 'option') or prohibits = 'true', 'is no order'),
     unused_when(getvariable('drugs') = 'executed', 'what was dispensed or given is taken'),
-    coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
+    coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(authored) when 4 then authored || '-01-01' when 7 then authored || '-01' else left(authored, 10) end as date) as start_date,
     case when length(authored) > 10 then try_cast(left(authored, 19) as timestamp) end as start_datetime,
     try_cast(case length(until) when 4 then until || '-01-01' when 7 then until || '-01' else left(until, 10) end as date) as end_date,
@@ -56,10 +56,11 @@ select
     coalesce(role.provider_id, unassigned.provider_id, visit.provider_id, known_visit.provider_id) as provider_id
 from coded
 left join person on person.id = coded.patient
-left join person as named on named.identifier = coded.patient_identifier
-left join person as valued on valued.identifier_value = coded.patient_value
+left join person_identifiers as named on named.name = coded.patient_identifier
+left join person_identifier_values as valued on valued.name = coded.patient_value
 left join visit on visit.id = coded.encounter
-left join visit as known_visit on known_visit.identifier = coded.encounter_identifier
+left join visit_identifiers as visit_named on visit_named.name = coded.encounter_identifier
+left join visit as known_visit on known_visit.visit_occurrence_id = visit_named.id
 left join practitioner on practitioner.id = coded.practitioner
 left join role on role.who = coalesce(coded.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
 left join unassigned on unassigned.who = coalesce(coded.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)

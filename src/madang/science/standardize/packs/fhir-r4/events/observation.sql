@@ -73,11 +73,11 @@ found as (
 )
 select
     reject_when(coalesce(found.patient, found.patient_identifier, found.patient_value) is null, 'patient is no reference to a Patient of this export'),
-    reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
+    reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
     unused_when(status in ('registered', 'cancelled', 'entered-in-error'), 'has no result'),
     unused_when(member is not null and length(every) = 1 and every[1].number is null and every[1].text is null and every[1].answer is null,
                 'only names its members'),
-    coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
+    coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
     case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
     unnest(found).item as item,
@@ -101,7 +101,8 @@ select
     coalesce(visit.provider_id, known_visit.provider_id) as provider_id
 from found
 left join person on person.id = found.patient
-left join person as named on named.identifier = found.patient_identifier
-left join person as valued on valued.identifier_value = found.patient_value
+left join person_identifiers as named on named.name = found.patient_identifier
+left join person_identifier_values as valued on valued.name = found.patient_value
 left join visit on visit.id = found.encounter
-left join visit as known_visit on known_visit.identifier = found.encounter_identifier
+left join visit_identifiers as visit_named on visit_named.name = found.encounter_identifier
+left join visit as known_visit on known_visit.visit_occurrence_id = visit_named.id

@@ -15,10 +15,10 @@ coded as (
 )
 select
     reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
-    reject_when(coalesce(person.person_id, named.person_id, valued.person_id) is null, 'patient is unknown'),
+    reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
     reject_when(told is null and (occurrence is not null or occurrence_period is not null), 'is a resource of FHIR R5, not of R4'),
     unused_when(status in ('preparation', 'not-done', 'entered-in-error'), 'was not done'),
-    coalesce(person.person_id, named.person_id, valued.person_id) as person_id,
+    coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
     case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
     try_cast(case length(performed_end) when 4 then performed_end || '-01-01' when 7 then performed_end || '-01' else left(performed_end, 10) end as date) as end_date,
@@ -31,10 +31,11 @@ select
     coalesce(role.provider_id, unassigned.provider_id, visit.provider_id, known_visit.provider_id) as provider_id
 from coded
 left join person on person.id = coded.patient
-left join person as named on named.identifier = coded.patient_identifier
-left join person as valued on valued.identifier_value = coded.patient_value
+left join person_identifiers as named on named.name = coded.patient_identifier
+left join person_identifier_values as valued on valued.name = coded.patient_value
 left join visit on visit.id = coded.encounter
-left join visit as known_visit on known_visit.identifier = coded.encounter_identifier
+left join visit_identifiers as visit_named on visit_named.name = coded.encounter_identifier
+left join visit as known_visit on known_visit.visit_occurrence_id = visit_named.id
 left join practitioner on practitioner.id = coded.practitioner
 left join role on role.who = coalesce(coded.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
 left join unassigned on unassigned.who = coalesce(coded.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
