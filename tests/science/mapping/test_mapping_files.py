@@ -31,6 +31,7 @@ from madang.science.standardize.mapping import (
     write_source_to_concept_map,
     write_usagi,
 )
+from madang.science.standardize.mapping.table import whole_number
 
 HEAD = (
     "sourceCode,sourceName,sourceFrequency,sourceAutoAssignedConceptIds,ADD_INFO:ward,matchScore,mappingStatus,"
@@ -292,3 +293,28 @@ def test_all_bad_lines_come_in_one_answer(tmp_path: Path) -> None:
         read_usagi(saved(tmp_path, out.getvalue()), "LOCAL", lookup, "Importer")
     assert error.value.message.startswith(f"{len(rows)} lines cannot be taken.")
     assert all(f"line {number}" in error.value.message for number in (2, 3))
+
+
+def test_files_that_r_wrote_and_those_of_an_older_version_are_read(tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(SAVED)))
+    for row in rows:
+        row |= {column: "NA" for column, value in row.items() if not value and column != "sourceName"}
+        row["statusSetOn"] = "1.6396128e+12" if row["statusSetOn"] not in ("", "NA", "0") else "NA"
+        row["sourceFrequency"] = "1e5"
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    file = read_usagi(saved(tmp_path, out.getvalue()), "LOCAL", lookup, "Importer")
+    plain = read_usagi(saved(tmp_path), "LOCAL", lookup, "Importer")
+    assert [m.key for m in file.mappings] == [m.key for m in plain.mappings]
+    assert {code.records for code in file.codes} == {100_000}
+    assert {m.reviewed_on.year for m in file.mappings if m.reviewed_on} <= {2021}
+    older = saved(tmp_path, SAVED.replace("conceptId", "targetConceptId", 1))
+    assert [m.key for m in read_usagi(older, "LOCAL", lookup, "Importer").mappings] == [m.key for m in plain.mappings]
+
+
+@pytest.mark.parametrize("text", ["1,5", "12,5", "1.5", "0,775", "1e-3", "1e30", "NA", "", "９"])
+def test_what_is_no_whole_number_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, ArithmeticError)):
+        whole_number(text)

@@ -85,7 +85,7 @@ def test_evidence_of_several_kinds_counts_more_and_the_other_domain_less(tmp_pat
     assert [reason.kind for reason in by_both.reasons] == ["same code", "name", "parent code"]
     elsewhere = suggest(code("X", "Type 2 diabetes", domain="Drug"))[0]
     assert elsewhere.score == pytest.approx(0.8 * by_name.score)
-    assert "is a Condition, the source says Drug" in elsewhere.reasons[-1].text
+    assert "its domain is Condition, not Drug" in elsewhere.reasons[-1].text
 
 
 def test_only_standard_valid_concepts_are_suggested_best_first(tmp_path: Path) -> None:

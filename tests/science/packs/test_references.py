@@ -153,6 +153,68 @@ def test_an_alternate_key_is_a_column_of_the_select(tmp_path: Path) -> None:
         compile_pack(pack, engine)
 
 
+IDENTIFIED = """
+name = "tiny"
+version = "1"
+license = "CC0-1.0"
+[cdm_source]
+cdm_source_name = "Tiny (synthetic)"
+[sources.patient]
+files = ["patient.ndjson"]
+format = "ndjson"
+key = ["id"]
+[sources.patient.columns]
+id = { type = "text", required = true }
+known = { type = "text", path = "identifier", identifiers = true, identifier = "none" }
+[sources.note]
+files = ["note.ndjson"]
+format = "ndjson"
+[sources.note.columns]
+who = { type = "text" }
+[entities.person]
+key = ["id"]
+names = ["known"]
+[events.note]
+domain = "Observation"
+type_concept_id = 32817
+"""
+
+
+def test_a_row_is_found_by_any_name_that_it_alone_has(tmp_path: Path) -> None:
+    person = """select id, from_json(known, '["VARCHAR"]') as known, 0 as gender_concept_id, 1970 as year_of_birth,
+        0 as race_concept_id, 0 as ethnicity_concept_id, id as person_source_value from patient"""
+    note = """select reject_when(named.id is null, 'nobody'), named.id as person_id, date '2020-01-01' as start_date,
+        who as source_value from note left join person_known as named on named.name = note.who"""
+    folder = write(tmp_path, IDENTIFIED, note=note)
+    (folder / "entities" / "person.sql").write_text(person, encoding="utf-8")
+    source = tmp_path / "in"
+    source.mkdir()
+    names = {"a": ["s|1", "t|2"], "b": ["s|3", "t|2", "s|3"], "c": [], "d": "no list", "e": [{"value": 5}]}
+    for name, lines in (
+        ("patient", [
+            {"id": one, "identifier": [
+                {"system": n.split("|")[0], "value": n.split("|")[1]} if isinstance(n, str) else n for n in known
+            ] if isinstance(known, list) else known}
+            for one, known in names.items()
+        ]),
+        ("note", [{"who": who} for who in ("s|1", "t|2", "s|3", "t|1", "|5")]),
+    ):  # fmt: skip
+        (source / f"{name}.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    result = standardize(folder, source, starter_path())
+    found = (
+        "SELECT person_source_value AS p, observation_source_value AS o FROM observation JOIN person USING (person_id)"
+    )
+    assert sorted(tuple(row.values()) for row in result.sql(found).to_pylist()) == [("a", "s|1"), ("b", "s|3")]
+    assert result.report.sources["note"][3] == 3
+    assert dict(result.report.repairs) == {"patient.known": 1}
+
+
+def test_names_are_lists_of_texts(tmp_path: Path) -> None:
+    folder = write(tmp_path, PACK.replace('alternate_key = ["mrn"]', 'names = ["mrn"]'))
+    with Engine() as engine, pytest.raises(MadangError, match="a list of texts is needed"):
+        compile_pack(load_pack(folder), engine)
+
+
 WORD = st.from_regex(r"[A-Za-z0-9.-]{1,20}", fullmatch=True)
 SYSTEM = st.sampled_from(["http://hl7.org/fhir/sid/us-npi", "urn:oid:1.2.410", "https://example.org/a/b"])
 BASE = st.sampled_from(["https://x.kr/fhir", "http://h:8080/a_1"])
@@ -196,7 +258,11 @@ def observe(folder: Path, observations: Sequence[dict[str, Any]], **parameters: 
     patients = [
         {"id": "100", "identifier": [{"system": "urn:mrn", "value": "200"}], "birthDate": "1970"},
         {"id": "200", "identifier": [{"system": "urn:mrn", "value": "100"}], "birthDate": "1980"},
-        {"id": "a", "identifier": [{"system": "urn:other", "value": "100"}], "birthDate": "1990"},
+        {
+            "id": "a",
+            "identifier": [{"system": "urn:other", "value": "100"}, {"system": "urn:third", "value": "7"}],
+            "birthDate": "1990",
+        },
     ]
     for name, lines in (("Patient", patients), ("Observation", observations)):
         text = "".join(json.dumps({"id": str(i), **line}) + "\n" for i, line in enumerate(lines))
@@ -217,6 +283,9 @@ def test_ids_and_identifiers_that_collide_stay_apart(tmp_path: Path) -> None:
         (subject(identifier=logical, type="Patient"), 1990),
         (subject(reference="https://elsewhere.org/Patient/9", identifier=logical), 1990),
         (subject(reference="Patient?identifier=200"), 1970),
+        (subject(reference="Patient?identifier=urn:third|7"), 1990),  # not the first of its identifiers
+        (subject(identifier={"value": "7"}), 1990),
+        (subject(reference="Patient?identifier=urn:other|7"), None),
         (subject(reference="Patient/300"), None),
         (subject(reference="Patient?identifier=100"), None),  # two persons have that number
         (subject(reference="Practitioner/100"), None),
@@ -226,6 +295,7 @@ def test_ids_and_identifiers_that_collide_stay_apart(tmp_path: Path) -> None:
     ]
     result = observe(tmp_path, [observation for observation, _ in told])
     assert who(result) == [year for _, year in told if year]
+    assert set(result.sql("SELECT DISTINCT length(person_source_value) AS n FROM person")["n"].to_pylist()) == {32}
     assert result.report.sources["observation"][3] == sum(year is None for _, year in told)
 
 

@@ -134,7 +134,8 @@ def show_names(engine: Engine, entity: Entity) -> None:
     """Make the tables of the names of an entity: (name, id), of names that one row alone has."""
     identifier = quote_name(str(identifier_of(entity.table)))
     for table, column in entity.name_tables.items():
-        told = f"SELECT DISTINCT unnest({quote_name(column)}) AS name, {identifier} AS id, _row FROM {quote_name(entity.name)}"
+        each = f"unnest({quote_name(column)}) AS name, {identifier} AS id"
+        told = f"SELECT DISTINCT {each}, _row FROM {quote_name(entity.name)}"
         engine.execute(
             f"CREATE OR REPLACE TEMP TABLE {quote_name(table)} AS SELECT name, min(id) AS id, min(_row) AS _row "
             f"FROM ({told}) WHERE name IS NOT NULL GROUP BY name HAVING count(*) = 1"

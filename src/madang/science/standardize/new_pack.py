@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from madang.base.errors import MadangError
-from madang.science.standardize.new_pack_roles import AGE_GROUP, Roles, find_roles
+from madang.science.standardize.new_pack_roles import AGE_GROUP, Roles, find_roles, is_day
 from madang.science.standardize.new_pack_sql import death_sql, event_sql, person_sql, visit_sql
 from madang.science.standardize.scan.model import ColumnScan, Scan, SourceScan
-from madang.science.standardize.scan.shapes import STRONG
+from madang.science.standardize.scan.shapes import SOME_WITHOUT_A_DAY, STRONG
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _DIRECT = ("name", "resident number", "phone", "e-mail", "address", "identity document")
@@ -153,8 +153,12 @@ def _usable_key(source: SourceScan, roles: Roles) -> tuple[str, ...] | None:
     usable = [key for key in source.likely_keys if not direct & set(key)]
     if wanted is not None:
         return wanted if wanted in usable and not (roles.several and source is roles.person) else None
-    # Of records a guess must reject nothing: only what never repeats and is called a key is one.
-    sure = [key for key in usable if key in source.keys and all(_KEY.search(name) for name in key)]
+    # Of records a guess must reject nothing: only what never repeats and is called a key is one, and not the number of
+    # the visit that they are of: the next file may have two of one visit.
+    visits = {(event.visit,) for event in roles.events if event.source is source}
+    sure = [
+        key for key in usable if key in source.keys and key not in visits and all(_KEY.search(name) for name in key)
+    ]
     if source.operation:
         sure = sure or usable
     return next(iter(sure), None)
@@ -252,7 +256,7 @@ def _case(roles: Roles) -> str:
             row[column.name] = "1"
     expected = {}
     if roles.birth:
-        dated = roles.birth.type in ("date", "datetime")
+        dated = is_day(roles.birth)
         row[roles.birth.name] = _date_text(roles.birth) if dated else "1980"
         expected["year_of_birth"] = "1980"
     elif roles.age and roles.age_of:
@@ -283,6 +287,8 @@ def _date_text(column: ColumnScan, year: int = 1980) -> str:
     from datetime import datetime
 
     default = "%Y-%m-%dT%H:%M:%S" if column.type == "datetime" else "%Y-%m-%d"
+    if column.shape.endswith(SOME_WITHOUT_A_DAY):
+        default = "%Y%m%d" if column.shape.startswith("YYYYMM") else f"%Y{column.shape[4]}%m{column.shape[4]}%d"
     return datetime(year, 1, 2, 3, 4, 5).strftime(column.format or default)
 
 

@@ -2,15 +2,22 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from madang.science.standardize.scan.model import ColumnScan, Scan, SourceScan
+from madang.science.standardize.scan.references import VISITS
+from madang.science.standardize.scan.shapes import SOME_WITHOUT_A_DAY
+
+
+def is_day(column: ColumnScan) -> bool:
+    """Whether a column tells days: as dates, or as text because some of them lack the day."""
+    return column.type in ("date", "datetime") or column.shape.endswith(SOME_WITHOUT_A_DAY)
+
 
 _BIRTH = re.compile(r"birth|brth|생년|출생|\bdob\b|^geb|naiss|nacim", re.IGNORECASE)
 _SEX = re.compile(r"sex|gender|성별|geschl", re.IGNORECASE)
 _PERSONS = re.compile(r"patient|person|환자|수진자|demog|인적", re.IGNORECASE)
-_VISITS = re.compile(r"encounter|visit|admission|입원|외래|내원|수진|접수|진료", re.IGNORECASE)
 _DATE = re.compile(r"date|일자|일시|start|_dt|dt$|일$", re.IGNORECASE)
 _END = re.compile(r"end|stop|퇴원|종료|disch|dsch|(^|_)out(_|dt|tm|date|time|$)", re.IGNORECASE)
 _CODE = re.compile(r"code|_?cd$|코드|상병|sick|concept|itemid|item_id", re.IGNORECASE)
@@ -41,6 +48,14 @@ _DOMAINS = (
 )
 SEXES = dict.fromkeys(("m", "male", "männlich", "homme", "남", "남자", "남성", "1"), 8507) | dict.fromkeys(
     ("f", "female", "w", "weiblich", "femme", "여", "여자", "여성", "2"), 8532
+)
+
+
+_VISIT_CLASS = re.compile(r"class|type|kind|구분|유형|형태|입외|io_?gb|patkind", re.IGNORECASE)
+VISIT_CLASSES = (
+    dict.fromkeys(("외래", "o", "out", "outpatient", "op", "opd", "amb", "ambulatory", "ambulant"), 9202)
+    | dict.fromkeys(("입원", "i", "in", "inpatient", "ip", "imp", "ipd", "stationär"), 9201)
+    | dict.fromkeys(("응급", "e", "er", "emergency", "emer", "ed", "notfall"), 9203)
 )
 
 
@@ -94,6 +109,9 @@ class Roles:
     visit_end: ColumnScan | None = None
     visit_times: tuple[ColumnScan | None, ColumnScan | None] = (None, None)
     """Where its dates have a column for the time of day beside them: of the beginning and of the end."""
+    visit_class: ColumnScan | None = None
+    visit_classes: tuple[tuple[str, int], ...] = ()
+    """Values of the column with the kind of a visit and their concepts."""
     events: tuple[EventRoles, ...] = ()
     undrafted: dict[str, str] = field(default_factory=dict)
     """Why there is no SELECT for a source, by its name."""
@@ -115,15 +133,16 @@ def find_roles(scan: Scan) -> Roles:
         for source in scan.sources
         if (column := _whose(source, person, person_key, referred)) is not None
     }
-    birth = next((c for c in person.columns if _BIRTH.search(c.header) and c.type in ("date", "datetime")), None)
+    birth = next((c for c in person.columns if _BIRTH.search(c.header) and is_day(c)), None)
     birth = birth or next(
         (c for c in person.columns if _BIRTH.search(c.header) and _YEAR.search(c.header) and c.type == "integer"), None
     )
     age, age_of = (None, None) if birth else _age(person)
-    days = [c for c in person.columns if c.type in ("date", "datetime") and c is not birth]
+    days = [c for c in person.columns if is_day(c) and c is not birth]
     death = next((c for c in days if _DEATH.search(c.header)), None)
-    sex, sexes = _sex(person)
+    sex, sexes = _known(person, _SEX, SEXES)
     visit, visit_key, visit_date, visit_end = _visit(scan, persons, referred, person)
+    classed = _known(visit, _VISIT_CLASS, VISIT_CLASSES) if visit else (None, ())
     events, undrafted = [], {}
     for source in scan.sources:
         if source in (person, visit):
@@ -154,6 +173,8 @@ def find_roles(scan: Scan) -> Roles:
         visit_date=visit_date,
         visit_end=visit_end,
         visit_times=_times(visit) if visit else (None, None),
+        visit_class=classed[0],
+        visit_classes=classed[1],
         events=tuple(events),
         undrafted=undrafted,
     )
@@ -223,16 +244,19 @@ def _whose(source: SourceScan, person: SourceScan, key: str, referred: Referred)
     return same[0] if same else None
 
 
-def _sex(person: SourceScan) -> tuple[ColumnScan | None, tuple[tuple[str, int], ...]]:
-    for column in person.columns:
-        known = tuple((value, SEXES[value.lower()]) for value, _ in column.values if value.lower() in SEXES)
-        if known and _SEX.search(column.header):
+def _known(
+    source: SourceScan, header: re.Pattern[str], concepts: Mapping[str, int]
+) -> tuple[ColumnScan | None, tuple[tuple[str, int], ...]]:
+    """A column of this name with values whose concepts are known, and these."""
+    for column in source.columns:
+        known = tuple((value, concepts[value.lower()]) for value, _ in column.values if value.lower() in concepts)
+        if known and header.search(column.header):
             return column, known
     return None, ()
 
 
 def _dates(source: SourceScan) -> list[ColumnScan]:
-    usable = [c for c in source.columns if c.type in ("date", "datetime") and c.filled and not _BIRTH.search(c.header)]
+    usable = [c for c in source.columns if is_day(c) and c.filled and not _BIRTH.search(c.header)]
     return sorted(usable, key=lambda c: (bool(_END.search(c.header)), not _DATE.search(c.header), -c.filled))
 
 
@@ -256,8 +280,8 @@ def _visit(
         if source is person or source.name not in persons or not _dates(source):
             continue
         for key in source.likely_keys:
-            score = votes[source.name, key[0]] + 3 * bool(_VISITS.search(source.name))
-            if len(key) == 1 and key[0] != persons[source.name] and _VISITS.search(source.name) and score >= 3:
+            score = votes[source.name, key[0]] + 3 * bool(VISITS.search(source.name))
+            if len(key) == 1 and key[0] != persons[source.name] and VISITS.search(source.name) and score >= 3:
                 ranked.append((score, source, key[0]))
     if not ranked:
         return None, "", None, None

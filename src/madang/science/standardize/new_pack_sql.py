@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from madang.science.standardize.new_pack_roles import AGE_GROUP, EventRoles, Roles
 from madang.science.standardize.scan.model import ColumnScan
+from madang.science.standardize.scan.shapes import SOME_WITHOUT_A_DAY
 
 _RESERVED = frozenset(
     re.findall(
@@ -97,6 +98,15 @@ ETHNICITIES = {
 
 def _born(roles: Roles, one: Callable[[str], str]) -> list[str]:
     """The lines about the birth: by its day, its year, or an age and when it was."""
+    if roles.birth and (mark := _partly(roles.birth)) is not None:
+        birth = sql_name(roles.birth.name)
+        month, day = (f"nullif(try_cast(substr({birth}, {at}, 2) as integer), 0)" for at in (5 + mark, 7 + 2 * mark))
+        return [
+            f"    reject_when(try_cast(left({birth}, 4) as integer) is null, 'year of birth is unknown'),",
+            f"    {one(f'try_cast(left({birth}, 4) as integer)')} as year_of_birth,",
+            f"    {one(month)} as month_of_birth,  -- DECIDE: may month and day be told? 00 is not known",
+            f"    {one(day)} as day_of_birth,",
+        ]
     if roles.birth and roles.birth.type in ("date", "datetime"):
         birth = sql_name(roles.birth.name)
         return [
@@ -133,7 +143,8 @@ def death_sql(roles: Roles) -> str:
     """entities/death.sql."""
     assert roles.person is not None
     assert roles.death is not None
-    table, day = sql_name(roles.person.name), f"{sql_name(roles.person.name)}.{_day(roles.death)}"
+    table = sql_name(roles.person.name)
+    day = _day(roles.death, table)
     return (
         "-- DECIDE: is this the day of death, and of all who died?\n"
         "select\n"
@@ -179,14 +190,24 @@ def visit_sql(roles: Roles) -> str:
         "select\n"
         f"    {table}.{sql_name(roles.visit_key)},\n"
         "    reject_when(person.person_id is null, 'person is unknown'),\n"
-        "    person.person_id,\n"
-        "    9202 as visit_concept_id,  -- DECIDE: 9202 outpatient, 9201 inpatient, 9203 emergency\n"
-        f"    {start} as visit_start_date,\n"
+        "    person.person_id,\n" + _visit_class(roles) + f"    {start} as visit_start_date,\n"
         f"    {end} as visit_end_date,\n"
         + _moment(roles.visit_date, roles.visit_times[0], "visit_start_datetime")
         + (_moment(roles.visit_end, roles.visit_times[1], "visit_end_datetime") if roles.visit_end else "")
         + f"    {table}.{sql_name(roles.visit_key)}::varchar as visit_source_value\n"
         f"from {table}\n" + _join_person(roles, roles.visit.name)
+    )
+
+
+def _visit_class(roles: Roles) -> str:
+    """The line of the kind of a visit: by the values of a column that tells it, else for all the same."""
+    if roles.visit_class is None:
+        return "    9202 as visit_concept_id,  -- DECIDE: 9202 outpatient, 9201 inpatient, 9203 emergency\n"
+    column = f"{sql_name(roles.visit_class.name)}::varchar"
+    cases = " ".join(f"when {sql_text(value)} then {concept}" for value, concept in roles.visit_classes)
+    return (
+        f"    case {column} {cases} else 0 end as visit_concept_id,"
+        "  -- DECIDE: 9202 outpatient, 9201 inpatient, 9203 emergency; are these all values?\n"
     )
 
 
@@ -209,11 +230,12 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
             "  -- DECIDE: these rows have no day of their own; the first day of the visit stands for it"
         )
     else:
-        lines.append(f"    {table}.{_day(event.date)} as start_date,")
+        asked = "" if _partly(event.date) is None else "  -- DECIDE: a day 00 stands for the first of its month"
+        lines.append(f"    {_day(event.date, table)} as start_date,{asked}")
         if event.date.type == "datetime":
             lines.append(f"    {column(event.date.name)} as start_datetime,")
     if event.end:
-        lines.append(f"    {table}.{_day(event.end)} as end_date,")
+        lines.append(f"    {_day(event.end, table)} as end_date,")
     if event.system:
         system = next(c for c in event.source.columns if c.name == event.system)
         vocabulary = _vocabulary(system, f"{column(event.system)}::varchar")
@@ -266,8 +288,23 @@ def _moment(date: ColumnScan, time: ColumnScan | None, name: str) -> str:
     return f"    {sql_name(date.name)} + try_cast({sql_name(time.name)} as time) as {name},\n" if time else ""
 
 
-def _day(column: ColumnScan) -> str:
-    return f"{sql_name(column.name)}::date" if column.type == "datetime" else sql_name(column.name)
+def _day(column: ColumnScan, table: str = "") -> str:
+    """The day that a column tells."""
+    name = f"{table}.{sql_name(column.name)}" if table else sql_name(column.name)
+    mark = _partly(column)
+    if mark is None:
+        return f"{name}::date" if column.type == "datetime" else name
+    sign = column.shape[4] if mark else ""
+    format_ = sql_text(f"%Y{sign}%m{sign}%d")
+    ways = (name, f"left({name}, {6 + mark}) || '{sign}01'", f"left({name}, 4) || '{sign}01{sign}01'")
+    return f"coalesce({', '.join(f'try_strptime({way}, {format_})' for way in ways)})::date"
+
+
+def _partly(column: ColumnScan) -> int | None:
+    """Of a column of days some of which lack the day: how many signs stand between year and month; else None."""
+    if not column.shape.endswith(SOME_WITHOUT_A_DAY):
+        return None
+    return 0 if column.shape.startswith("YYYYMM") else 1
 
 
 def _join_person(roles: Roles, source: str) -> str:

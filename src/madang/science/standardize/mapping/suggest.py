@@ -194,7 +194,7 @@ def _combined(concept: Concept, reasons: list[Reason], domain: str) -> Suggestio
     reasons.sort(key=lambda reason: -reason.score)
     if domain and concept.domain_id != domain:
         score *= _OTHER_DOMAIN
-        reasons.append(Reason("domain", _OTHER_DOMAIN, f"is of the domain {concept.domain_id}, the source says {domain}"))
+        reasons.append(Reason("domain", _OTHER_DOMAIN, f"its domain is {concept.domain_id}, not {domain}"))
     return Suggestion(concept, score, tuple(reasons))
 
 

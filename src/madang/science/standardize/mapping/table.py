@@ -50,7 +50,7 @@ class Line:
         return MadangError(code, self.where + sentence, hint)
 
 
-_WHOLE = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.0+)?|[+-]?\d(\.\d+)?[eE]\+?\d{1,2}")
+_WHOLE = re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+)(\.0+)?|[+-]?[0-9](\.[0-9]+)?[eE]\+?[0-9]{1,2}")
 
 
 def whole_number(text: str) -> int:

@@ -1,40 +1,54 @@
 """Files that are no tables of text: named as what they are, so that nobody takes them for CSV."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from madang.base.translate import later
 from madang.science.standardize.intake.files import contents, is_compressed, reading
 
 _MAGIC: tuple[tuple[bytes, int, str], ...] = (
-    (b"PAR1", 0, "It is a Parquet file. Export it as CSV."),
-    (b"SQLite format 3\0", 0, "It is an SQLite database. Export its tables as CSV."),
-    (b"DUCK", 8, "It is a DuckDB database. Export its tables as CSV, or import it if it is a CDM."),
-    (b"PK\x03\x04", 0, "It is a ZIP archive. Unpack it first."),
-    (b"7z\xbc\xaf", 0, "It is a 7-Zip archive. Unpack it first."),
-    (b"Rar!", 0, "It is a RAR archive. Unpack it first."),
-    (b"BZh", 0, "It is packed with bzip2. Unpack it first."),
-    (b"\xfd7zXZ\0", 0, "It is packed with xz. Unpack it first."),
-    (b"\x28\xb5\x2f\xfd", 0, "It is packed with zstd. Unpack it first."),
-    (b"%PDF-", 0, "It is a PDF document."),
-    (b"DICM", 128, "It is a DICOM image."),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, "It is an old Office document. Save it as XLSX or CSV."),
-    (b"\x89PNG", 0, "It is a picture."),
-    (b"\xff\xd8\xff", 0, "It is a picture."),
-    (b"MSH|", 0, "It holds HL7 v2 messages. Export the tables behind them, or FHIR."),
-    (b"FHS|", 0, "It holds HL7 v2 messages. Export the tables behind them, or FHIR."),
-    (b"BHS|", 0, "It holds HL7 v2 messages. Export the tables behind them, or FHIR."),
-    (b"\x0bMSH|", 0, "It holds HL7 v2 messages. Export the tables behind them, or FHIR."),
-    (b"HEADER RECORD*******", 0, "It is a SAS transport file of another kind than .xpt."),
-    (b"<?xml", 0, "It is an XML document."),
-    (b"<!DOCTYPE", 0, "It is an HTML or XML document."),
-    (b"<html", 0, "It is an HTML document."),
-    (b"{\\rtf", 0, "It is a document with formatted text."),
+    (b"PAR1", 0, later("It is a Parquet file. Export it as CSV.")),
+    (b"SQLite format 3\0", 0, later("It is an SQLite database. Export its tables as CSV.")),
+    (b"DUCK", 8, later("It is a DuckDB database. Export its tables as CSV, or import it if it is a CDM.")),
+    (b"PK\x03\x04", 0, later("It is a ZIP archive. Unpack it first.")),
+    (b"7z\xbc\xaf", 0, later("It is a 7-Zip archive. Unpack it first.")),
+    (b"Rar!", 0, later("It is a RAR archive. Unpack it first.")),
+    (b"BZh", 0, later("It is packed with bzip2. Unpack it first.")),
+    (b"\xfd7zXZ\0", 0, later("It is packed with xz. Unpack it first.")),
+    (b"\x28\xb5\x2f\xfd", 0, later("It is packed with zstd. Unpack it first.")),
+    (b"%PDF-", 0, later("It is a PDF document.")),
+    (b"DICM", 128, later("It is a DICOM image.")),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0, later("It is an old Office document. Save it as XLSX or CSV.")),
+    (b"\x89PNG", 0, later("It is a picture.")),
+    (b"\xff\xd8\xff", 0, later("It is a picture.")),
+    (b"MSH|", 0, later("It holds HL7 v2 messages. Export the tables behind them, or FHIR.")),
+    (b"FHS|", 0, later("It holds HL7 v2 messages. Export the tables behind them, or FHIR.")),
+    (b"BHS|", 0, later("It holds HL7 v2 messages. Export the tables behind them, or FHIR.")),
+    (b"\x0bMSH|", 0, later("It holds HL7 v2 messages. Export the tables behind them, or FHIR.")),
+    (b"HEADER RECORD*******", 0, later("It is a SAS transport file of another kind than .xpt.")),
+    (b"<?xml", 0, later("It is an XML document.")),
+    (b"<!DOCTYPE", 0, later("It is an HTML or XML document.")),
+    (b"<html", 0, later("It is an HTML document.")),
+    (b"{\\rtf", 0, later("It is a document with formatted text.")),
 )
 _SAM = re.compile(r"\.sam$|(^|/)sam[_-]?file", re.IGNORECASE)
 _SQL = re.compile(
     rb"\s*(--[^\n]*\n|/\*.*?\*/|\s)*(SET |CREATE |INSERT INTO|DROP |BEGIN|USE |LOCK TABLES|COPY |\\connect|PRAGMA )",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+BY_POSITION = later(
+    "Nothing separates its fields: they are told by position, as in files of insurance claims (SAM), or it is text. "
+    "Export it as CSV."
+)
+_LONGEST_NAME = 64
+
+
+def is_by_position(names: Sequence[str]) -> bool:
+    """Whether the first line of a file is no header: one name alone, too long for one or without a letter."""
+    return len(names) == 1 and (len(names[0]) > _LONGEST_NAME or not any(c.isalpha() for c in names[0]))
 
 
 def kind_told(path: Path, name: str) -> str | None:
@@ -46,13 +60,15 @@ def kind_told(path: Path, name: str) -> str | None:
         if start[at : at + len(magic)] == magic or (magic[:1] == b"<" and start.lstrip()[: len(magic)] == magic):
             return told
     if _SAM.search(name):
-        return "It is a file of insurance claims (SAM), of fields by position. Export the tables of the claims program."
+        return later(
+            "It is a file of insurance claims (SAM): its fields are told by position. Export the tables behind it."
+        )
     suffix = Path(name.lower().removesuffix(".gz")).suffix
     if suffix == ".sql" or (suffix not in (".csv", ".tsv", ".txt", ".ndjson") and _SQL.match(start)):
-        return "It is a dump of SQL statements. Load it into its database and export the tables."
+        return later("It is a dump of SQL statements. Load it into its database and export the tables.")
     is_json = suffix == ".json" or (start.lstrip()[:1] in (b"[", b"{") and suffix not in (".ndjson", ".jsonl"))
     if is_json and not _is_ndjson(start):
-        return "It is a JSON document. Write its records as NDJSON, one object in each line."
+        return later("It is a JSON document. Write its records as NDJSON, one object in each line.")
     return None
 
 

@@ -14,6 +14,8 @@ from madang.science.standardize.scan.model import ColumnScan, Flag, Reference, S
 from madang.science.standardize.scan.profile import SKETCH, Column
 
 PERSON = "person identifier"
+VISITS = re.compile(r"encounter|visit|admission|입원|외래|내원|수진|접수|진료(?!과)", re.IGNORECASE)
+"""Names of sources whose rows are visits."""
 PERSONS_COMPARED = 20
 """Fewest values by which two columns that look like identifiers of persons are linked, whatever their names."""
 _TYPES = ("integer", "text")
@@ -30,7 +32,7 @@ def find_references(sources: Sequence[SourceScan], columns: Mapping[str, Sequenc
     for source in sources:
         for told, profile in zip(source.columns, columns[source.name], strict=True):
             own_key = (told.name,) in source.keys
-            if told.type not in _TYPES or told.distinct < 2 or (own_key and not _is_person(told)):
+            if told.type not in _TYPES or told.distinct < 2:
                 continue
             candidates = []
             for to_source, key, key_profile in keys:
@@ -38,7 +40,10 @@ def find_references(sources: Sequence[SourceScan], columns: Mapping[str, Sequenc
                 if to_source == source.name or (key.type != told.type and not persons):
                     continue
                 if own_key and not (persons and told.distinct < key.distinct):  # one row of some of the persons
-                    continue
+                    # or one record of each visit; the files of visits themselves refer to none
+                    of_visit = VISITS.search(to_source) and not VISITS.search(source.name)
+                    if not (of_visit and told.header.lower() == key.header.lower()):
+                        continue
                 share, compared, exact = inclusion(profile.sketch, key_profile.sketch)
                 alike = likeness(told, to_source, key)
                 enough = compared >= PERSONS_COMPARED if persons else compared >= 50 and told.type == "text"

@@ -17,7 +17,7 @@ from madang.science.standardize.intake.tables import as_text, kind_of
 from madang.science.standardize.pack import Column as PackColumn
 from madang.science.standardize.pack import Source
 from madang.science.standardize.scan.grouping import Found, Group, group
-from madang.science.standardize.scan.kinds import kind_told
+from madang.science.standardize.scan.kinds import BY_POSITION, is_by_position, kind_told
 from madang.science.standardize.scan.model import ColumnScan, FileScan, Scan, SourceScan
 from madang.science.standardize.scan.paths import leaf_paths
 from madang.science.standardize.scan.profile import Column, Unique, mixed
@@ -112,6 +112,8 @@ def _look(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
             skipped.append((name, "It is empty (0 bytes)."))
         elif not layout.names and layout.format != "ndjson":
             skipped.append((name, "It has no columns."))
+        elif not kind and layout.format != "ndjson" and is_by_position(layout.names):
+            skipped.append((name, BY_POSITION))
         else:
             found.append(Found(name, path, layout))
     return found, skipped

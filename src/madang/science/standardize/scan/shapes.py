@@ -114,6 +114,9 @@ _TWINS = {  # day and month, the other way round
     "M/D/YYYY h:mm:ss AM": "D/M/YYYY h:mm:ss AM",
 }  # fmt: skip
 _OPERATOR = re.compile(r"[<>≤≥=]{1,2}\s*[+-]?[\d.,]+")
+_PARTLY = re.compile(r"(1[89]|20)\d{2}(?P<mark>[-/.]?)(00(?P=mark)\d{2}|(0\d|1[0-2])(?P=mark)00)")
+"""A day of which only the year, or year and month, is known."""
+SOME_WITHOUT_A_DAY = ", some without a day"
 _MONTH = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])")
 _GROUPS = re.compile(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d*)?|[+-]?\d{1,3}(,\d{3})+\.\d*")
 _TIME_WORDS = re.compile(r"time|시간|시각|_tm$|_hm$|_ti$", re.IGNORECASE)
@@ -164,6 +167,8 @@ class Shape:
                 self.padded += count
             if _MONTH.fullmatch(value):
                 self.rows["YYYYMM"] += count
+            if match := _PARTLY.fullmatch(value):
+                self.rows[f"YYYY{match['mark']}MM{match['mark']}DD{SOME_WITHOUT_A_DAY}"] += count
             if _GROUPS.fullmatch(value):
                 self.rows["groups"] += count
             for form, pattern, reader in _COMPILED:
@@ -209,6 +214,11 @@ class Shape:
         numeric = rows["numbers with commas"] + rows["operator"]
         if rows["operator"] and numeric >= examined * 0.5:  # a limit of detection is part of the result
             return _TEXT, "numbers, some as <0.5", 1.0
+        for form in FORMS[:4]:  # as text, since a day 00 is none; the SELECT says which day stands for it
+            partly = rows[form.words + SOME_WITHOUT_A_DAY]
+            share = (rows[form.words] + partly) / examined
+            if rows[form.words] and partly and share >= ENOUGH:
+                return _ASK_DAY, form.words + SOME_WITHOUT_A_DAY, share
         for form in FORMS:
             share = rows[form.words] / examined
             if share < ENOUGH:
@@ -248,6 +258,7 @@ class Shape:
 
 
 _TEXT = Form("text", "text", ".*")
+_ASK_DAY = Form("text", "text", ".*", ask="which day stands for a day 00?")
 _ASK_COMMA = Form(
     "text", "text", ".*", ask='are these decimal commas? Then type = "number", decimal = ","; or thousands = ","'
 )

@@ -1,6 +1,7 @@
 """The words of a scan in the reader's language: what it says in data (JSON) is English, what a person reads is not."""
 
 from madang.base.translate import _
+from madang.science.standardize.scan.shapes import SOME_WITHOUT_A_DAY
 
 
 def word(text: str) -> str:
@@ -8,7 +9,9 @@ def word(text: str) -> str:
     with_others = ", with other values"
     if text.endswith(with_others):
         return _("{shape}, with other values").format(shape=word(text.removesuffix(with_others)))
-    return _words().get(text, text)
+    if text.endswith(SOME_WITHOUT_A_DAY):
+        return _("{shape}, some without a day").format(shape=text.removesuffix(SOME_WITHOUT_A_DAY))
+    return _words().get(text) or _(text)  # what a file is instead of a table is marked in `kinds`
 
 
 def _words() -> dict[str, str]:

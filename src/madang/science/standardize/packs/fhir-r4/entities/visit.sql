@@ -16,7 +16,7 @@ select
     reject_when(starts is null and actual_period is not null, 'is a resource of FHIR R5, not of R4'),
     unused_when(status in ('planned', 'cancelled', 'entered-in-error'), 'did not take place'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
-    case class
+    case coalesce(class, class_of_r5)
         when 'IMP' then 9201
         when 'ACUTE' then 9201
         when 'NONAC' then 9201
@@ -35,7 +35,7 @@ select
     coalesce(role.provider_id, unassigned.provider_id) as provider_id,
     coalesce(institution.care_site_id, known.id, valued_institution.id,
         ward.care_site_id, known_ward.id, valued_ward.id) as care_site_id,
-    class as visit_source_value,
+    coalesce(class, class_of_r5) as visit_source_value,
     admit_source as admitted_from_source_value,
     discharged_to as discharged_to_source_value
 from dated

@@ -29,10 +29,10 @@ select
         when kind = 'intolerance' then case category when 'medication' then '59037007' when 'food' then '235719002' else '782197009' end
         else case category when 'medication' then '416098002' when 'food' then '414285001' when 'environment' then '426232007' else '419199007' end
     end as code,
-    coalesce(coding.code, said) as source_value,
+    coalesce(coding.code, said, listed_codings[1].display) as source_value,
     case when not coalesce(none, false) then coalesce(systems[coding.system], coding.system) end as value_vocabulary_id,
     case when not coalesce(none, false) then coding.code end as value_code,
-    coalesce(coding.display, said) as value,
+    coalesce(coding.display, said, listed_codings[1].display) as value,
     coalesce(visit.visit_occurrence_id, known_visit.visit_occurrence_id) as visit_occurrence_id,
     coalesce(visit.provider_id, known_visit.provider_id) as provider_id
 from negated

@@ -19,14 +19,16 @@ select
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
     unused_when(verification in ('refuted', 'entered-in-error'), 'refuted or an error'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
-    try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
+    -- Without a day of its own it is of the day of its encounter.
+    case when told is null then coalesce(visit.visit_start_date, known_visit.visit_start_date)
+         else try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) end as start_date,
     case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
     try_cast(case length(ended) when 4 then ended || '-01-01' when 7 then ended || '-01' else left(ended, 10) end as date) as end_date,
     case when length(ended) > 10 then try_cast(left(ended, 19) as timestamp) end as end_datetime,
     coalesce(systems[coding.system], coding.system) as vocabulary_id,
     coding.code as code,
-    coalesce(coding.code, said) as source_value,
-    coalesce(coding.display, said) as code_name,
+    coalesce(coding.code, said, listed_codings[1].display) as source_value,
+    coalesce(coding.display, said, listed_codings[1].display) as code_name,
     case category when 'problem-list-item' then 32840 else 32817 end as type_concept_id,  -- problem list, EHR
     case verification when 'confirmed' then 'confirmed' when 'unconfirmed' then 'preliminary'
         when 'provisional' then 'preliminary' when 'differential' then 'preliminary' end as status,

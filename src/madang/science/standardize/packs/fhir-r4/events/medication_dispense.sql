@@ -18,11 +18,15 @@ listed as (
         coalesce(drug.coding, from_json(try_cast(medication.codings as json), '[{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}]')) as listed_codings,
         coalesce(drug.text, medication.said, drug_display) as named_drug,
         coalesce(handed_over, prepared) as told,
-        -- Days of a unit by its UCUM code, or else by its word; of another unit nothing is known.
-        case when coalesce(supply_unit, supply_word) is null then 1
-             else map {'d': 1, 'day': 1, 'days': 1, 'wk': 7, 'week': 7, 'weeks': 7, 'mo': 30, 'month': 30, 'months': 30,
-                'a': 365, 'year': 365, 'years': 365, 'h': 1.0 / 24, 'hour': 1.0 / 24, 'hours': 1.0 / 24,
-                '일': 1, '주': 7, '개월': 30, '달': 30, '년': 365}[lower(coalesce(supply_unit, supply_word))]
+        -- Days of a unit by its UCUM code, or else by its word. Without a unit they are days; another one is no value of
+        -- its column, and counted.
+        case when coalesce(supply_unit, supply_word) is null then case when not regexp_matches(supply_told, '"(unit|code)"') then 1.0 end
+             when regexp_full_match(lower(coalesce(supply_unit, supply_word)), 'd|day.*|tag.*|jour.*|d[ií]a.*|일.*|日') then 1.0
+             when regexp_full_match(lower(coalesce(supply_unit, supply_word)), 'w.*|sem.*|주.*|週') then 7.0
+             when regexp_full_match(lower(coalesce(supply_unit, supply_word)), 'min.*') then 1.0 / 1440
+             when regexp_full_match(lower(coalesce(supply_unit, supply_word)), 'h.*|시간') then 1.0 / 24
+             when regexp_full_match(lower(coalesce(supply_unit, supply_word)), 'm.*|개월.*|달|月') then 30.0
+             else 365.0
         end as supply_days,
         getvariable('code_systems')::json::map(varchar, varchar) as systems
     from own left join medication on medication.id = own.medication
@@ -44,10 +48,10 @@ select
     case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
     coalesce(systems[coding.system], coding.system) as vocabulary_id,
     coding.code as code,
-    coalesce(coding.code, named_drug) as source_value,
-    coalesce(coding.display, named_drug) as code_name,
+    coalesce(coding.code, named_drug, listed_codings[1].display) as source_value,
+    coalesce(coding.display, named_drug, listed_codings[1].display) as code_name,
     coded.quantity,
-    case when coded.supply * supply_days between 1 and 3660 then ceil(coded.supply * supply_days)::integer end as days_supply,
+    try_cast(ceil(coded.supply * supply_days) as integer) as days_supply,
     coded.sig,
     coded.route,
     coalesce(visit.visit_occurrence_id, known_visit.visit_occurrence_id) as visit_occurrence_id,

@@ -11,7 +11,7 @@ with parsed as (
         list_concat(
             [{
                 'code': from_json(try_cast(observation.code as json), '{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}'),
-                'valueQuantity': from_json(try_cast(quantity as json), '{"value": "DOUBLE", "comparator": "VARCHAR", "unit": "VARCHAR", "code": "VARCHAR"}'),
+                'valueQuantity': from_json(try_cast(quantity as json), '{"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR", "code": "VARCHAR"}'),
                 'valueCodeableConcept': from_json(try_cast(concept as json), '{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}'),
                 'valueString': coalesce(string, moment),
                 'valueInteger': integer,
@@ -21,11 +21,12 @@ with parsed as (
                 'valueTime': coalesce(time, sampled),
                 'valuePeriod': from_json(try_cast(period as json), '{"start": "VARCHAR", "end": "VARCHAR"}'),
                 'valueDateTime': null::varchar,
-                'dataAbsentReason': {'coding': [{'code': absent}]}
+                'dataAbsentReason': from_json(try_cast(absent as json), '{"coding": [{"code": "VARCHAR"}], "text": "VARCHAR"}'),
+                'interpretation': [from_json(try_cast(interpretation as json), '{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}')]
             }],
             from_json(try_cast(component as json), '[{
                 "code": {"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"},
-                "valueQuantity": {"value": "DOUBLE", "comparator": "VARCHAR", "unit": "VARCHAR", "code": "VARCHAR"},
+                "valueQuantity": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR", "code": "VARCHAR"},
                 "valueCodeableConcept": {"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"},
                 "valueString": "VARCHAR",
                 "valueInteger": "VARCHAR",
@@ -35,7 +36,8 @@ with parsed as (
                 "valueTime": "VARCHAR",
                 "valuePeriod": {"start": "VARCHAR", "end": "VARCHAR"},
                 "valueDateTime": "VARCHAR",
-                "dataAbsentReason": {"coding": [{"code": "VARCHAR"}]}
+                "dataAbsentReason": {"coding": [{"code": "VARCHAR"}], "text": "VARCHAR"},
+                "interpretation": [{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}]
             }]')
         ) as told_items
     from observation
@@ -48,19 +50,26 @@ numbered as (
             'coding': list_sort(list_transform(list_filter(x.code.coding, lambda c: c.code is not null), lambda c: {
                 'rank': coalesce(list_position(map_keys(systems), c.system), 1000),
                 'system': c.system, 'code': c.code, 'display': c.display}))[1],
-            'said': x.code.text,
+            'said': coalesce(x.code.text, x.code.coding[1].display),
             'quantity': x.valueQuantity,
             'answer': list_sort(list_transform(list_filter(x.valueCodeableConcept.coding, lambda c: c.code is not null), lambda c: {
                 'rank': coalesce(list_position(map_keys(systems), c.system), 1000),
                 'system': c.system, 'code': c.code, 'display': c.display}))[1],
             -- What is neither a quantity nor a concept is text: 10 - 20, 1:128, 07:30:00, 2021-01-01/2021-01-03.
             'text': coalesce(
-                x.valueCodeableConcept.text, x.valueString, x.valueInteger, x.valueBoolean, x.valueTime, x.valueDateTime,
-                case when x.valueRange is not null then concat(x.valueRange.low.value, ' - ', x.valueRange.high.value, ' ' || coalesce(x.valueRange.high.unit, x.valueRange.low.unit)) end,
-                case when x.valueRatio is not null then concat(x.valueRatio.numerator.comparator, x.valueRatio.numerator.value, ':', x.valueRatio.denominator.comparator, x.valueRatio.denominator.value) end,
+                x.valueCodeableConcept.text, x.valueCodeableConcept.coding[1].display, x.valueString, x.valueInteger, x.valueBoolean, x.valueTime, x.valueDateTime,
+                case when x.valueRange.low.value is null then '<= ' || x.valueRange.high.value || coalesce(' ' || x.valueRange.high.unit, '')
+                     when x.valueRange.high.value is null then '>= ' || x.valueRange.low.value || coalesce(' ' || x.valueRange.low.unit, '')
+                     else concat(x.valueRange.low.value, ' - ', x.valueRange.high.value, ' ' || coalesce(x.valueRange.high.unit, x.valueRange.low.unit)) end,
+                case when x.valueRatio is not null then concat(x.valueRatio.numerator.comparator, x.valueRatio.numerator.value, ' ' || x.valueRatio.numerator.unit,
+                    ':', x.valueRatio.denominator.comparator, x.valueRatio.denominator.value, ' ' || x.valueRatio.denominator.unit) end,
                 case when x.valuePeriod is not null then concat(x.valuePeriod.start, '/', x.valuePeriod.end) end),
-            'absent': x.dataAbsentReason.coding[1].code,
-            'number': coalesce(x.valueQuantity.value, try_cast(x.valueInteger as double))
+            'absent': coalesce(x.dataAbsentReason.coding[1].code, x.dataAbsentReason.text),
+            'seen': coalesce(x.interpretation[1].text, x.interpretation[1].coding[1].display, x.interpretation[1].coding[1].code),
+            'written': concat(x.valueQuantity.comparator, x.valueQuantity.value),
+            -- A whole number beyond 2^53 would be another one as a double.
+            'number': coalesce(case when isfinite(try_cast(x.valueQuantity.value as double)) and (regexp_matches(x.valueQuantity.value, '[.eE]') or abs(try_cast(x.valueQuantity.value as double)) < 9007199254740992)
+                then try_cast(x.valueQuantity.value as double) end, try_cast(x.valueInteger as double))
         }) as every
     from parsed
 ),
@@ -90,7 +99,8 @@ select
     case when category in ('laboratory', 'vital-signs') then 'Measurement' else 'Observation' end as domain,
     case when unnest(found).coding.code = '56799-0' then null else unnest(found).number end as value_number,
     case when unnest(found).coding.code = '56799-0' then null
-         else coalesce(unnest(found).answer.display, unnest(found).text, unnest(found).number::varchar, 'absent: ' || unnest(found).absent) end as value,
+         else coalesce(unnest(found).answer.display, unnest(found).text, nullif(unnest(found).written, ''),
+                       'absent: ' || unnest(found).absent, 'interpretation: ' || unnest(found).seen) end as value,
     unnest(found).quantity.comparator as value_operator,
     case when unnest(found).coding.code is distinct from '56799-0' then coalesce(systems[unnest(found).answer.system], unnest(found).answer.system) end as value_vocabulary_id,
     case when unnest(found).coding.code is distinct from '56799-0' then unnest(found).answer.code end as value_code,

@@ -19,14 +19,16 @@ select
     reject_when(told is null and (occurrence is not null or occurrence_period is not null), 'is a resource of FHIR R5, not of R4'),
     unused_when(status in ('preparation', 'not-done', 'entered-in-error'), 'was not done'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
-    try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
+    -- Without a day of its own it is of the day of its encounter.
+    case when told is null then coalesce(visit.visit_start_date, known_visit.visit_start_date)
+         else try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) end as start_date,
     case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
     try_cast(case length(performed_end) when 4 then performed_end || '-01-01' when 7 then performed_end || '-01' else left(performed_end, 10) end as date) as end_date,
     case when length(performed_end) > 10 then try_cast(left(performed_end, 19) as timestamp) end as end_datetime,
     coalesce(systems[coding.system], coding.system) as vocabulary_id,
     coding.code as code,
-    coalesce(coding.code, said) as source_value,
-    coalesce(coding.display, said) as code_name,
+    coalesce(coding.code, said, listed_codings[1].display) as source_value,
+    coalesce(coding.display, said, listed_codings[1].display) as code_name,
     coalesce(visit.visit_occurrence_id, known_visit.visit_occurrence_id) as visit_occurrence_id,
     coalesce(role.provider_id, unassigned.provider_id, visit.provider_id, known_visit.provider_id) as provider_id
 from coded
