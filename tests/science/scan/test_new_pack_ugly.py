@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from madang.app import cli
+from madang.science.omop.starter import starter_path
+from madang.science.standardize import standardize
 from madang.science.standardize.check import check_pack
 from madang.science.standardize.new_pack import new_pack
 from madang.science.standardize.pack import load_pack
@@ -99,3 +101,34 @@ def test_scan_shows_one_line_for_files_that_share_a_layout(
     assert cli.run(["scan", str(tmp_path / "in")]) == 0
     table = capsys.readouterr().out.partition("lab  lab_")[0]
     assert [line.split()[:3] for line in table.splitlines() if "lab_" in line] == [["lab_{month}.csv", "12", "24"]]
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_days_of_which_some_lack_the_day_and_records_of_one_visit(tmp_path: Path, sign: str) -> None:
+    folder = tmp_path / "in"
+    born = [f"{1950 + n}{sign}07{sign}{'00' if n % 20 == 0 else '15'}" for n in range(60)]
+    born[7] = f"1957{sign}00{sign}00"
+    put(folder, "환자.csv", "환자번호,생년월일,성별", [f"P{n:03},{day},{'남여'[n % 2]}" for n, day in enumerate(born)])
+    visits = [f"V{n:04},P{n % 60:03},{'외래' if n % 3 else '입원'},2023{n % 12 + 1:02}11" for n in range(120)]
+    put(folder, "내원내역.csv", "진료번호,환자번호,진료구분,진료일자", visits)
+    codes = [f"V{n:04},P{n % 60:03},{['I10', 'E11'][n % 2]}" for n in range(120)]  # one of each visit, in these files
+    put(folder, "상병.csv", "진료번호,환자번호,상병코드", codes)
+    seen = [f"P{n % 60:03},2023{sign}{n % 12 + 1:02}{sign}{'00' if n % 30 == 0 else '05'},L{n % 3}" for n in range(120)]
+    put(folder, "검사.csv", "환자번호,검사일자,검사코드", seen)
+    pack = new_pack("days", scan(folder), tmp_path)
+    assert check_pack(load_pack(pack)) == []
+    text = (pack / "pack.toml").read_text(encoding="utf-8")
+    assert (
+        text.count('key = ["진료번호"]') == 2
+    )  # of the visits, as source and as entity: a visit may have two diagnoses
+    done = standardize(pack, folder, starter_path(), key=b"sixteen bytes or more")
+    assert all(rows == used for _, rows, used, _, _ in done.report.sources.values())
+    births = "SELECT month_of_birth AS m, day_of_birth AS d, count(*) AS n FROM person GROUP BY ALL ORDER BY ALL"
+    assert [tuple(row.values()) for row in done.sql(births).to_pylist()] == [(7, 15, 56), (7, None, 3), (None, None, 1)]
+    kinds = "SELECT visit_concept_id AS c, count(*) AS n FROM visit_occurrence GROUP BY ALL ORDER BY ALL"
+    assert [tuple(row.values()) for row in done.sql(kinds).to_pylist()] == [(9201, 40), (9202, 80)]
+    assert (
+        done.sql("SELECT count(*) AS n FROM condition_occurrence WHERE visit_occurrence_id > 0")["n"][0].as_py() == 120
+    )
+    first = "SELECT count(*) AS n FROM measurement WHERE day(measurement_date) = 1"
+    assert done.sql(first)["n"][0].as_py() == 4

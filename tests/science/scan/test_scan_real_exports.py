@@ -44,6 +44,8 @@ def column(folder: Path, header: str, values: list[str], delimiter: str = ",") -
         ("e.sql", "CREATE TABLE x (a int);\nINSERT INTO x VALUES (1);\n", "SQL statements"),
         ("f.json", '{"a": 1,\n "b": 2}\n', "JSON document"),
         ("g.xml", "<?xml version='1.0'?><a/>", "XML"),
+        ("H010.txt", "H01020200101000000000001\n" * 3 + "D" * 80 + "\n", "claims (SAM)"),
+        ("long.txt", ("H010" + "0" * 80 + "\n") * 3, "claims (SAM)"),
         ("H010.SAM", "H01020200101000000000001\n", "insurance claims"),
         ("i.sas7bdat", b"garbage" * 50, "SAS"),
     ],

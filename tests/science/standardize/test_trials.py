@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from support import shared_data
+from postgres import Postgres
+from support import ROOT, shared_data
 
 Rows = list[dict[str, Any]]
 
@@ -159,3 +161,55 @@ def test_scans_and_other_commands(desk: Desk) -> None:
     desk.madang("import", desk.trials / "imp-tz" / "in", "--into", "e")
     apart = "visit_occurrence WHERE visit_start_datetime::DATE <> visit_start_date"
     assert count(desk, "e", apart) == 0
+
+
+@pytest.mark.big
+def test_a_cdm_in_postgresql_with_identifiers_beyond_a_double(desk: Desk, postgres: Postgres) -> None:
+    database = postgres.fresh()
+    postgres.psql("-v", "ON_ERROR_STOP=1", "-f", str(desk.trials / "pg-numeric/in/make.sql"), database=database)
+    told = desk.madang("import", postgres.url(database), "--schema", "num", "--into", "pg-numeric")
+    assert "materialized view" in told or "observation_period" in told
+    people = desk.sql("pg-numeric", "SELECT person_id AS p FROM person ORDER BY 1")
+    assert [row["p"] for row in people] == [9007199254740992, 9007199254740993, 3589912774911670296]
+    assert desk.sql("pg-numeric", "SELECT person_id AS p FROM death") == [{"p": 9007199254740993}]
+
+
+@pytest.mark.big
+def test_maps_and_reviews_of_others(desk: Desk, tmp_path: Path) -> None:
+    vocabulary = shared_data("vocabulary")
+    desk.own("map-long")
+    code = "respiratory|support and oxygen|ventilation by machine|invasive"
+    known = ("--vocabulary", vocabulary)
+    desk.madang("mappings", "set", "map-long", "own acts", code, "--to", 4112343, *known)
+    pack = shutil.copytree(desk.trials / "map-long/pack", tmp_path / "pack")
+    subprocess.run(["chmod", "-R", "u+w", pack], check=True)
+    (pack / "maps").mkdir()
+    desk.madang("mappings", "export", "map-long", "--source-to-concept-map", pack / "maps/own.csv", *known)
+    desk.madang("pack", "check", pack, *known)
+    source = desk.trials / "map-long/in"
+    told = desk.madang("standardize", "--pack", pack, "--source", source, "--into", "map-long", *known)
+    assert "Mapped: 50.0% (1/2)" in told
+    desk.own("suggest-code")
+    assert "Colonoscopy" in desk.madang("mappings", "suggest", "suggest-code", *known)
+    taken = {"plain": 1, "rwritten": 1, "excel": 1, "v11": 1, "value": 3}
+    for name, decisions in taken.items():
+        usagi = ("--usagi", desk.trials / f"usagi/in/{name}.csv", "--source-vocabulary", "X", "--by", "me")
+        told = desk.madang("mappings", "import", tmp_path / f"{name}.csv", *usagi, *known)
+        assert f"{decisions} decisions read" in told
+    for name, lines in (("retired", (2, 4, 5)), ("semi", (3,))):
+        usagi = ("--usagi", desk.trials / f"usagi/in/{name}.csv", "--source-vocabulary", "X", "--by", "me")
+        told = desk.madang("mappings", "import", tmp_path / f"{name}.csv", *usagi, *known, status=2)
+        assert all(f"line {line}:" in told for line in lines)
+
+
+@pytest.mark.big
+def test_the_example_of_the_docs_for_notebooks_runs(desk: Desk, tmp_path: Path) -> None:
+    text = (ROOT / "docs/standardize.md").read_text(encoding="utf-8")
+    example = text.partition("```python\n")[2].partition("```")[0].replace("done.attach(engine)", "# ")
+    example = example.replace('"exports/synthea"', repr(str(shared_data("synthea-csv"))))
+    example = example.replace('"athena/"', repr(str(shared_data("vocabulary"))))
+    misspelt = "\ntry:\n    done.table('mesurement')\nexcept Exception as error:\n    print(error)\n"
+    (tmp_path / "example.py").write_text(example + misspelt, encoding="utf-8")
+    done = subprocess.run([sys.executable, tmp_path / "example.py"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 'Did you mean "measurement"?' in done.stdout

@@ -46,9 +46,9 @@ BY_POSITION = later(
 _LONGEST_NAME = 64
 
 
-def is_by_position(names: Sequence[str]) -> bool:
-    """Whether the first line of a file is no header: one name alone, too long for one or without a letter."""
-    return len(names) == 1 and (len(names[0]) > _LONGEST_NAME or not any(c.isalpha() for c in names[0]))
+def is_by_position(names: Sequence[str], header: bool) -> bool:
+    """Whether lines are one field each, without a header or below one that is too long for a name."""
+    return len(names) == 1 and (not header or len(names[0]) > _LONGEST_NAME)
 
 
 def kind_told(path: Path, name: str) -> str | None:

@@ -112,7 +112,7 @@ def _look(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
             skipped.append((name, "It is empty (0 bytes)."))
         elif not layout.names and layout.format != "ndjson":
             skipped.append((name, "It has no columns."))
-        elif not kind and layout.format != "ndjson" and is_by_position(layout.names):
+        elif not kind and layout.format != "ndjson" and is_by_position(layout.names, layout.header):
             skipped.append((name, BY_POSITION))
         else:
             found.append(Found(name, path, layout))
