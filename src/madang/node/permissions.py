@@ -249,6 +249,14 @@ def check(actor: Actor, act: Act | str, thing: Any = None) -> None:
     known = named(act)
     if not actor.is_signed_in:
         raise MadangError("permission.sign_in", _("This needs an account."), _("Sign in first."))
+    if actor.lacks == "password":
+        raise MadangError(
+            "people.lacks_password", _("Choose your own password first."), _("Account > Password in the portal.")
+        )
+    if actor.lacks == "code":
+        raise MadangError(
+            "people.lacks_code", _("Set up one-time codes first."), _("Account > One-time codes in the portal.")
+        )
     if not _reaches(actor, known):
         raise MadangError(
             "permission.scope",
@@ -268,8 +276,14 @@ def visible(actor: Actor, act: Act | str, model: Any) -> ColumnElement[bool]:
     return known.rule.filter(actor, model) if _reaches(actor, known) else false()
 
 
+# What somebody does who has to set up their password or codes first (`Actor.lacks`), beside reading what is open.
+_SETTING_UP = {"account.edit", "session.end"}
+
+
 def _reaches(actor: Actor, act: Act) -> bool:
     """Whether the scopes of a token reach so far: `read`, `write`, an area as `record.*`, or the act's own name."""
+    if actor.lacks:
+        return act.reads or act.name in _SETTING_UP
     if actor.scopes is None:
         return True
     if not act.by_token:

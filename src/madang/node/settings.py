@@ -71,6 +71,14 @@ class SignIn(_Table):
     require_code: bool = Field(
         default=False, description="Whether everybody who signs in with a password needs a one-time code too."
     )
+    guarded_hours: int = Field(
+        default=24,
+        ge=0,
+        le=720,
+        description="After how many hours a change that needs a second person (an administrator's own role, the "
+        "password of an auditor) is done if no administrator or auditor refused it; 0: never without a second person.",
+    )
+    invitation_days: int = Field(default=7, ge=1, le=60, description="How many days an invitation can be used.")
     account_attempts: int = Field(
         default=10, ge=1, description="Failed attempts for one account before it has to wait."
     )
@@ -207,6 +215,10 @@ class Settings(_Table):
         except (ValueError, OSError, KeyError):
             raise ValueError("it is no time zone such as Asia/Seoul") from None
         return zone
+
+    def local(self, moment: datetime) -> datetime:
+        """A moment as the institution's clocks show it."""
+        return moment.astimezone(ZoneInfo(self.zone))
 
     def end_of(self, day: date) -> datetime:
         """The moment at which a day is over, in the institution's zone."""

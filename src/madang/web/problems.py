@@ -24,7 +24,7 @@ API = ("/api/", "/ga4gh/")  # where programs ask
 # What an error code means in HTTP, the first pattern that fits; everything else is bad input.
 _STATUS = (
     (r"permission\.sign_in|people\.(wrong|code_needed|sign_in_again)", 401),
-    (r"permission\..*|web\.origin|people\.disabled", 403),
+    (r"permission\..*|web\.origin|people\.(disabled|guarded|lacks_[a-z]+)", 403),
     (r"web\.method", 405),
     (r"web\.too_large", 413),
     (r"people\.too_many_attempts", 429),
@@ -34,6 +34,10 @@ _STATUS = (
     (r".*\.(removed|withdrawn)", 410),
     (r".*\.(taken|changed|conflict|state)|people\.login_taken", 409),
 )
+
+
+# Where a person who has to set something up first is led.
+_SET_UP = {"people.lacks_password": "/account#password", "people.lacks_code": "/account/codes"}
 
 
 def status_of(error: MadangError) -> int:
@@ -59,6 +63,8 @@ def answer(request: HTTPConnection, error: MadangError) -> Response:
     if error.code == "permission.sign_in" and request.scope["method"] in ("GET", "HEAD"):
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/sign-in?{urlencode({'next': back})}", 303)
+    if error.code in _SET_UP and request.scope["method"] in ("GET", "HEAD"):
+        return RedirectResponse(_SET_UP[error.code], 303)
     from madang.web.pages import show_problem
 
     return show_problem(request, error, status, headers)

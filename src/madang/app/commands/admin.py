@@ -44,11 +44,15 @@ def create(
     ] = False,
 ) -> None:
     """Make an account; the first person of a node usually gets `--role administrator`."""
-    from madang.node.people.accounts import create_person, give_role
+    from madang.node.people.accounts import create_person, give_role, list_people
 
     with _node() as node:
         password = None if no_password else _password(from_input)
-        number = create_person(node, _commander(node), login, name, email=email, password=password)
+        # The first account is the operator's own; whoever comes later chooses a password when they first sign in.
+        others = bool(list_people(node, _commander(node)))
+        number = create_person(
+            node, _commander(node), login, name, email=email, password=password, to_be_changed=others
+        )
         for each in role or []:
             give_role(node, _commander(node), number, each)
         _say(_("Made the account {login}.").format(login=login))
@@ -90,8 +94,25 @@ def password(login: Login, from_input: FromInput = False) -> None:
 
     with _node() as node:
         number = _number(node, login)
-        set_password(node, _commander(node), number, _password(from_input))
+        if set_password(node, _commander(node), number, _password(from_input), to_be_changed=True):
+            _say(_("This waits for a second person."))
+            return
         _say(_("The password of {login} is set.").format(login=login))
+
+
+@app.command()
+def invite(login: Login) -> None:
+    """Make a link with which somebody chooses their password, once; it is sent by e-mail where a server is set."""
+    from madang.node.people.invitations import invite as make
+
+    with _node() as node:
+        settings = node.settings.web
+        site = settings.address or f"http://{settings.host}:{settings.port}"
+        link = make(node, _commander(node), _number(node, login), site)
+        if link:
+            print(link)
+        else:
+            _say(_("The invitation is on its way to {login}.").format(login=login))
 
 
 @app.command("forget-codes")
@@ -100,7 +121,9 @@ def forget_codes(login: Login) -> None:
     from madang.node.people.second import clear_codes
 
     with _node() as node:
-        clear_codes(node, _commander(node), _number(node, login))
+        if clear_codes(node, _commander(node), _number(node, login)):
+            _say(_("This waits for a second person."))
+            return
         _say(_("{login} signs in without one-time codes.").format(login=login))
 
 
@@ -130,7 +153,9 @@ def give(login: Login, role: RoleName, organization: InOrganization = "house") -
     from madang.node.people.accounts import give_role
 
     with _node() as node:
-        give_role(node, _commander(node), _number(node, login), role, _organization(node, organization))
+        if give_role(node, _commander(node), _number(node, login), role, _organization(node, organization)):
+            _say(_("This waits for a second person."))
+            return
         _say(_("{login} holds the role {role}.").format(login=login, role=role))
 
 

@@ -16,6 +16,7 @@ from madang.node.database import now
 from madang.node.home import Home
 from madang.node.jobs.models import Job
 from madang.node.node import Node
+from madang.node.rooms import open_plans
 
 PACKAGES = ("madang",)  # of which jobs may be functions
 LANES = ("short", "long")
@@ -48,7 +49,7 @@ def lanes_of(node: Node, slot: int) -> tuple[str, ...]:
 
 class Keeper:
     """A thread of the web process that has due jobs worked on, those of processes that died too, mails sent,
-    listeners told who did not hear, and what dead processes had begun on files settled."""
+    listeners told who did not hear, what dead processes had begun on files settled, and what rooms keep in order."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -67,8 +68,9 @@ class Keeper:
         from madang.node.acts import retell, settle
         from madang.node.mail import deliver
 
+        rooms = [plan.load(plan.keeps) for plan in open_plans() if plan.keeps]
         while not self._stop.is_set():
-            for work in (wake, deliver, retell, settle):
+            for work in (wake, deliver, retell, settle, *rooms):
                 try:
                     work(self._node)
                 except MadangError as error:  # the database is busy or away: there is a next time

@@ -10,9 +10,10 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.database import now
 from madang.node.node import Node
+from madang.node.people import changing, guarded
 from madang.node.people.actor import Actor
 from madang.node.people.models import HOUSE, Organization, Person, Role, SignInSession
-from madang.node.people.passwords import check_new_password, hash_password
+from madang.node.people.passwords import check_new_password, hash_password, is_password
 from madang.node.people.proof import Proof, prove
 from madang.node.permissions import check
 from madang.node.rooms import RoleKind, kind_of_role, plans
@@ -29,9 +30,19 @@ def roles() -> list[RoleKind]:
 
 
 def create_person(
-    node: Node, actor: Actor, login: str, name: str, *, email: str = "", password: str | None = None
+    node: Node,
+    actor: Actor,
+    login: str,
+    name: str,
+    *,
+    email: str = "",
+    password: str | None = None,
+    to_be_changed: bool = False,
 ) -> int:
-    """Make an account; its number. Without a password it can be used through a linked identity only."""
+    """Make an account; its number. Without a password it is used through a linked identity or an invitation only.
+
+    A password that is `to_be_changed` opens nothing but the page on which its person chooses their own.
+    """
     login = login.strip().casefold()
     if not _LOGIN.fullmatch(login):
         raise MadangError(
@@ -49,7 +60,7 @@ def create_person(
     with node.write() as session:
         if session.scalar(select(Person.id).where(Person.login == login)) is not None:
             raise MadangError("people.login_taken", _("There is an account {login} already.").format(login=login))
-        person = Person(login=login, name=name, email=email, password=hashed)
+        person = Person(login=login, name=name, email=email, password=hashed, must_change=to_be_changed)
         session.add(person)
         session.flush()
         session.add(Role(person_id=person.id, organization_id=HOUSE, role="member"))
@@ -90,27 +101,27 @@ def change_password(node: Node, actor: Actor, proof: Proof, new: str) -> None:
     prove(node, actor, proof)
     with node.read() as session:
         person = _person(session, actor.person_id)
-    _set_password(node, actor, person, new, "account.password")
+    check_new_password(new, person.login)
+    if person.must_change and is_password(person.password, new):
+        raise MadangError("people.password_same", _("This is the password that you were given."), _("Choose another."))
+    hashed = hash_password(new)
+    with node.write() as session:
+        changing.put_password(session, node, actor, _person(session, person.id), hashed, "account.password")
 
 
-def set_password(node: Node, actor: Actor, person_id: int, new: str) -> None:
-    """Set somebody's password; all their sessions end."""
+def set_password(node: Node, actor: Actor, person_id: int, new: str, *, to_be_changed: bool = False) -> int | None:
+    """Set somebody's password; all their sessions end. The number of the change where a second person is needed."""
     with node.read() as session:
         person = _person(session, person_id)
     check(actor, "person.edit", person)
-    _set_password(node, actor, person, new, "person.password")
-
-
-def _set_password(node: Node, actor: Actor, person: Person, new: str, act: str) -> None:
     check_new_password(new, person.login)
     hashed = hash_password(new)
     with node.write() as session:
-        _person(session, person.id).password = hashed
-        others = delete(SignInSession).where(SignInSession.person_id == person.id)
-        if actor.person_id == person.id:
-            others = others.where(SignInSession.id != (actor.session_id or 0))
-        session.execute(others)
-        node.audit.record(session, actor, act, f"person:{person.id}")
+        person = _person(session, person_id)
+        if guarded.is_guarded(session, actor, "password", person):
+            return guarded.ask(session, node, actor, "password", person, secret=hashed)
+        changing.put_password(session, node, actor, person, hashed, "person.password", to_be_changed=to_be_changed)
+    return None
 
 
 def set_disabled(node: Node, actor: Actor, person_id: int, disabled: bool) -> None:
@@ -124,15 +135,16 @@ def set_disabled(node: Node, actor: Actor, person_id: int, disabled: bool) -> No
         node.audit.record(session, actor, f"person.{'disable' if disabled else 'enable'}", f"person:{person.id}")
 
 
-def give_role(node: Node, actor: Actor, person_id: int, role: str, organization_id: int = HOUSE) -> None:
-    """Have a person hold a role in an organization."""
+def give_role(node: Node, actor: Actor, person_id: int, role: str, organization_id: int = HOUSE) -> int | None:
+    """Have a person hold a role in an organization. The number of the change where a second person is needed."""
     with node.write() as session:
         person, organization = _for_role(session, actor, person_id, role, organization_id)
-        held = select(Role).filter_by(person_id=person.id, organization_id=organization.id, role=role)
-        if session.scalar(held) is None:
-            session.add(Role(person_id=person.id, organization_id=organization.id, role=role))
-            details = {"role": role, "organization": organization.name}
-            node.audit.record(session, actor, "role.give", f"person:{person.id}", details)
+        if not changing.holds(session, person, role, organization) and guarded.is_guarded(
+            session, actor, "role", person, role
+        ):
+            return guarded.ask(session, node, actor, "role", person, role=role, place=organization.name)
+        changing.hold(session, node, actor, person, role, organization)
+    return None
 
 
 def take_role(node: Node, actor: Actor, person_id: int, role: str, organization_id: int = HOUSE) -> None:

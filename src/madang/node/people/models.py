@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
+from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship, synonym
 
 from madang.node.database import Base, now
@@ -36,6 +36,7 @@ class Person(Base):
     password: Mapped[str | None] = mapped_column(Machine)  # argon2id
     code_secret: Mapped[bytes | None] = mapped_column(LargeBinary)  # of one-time codes, sealed
     code_step: Mapped[int] = mapped_column(default=0)  # the last time step whose code was used
+    must_change: Mapped[bool] = mapped_column(default=False, server_default=false())  # a password that somebody gave
     created: Mapped[datetime] = mapped_column(default=now)
     disabled: Mapped[datetime | None]
     roles: Mapped[list["Role"]] = relationship(
@@ -163,6 +164,39 @@ class RecoveryCode(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"), index=True)
     hash: Mapped[str] = mapped_column(Machine)
     used: Mapped[datetime | None]
+
+
+class Invitation(Base):
+    """A link, kept as its hash, with which somebody chooses the password of their account once."""
+
+    __tablename__ = "invitations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"), index=True)
+    hash: Mapped[str] = mapped_column(Machine, unique=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+    ends: Mapped[datetime]
+
+
+class GuardedChange(Base):
+    """A change of an account that needs a second person; `kind` is role, password or codes, `state` is asked, done or
+    refused."""
+
+    __tablename__ = "guarded_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Machine)
+    person_id: Mapped[int] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"), index=True)
+    asked_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"))
+    details: Mapped[str] = mapped_column(Machine, default="{}")  # JSON
+    secret: Mapped[str] = mapped_column(Machine, default="")  # hash of the password to be set, while it waits
+    state: Mapped[str] = mapped_column(Machine, index=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+    decided: Mapped[datetime | None]
+    decided_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"))
+    person: Mapped[Person] = relationship(foreign_keys=person_id)
+    asked: Mapped[Person | None] = relationship(foreign_keys=asked_id)
+    decider: Mapped[Person | None] = relationship(foreign_keys=decided_id)
 
 
 class Identity(Base):

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.node import Node
+from madang.node.people import changing, guarded
 from madang.node.people.actor import Actor
 from madang.node.people.codes import ALPHABET, hash_code, step_of
 from madang.node.people.models import Person, RecoveryCode
@@ -45,16 +46,20 @@ def new_recovery_codes(node: Node, actor: Actor, proof: Proof) -> list[str]:
     return codes
 
 
-def clear_codes(node: Node, actor: Actor, person_id: int) -> None:
-    """Ask this person for no one-time codes any more, because everything is lost; an administrator does it."""
+def clear_codes(node: Node, actor: Actor, person_id: int) -> int | None:
+    """Ask this person for no one-time codes any more, because everything is lost; an administrator does it.
+
+    The number of the change where a second person is needed.
+    """
     with node.write() as session:
         person = session.get(Person, person_id)
         check(actor, "person.edit", person)
         if person is None:
             raise MadangError("people.no_person", _("There is no such person."))
-        person.code_secret = None
-        session.execute(delete(RecoveryCode).where(RecoveryCode.person_id == person.id))
-        node.audit.record(session, actor, "account.codes_off", f"person:{person.id}")
+        if guarded.is_guarded(session, actor, "codes", person):
+            return guarded.ask(session, node, actor, "codes", person)
+        changing.forget(session, node, actor, person)
+    return None
 
 
 def _new_recovery_codes(session: Session, person: Person) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -50,7 +51,7 @@ def begin_session(
 def actor_of_cookie(node: Node, cookie: str, address: str = "") -> Actor | None:
     """Who a cookie stands for; None if the session is over, idle for too long, or never was.
 
-    Where one-time codes are required, a person who has a password and no codes yet holds no roles.
+    Who lacks something (`Actor.lacks`) holds no roles: they can see what is open and set it up.
     """
     at = now()
     idle = at - timedelta(minutes=node.settings.sign_in.idle_minutes)
@@ -62,15 +63,24 @@ def actor_of_cookie(node: Node, cookie: str, address: str = "") -> Actor | None:
             actor = Actor.person(session, found.person_id, address=address, session_id=found.id)
         except MadangError:
             return None
-        lacks_code = found.method == "password" and found.person.code_secret is None
-    if node.settings.sign_in.require_code and lacks_code:
-        actor = Actor("person", actor.name, actor.person_id, MappingProxyType({}), None, "session", address, found.id)
+        lacks = lacking(node, found.person) if found.method == "password" else ""
+    if lacks:
+        nothing = MappingProxyType[int, frozenset[str]]({})
+        actor = replace(actor, roles=nothing, projects=nothing, permits=(), stands_for="", lacks=lacks)
     if at - found.seen > _SEEN_EVERY:
         with node.write() as session:
             again = session.get(SignInSession, found.id)
             if again is not None:
                 again.seen = at
     return actor
+
+
+def lacking(node: Node, person: Person) -> str:
+    """What somebody who signs in with a password has to set up first: `password` where it is one that they were
+    given, `code` where one-time codes are required; otherwise nothing."""
+    if person.must_change:
+        return "password"
+    return "code" if node.settings.sign_in.require_code and person.code_secret is None else ""
 
 
 def list_sessions(node: Node, actor: Actor, person_id: int) -> Sequence[SignInSession]:

@@ -10,8 +10,11 @@ PLAN = RoomPlan(
     name="people",
     package=__package__,
     title=later("People"),
-    acts=("madang.node.backup",),
-    pages=(".routes", ".account", ".administration", ".help"),
+    acts=("madang.node.backup", "madang.node.people.guarded"),
+    states=("madang.node.people.guarded:STATES",),
+    pages=(".routes", ".account", ".administration", ".invited", ".changes", ".help"),
+    keeps="madang.node.people.guarded:keep",
+    card=".changes:waiting",
     roles=(
         RoleKind(
             "administrator", later("Administrator"), later("makes accounts, gives roles, looks after jobs"), "node"
@@ -27,6 +30,7 @@ PLAN = RoomPlan(
     ),
     menu=(
         MenuItem("trust", later("People"), "/people", act="person.list"),
+        MenuItem("trust", later("Changes that need two people"), "/people-changes", act="change.see"),
         MenuItem("trust", later("Organizations"), "/organizations", act="person.list"),
     ),
     docs="node.md",

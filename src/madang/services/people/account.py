@@ -62,8 +62,9 @@ class Own(View):
 
 
 class Account(Own):
-    """One's own account."""
+    """One's own account; `lacks` is what has to be set up before anything else."""
 
+    lacks: str
     name: str
     email: str
     roles: list[str]
@@ -142,6 +143,7 @@ def account(visit: Here) -> Account:
         known.setdefault(title, []).append(role_named(role.role))
     return Account(
         **_proves(person),
+        lacks=visit.actor.lacks,
         name=person.name,
         email=person.email,
         roles=[f"{title}: {', '.join(sorted(names))}" for title, names in known.items()],

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from madang.base.errors import MadangError
 from madang.base.translate import _, in_language
-from madang.node.people import accounts, second
+from madang.node.people import accounts, invitations, second
 from madang.node.people.models import HOUSE, Person
 from madang.node.people.proof import prove
 from madang.node.permissions import check
@@ -77,12 +77,21 @@ class Organizations(View):
 
 
 class NewPerson(Proved):
-    """An account to be made; without a password only an identity that is linked to it signs in."""
+    """An account to be made: with an invitation, with a first password, or for a linked identity only."""
 
     login: str = Field(title="The account", min_length=1, max_length=100)
     name: str = Field(title="The name", min_length=1, max_length=120)
     email: str = Field(default="", title="The e-mail address", max_length=254)
     new: str = Field(default="", title="The new password", max_length=1_000)
+    invite: bool = Field(default=False, title="An invitation")
+
+
+class Link(View):
+    """A link that is shown this once."""
+
+    title: str
+    link: str
+    back: str
 
 
 class ARole(Proved):
@@ -121,14 +130,22 @@ def people(visit: Here) -> People:
 
 
 @room.act("/people", at=people)
-def create(visit: Here, given: NewPerson) -> Done:
-    """Make an account."""
+def create(visit: Here, given: NewPerson) -> Done | Link:
+    """Make an account; where there is no mail server, an invitation is shown this once."""
     check(visit.actor, "person.create")
     prove(visit.node, visit.actor, given.proof)
-    accounts.create_person(
-        visit.node, visit.actor, given.login, given.name, email=given.email, password=given.new or None
+    number = accounts.create_person(
+        visit.node,
+        visit.actor,
+        given.login,
+        given.name,
+        email=given.email,
+        password=given.new or None,
+        to_be_changed=True,
     )
     login = given.login.strip().casefold()
+    if given.invite and not given.new:
+        return _invitation(visit, number, login)
     return Done(see=f"/people/{login}", message=_("The account {login} is made.").format(login=login))
 
 
@@ -150,7 +167,8 @@ def give(visit: Here, login: Login, given: ARole) -> Done:
     check(visit.actor, "role.give")
     found, place = _found(visit, login), _place(visit, given.organization)
     prove(visit.node, visit.actor, given.proof)
-    accounts.give_role(visit.node, visit.actor, found.id, given.role, place)
+    if accounts.give_role(visit.node, visit.actor, found.id, given.role, place):
+        return _asked()
     return _done(found, _("{login} holds the role {role}.").format(login=found.login, role=given.role))
 
 
@@ -193,8 +211,17 @@ def set_password(visit: Here, login: Login, given: SetPassword) -> Done:
     """Set somebody's password; their sessions end."""
     found = _found(visit, login, "person.edit")
     prove(visit.node, visit.actor, given.proof)
-    accounts.set_password(visit.node, visit.actor, found.id, given.new)
+    if accounts.set_password(visit.node, visit.actor, found.id, given.new, to_be_changed=True):
+        return _asked()
     return _done(found, _("The password of {login} is set.").format(login=found.login))
+
+
+@room.act("/people/{login}/invite", at=person)
+def invite(visit: Here, login: Login, given: Proved) -> Done | Link:
+    """Invite somebody to choose a new password; where there is no mail server, the link is shown this once."""
+    found = _found(visit, login, "person.edit")
+    prove(visit.node, visit.actor, given.proof)
+    return _invitation(visit, found.id, found.login)
 
 
 @room.act("/people/{login}/codes/forget", at=person)
@@ -202,7 +229,8 @@ def forget_codes(visit: Here, login: Login, given: Proved) -> Done:
     """Ask somebody who lost everything for no one-time codes any more."""
     found = _found(visit, login, "person.edit")
     prove(visit.node, visit.actor, given.proof)
-    second.clear_codes(visit.node, visit.actor, found.id)
+    if second.clear_codes(visit.node, visit.actor, found.id):
+        return _asked()
     return _done(found, _("{login} signs in without one-time codes.").format(login=found.login))
 
 
@@ -227,6 +255,18 @@ def _found(visit: Here, login: str, act: str = "person.list") -> Person:
 def _place(visit: Here, organization: str) -> int:
     with visit.node.read() as session:
         return accounts.find_organization(session, organization).id
+
+
+def _invitation(visit: Here, number: int, login: str) -> Done | Link:
+    link = invitations.invite(visit.node, visit.actor, number, visit.origin)
+    if not link:
+        return Done(see=f"/people/{login}", message=_("The invitation is on its way to {login}.").format(login=login))
+    title = _("Hand this link to {login}. It is shown this once.").format(login=login)
+    return Link(title=title, link=link, back=f"/people/{login}")
+
+
+def _asked() -> Done:
+    return Done(see="/people-changes", message=_("This waits for a second person."))
 
 
 def _done(found: Person, message: str) -> Done:

@@ -100,10 +100,16 @@ def provider_of(visit: Here) -> str:
 def _signed_in(visit: Here, cookie: str, next: str) -> Response:
     if visit.actor.session_id is not None:  # whoever was signed in here before is no more
         sessions.end_session(visit.node, visit.actor, visit.actor.session_id)
-    answer = RedirectResponse(_own(next), 303)
+    answer = RedirectResponse(_first(visit, cookie) or _own(next), 303)
     secure = is_encrypted(visit.request)
     answer.set_cookie(cookie_name(visit.request), cookie, httponly=True, samesite="lax", secure=secure, path="/")
     return answer
+
+
+def _first(visit: Here, cookie: str) -> str:
+    """Where somebody goes who has to choose a password or set up codes before anything else."""
+    actor = sessions.actor_of_cookie(visit.node, cookie, visit.address)
+    return {"password": "/account#password", "code": "/account/codes"}.get(actor.lacks if actor else "", "")
 
 
 def _asked(visit: Here) -> str:
