@@ -44,8 +44,8 @@ def test_the_first_person_and_their_roles(node: Node) -> None:
     assert actor(node, number).roles == {HOUSE: frozenset({"member"})}
     accounts.give_role(node, OWNER, number, "administrator")
     clinic = accounts.create_organization(node, actor(node, number), "clinic", "병원", "The clinic")
-    accounts.give_role(node, actor(node, number), number, "steward", clinic)
-    accounts.give_role(node, actor(node, number), number, "steward", clinic)
+    accounts.give_role(node, OWNER, number, "steward", clinic)
+    accounts.give_role(node, OWNER, number, "steward", clinic)
     now_is = actor(node, number)
     assert now_is.holds("administrator") and now_is.holds("steward", clinic) and not now_is.holds("steward")
     accounts.take_role(node, OWNER, number, "administrator")

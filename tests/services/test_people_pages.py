@@ -1,5 +1,6 @@
 """The pages of accounts, over HTTP: codes set up and used, the institution's provider, what administrators do."""
 
+import re
 from pathlib import Path
 
 import httpx
@@ -55,7 +56,11 @@ def test_an_administrator_makes_an_account_gives_roles_and_disables_it(house: Ho
         assert "&lt;b&gt;Kim" in page and "<td>Hospital</td>" in page
         proof = {"login": "kim", "password": "붉은 소나무 and a lake"}
         with site.browser() as kim:
-            assert kim.post("/sign-in", data=proof, headers=OURS).status_code == 303
+            first = kim.post("/sign-in", data=proof, headers=OURS)
+            assert (first.status_code, first.headers["location"]) == (303, "/account#password")
+            assert kim.get("/steward").headers["location"] == "/account#password"
+            chosen = {"password": proof["password"], "new": "a quiet river in November"}
+            assert kim.post("/account/password", data=chosen, headers=OURS).status_code == 303
             assert kim.get(f"{API}/steward").status_code == 200
             assert browser.post("/people/kim/roles/take", data=role, headers=OURS).status_code == 303
             assert kim.get(f"{API}/steward").status_code == 403
@@ -67,6 +72,32 @@ def test_an_administrator_makes_an_account_gives_roles_and_disables_it(house: Ho
         assert browser.post("/people/administrator/roles/take", data=own_role, headers=OURS).status_code == 422
         added = browser.post("/organizations", data={"name": "clinic", "title": "의원"}, headers=OURS)
         assert added.status_code == 303 and "의원" in browser.get("/organizations").text
+
+
+def test_somebody_is_invited_and_two_people_make_an_auditor(house: House, site: Served) -> None:
+    own = {"password": PASSWORD}
+    with site.browser({"madang": house.cookies["administrator"]}) as browser, site.browser() as lee:
+        new = own | {"login": "lee", "name": "Lee", "invite": "true"}
+        made = browser.post("/people?lang=en", data=new, headers=OURS)
+        (link,) = re.findall(r"/invitations/[\w-]{43}", made.text)
+        assert "lee" in lee.get(link).text
+        assert lee.post(link, data={"new": "short"}, headers=OURS).status_code == 422
+        assert lee.post(link, data={"new": "a quiet river in November"}, headers=OURS).headers["location"] == "/sign-in"
+        assert lee.post(link, data={"new": "a quiet river in November"}, headers=OURS).status_code == 404
+        entering = {"login": "lee", "password": "a quiet river in November"}
+        assert lee.post("/sign-in", data=entering, headers=OURS).headers["location"] == "/"
+
+        role = own | {"role": "auditor"}
+        asked = browser.post("/people/lee/roles", data=role, headers=OURS)
+        assert asked.headers["location"] == "/people-changes" and lee.get(f"{API}/audit").status_code == 403
+        (change,) = browser.get(f"{API}/people-changes").json()["changes"]
+        confirm = f"/people-changes/{change['number']}/confirm"
+        assert not change["confirmable"] and browser.post(confirm, data=own, headers=OURS).status_code == 403
+        with site.browser({"madang": house.cookies["auditor"]}) as second:
+            assert "administrator" in second.get("/people-changes?lang=en").text
+            assert second.post(confirm, data={"password": "a guess"}, headers=OURS).status_code == 401
+            assert second.post(confirm, data=own, headers=OURS).status_code == 303
+        assert lee.get(f"{API}/audit").status_code == 200
 
 
 def test_signing_in_through_the_institution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ READS: Reads = {
     "/people": ("/people", (IN, NO, NO, YES, YES)),
     "/people/{login}": ("/people/member", (IN, NO, NO, YES, YES)),
     "/organizations": ("/organizations", (YES,) * 5),
+    "/people-changes": ("/people-changes", (IN, NO, NO, YES, YES)),
+    "/invitations/{secret}": (f"/invitations/{'x' * 43}", (NONE,) * 5),  # has a test of its own
     "/account": ("/account", (IN, YES, YES, YES, YES)),
     "/account/codes": ("/account/codes", (IN, YES, YES, YES, YES)),
 }
@@ -33,5 +35,9 @@ ACTS: Acts = {
     "/people/{login}/enable": ("/people/member/enable", {}, (IN, NO, NO, NO, IN)),
     "/people/{login}/password": ("/people/member/password", {"new": PASSWORD}, (IN, NO, NO, NO, IN)),
     "/people/{login}/codes/forget": ("/people/member/codes/forget", {}, (IN, NO, NO, NO, IN)),
+    "/people/{login}/invite": ("/people/member/invite", {}, (IN, NO, NO, NO, IN)),
+    "/people-changes/{number}/confirm": ("/people-changes/999/confirm", {}, (IN, NO, NO, NONE, NONE)),
+    "/people-changes/{number}/refuse": ("/people-changes/999/refuse", {}, (IN, NO, NO, NONE, NONE)),
+    "/invitations/{secret}": (f"/invitations/{'x' * 43}", {"new": PASSWORD}, (NONE,) * 5),
     "/organizations": ("/organizations", {"name": "?", "title": "t"}, (IN, NO, NO, NO, BAD)),
 }

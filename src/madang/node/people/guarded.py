@@ -108,6 +108,13 @@ def list_changes(node: Node, actor: Actor) -> Sequence[GuardedChange]:
         return session.scalars(query.order_by(GuardedChange.state != "asked", GuardedChange.id.desc()).limit(200)).all()
 
 
+def see_change(node: Node, actor: Actor, number: int) -> None:
+    """Return if there is such a change and the actor may see it. Errors: `people.no_change`, those of permissions."""
+    check(actor, SEE)
+    with node.read() as session:
+        _change(session, number)
+
+
 def decide(node: Node, actor: Actor, number: int, yes: bool) -> None:
     """Do the change as its second person, or see that it is not done; who asked for it may say no as well."""
     with doing(node, actor, CONFIRM if yes else REFUSE, lambda session: _change(session, number)) as done:

@@ -64,6 +64,7 @@ def changes(visit: Here) -> Changes:
 @room.act("/people-changes/{number}/confirm", at=changes)
 def confirm(visit: Here, number: Asked, given: Proved) -> Done:
     """Be the second person: the change is done now."""
+    guarded.see_change(visit.node, visit.actor, number)
     prove(visit.node, visit.actor, given.proof)
     guarded.decide(visit.node, visit.actor, number, yes=True)
     return Done(see="/people-changes", message=_("The change is done."))
@@ -72,6 +73,7 @@ def confirm(visit: Here, number: Asked, given: Proved) -> Done:
 @room.act("/people-changes/{number}/refuse", at=changes)
 def refuse(visit: Here, number: Asked) -> Done:
     """See that the change is not done."""
+    guarded.see_change(visit.node, visit.actor, number)
     guarded.decide(visit.node, visit.actor, number, yes=False)
     return Done(see="/people-changes", message=_("The change is refused."))
 
