@@ -95,10 +95,12 @@ class RoomPlan:
     listens: Mapping[str, str] = field(default_factory=dict)  # act's name: "module:function" of (told)
     settles: Mapping[str, str] = field(default_factory=dict)  # act's name: "module:function" of (node, intent)
     discloses: str = ""  # "module:function" of (node, dataset): whether strangers may know of what is in a dataset
-    contributes: str = ""  # "module:function" of (node, reference) -> links, see services.contributions
+    contributes: str = ""  # "module:function" of (node, reference, actor) -> links, see services.contributions
+    uses: str = ""  # "module:function" of (node, dataset) -> when it was used and by what, see services.contributions
     traces: Mapping[str, str] = field(default_factory=dict)  # kind of thing: "module:function" of (node, actor, name)
     demo: str = ""  # "module:function" of (node, progress): its part of `madang demo`
     opened: str = ""  # "module:function" of (node): called when the portal opens
+    daily: str = ""  # "module:function" of (node): called each day, and when the portal opens; twice does no harm
     needs: tuple[str, ...] = ()  # modules of packages without which it is shut
     docs: str = ""  # its page in docs/
 

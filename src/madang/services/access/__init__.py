@@ -37,6 +37,8 @@ PLAN = RoomPlan(
     traces={"permit": ".tracing:trace"},
     settles={"permit.extract": ".extracting:settle"},
     demo=".demo:make",
+    contributes=".contributing:of_permit",
+    uses=".contributing:uses",
     docs="access.md",
 )
 

@@ -27,5 +27,6 @@ PLAN = RoomPlan(
     menu=(MenuItem("trust", later("Alliance"), "/alliance", act="alliance.see"),),
     card=".cards:waiting",
     demo=".demo:make",
+    contributes=".contributing:of_study",
     docs="alliance.md",
 )

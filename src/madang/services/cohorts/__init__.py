@@ -35,6 +35,8 @@ PLAN = RoomPlan(
     listens={"dataset.remove_persons": ".listening:removed", "dataset.remove": ".listening:removed"},
     demo=".demo:make",
     needs=("duckcdm",),
+    contributes=".contributing:of_cohort",
+    uses=".contributing:uses",
     docs="cohorts.md",
 )
 

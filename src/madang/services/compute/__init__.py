@@ -31,5 +31,6 @@ PLAN = RoomPlan(
     project=".service:of_project",
     demo=".demo:make",
     opened=".runner:wake",
+    contributes=".contributing:of_run",
     docs="compute.md",
 )

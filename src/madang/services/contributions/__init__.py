@@ -10,13 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from madang.base.translate import later
-from madang.node.rooms import Command, RoomPlan
+from madang.node.rooms import Command, MenuItem, RoomPlan
 
 if TYPE_CHECKING:
     from madang.services.contributions.service import statement_of
-    from madang.services.contributions.statement import Link, Statement, Thing, weigh
+    from madang.services.contributions.statement import Link, Statement, Thing, Use, weigh
+    from madang.services.contributions.using import use_of
 
-__all__ = ["PLAN", "Link", "Statement", "Thing", "statement_of", "weigh"]
+__all__ = ["PLAN", "Link", "Statement", "Thing", "Use", "statement_of", "use_of", "weigh"]
 
 PLAN = RoomPlan(
     name="contributions",
@@ -25,14 +26,16 @@ PLAN = RoomPlan(
     acts=(".acts",),
     models=(".models",),
     pages=(".routes",),
+    menu=(MenuItem("data", later("Contributions"), "/contributions", signed_in=True),),
     commands=(
         Command("contributions", later("Say what a result stands on, and who contributed it."), ".commands:command"),
     ),
     contributes=".known:of_datasets",
+    uses=".known:downloads",
     docs="grants.md",
 )
 
-_HOMES = {"service": ("statement_of",)}
+_HOMES = {"service": ("statement_of",), "using": ("use_of",)}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """What can be done with statements of use, and by whom."""
 
 from madang.base.translate import later
-from madang.node.permissions import Details, allow, auditor, role_anywhere, signed_in, theirs
+from madang.node.permissions import Details, allow, auditor, role, role_anywhere, signed_in, theirs
 
 
 class Forgotten(Details):
@@ -18,6 +18,7 @@ class Ruled(Details):
 
 
 SEE = allow("contribution.see", signed_in, reads=True, title=later("see what a result stands on"))
+USE = allow("contribution.use", role("steward") | auditor, reads=True, title=later("see how data were used"))
 FORGET = allow("contribution.forget", theirs | auditor, title=later("be forgotten as a contributor"), details=Forgotten)
 RULE = allow("contribution.rule", role_anywhere("steward"), title=later("propose a rule of weights"), details=Ruled)
 SIGN = allow("contribution.sign", signed_in, title=later("sign a rule of weights"), details=Ruled)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from madang.base.canonical import canonical_json
 from madang.base.errors import MadangError
@@ -18,13 +18,17 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.accounts import find_organization
 from madang.node.people.actor import Actor
+from madang.node.people.models import Person
 from madang.node.permissions import check
 from madang.node.rooms import plans
 from madang.services.contributions.acts import FORGET, RULE, SEE, SIGN
 from madang.services.contributions.models import Contributor, WeightRule, WeightSignature
 from madang.services.contributions.statement import Link, Statement, Thing, make_statement, weigh
 
-KINDS = ("dataset", "record", "release", "permit", "model", "run", "deposit", "certificate", "library", "study")
+KINDS = (
+    *("dataset", "record", "release", "permit", "run", "deposit", "certificate", "cohort", "shortlist", "study"),
+    "book",
+)
 TYP = "madang-statement+jwt"
 
 
@@ -49,7 +53,8 @@ def statement_of(node: Node, actor: Actor, reference: str) -> Statement:
         hidden = _hidden(session)
 
     def links_of(each: str) -> list[Link]:
-        return [_shown(link, hidden) for _plan, teller in tellers for link in teller(node, each)]
+        asks = actor if each == reference else None  # whoever may see the result may know what it stands on
+        return [_shown(link, hidden) for _plan, teller in tellers for link in teller(node, each, asks)]
 
     found = make_statement(Thing(reference, reference.partition(":")[2]), links_of, missing)
     if not found.things:
@@ -69,7 +74,8 @@ def _shown(link: Link, hidden: Mapping[str, int]) -> Link:
     number = hidden.get(link.on.reference)
     if number is None:
         return link
-    return Link(link.thing, Thing(f"contributor:{number}", _("Contributor {number}").format(number=number)), link.role)
+    unnamed = Thing(f"contributor:{number}", f"contributor {number}")  # in no language: everybody computes the same
+    return Link(link.thing, unnamed, link.role)
 
 
 def document(statement: Statement) -> dict[str, Any]:
@@ -92,12 +98,22 @@ def sign(node: Node, statement: Statement) -> str:
 
 
 def forget(node: Node, actor: Actor, reference: str) -> int:
-    """Have a contributor be a pseudonym in every output from now on; the number that stands for them."""
+    """Have a contributor be a pseudonym in every output from now on; the number that stands for them.
+
+    Errors: `contributions.contributor`.
+    """
 
     def find(session: Session) -> Contributor:
         found = session.scalar(select(Contributor).where(Contributor.reference == reference))
         if found is None:
-            person = int(reference.partition(":")[2]) if reference.startswith("person:") else None
+            kind, _colon, number = reference.partition(":")
+            if kind not in ("person", "curator", "organization") or not number or len(reference) > 300:
+                raise _no_contributor(reference)
+            person = None
+            if kind == "person":
+                person = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+                if session.get(Person, person) is None:
+                    raise _no_contributor(reference)
             found = Contributor(reference=reference, owner_id=person)
             session.add(found)
             session.flush()
@@ -107,6 +123,21 @@ def forget(node: Node, actor: Actor, reference: str) -> int:
         done.thing.forgotten, done.thing.name = now(), ""
         done.tell(number=done.thing.id)
         return done.thing.id
+
+
+def _no_contributor(reference: str) -> MadangError:
+    return MadangError(
+        "contributions.contributor",
+        _("{name!r} names nobody who contributed.").format(name=reference[:80]),
+        _("Write it as person:12 or curator:NAME, as the statement does."),
+    )
+
+
+def weight_rules(node: Node) -> list[WeightRule]:
+    """All rules of weights with their signatures, the newest first; they are public among those who sign in."""
+    with node.read() as session:
+        query = select(WeightRule).options(selectinload(WeightRule.signatures)).order_by(WeightRule.id.desc())
+        return list(session.scalars(query))
 
 
 def propose_rule(node: Node, actor: Actor, name: str, weights: Mapping[str, str], parties: list[str]) -> WeightRule:

@@ -6,6 +6,7 @@ another one, and as what. Contributors (people, institutions, projects) are at t
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from functools import cache
 
@@ -35,6 +36,18 @@ class Link:
     thing: str
     on: Thing
     role: str  # source, vocabulary, mapping, check, compute, permit, by, ...
+
+
+@dataclass(frozen=True, order=True)
+class Use:
+    """That data were used: when, by what (permit, workspace, release, download, count), and which one.
+
+    A `reference` of the kind `dataset` is data made from these, whose uses are uses of these.
+    """
+
+    at: datetime
+    kind: str
+    reference: str
 
 
 @dataclass(frozen=True)

@@ -21,5 +21,6 @@ PLAN = RoomPlan(
     menu=(MenuItem("data", later("Deposits"), "/deposits", signed_in=True),),
     listens={"record.publish": ".listening:published"},
     demo=".demo:make",
+    contributes=".contributing:of_deposit",
     docs="deposits.md",
 )

@@ -24,5 +24,6 @@ PLAN = RoomPlan(
     card=".service:waiting",
     demo=".demo:make",
     needs=("rdkit", "numba", "scipy", "python_calamine"),
+    contributes=".contributing:of_shortlist",
     docs="discovery.md",
 )

@@ -73,9 +73,10 @@ def _put(names: set[str], name: str, there: bool) -> None:
     names.add(name) if there else names.discard(name)
 
 
-def ledger(today: date, known: datetime | None) -> Select[Any]:
+def ledger(today: date, known: datetime | None, holds: ColumnElement[bool] | None = None) -> Select[Any]:
     """One row for each promise: promise_id, due, tier, excused_until, status, released_on, records. The same question
-    on both databases; `known` None is now, which needs no look at when an event was replaced.
+    on both databases; `known` None is now, which needs no look at when an event was replaced; `holds` narrows to
+    awards before anything is folded, so that a funder with few of them waits for few.
     """
     event = PromiseEvent
     current: ColumnElement[bool]
@@ -83,6 +84,8 @@ def ledger(today: date, known: datetime | None) -> Select[Any]:
         current = event.replaced.is_(None)
     else:
         current = and_(event.at <= known, or_(event.replaced.is_(None), event.replaced > known))
+    if holds is not None:
+        current = and_(current, event.promise_id.in_(select(Promise.id).join(Award).where(holds)))
     is_linked = and_(event.topic == "link", event.kind == "linked")
     # Of each record of a promise: whether it is linked, valid, and released so that it counts.
     per_record = (
@@ -169,11 +172,12 @@ def whole(session: Session, today: date, known: datetime | None = None) -> Seque
     return session.execute(ledger(today, known)).all()
 
 
-def counts(session: Session, today: date, known: datetime | None = None, holds: Any = None) -> dict[str, int]:
+def counts(
+    session: Session, today: date, known: datetime | None = None, holds: ColumnElement[bool] | None = None
+) -> dict[str, int]:
     """How many promises there are of each status; `holds` narrows to awards."""
-    found = ledger(today, known).subquery()
-    query = select(found.c.status, func.count()).join(Promise, Promise.id == found.c.promise_id).join(Award)
-    if holds is not None:
-        query = query.where(holds)
-    told: dict[str, int] = {status: count for status, count in session.execute(query.group_by(found.c.status))}
+    found = ledger(today, known, holds).subquery()
+    told: dict[str, int] = {
+        status: count for status, count in session.execute(select(found.c.status, func.count()).group_by("status"))
+    }
     return {status: told.get(status, 0) for status in STATUSES}

@@ -117,12 +117,12 @@ def read_plan(content: bytes) -> Read:
     numbers = []
     for project in projects:
         for funding in _list(project.get("funding")):
-            number = str(((funding or {}).get("grant_id") or {}).get("identifier") or "").strip()
+            number = str(_member(_member(funding), "grant_id").get("identifier") or "").strip()
             if number:
                 numbers.append(number)
     used.add("dmp.project[].funding[].grant_id.identifier")
     if not numbers:
-        numbers = [str((plan.get("dmp_id") or {}).get("identifier") or plan.get("title") or "").strip()]
+        numbers = [str(_member(plan, "dmp_id").get("identifier") or plan.get("title") or "").strip()]
         warnings.append(
             _("The plan names no award; it is kept under its own identifier {number}.").format(number=numbers[0])
         )
@@ -144,7 +144,7 @@ def read_plan(content: bytes) -> Read:
         AwardRow(
             number,
             title[:500] or number,
-            leader=str((plan.get("contact") or {}).get("name") or "")[:120],
+            leader=str(_member(plan, "contact").get("name") or "")[:120],
             begins=min(begins, default=None),
             ends=max(ends, default=None),
             promises=tuple(promised),
@@ -158,7 +158,7 @@ def read_plan(content: bytes) -> Read:
 
 def _promised(dataset: Mapping[str, Any], place: int, used: set[str], warnings: list[str]) -> Promised:
     at = "dmp.dataset[]"
-    identifier = str((dataset.get("dataset_id") or {}).get("identifier") or "").strip()
+    identifier = str(_member(dataset, "dataset_id").get("identifier") or "").strip()
     title = str(dataset.get("title") or "").strip() or _("Dataset {number}").format(number=place)
     used |= {f"{at}.title", f"{at}.dataset_id.identifier", f"{at}.issued"}
     distributions = [each for each in _list(dataset.get("distribution")) if isinstance(each, dict)]
@@ -196,6 +196,12 @@ def _paths(value: Any, at: str = "") -> Iterator[str]:
             yield from _paths(inner, f"{at}[]")
     else:
         yield at
+
+
+def _member(value: Any, name: str = "") -> Mapping[str, Any]:
+    """A value, or a member of it, if that is an object; else an empty one, since plans have anything anywhere."""
+    found = value.get(name) if name and isinstance(value, dict) else value
+    return found if isinstance(found, dict) else {}
 
 
 def _list(value: Any) -> list[Any]:

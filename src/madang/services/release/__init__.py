@@ -36,6 +36,8 @@ PLAN = RoomPlan(
     demo=".demo:make",
     traces={"release": ".tracing:trace"},
     needs=("highspy",),
+    contributes=".contributing:of_release",
+    uses=".contributing:uses",
     docs="release.md",
 )
 

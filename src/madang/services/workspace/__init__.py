@@ -31,6 +31,7 @@ PLAN = RoomPlan(
     card=".cards:waiting",
     demo=".demo:make",
     doctor=".doctor:look",
+    uses=".contributing:uses",
     docs="workspace.md",
 )
 
