@@ -15,6 +15,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _, in_language
 from madang.node.acts import label
 from madang.node.permissions import check, may
+from madang.services import grants
 from madang.services.deposits import checking, service, store
 from madang.services.deposits.checklists import MODELS, checklists, find_checklist, sheet
 from madang.services.deposits.models import Deposit
@@ -62,6 +63,22 @@ class FileView(View):
     format: str
 
 
+class PromiseChoice(View):
+    """A promise of a grant that the deposit may keep."""
+
+    number: int
+    title: str
+    linked: bool
+
+
+class PromiseLacks(View):
+    """What a deposit still lacks for a promise to be kept."""
+
+    number: int
+    title: str
+    missing: list[str]
+
+
 class DepositView(View):
     """A deposit."""
 
@@ -84,6 +101,8 @@ class DepositView(View):
     files: list[FileView]
     findings: list[FindingView]
     checked: datetime | None
+    promises: list[PromiseChoice]
+    lacks: list[PromiseLacks]
     may_edit: bool
     may_review: bool
 
@@ -114,6 +133,12 @@ class Sheet(View):
     """A filled sample sheet."""
 
     sheet: bytes
+
+
+class Promised(View):
+    """A promise of a grant."""
+
+    promise: int = Field(ge=1, le=2**31 - 1)
 
 
 class Nothing(View):
@@ -188,6 +213,13 @@ def remove(visit: Here, name: str, number: Number, given: Nothing) -> Done:
     return Done(see=f"/deposits/{name}", message=_("Removed."))
 
 
+@room.act("/deposits/{name}/promise", at=deposit)
+def keeps(visit: Here, name: str, given: Promised) -> Done:
+    """Say that a deposit keeps a promise of a grant; what is still missing for it to count is said at once."""
+    lacking = service.link_promise(visit.node, visit.actor, name, given.promise)
+    return Done(see=f"/deposits/{name}", message=" ".join([_("It is linked to the promise."), *lacking]))
+
+
 @room.act("/deposits/{name}/check", at=deposit)
 def checked(visit: Here, name: str, given: Nothing) -> Done:
     """Have every file read and everything checked."""
@@ -253,6 +285,14 @@ def _view(visit: Here, found: Deposit) -> DepositView:
             FindingView(severity=each["severity"], file=each["file"], message=each["message"])
             for each in (checking.findings(found) if found.checked else [])
         ],
+        "promises": [
+            PromiseChoice(number=number, title=title, linked=linked)
+            for number, title, linked in grants.choices(visit.node, visit.actor, service.record_name(found))
+        ],
+        "lacks": [
+            PromiseLacks(number=number, title=title, missing=missing)
+            for number, title, missing in grants.missing(visit.node, visit.actor, service.record_name(found))
+        ],
         "may_edit": found.state == "draft" and may(visit.actor, "deposit.describe", found),
         "may_review": found.state == "submitted" and may(visit.actor, "deposit.approve", found),
     }
@@ -285,7 +325,13 @@ def lists_named(names: list[str]) -> list[tuple[str, str]]:
     return [(name, name) for name in names]
 
 
+def promises_named(choices: list[PromiseChoice]) -> list[tuple[int, str]]:
+    """Promises for a choice."""
+    return [(each.number, each.title) for each in choices if not each.linked]
+
+
 room.helpers |= {
+    "promises_named": promises_named,
     "deposit_state": state_name,
     "deposit_severity": severity_name,
     "deposit_tier": tier_name,

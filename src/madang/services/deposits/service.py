@@ -1,5 +1,6 @@
 """What people do with deposits, one function each: begin, describe, put files, check, submit, review, approve."""
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from madang.node.people.actor import Actor
 from madang.node.permissions import may, visible
 from madang.node.text import clean_line, clean_prose
 from madang.science.formats import check_sheet
+from madang.services import grants
 from madang.services.deposits import checking, publishing, reading, store
 from madang.services.deposits.acts import APPROVE, BEGIN, CHECK, DESCRIBE, NOTE, PUT, RETURN, SEE, SUBMIT
 from madang.services.deposits.checklists import find_checklist, find_model
@@ -231,6 +233,9 @@ def submit(node: Node, actor: Actor, name: str) -> None:
         )
     with doing(node, actor, SUBMIT, lambda session: find(session, actor, name)) as done:
         done.thing.asked = ""
+        hashes = sorted(file.sha256 for file in done.thing.files)
+        evidence = hashlib.sha256("".join(hashes).encode()).hexdigest()  # over what was found right
+        grants.note_checked(done.session, actor, record_name(done.thing), evidence)
 
 
 def give_back(node: Node, actor: Actor, name: str, question: str) -> None:
@@ -253,6 +258,24 @@ def approve(node: Node, actor: Actor, name: str) -> str:
     with doing(node, actor, APPROVE, lambda session: find(session, actor, name)) as done:
         done.tell(record=record, tier=tier)
     return record
+
+
+def record_name(deposit: Deposit) -> str:
+    """The name that its record has, or will have, in the catalog."""
+    return f"deposit-{deposit.name}"
+
+
+def link_promise(node: Node, actor: Actor, name: str, promise: int) -> list[str]:
+    """Say that a deposit keeps a promise of a grant; what is still missing for it to count, in sentences.
+
+    Errors: `deposit.none`, `grants.none`.
+    """
+    deposit = see(node, actor, name)
+    lacking = grants.link(node, actor, promise, record_name(deposit), coming=True)
+    wrong = sum(each["severity"] == "wrong" for each in checking.findings(deposit))
+    if deposit.state == "draft" and wrong:
+        lacking = [_("{count} things in the deposit are wrong.").format(count=wrong), *lacking]
+    return lacking
 
 
 def note(node: Node, actor: Actor, name: str, accession: str) -> None:

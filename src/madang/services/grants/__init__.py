@@ -13,9 +13,9 @@ from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
-    from madang.services.grants.service import link, missing_for, note_record
+    from madang.services.grants.service import choices, link, missing, note_checked, note_record, unlink
 
-__all__ = ["PLAN", "link", "missing_for", "note_record"]
+__all__ = ["PLAN", "choices", "link", "missing", "note_checked", "note_record", "unlink"]
 
 PLAN = RoomPlan(
     name="grants",
@@ -29,6 +29,7 @@ PLAN = RoomPlan(
         Command("grants", later("Import awards and plans; say what was promised, kept and late."), ".commands:app"),
     ),
     menu=(MenuItem("data", later("Grants"), "/grants", signed_in=True),),
+    daily=".reminding:daily",
     card=".cards:late",
     project=".cards:of_project",
     listens={

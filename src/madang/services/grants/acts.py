@@ -29,7 +29,9 @@ SEE = allow("award.see", funder | in_project() | auditor, reads=True, title=late
 IMPORT = allow("award.import", funder, title=later("import awards and plans"), details=Imported)
 PLAN = allow("award.plan", funder | mine, title=later("change what is promised"), details=Happened)
 LINK = allow("promise.link", funder | mine, title=later("link a record to a promise"), details=Happened)
+REMIND = allow("award.remind", role_anywhere("funder"), title=later("have reminders written"))
 CANCEL = allow("promise.cancel", funder, title=later("cancel a promise"), details=Happened)
+FUNDS = allow("award.funds", funder | mine, title=later("enter private funds"), details=Happened)
 EXCUSE = allow("promise.excuse", mine | funder, title=later("ask to be excused"), details=Happened)
 ALLOW = allow(
     "promise.allow", funder & not_who("asked_by"), title=later("decide on an excuse of somebody else"), details=Happened

@@ -94,9 +94,12 @@ def export_command(
 
     with opened() as node:
         found = service.lines(node, commander(node), day=_day(at))
+        found = tables.of_year(found, year) if year is not None else found
+        web = node.settings.web
+        results = tables.results(node, found, web.address or f"http://{web.host}:{web.port}")
     suffix = out.suffix.lower()
     if suffix == ".xlsx":
-        content = tables.workbook(found, year)
+        content = tables.workbook(found, year, results)
     elif suffix == ".csv":
         content = tables.csv_text(found)
     elif suffix == ".json":
@@ -123,6 +126,120 @@ def link_command(
         lacking = service.link(node, commander(node), promise, record)
     for text in lacking or [_("It keeps the promise.")]:
         console().print(text, markup=False)
+
+
+@app.command("unlink")
+def unlink_command(
+    promise: Annotated[int, typer.Argument(help=_("Number of the promise."))],
+    record: Annotated[str, typer.Argument(help=_("Name of the record."))],
+) -> None:
+    """Take the link of a record back; that it was there stays in the log."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.grants import service
+
+    with opened() as node:
+        service.unlink(node, commander(node), promise, record)
+
+
+@app.command("promise")
+def promise_command(
+    award: Annotated[str, typer.Argument(help=_("Number of the award."))],
+    title: Annotated[str, typer.Argument(help=_("What the dataset is called."))],
+    due: Annotated[str, typer.Option(help=_("By when it is to be released, as 2026-12-31."))] = "",
+    tier: Annotated[str, typer.Option(help=_("open, controlled or metadata-only."))] = "open",
+    license_: Annotated[str, typer.Option("--license", help=_("Its license."))] = "",
+    funder: Annotated[str, typer.Option(help=_("Organization, where several use that number."))] = "",
+) -> None:
+    """Promise a dataset with an award."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.grants import service
+    from madang.services.grants.plans import Promised
+
+    with opened() as node:
+        told = Promised("", title, _day(due), tier, license_)
+        made = service.promise_dataset(node, commander(node), award, told, funder)
+    console().print(_("It is promise {number}.").format(number=made), markup=False)
+
+
+@app.command("prolong")
+def prolong_command(
+    award: Annotated[str, typer.Argument(help=_("Number of the award."))],
+    days: Annotated[int, typer.Argument(help=_("By how many days."))],
+    funder: Annotated[str, typer.Option(help=_("Organization, where several use that number."))] = "",
+) -> None:
+    """Move the days of an award's promises."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.grants import service
+
+    with opened() as node:
+        service.prolong_award(node, commander(node), award, days, funder)
+
+
+@app.command("cancel")
+def cancel_command(
+    award: Annotated[str, typer.Argument(help=_("Number of the award."))],
+    reason: Annotated[str, typer.Option(help=_("Why, in words."))],
+    promise: Annotated[int | None, typer.Option(help=_("Only this promise of it."))] = None,
+    funder: Annotated[str, typer.Option(help=_("Organization, where several use that number."))] = "",
+) -> None:
+    """Cancel the promises of an award, or one of them."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.grants import service
+
+    count = 1
+    with opened() as node:
+        if promise is not None:
+            service.cancel_promise(node, commander(node), promise, reason)
+        else:
+            count = service.cancel_award(node, commander(node), award, reason, funder)
+    console().print(_("{count} promises were cancelled.").format(count=count), markup=False)
+
+
+@app.command("funds")
+def funds_command(
+    promise: Annotated[int, typer.Argument(help=_("Number of the promise."))],
+    amount: Annotated[int, typer.Argument(help=_("How much; a negative number puts a mistake right."))],
+    text: Annotated[str, typer.Option(help=_("From whom, and for what."))],
+    currency: Annotated[str, typer.Option(help=_("Currency, as KRW."))] = "KRW",
+) -> None:
+    """Enter private funds that came with a promised dataset."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.grants import following
+
+    with opened() as node:
+        following.enter_funds(node, commander(node), promise, amount, currency, text)
+
+
+@app.command("remind")
+def remind_command() -> None:
+    """Write the reminders that are due today; the portal does it by itself every day."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.grants import reminding
+
+    with opened() as node:
+        count = reminding.remind(node, commander(node))
+    console().print(_("{count} e-mails were written.").format(count=count), markup=False)
+
+
+@app.command("template")
+def template_command(
+    out: Annotated[Path, typer.Argument(help=_("File to write, .xlsx."))],
+) -> None:
+    """Write an empty table of awards and promised datasets."""
+    from madang.lake.files import sentences
+    from madang.services.grants import tables
+
+    with sentences(f"write {out}"):
+        out.write_bytes(tables.template())
 
 
 @app.command("excuse")

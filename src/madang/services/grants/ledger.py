@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Date, Row, Select, and_, case, func, literal, null, or_, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import True_
 
 from madang.services.grants.models import Award, Promise, PromiseEvent
 
@@ -84,7 +85,7 @@ def ledger(today: date, known: datetime | None, holds: ColumnElement[bool] | Non
         current = event.replaced.is_(None)
     else:
         current = and_(event.at <= known, or_(event.replaced.is_(None), event.replaced > known))
-    if holds is not None:
+    if holds is not None and not isinstance(holds, True_):
         current = and_(current, event.promise_id.in_(select(Promise.id).join(Award).where(holds)))
     is_linked = and_(event.topic == "link", event.kind == "linked")
     # Of each record of a promise: whether it is linked, valid, and released so that it counts.

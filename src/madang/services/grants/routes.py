@@ -2,7 +2,9 @@
 
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
+import orjson
 from fastapi import Query
 from markupsafe import Markup
 from pydantic import Field
@@ -12,14 +14,17 @@ from madang.base.errors import MadangError
 from madang.base.translate import _, language
 from madang.node.database import now
 from madang.node.permissions import check, may
-from madang.services.grants import ledger, plans, service, tables
-from madang.services.grants.acts import ALLOW, EXCUSE, IMPORT, LINK, LIST, SEE
+from madang.services.grants import following, ledger, plans, service, tables
+from madang.services.grants.acts import ALLOW, CANCEL, EXCUSE, IMPORT, LINK, LIST, PLAN, SEE
 from madang.services.grants.models import Award
+from madang.services.grants.overview import overview
+from madang.services.grants.plans import Promised
 from madang.services.grants.rules import TIERS, rule_of
 from madang.web import Done, Here, Number, Room, View
 
 room = Room("grants", __package__)
 Day = Annotated[str, Query(pattern=r"^(|\d{4}-\d{2}-\d{2})$")]
+Funder = Annotated[str, Query(max_length=70)]
 SHOWN = 200
 
 
@@ -29,6 +34,7 @@ class Line(View):
     promise: int
     title: str
     award: str
+    funder: str
     award_title: str
     institution: str
     status: str
@@ -72,6 +78,22 @@ class AwardView(View):
     rule: str
     rule_source: str
     lines: list[Line]
+    funder_name: str
+    uses: dict[str, int]
+    funds: list["FundsView"]
+    sums: dict[str, int]
+    may_promise: bool
+    may_cancel: bool
+
+
+class FundsView(View):
+    """Private funds that somebody entered."""
+
+    at: datetime
+    promise: int
+    amount: int
+    currency: str
+    text: str
 
 
 class EventView(View):
@@ -87,6 +109,8 @@ class EventView(View):
     reason: str
     text: str
     counts: bool
+    by: str
+    by_rule_now: str | None
 
 
 class PromiseView(View):
@@ -99,7 +123,9 @@ class PromiseView(View):
     may_link: bool
     may_excuse: bool
     may_decide: bool
+    may_cancel: bool
     asked: bool
+    linked: list[str]
 
 
 class Import(View):
@@ -111,10 +137,43 @@ class Import(View):
     project: str = Field(default="", title="The project", max_length=70)
 
 
+class PromiseGiven(View):
+    """A dataset to promise."""
+
+    title: str = Field(title="The title", min_length=1, max_length=500)
+    due: str = Field(default="", title="The day", pattern=r"^$|^\d{4}-\d{2}-\d{2}$")
+    tier: Literal["open", "controlled", "metadata-only"] = Field(default="open", title="The tier")
+    license: str = Field(default="", title="The license", max_length=200)
+
+
+class Prolonged(View):
+    """By how many days an award goes on."""
+
+    days: int = Field(title="The days", ge=1, le=3_650)
+
+
+class Reason(View):
+    """Why something is taken back."""
+
+    reason: str = Field(title="The reason", min_length=1, max_length=2_000)
+
+
+class FundsGiven(View):
+    """Private funds to enter."""
+
+    amount: int = Field(title="The amount", ge=-(10**15), le=10**15)
+    currency: str = Field(default="KRW", title="The currency", pattern=r"^[A-Z]{3}$")
+    text: str = Field(title="The text", min_length=1, max_length=2_000)
+
+
 class Linked(View):
     """A record to link."""
 
     record: str = Field(title="The record", min_length=1, max_length=100)
+
+
+class Nothing(View):
+    """An act that needs nothing more."""
 
 
 class Excuse(View):
@@ -142,15 +201,15 @@ def grants(
     _signed_in(visit)
     day = _day(at)
     visit.node.audit.read(visit.actor, LIST.name, "", {"at": at, "status": status})
-    found = service.lines(visit.node, visit.actor, day=day, status=status, limit=SHOWN)
+    found = overview(visit.node, visit.actor, day=day, status=status, limit=SHOWN)
     return Ledger(
         at=at,
         status=status,
-        counts=service.all_counts(visit.node, visit.actor, day),
-        by_program=_groups(visit, "program", day),
-        by_institution=_groups(visit, "institution", day),
-        by_year=_groups(visit, "year", day),
-        lines=[_line(each) for each in found],
+        counts=found.counts,
+        by_program=[Group(name=name, counts=counts) for name, counts in found.by_program],
+        by_institution=[Group(name=name, counts=counts) for name, counts in found.by_institution],
+        by_year=[Group(name=name, counts=counts) for name, counts in found.by_year],
+        lines=[_line(each) for each in found.lines],
         may_import=bool(visit.actor.organizations("funder")) or visit.actor.kind == "owner",
     )
 
@@ -172,14 +231,16 @@ def take_in(visit: Here, given: Import) -> Done:
 
 
 @room.page("/grants/{number}", "award.html")
-def award(visit: Here, number: str, at: Day = "") -> AwardView:
-    """An award with its promises."""
+def award(visit: Here, number: str, at: Day = "", funder: Funder = "") -> AwardView:
+    """An award with its promises, and what followed it."""
     with visit.node.read() as session:
-        found = service.find_award(session, number)
+        found = service.find_award(session, number, funder)
         if not may(visit.actor, SEE, found):
             raise MadangError("grants.none", _("There is no award {number}.").format(number=number))
     visit.node.audit.read(visit.actor, SEE.name, f"award:{found.id}")
     rule = rule_of(found.rule)
+    after = following.what_followed(visit.node, found)
+    lines = service.lines(visit.node, visit.actor, day=_day(at), award=number, funder=found.organization_id)
     return AwardView(
         number=found.number,
         title=found.title,
@@ -190,8 +251,39 @@ def award(visit: Here, number: str, at: Day = "") -> AwardView:
         begins=found.begins,
         rule=rule.name,
         rule_source=rule.source,
-        lines=[_line(each) for each in service.lines(visit.node, visit.actor, day=_day(at), award=number)],
+        lines=[_line(each) for each in lines],
+        funder_name=found.organization.name,
+        uses=after.uses,
+        funds=[FundsView(**{name: getattr(each, name) for name in FundsView.model_fields}) for each in after.funds],
+        sums=after.sums,
+        may_promise=may(visit.actor, PLAN, found),
+        may_cancel=may(visit.actor, CANCEL, found),
     )
+
+
+@room.act("/grants/{number}/promises", at=award)
+def promise_dataset(visit: Here, number: str, given: PromiseGiven, funder: Funder = "") -> Done:
+    """Promise a dataset: a project writes its plan here."""
+    made = service.promise_dataset(
+        *(visit.node, visit.actor, number),
+        Promised("", given.title, _day(given.due), given.tier, given.license),
+        funder,
+    )
+    return Done(see=f"/promises/{made}", message=_("It is promised."))
+
+
+@room.act("/grants/{number}/prolong", at=award)
+def prolong(visit: Here, number: str, given: Prolonged, funder: Funder = "") -> Done:
+    """Move the days of all promises of an award."""
+    service.prolong_award(visit.node, visit.actor, number, given.days, funder)
+    return Done(see=_award_address(number, funder), message=_("The days were moved."))
+
+
+@room.act("/grants/{number}/cancel", at=award)
+def cancel_award(visit: Here, number: str, given: Reason, funder: Funder = "") -> Done:
+    """Cancel every promise of an award."""
+    count = service.cancel_award(visit.node, visit.actor, number, given.reason, funder)
+    return Done(see=_award_address(number, funder), message=_("{count} promises were cancelled.").format(count=count))
 
 
 @room.page("/promises/{number}", "promise.html")
@@ -201,6 +293,8 @@ def promise(visit: Here, number: Number) -> PromiseView:
     records = [each.record for each in events if each.topic == "link" and each.kind == "linked" and not each.replaced]
     with visit.node.read() as session:
         missing = [f"{record}: {text}" for record in records for text in service.missing_for(session, number, record)]
+        names = service.names_of(session, {each.by_id for each in events})
+        judged = service.judged_now(session, found)
     about = service.About(found, next((e.by_id for e in reversed(events) if e.topic == "request"), None))
     requests = [each for each in events if each.topic == "request"]
     asked = bool(requests) and requests[-1].kind == "asked"
@@ -209,12 +303,19 @@ def promise(visit: Here, number: Number) -> PromiseView:
         rule=rule_of(found.award.rule).name,
         missing=missing,
         events=[
-            EventView(**{name: getattr(each, name) for name in EventView.model_fields}) for each in reversed(events)
+            EventView(
+                **{name: getattr(each, name) for name in EventView.model_fields if hasattr(each, name)},
+                by=names.get(each.by_id, ""),
+                by_rule_now=judged.get(each.id),
+            )
+            for each in reversed(events)
         ],
         may_link=may(visit.actor, LINK, about),
         may_excuse=may(visit.actor, EXCUSE, about),
         may_decide=asked and may(visit.actor, ALLOW, about),
+        may_cancel=may(visit.actor, CANCEL, about) and line.status != "cancelled",
         asked=asked,
+        linked=records,
     )
 
 
@@ -224,6 +325,27 @@ def link(visit: Here, number: Number, given: Linked) -> Done:
     lacking = service.link(visit.node, visit.actor, number, given.record)
     message = _("The record is linked.") + "".join(f" {text}" for text in lacking)
     return Done(see=f"/promises/{number}", message=message)
+
+
+@room.act("/promises/{number}/records/{record}/unlink", at=promise)
+def unlink(visit: Here, number: Number, record: str, given: Nothing) -> Done:
+    """Take a link back; that it was there stays in the log."""
+    service.unlink(visit.node, visit.actor, number, record)
+    return Done(see=f"/promises/{number}", message=_("The link is taken back."))
+
+
+@room.act("/promises/{number}/cancel", at=promise)
+def cancel(visit: Here, number: Number, given: Reason) -> Done:
+    """Have a promise be none any more."""
+    service.cancel_promise(visit.node, visit.actor, number, given.reason)
+    return Done(see=f"/promises/{number}", message=_("The promise is cancelled."))
+
+
+@room.act("/promises/{number}/funds", at=promise)
+def funds(visit: Here, number: Number, given: FundsGiven) -> Done:
+    """Enter private funds that came with a promised dataset."""
+    following.enter_funds(visit.node, visit.actor, number, given.amount, given.currency, given.text)
+    return Done(see=f"/promises/{number}", message=_("Saved."))
 
 
 @room.act("/promises/{number}/excuse", at=promise)
@@ -246,10 +368,31 @@ def workbook(visit: Here, at: Day = "", year: Annotated[str, Query(pattern=r"^(|
     _signed_in(visit)
     visit.node.audit.read(visit.actor, LIST.name, "", {"at": at, "form": "xlsx", "year": year})
     found = service.lines(visit.node, visit.actor, day=_day(at))
-    content = tables.workbook(found, int(year) if year else None)
+    chosen = tables.of_year(found, int(year)) if year else found
+    content = tables.workbook(chosen, int(year) if year else None, tables.results(visit.node, chosen, visit.origin))
     name = f"grants-{year or at or now().date()}.xlsx"
     media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     return Response(content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@room.bytes("/grants/template.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+def template(visit: Here) -> Response:
+    """An empty table of awards and promised datasets, to be filled and taken in."""
+    _signed_in(visit)
+    media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    headers = {"Content-Disposition": 'attachment; filename="awards.xlsx"'}
+    return Response(tables.template(), media_type=media, headers=headers)
+
+
+@room.bytes("/grants.json", "application/json")
+def whole(visit: Here, at: Day = "") -> Response:
+    """The whole ledger as JSON."""
+    _signed_in(visit)
+    visit.node.audit.read(visit.actor, LIST.name, "", {"at": at, "form": "json"})
+    found = service.lines(visit.node, visit.actor, day=_day(at))
+    told = {"at": at, "promises": [_line(each).model_dump(mode="json") for each in found]}
+    headers = {"Content-Disposition": 'attachment; filename="grants.json"'}
+    return Response(orjson.dumps(told), media_type="application/json", headers=headers)
 
 
 @room.bytes("/grants.csv", "text/csv")
@@ -263,8 +406,8 @@ def csv(visit: Here, at: Day = "") -> Response:
     )
 
 
-def _groups(visit: Any, what: str, day: date | None) -> list[Group]:
-    return [Group(name=name, counts=counts) for name, counts in service.counts_by(visit.node, visit.actor, what, day)]
+def _award_address(number: str, funder: str) -> str:
+    return f"/grants/{quote(number, safe='')}" + (f"?funder={funder}" if funder else "")
 
 
 def _signed_in(visit: Any) -> None:
@@ -291,6 +434,7 @@ def _line(line: service.Line) -> Line:
         promise=line.promise.id,
         title=line.promise.title,
         award=line.award.number,
+        funder=line.award.organization.name,
         award_title=line.award.title,
         institution=line.award.institution,
         status=line.status,
@@ -342,11 +486,16 @@ def event_named(event: EventView) -> str:
         "asked": _("asked to be excused", "event"),
         "allowed": _("excuse allowed", "event"),
         "refused": _("excuse refused", "event"),
+        "soon": _("reminded before the day", "event"),
+        "late": _("reminded after the day", "event"),
+        "entered": _("private funds entered", "event"),
     }.get(event.kind, event.kind)
 
 
 def reason_name(reason: str) -> str:
     """A reason of the list in the reader's language."""
+    if reason.startswith("rule "):
+        return _("By the rule {rule}.").format(rule=reason.removeprefix("rule "))
     return {
         "illness": _("illness or leave"),
         "no data": _("no data came into being"),
@@ -364,7 +513,19 @@ def bars(groups: list[Group], title: str) -> Markup:
     )
 
 
+def use_of_data(kind: str) -> str:
+    """A kind of use of data, in the reader's language."""
+    return {
+        "permit": _("permits", "uses"),
+        "workspace": _("workspaces", "uses"),
+        "count": _("cohort counts", "uses"),
+        "release": _("releases", "uses"),
+        "download": _("downloads", "uses"),
+    }.get(kind, kind)
+
+
 room.helpers |= {
+    "use_of_data": use_of_data,
     "status_name": status_name,
     "tier_name": tier_name,
     "event_named": event_named,

@@ -1,11 +1,11 @@
 """What people do with awards and promises, one function each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from madang.base.errors import MadangError
@@ -15,15 +15,15 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.accounts import find_organization
 from madang.node.people.actor import Actor
-from madang.node.people.models import Project
+from madang.node.people.models import Person, Project
 from madang.node.people.projects import find_project
 from madang.node.permissions import check, may, visible
-from madang.node.text import clean_prose
+from madang.node.text import clean_line, clean_prose
 from madang.services.grants import ledger
 from madang.services.grants.acts import ALLOW, CANCEL, EXCUSE, IMPORT, LINK, PLAN, SEE, Imported
 from madang.services.grants.models import Award, Promise, PromiseEvent
 from madang.services.grants.plans import AwardRow, Promised, Read
-from madang.services.grants.rules import TIERS, USUAL, rule_of
+from madang.services.grants.rules import TIERS, USUAL, Rule, rule_of
 
 REASONS = ("illness", "no data", "patent", "consent", "publication", "other")
 
@@ -122,35 +122,43 @@ def _promise_all(session: Session, actor: Actor, award: Award, row: AwardRow) ->
                 continue
             changed += 1
             promise.title = promised.title
-        _note(session, actor, promise.id, "terms", "promised", day=due, tier=promised.tier, text=promised.license)
+        note(session, actor, promise.id, "terms", "promised", day=due, tier=promised.tier, text=promised.license)
     return added, changed
 
 
-def promise_dataset(node: Node, actor: Actor, award_number: str, promised: Promised) -> int:
-    """Promise a dataset in the portal; the promise's number. Errors: `grants.none`, `grants.tier`."""
+def promise_dataset(node: Node, actor: Actor, award_number: str, promised: Promised, funder: str = "") -> int:
+    """Promise a dataset in the portal; the promise's number. Errors: `grants.none`, `grants.tier`, `grants.taken`."""
     if promised.tier not in TIERS:
         raise MadangError("grants.tier", _("There is no such way to release."), ", ".join(TIERS))
-    with doing(node, actor, PLAN, lambda session: find_award(session, award_number)) as done:
+    with doing(node, actor, PLAN, lambda session: find_award(session, award_number, funder)) as done:
         session, award = done.session, done.thing
-        key = promised.key or promised.title
+        title = clean_line(promised.title, _("The title"), 500, required=True)
+        key = promised.key or title
         if session.scalar(select(Promise.id).where(Promise.award_id == award.id, Promise.key == key)) is not None:
-            raise MadangError("grants.taken", _("This award promises {title} already.").format(title=promised.title))
-        promise = Promise(award_id=award.id, key=key[:300], title=promised.title)
+            raise MadangError("grants.taken", _("This award promises {title} already.").format(title=title))
+        promise = Promise(award_id=award.id, key=key[:300], title=title)
         session.add(promise)
         session.flush()
         due = rule_of(award.rule).due(promised.due, None)
-        _note(session, actor, promise.id, "terms", "promised", day=due, tier=promised.tier, text=promised.license)
+        note(session, actor, promise.id, "terms", "promised", day=due, tier=promised.tier, text=promised.license)
         done.tell(promise=promise.id, kind="promised")
         return promise.id
 
 
-def find_award(session: Session, number: str) -> Award:
-    """An award by its number. Errors: `grants.none`, `grants.several` (two funders use one number)."""
-    found = session.scalars(select(Award).where(Award.number == number).options(joinedload(Award.organization))).all()
+def find_award(session: Session, number: str, funder: str = "") -> Award:
+    """An award by its number, of a funder where several use that number. Errors: `grants.none`, `grants.several`."""
+    query = select(Award).where(Award.number == number).options(joinedload(Award.organization))
+    if funder:
+        query = query.where(Award.organization_id == find_organization(session, funder).id)
+    found = session.scalars(query).all()
     if not found:
         raise MadangError("grants.none", _("There is no award {number}.").format(number=number), _("Look at the list."))
     if len(found) > 1:
-        raise MadangError("grants.several", _("Several funders have an award {number}.").format(number=number))
+        raise MadangError(
+            "grants.several",
+            _("Several funders have an award {number}.").format(number=number),
+            _("Say which one: {names}.").format(names=", ".join(each.organization.name for each in found)),
+        )
     return found[0]
 
 
@@ -185,18 +193,23 @@ class About:
         return self.promise.award.project_id
 
 
-def link(node: Node, actor: Actor, number: int, record: str) -> list[str]:
-    """Say that a record of the catalog is (part of) what was promised; what is still missing for it to count."""
+def link(node: Node, actor: Actor, number: int, record: str, *, coming: bool = False) -> list[str]:
+    """Say that a record of the catalog is (part of) what was promised; what is still missing for it to count.
+
+    `coming` is for the room in which the record is still on its way, under the name that it will have.
+    Errors: `grants.none`, `grants.record`.
+    """
     from madang.services.catalog.models import Record
 
     with doing(node, actor, LINK, lambda session: About(find_promise(session, number))) as done:
         session = done.session
         found = session.scalar(select(Record).where(Record.name == record))
-        if found is None:
+        if found is None and not coming:
             raise MadangError("grants.record", _("There is no record {name}.").format(name=record), _("Look it up."))
-        evidence = found.versions[0].manifest if found.versions else ""
-        _note(session, actor, number, "link", "linked", record=record, evidence=evidence)
-        tell_record(session, actor, found)
+        evidence = found.versions[0].manifest if found is not None and found.versions else ""
+        note(session, actor, number, "link", "linked", record=record, evidence=evidence)
+        if found is not None:
+            tell_record(session, actor, found)
         done.tell(promise=number, kind="linked", record=record)
         return missing_for(session, number, record)
 
@@ -204,7 +217,7 @@ def link(node: Node, actor: Actor, number: int, record: str) -> list[str]:
 def unlink(node: Node, actor: Actor, number: int, record: str) -> None:
     """Take a link back; that it was there stays in the log."""
     with doing(node, actor, LINK, lambda session: About(find_promise(session, number))) as done:
-        _note(done.session, actor, number, "link", "unlinked", record=record)
+        note(done.session, actor, number, "link", "unlinked", record=record)
         done.tell(promise=number, kind="unlinked", record=record)
 
 
@@ -214,14 +227,11 @@ def tell_record(session: Session, actor: Actor, record: Any) -> None:
     license_ = record.told.license
     for promise in linked_promises(session, record.name):
         rule = rule_of(promise.award.rule)
-        terms = _current(session, [promise.id], "terms").get(promise.id)
-        is_valid = newest is not None and newest.verdict in ("good", "flawed")
-        if newest is not None:
-            kind = "valid" if is_valid else "invalid"
+        if newest is not None and newest.verdict not in ("", "unknown"):  # else who deposited had it checked, or nobody
+            kind = "valid" if newest.verdict in ("good", "flawed") else "invalid"
             _note_if_new(session, actor, promise.id, "check", kind, record=record.name, evidence=newest.manifest)
         if record.state == "published" and newest is not None:
-            why = rule.keeps(terms.tier if terms else "open", record.access, license_, is_valid)
-            day = (record.embargo_end or now()).date() if record.tier == "embargoed" else now().date()
+            day, why = judged(session, promise, rule, record, license_)
             _note_if_new(
                 *(session, actor, promise.id, "release", "released"),
                 record=record.name,
@@ -230,9 +240,64 @@ def tell_record(session: Session, actor: Actor, record: Any) -> None:
                 counts=not why,
                 text=why,
                 day=day,
+                reason=f"rule {rule.id} {rule.version}",
             )
         elif record.state == "withdrawn":
             _note_if_new(session, actor, promise.id, "release", "withdrawn", record=record.name)
+
+
+def judged(session: Session, promise: Promise, rule: Rule, record: Any, license_: str) -> tuple[date, str]:
+    """From which day the release of a record keeps a promise by a rule, and why it does not (empty where it does).
+
+    What is under embargo is released on the day on which that ends, as what comes after it.
+    """
+    terms = _current(session, [promise.id], "terms").get(promise.id)
+    checks = select(PromiseEvent.kind).where(
+        PromiseEvent.promise_id == promise.id,
+        PromiseEvent.topic == "check",
+        PromiseEvent.record == record.name,
+        PromiseEvent.replaced.is_(None),
+    )
+    is_valid = session.scalar(checks) == "valid"
+    promised = terms.tier if terms else "open"
+    why = rule.keeps(promised, record.access, license_, is_valid)
+    if why and record.access == "embargoed" and record.embargo_end is not None:
+        return record.embargo_end.date(), rule.keeps(promised, record.tier_after, license_, is_valid)
+    return now().date(), why
+
+
+def note_checked(session: Session, actor: Actor, record: str, evidence: str) -> None:
+    """For the room in which a record is on its way: everything in it was checked and found right."""
+    for promise in linked_promises(session, record):
+        _note_if_new(session, actor, promise.id, "check", "valid", record=record, evidence=evidence)
+
+
+def choices(node: Node, actor: Actor, record: str) -> list[tuple[int, str, bool]]:
+    """The promises that somebody may link a record to: number, what it is called, whether it is linked."""
+    today, known = moment_of(None)
+    holds = visible(actor, LINK, Award)
+    with node.read() as session:
+        linked = {each.id for each in linked_promises(session, record)}
+        found = ledger.ledger(today, known, holds).subquery()
+        query = (
+            select(Promise.id, Promise.title, Award.number)
+            .join(found, found.c.promise_id == Promise.id)
+            .join(Award, Award.id == Promise.award_id)
+            .where(or_(found.c.status.not_in(("released", "cancelled")), Promise.id.in_(linked)))
+            .order_by(found.c.due, Promise.id)
+            .limit(500)
+        )
+        return [(number, f"{award}: {title}", number in linked) for number, title, award in session.execute(query)]
+
+
+def missing(node: Node, actor: Actor, record: str) -> list[tuple[int, str, list[str]]]:
+    """Of each promise that a record is linked to and that one may see: number, title, what is still missing."""
+    with node.read() as session:
+        return [
+            (each.id, each.title, missing_for(session, each.id, record))
+            for each in linked_promises(session, record)
+            if may(actor, SEE, each.award)
+        ]
 
 
 def note_record(session: Session, actor: Actor, name: str) -> None:
@@ -242,6 +307,31 @@ def note_record(session: Session, actor: Actor, name: str) -> None:
     found = session.scalar(select(Record).where(Record.name == name))
     if found is not None:
         tell_record(session, actor, found)
+
+
+def names_of(session: Session, persons: Collection[int | None]) -> dict[int | None, str]:
+    """The names of people by number; the owner of the home and the node itself have none."""
+    query = select(Person.id, Person.name).where(Person.id.in_([each for each in persons if each is not None]))
+    return {number: name for number, name in session.execute(query)}
+
+
+def judged_now(session: Session, promise: Promise) -> dict[int, str]:
+    """Of each release that stands, by number of its event: what the rule of today says of it, where that is another
+    answer than the one that was written down (a rule was changed after the fact). Empty text: it would keep it."""
+    from madang.services.catalog.models import Record
+
+    rule, told = rule_of(promise.award.rule), {}
+    event = PromiseEvent
+    query = select(event).where(
+        event.promise_id == promise.id, event.topic == "release", event.kind == "released", event.replaced.is_(None)
+    )
+    for each in session.scalars(query):
+        record = session.scalar(select(Record).where(Record.name == each.record, Record.state == "published"))
+        if record is not None:
+            _day, why = judged(session, promise, rule, record, record.told.license)
+            if bool(why) == each.counts:
+                told[each.id] = why
+    return told
 
 
 def linked_promises(session: Session, record: str) -> Sequence[Promise]:
@@ -274,30 +364,30 @@ def cancel_promise(node: Node, actor: Actor, number: int, reason: str) -> None:
     """Have a promise be none any more, as when its award was cancelled."""
     reason = clean_prose(reason, _("The reason"), 2_000, required=True)
     with doing(node, actor, CANCEL, lambda session: About(find_promise(session, number))) as done:
-        _note(done.session, actor, number, "life", "cancelled", text=reason)
+        note(done.session, actor, number, "life", "cancelled", text=reason)
         done.tell(promise=number, kind="cancelled", reason=reason)
 
 
-def cancel_award(node: Node, actor: Actor, number: str, reason: str) -> int:
+def cancel_award(node: Node, actor: Actor, number: str, reason: str, funder: str = "") -> int:
     """Cancel every promise of an award; how many there were."""
     with node.read() as session:
-        promises = [each.id for each in find_award(session, number).promises]
+        promises = [each.id for each in find_award(session, number, funder).promises]
     for each in promises:
         cancel_promise(node, actor, each, reason)
     return len(promises)
 
 
-def prolong_award(node: Node, actor: Actor, number: str, days: int) -> None:
+def prolong_award(node: Node, actor: Actor, number: str, days: int, funder: str = "") -> None:
     """Move the days of an award's promises that are not over. Errors: `grants.days`."""
     if not 1 <= days <= 3_650:
         raise MadangError("grants.days", _("An award is prolonged by 1 to 3,650 days."))
-    with doing(node, actor, PLAN, lambda session: find_award(session, number)) as done:
+    with doing(node, actor, PLAN, lambda session: find_award(session, number, funder)) as done:
         session = done.session
         promises = [each.id for each in done.thing.promises]
         for each in _current(session, promises, "terms").values():
             if each.day is not None:
                 moved = each.day + timedelta(days=days)
-                _note(session, actor, each.promise_id, "terms", "prolonged", day=moved, tier=each.tier, text=each.text)
+                note(session, actor, each.promise_id, "terms", "prolonged", day=moved, tier=each.tier, text=each.text)
         done.tell(promise=0, kind="prolonged", reason=f"{days} days")
 
 
@@ -309,7 +399,7 @@ def ask_excuse(node: Node, actor: Actor, number: int, reason: str, text: str, un
         raise MadangError("grants.day", _("An excuse ends on a day that is still to come."))
     said = clean_prose(text, _("The text"), 4_000, required=True)
     with doing(node, actor, EXCUSE, lambda session: About(find_promise(session, number))) as done:
-        _note(done.session, actor, number, "request", "asked", day=until, reason=reason, text=said)
+        note(done.session, actor, number, "request", "asked", day=until, reason=reason, text=said)
         done.tell(promise=number, kind="asked", reason=reason)
 
 
@@ -327,28 +417,40 @@ def decide_excuse(node: Node, actor: Actor, number: int, *, allow: bool, text: s
         kind = "allowed" if allow else "refused"
         said = clean_prose(text, _("The text"), 4_000) or asked.text
         for topic in ("request", "excuse") if allow else ("request",):
-            _note(done.session, actor, number, topic, kind, day=asked.day, reason=asked.reason, text=said)
+            note(done.session, actor, number, topic, kind, day=asked.day, reason=asked.reason, text=said)
         done.tell(promise=number, kind=kind, reason=asked.reason)
 
 
 def lines(
-    node: Node, actor: Actor, *, day: date | None = None, status: str = "", award: str = "", limit: int | None = None
+    node: Node,
+    actor: Actor,
+    *,
+    day: date | None = None,
+    status: str = "",
+    award: str = "",
+    funder: int = 0,
+    promise: int = 0,
+    limit: int | None = None,
 ) -> list[Line]:
     """The promises that one may see, as of a day; those that are late come first."""
     today, known = moment_of(day)
+    holds = visible(actor, SEE, Award)
+    if award:
+        holds = and_(holds, Award.number == award)
+    if funder:
+        holds = and_(holds, Award.organization_id == funder)
     with node.read() as session:
-        found = ledger.ledger(today, known).subquery()
+        found = ledger.ledger(today, known, holds).subquery()
         query = (
             select(Promise, Award, found)
             .join(found, found.c.promise_id == Promise.id)
             .join(Award, Award.id == Promise.award_id)
-            .where(visible(actor, SEE, Award))
             .options(joinedload(Award.organization))
         )
         if status:
             query = query.where(found.c.status == status)
-        if award:
-            query = query.where(Award.number == award)
+        if promise:
+            query = query.where(Promise.id == promise)
         order = (found.c.status != "late", found.c.due.is_(None), found.c.due, Promise.id)
         rows = session.execute(query.order_by(*order).limit(limit)).all()
     return [_line(row) for row in rows]
@@ -372,27 +474,6 @@ def _as_day(value: Any) -> date | None:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-def counts_by(node: Node, actor: Actor, what: str, day: date | None = None) -> list[tuple[str, dict[str, int]]]:
-    """How many promises of each status there are by `program`, `institution` or `year` of the award."""
-    from sqlalchemy import extract, func
-
-    today, known = moment_of(day)
-    column: ColumnElement[Any] = extract("year", Award.begins) if what == "year" else getattr(Award, what)
-    with node.read() as session:
-        found = ledger.ledger(today, known).subquery()
-        query = (
-            select(column.label("what"), found.c.status, func.count())
-            .join(Promise, Promise.award_id == Award.id)
-            .join(found, found.c.promise_id == Promise.id)
-            .where(visible(actor, SEE, Award))
-            .group_by(column, found.c.status)
-        )
-        told: dict[str, dict[str, int]] = {}
-        for name, status, count in session.execute(query):
-            told.setdefault("" if name is None else str(name), {})[status] = count
-    return sorted(told.items())
-
-
 def all_counts(node: Node, actor: Actor, day: date | None = None) -> dict[str, int]:
     """How many promises of each status one may see."""
     today, known = moment_of(day)
@@ -409,7 +490,8 @@ def events_of(node: Node, actor: Actor, number: int) -> tuple[Promise, Line, Seq
         query = select(PromiseEvent).where(PromiseEvent.promise_id == number).order_by(PromiseEvent.id)
         events = session.scalars(query).all()
     node.audit.read(actor, SEE.name, f"promise:{number}")
-    line = next(each for each in lines(node, actor, award=promise.award.number) if each.promise.id == number)
+    award = promise.award
+    line = lines(node, actor, award=award.number, funder=award.organization_id, promise=number)[0]
     return promise, line, events
 
 
@@ -432,7 +514,7 @@ def _current(session: Session, promises: Sequence[int], topic: str) -> dict[int,
     return {each.promise_id: each for each in session.scalars(query)}
 
 
-def _note(session: Session, actor: Actor, promise: int, topic: str, kind: str, **more: Any) -> None:
+def note(session: Session, actor: Actor, promise: int, topic: str, kind: str, **more: Any) -> None:
     """Add an event to the log; from this moment on the one before it of its topic is replaced."""
     at = now()
     event = PromiseEvent
@@ -457,4 +539,4 @@ def _note_if_new(session: Session, actor: Actor, promise: int, topic: str, kind:
         )
     ):
         return
-    _note(session, actor, promise, topic, kind, **more)
+    note(session, actor, promise, topic, kind, **more)
