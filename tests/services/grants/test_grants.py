@@ -25,7 +25,7 @@ from madang.node.people.sessions import begin_session
 from madang.services.catalog import service as catalog
 from madang.services.deposits import putting
 from madang.services.deposits import service as deposits
-from madang.services.grants import following, ledger, plans, reminding, rules, service, tables
+from madang.services.grants import following, ledger, linking, plans, reminding, rules, service, tables
 from madang.services.grants.ledger import STATUSES, Event, status_of
 from madang.services.grants.models import Award, Promise, PromiseEvent
 from madang.services.grants.overview import overview
@@ -163,7 +163,7 @@ def test_a_plan_comes_in_is_late_is_kept_by_a_record_and_is_late_again_when_that
     number = promised(node)
     assert status(node, number) == "late"
     name = house.published()
-    assert service.link(node, OWNER, number, name) == []
+    assert linking.link(node, OWNER, number, name) == []
     assert status(node, number) == "released"
     catalog.withdraw(node, OWNER, name, "wrong")
     assert status(node, number) == "late"
@@ -177,11 +177,11 @@ def test_a_plan_comes_in_is_late_is_kept_by_a_record_and_is_late_again_when_that
 def test_what_is_still_missing_is_said_at_once(house: House) -> None:
     number = promised(house.node, rule="as-open-as-possible")
     name = house.published("closed", tier="controlled")
-    assert "on request" not in str(service.link(house.node, OWNER, number, name))
-    assert "controlled" in " ".join(service.link(house.node, OWNER, number, name))
+    assert "on request" not in str(linking.link(house.node, OWNER, number, name))
+    assert "controlled" in " ".join(linking.link(house.node, OWNER, number, name))
     assert status(house.node, number) == "late"
     draft = house.drafted("draft")
-    assert service.link(house.node, OWNER, number, draft) == ["It was not found valid yet.", "It is not released yet."]
+    assert linking.link(house.node, OWNER, number, draft) == ["It was not found valid yet.", "It is not released yet."]
 
 
 def test_one_dataset_serves_several_grants(house: House) -> None:
@@ -191,7 +191,7 @@ def test_one_dataset_serves_several_grants(house: House) -> None:
     second = service.lines(house.node, OWNER, award="A-2")[0].promise.id
     name = house.published()
     for each in (first, second):
-        service.link(house.node, OWNER, each, name)
+        linking.link(house.node, OWNER, each, name)
     assert [status(house.node, each) for each in (first, second)] == ["released", "released"]
 
 
@@ -349,7 +349,7 @@ def test_what_is_late_of_30_awards_stands_on_one_page_and_in_the_sheet_of_the_ye
     thirty(node)
     record = house.published()
     for number in ("RS-10", "RS-11"):
-        service.link(node, OWNER, service.lines(node, OWNER, award=number)[0].promise.id, record)
+        linking.link(node, OWNER, service.lines(node, OWNER, award=number)[0].promise.id, record)
     with node.write() as session:
         cookie = {"madang": begin_session(session, node, find_person(session, "kim"))}
     page = site.get("/grants", cookies=cookie)
@@ -376,7 +376,7 @@ def test_a_deposit_keeps_a_promise_by_one_choice(house: House, site: Served, tmp
     node = house.node
     number = promised(node, rule="immediate-or-dated")
     deposits.begin(node, OWNER, "mine", "table", "hospital", "A table")
-    assert service.choices(node, OWNER, "deposit-mine") == [(number, "A-1: Data", False)]
+    assert linking.choices(node, OWNER, "deposit-mine") == [(number, "A-1: Data", False)]
     lacking = deposits.link_promise(node, OWNER, "mine", number)
     assert "things in the deposit are wrong" in lacking[0]
     assert status(node, number) == "late", "its day is over, however far it came"
@@ -425,7 +425,7 @@ def test_what_is_under_embargo_counts_from_the_day_on_which_that_ends(house: Hou
     node = house.node
     end = datetime.now(UTC) + timedelta(days=40)
     number = promised(node, due=end.date() + timedelta(days=30))
-    service.link(node, OWNER, number, house.published("later", tier="embargoed", end=end))
+    linking.link(node, OWNER, number, house.published("later", tier="embargoed", end=end))
     assert status(node, number) == "deposited"
     with node.read() as session:
         rows = ledger.whole(session, end.date() + timedelta(days=1))
@@ -437,12 +437,12 @@ def test_a_rule_that_is_changed_after_the_fact_changes_no_status_and_both_are_sh
 ) -> None:
     node = house.node
     number = promised(node)
-    service.link(node, OWNER, number, house.published())
+    linking.link(node, OWNER, number, house.published())
     stricter = replace(rules.rules()["publication-or-end"], version="2", licenses=("CC-BY-4.0",))
-    monkeypatch.setattr(service, "rule_of", lambda name: stricter)
+    monkeypatch.setattr(linking, "rule_of", lambda name: stricter)
     assert status(node, number) == "released"
     with node.read() as session:
-        told = service.judged_now(session, service.find_promise(session, number))
+        told = linking.judged_now(session, service.find_promise(session, number))
     assert list(told.values()) == ["Its license is not one of CC-BY-4.0."]
 
 
@@ -463,7 +463,7 @@ def test_what_followed_an_award_is_counted_and_funds_are_as_entered(house: House
     node = house.node
     number = promised(node)
     record = house.published()
-    service.link(node, OWNER, number, record)
+    linking.link(node, OWNER, number, record)
     assert site.get(f"/records/{record}/download.zip", cookies={"madang": house.cookies["steward"]}).status_code == 200
     following.enter_funds(node, OWNER, number, 120_000_000, "KRW", "A company, for a joint study.")
     following.enter_funds(node, OWNER, number, -20_000_000, "KRW", "Put right.")

@@ -13,7 +13,7 @@ from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
-    from madang.services.grants.service import choices, link, missing, note_checked, note_record, unlink
+    from madang.services.grants.linking import choices, link, missing, note_checked, note_record, unlink
 
 __all__ = ["PLAN", "choices", "link", "missing", "note_checked", "note_record", "unlink"]
 
@@ -45,4 +45,4 @@ PLAN = RoomPlan(
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.service"), name)
+    return getattr(import_module(f"{__name__}.linking"), name)

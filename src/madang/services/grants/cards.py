@@ -41,7 +41,7 @@ def late(node: Node, actor: Actor) -> list[Card]:
 
 def of_project(node: Node, actor: Actor, project: int) -> list[Part]:
     """The promises of a project, for its page."""
-    from madang.services.grants.routes import status_name
+    from madang.services.grants.words import status_name
 
     found = [each for each in service.lines(node, actor, limit=500) if each.award.project_id == project]
     rows = [

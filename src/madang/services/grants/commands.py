@@ -120,10 +120,10 @@ def link_command(
     from madang.base.console import console
     from madang.node.node import opened
     from madang.node.people.tokens import commander
-    from madang.services.grants import service
+    from madang.services.grants import linking
 
     with opened() as node:
-        lacking = service.link(node, commander(node), promise, record)
+        lacking = linking.link(node, commander(node), promise, record)
     for text in lacking or [_("It keeps the promise.")]:
         console().print(text, markup=False)
 
@@ -136,10 +136,10 @@ def unlink_command(
     """Take the link of a record back; that it was there stays in the log."""
     from madang.node.node import opened
     from madang.node.people.tokens import commander
-    from madang.services.grants import service
+    from madang.services.grants import linking
 
     with opened() as node:
-        service.unlink(node, commander(node), promise, record)
+        linking.unlink(node, commander(node), promise, record)
 
 
 @app.command("promise")

@@ -9,7 +9,7 @@ from madang.base.progress import Progress
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people import Actor, Project
-from madang.services.grants import service
+from madang.services.grants import linking, service
 from madang.services.grants.models import Award
 from madang.services.grants.plans import AwardRow, Promised, Read
 
@@ -43,6 +43,6 @@ def make(node: Node, progress: Progress) -> None:
     service.import_awards(node, owner, Read((award,)), "demo", project=project or "")
     first = next(each for each in service.lines(node, owner, award=NUMBER) if each.promise.key == "ehr")
     try:
-        service.link(node, owner, first.promise.id, "demo-hospital")
+        linking.link(node, owner, first.promise.id, "demo-hospital")
     except MadangError:  # the demo's record is not there
         return

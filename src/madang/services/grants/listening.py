@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from madang.node.acts import Told
 from madang.services.catalog.models import Record
-from madang.services.grants.service import tell_record
+from madang.services.grants.linking import tell_record
 
 
 def released(told: Told) -> None:

@@ -7,188 +7,43 @@ from urllib.parse import quote
 import orjson
 from fastapi import Query
 from markupsafe import Markup
-from pydantic import Field
 from starlette.responses import Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _, language
 from madang.node.database import now
 from madang.node.permissions import check, may
-from madang.services.grants import following, ledger, plans, service, tables
+from madang.services.grants import following, ledger, linking, plans, service, tables
 from madang.services.grants.acts import ALLOW, CANCEL, EXCUSE, IMPORT, LINK, LIST, PLAN, SEE
 from madang.services.grants.models import Award
 from madang.services.grants.overview import overview
 from madang.services.grants.plans import Promised
 from madang.services.grants.rules import TIERS, rule_of
-from madang.web import Done, Here, Number, Room, View
+from madang.services.grants.views import (
+    AwardView,
+    Decision,
+    EventView,
+    Excuse,
+    FundsGiven,
+    FundsView,
+    Group,
+    Import,
+    Ledger,
+    Line,
+    Linked,
+    Nothing,
+    Prolonged,
+    PromiseGiven,
+    PromiseView,
+    Reason,
+)
+from madang.services.grants.words import event_named, reason_name, status_name, tier_name, use_of_data
+from madang.web import Done, Here, Number, Room
 
 room = Room("grants", __package__)
 Day = Annotated[str, Query(pattern=r"^(|\d{4}-\d{2}-\d{2})$")]
 Funder = Annotated[str, Query(max_length=70)]
 SHOWN = 200
-
-
-class Line(View):
-    """A promise and what became of it."""
-
-    promise: int
-    title: str
-    award: str
-    funder: str
-    award_title: str
-    institution: str
-    status: str
-    due: date | None
-    tier: str
-    excused_until: date | None
-    released_on: date | None
-    records: int
-
-
-class Ledger(View):
-    """All promises that one may see, counted and listed."""
-
-    at: str
-    status: str
-    counts: dict[str, int]
-    by_program: list["Group"]
-    by_institution: list["Group"]
-    by_year: list["Group"]
-    lines: list[Line]
-    may_import: bool
-
-
-class Group(View):
-    """How many promises of each status there are of one program, institution or year."""
-
-    name: str
-    counts: dict[str, int]
-
-
-class AwardView(View):
-    """An award and its promises."""
-
-    number: str
-    title: str
-    funder: str
-    program: str
-    institution: str
-    leader: str
-    begins: date | None
-    rule: str
-    rule_source: str
-    lines: list[Line]
-    funder_name: str
-    uses: dict[str, int]
-    funds: list["FundsView"]
-    sums: dict[str, int]
-    may_promise: bool
-    may_cancel: bool
-
-
-class FundsView(View):
-    """Private funds that somebody entered."""
-
-    at: datetime
-    promise: int
-    amount: int
-    currency: str
-    text: str
-
-
-class EventView(View):
-    """Something that happened to a promise."""
-
-    at: datetime
-    topic: str
-    kind: str
-    record: str
-    day: date | None
-    tier: str
-    evidence: str
-    reason: str
-    text: str
-    counts: bool
-    by: str
-    by_rule_now: str | None
-
-
-class PromiseView(View):
-    """A promise with everything that happened to it."""
-
-    line: Line
-    rule: str
-    missing: list[str]
-    events: list[EventView]
-    may_link: bool
-    may_excuse: bool
-    may_decide: bool
-    may_cancel: bool
-    asked: bool
-    linked: list[str]
-
-
-class Import(View):
-    """A plan or a table to take in."""
-
-    file: bytes = Field(title="The file", max_length=plans.LARGEST)
-    kind: Literal["json", "csv", "xlsx"] = Field(default="json", title="The kind")
-    organization: str = Field(default="house", title="The funder", max_length=70)
-    project: str = Field(default="", title="The project", max_length=70)
-
-
-class PromiseGiven(View):
-    """A dataset to promise."""
-
-    title: str = Field(title="The title", min_length=1, max_length=500)
-    due: str = Field(default="", title="The day", pattern=r"^$|^\d{4}-\d{2}-\d{2}$")
-    tier: Literal["open", "controlled", "metadata-only"] = Field(default="open", title="The tier")
-    license: str = Field(default="", title="The license", max_length=200)
-
-
-class Prolonged(View):
-    """By how many days an award goes on."""
-
-    days: int = Field(title="The days", ge=1, le=3_650)
-
-
-class Reason(View):
-    """Why something is taken back."""
-
-    reason: str = Field(title="The reason", min_length=1, max_length=2_000)
-
-
-class FundsGiven(View):
-    """Private funds to enter."""
-
-    amount: int = Field(title="The amount", ge=-(10**15), le=10**15)
-    currency: str = Field(default="KRW", title="The currency", pattern=r"^[A-Z]{3}$")
-    text: str = Field(title="The text", min_length=1, max_length=2_000)
-
-
-class Linked(View):
-    """A record to link."""
-
-    record: str = Field(title="The record", min_length=1, max_length=100)
-
-
-class Nothing(View):
-    """An act that needs nothing more."""
-
-
-class Excuse(View):
-    """An excuse to ask for."""
-
-    reason: Literal["illness", "no data", "patent", "consent", "publication", "other"] = Field(title="The reason")
-    text: str = Field(title="The text", min_length=1, max_length=4_000)
-    until: str = Field(default="", title="The end", pattern=r"^$|^\d{4}-\d{2}-\d{2}$")
-
-
-class Decision(View):
-    """What is decided on an excuse."""
-
-    decision: Literal["allow", "refuse"] = Field(title="The decision")
-    text: str = Field(default="", title="The text", max_length=4_000)
 
 
 @room.page("/grants", "grants.html")
@@ -292,9 +147,9 @@ def promise(visit: Here, number: Number) -> PromiseView:
     found, line, events = service.events_of(visit.node, visit.actor, number)
     records = [each.record for each in events if each.topic == "link" and each.kind == "linked" and not each.replaced]
     with visit.node.read() as session:
-        missing = [f"{record}: {text}" for record in records for text in service.missing_for(session, number, record)]
+        missing = [f"{record}: {text}" for record in records for text in linking.missing_for(session, number, record)]
         names = service.names_of(session, {each.by_id for each in events})
-        judged = service.judged_now(session, found)
+        judged = linking.judged_now(session, found)
     about = service.About(found, next((e.by_id for e in reversed(events) if e.topic == "request"), None))
     requests = [each for each in events if each.topic == "request"]
     asked = bool(requests) and requests[-1].kind == "asked"
@@ -322,7 +177,7 @@ def promise(visit: Here, number: Number) -> PromiseView:
 @room.act("/promises/{number}/records", at=promise)
 def link(visit: Here, number: Number, given: Linked) -> Done:
     """Say that a record keeps a promise; what it still lacks is said at once."""
-    lacking = service.link(visit.node, visit.actor, number, given.record)
+    lacking = linking.link(visit.node, visit.actor, number, given.record)
     message = _("The record is linked.") + "".join(f" {text}" for text in lacking)
     return Done(see=f"/promises/{number}", message=message)
 
@@ -330,7 +185,7 @@ def link(visit: Here, number: Number, given: Linked) -> Done:
 @room.act("/promises/{number}/records/{record}/unlink", at=promise)
 def unlink(visit: Here, number: Number, record: str, given: Nothing) -> Done:
     """Take a link back; that it was there stays in the log."""
-    service.unlink(visit.node, visit.actor, number, record)
+    linking.unlink(visit.node, visit.actor, number, record)
     return Done(see=f"/promises/{number}", message=_("The link is taken back."))
 
 
@@ -446,82 +301,11 @@ def _line(line: service.Line) -> Line:
     )
 
 
-def status_name(status: str) -> str:
-    """A status in the reader's language."""
-    return {
-        "promised": _("promised", "promise"),
-        "due": _("due soon", "promise"),
-        "late": _("late", "promise"),
-        "deposited": _("deposited", "promise"),
-        "validated": _("validated", "promise"),
-        "released": _("released", "promise"),
-        "excused": _("excused", "promise"),
-        "cancelled": _("cancelled", "promise"),
-    }[status]
-
-
-def tier_name(tier: str) -> str:
-    """A way to release, or the tier of a record, in the reader's language."""
-    return {
-        "open": _("open", "release"),
-        "registered": _("for who signs in", "release"),
-        "controlled": _("on request", "release"),
-        "embargoed": _("under embargo", "release"),
-        "metadata-only": _("description only", "release"),
-    }.get(tier, tier)
-
-
-def event_named(event: EventView) -> str:
-    """An event in a few words."""
-    return {
-        "promised": _("promised", "event"),
-        "prolonged": _("prolonged", "event"),
-        "cancelled": _("cancelled", "event"),
-        "linked": _("record linked", "event"),
-        "unlinked": _("link taken back", "event"),
-        "valid": _("found valid", "event"),
-        "invalid": _("not found valid", "event"),
-        "released": _("released", "event"),
-        "withdrawn": _("withdrawn", "event"),
-        "asked": _("asked to be excused", "event"),
-        "allowed": _("excuse allowed", "event"),
-        "refused": _("excuse refused", "event"),
-        "soon": _("reminded before the day", "event"),
-        "late": _("reminded after the day", "event"),
-        "entered": _("private funds entered", "event"),
-    }.get(event.kind, event.kind)
-
-
-def reason_name(reason: str) -> str:
-    """A reason of the list in the reader's language."""
-    if reason.startswith("rule "):
-        return _("By the rule {rule}.").format(rule=reason.removeprefix("rule "))
-    return {
-        "illness": _("illness or leave"),
-        "no data": _("no data came into being"),
-        "patent": _("a patent is applied for"),
-        "consent": _("consent does not cover it"),
-        "publication": _("the publication is not out yet"),
-        "other": _("another reason"),
-    }.get(reason, reason)
-
-
 def bars(groups: list[Group], title: str) -> Markup:
     """A picture of how many promises of each status there are by group."""
     return Markup(
         tables.picture(tuple((g.name, tuple(sorted(g.counts.items()))) for g in groups[:30]), title, language())
     )
-
-
-def use_of_data(kind: str) -> str:
-    """A kind of use of data, in the reader's language."""
-    return {
-        "permit": _("permits", "uses"),
-        "workspace": _("workspaces", "uses"),
-        "count": _("cohort counts", "uses"),
-        "release": _("releases", "uses"),
-        "download": _("downloads", "uses"),
-    }.get(kind, kind)
 
 
 room.helpers |= {

@@ -33,7 +33,7 @@ _COLORS = {
 
 def rows(lines: Sequence[Line]) -> list[list[Any]]:
     """The ledger with its heads, as it goes into any table; days as ISO 8601."""
-    from madang.services.grants.routes import status_name, tier_name
+    from madang.services.grants.words import status_name, tier_name
 
     heads = [
         *(_("award number"), _("award"), _("program", "award"), _("institution"), _("leader"), _("promised dataset")),
@@ -187,7 +187,7 @@ def _more_sheets(book: Any, bold: Any, lines: Sequence[Line], found: Sequence[Re
 def picture(groups: tuple[tuple[str, tuple[tuple[str, int], ...]], ...], title: str, language: str) -> str:
     """Bars of how many promises of each status there are by group; an empty text where there is nothing."""
     from madang.science import charts
-    from madang.services.grants.routes import status_name
+    from madang.services.grants.words import status_name
 
     names = {status: status_name(status) for status in STATUSES}
     count = _("promises")
