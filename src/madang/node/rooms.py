@@ -100,7 +100,6 @@ class RoomPlan:
     traces: Mapping[str, str] = field(default_factory=dict)  # kind of thing: "module:function" of (node, actor, name)
     demo: str = ""  # "module:function" of (node, progress): its part of `madang demo`
     opened: str = ""  # "module:function" of (node): called when the portal opens
-    daily: str = ""  # "module:function" of (node): called each day, and when the portal opens; twice does no harm
     needs: tuple[str, ...] = ()  # modules of packages without which it is shut
     docs: str = ""  # its page in docs/
 

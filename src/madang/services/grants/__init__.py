@@ -29,7 +29,7 @@ PLAN = RoomPlan(
         Command("grants", later("Import awards and plans; say what was promised, kept and late."), ".commands:app"),
     ),
     menu=(MenuItem("data", later("Grants"), "/grants", signed_in=True),),
-    daily=".reminding:daily",
+    keeps=".reminding:keep",
     card=".cards:late",
     project=".cards:of_project",
     listens={

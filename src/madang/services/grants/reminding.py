@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,6 +25,7 @@ from madang.services.grants.models import PromiseEvent
 
 AGAIN = 30  # days after which a late promise is spoken of again
 LEADER = "principal-investigator"
+_done: dict[Path, date] = {}  # by home: the day whose reminders this process has written
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,12 @@ def remind(node: Node, actor: Actor) -> int:
             return len(told)
 
 
-def daily(node: Node) -> None:
-    """What the keeper calls."""
-    remind(node, Actor.node())
+def keep(node: Node) -> None:
+    """What the keeper calls every few seconds: the reminders of a day, once a day and when the portal opens."""
+    today = now().date()
+    if _done.get(node.home.path) != today:
+        _done[node.home.path] = today
+        remind(node, Actor.node())
 
 
 def _not_told(session: Session, waiting: list[Due], today: date) -> Iterable[Due]:
