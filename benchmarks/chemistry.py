@@ -3,8 +3,9 @@
     python benchmarks/chemistry.py --smiles FILE [--molecules 1000000] [--queries 200] [--fpsim2 PYTHON] [--work FOLDER]
 
 `--smiles` is a file of SMILES, one per line; as many molecules as asked for are made of its molecules, cut at an
-acyclic single bond and joined anew, by a seeded generator. Queries are drawn before anything is built. Answers of the
-first 20 are held against brute force over all fingerprints. `--fpsim2` is a Python that has FPSim2: it builds its own
+acyclic single bond and joined anew, by a seeded generator (`--work` keeps them for the next time). Queries are drawn
+before anything is built. Answers of the first 20 are held against brute force over all fingerprints, substructures
+against RDKit's own matching of a sample. `--fpsim2` is a Python that has FPSim2: it builds its own
 file from the same molecules and answers the same queries. Medians are shown, with the machine and its load.
 """
 
@@ -16,23 +17,31 @@ import os
 import platform
 import random
 import resource
+import shutil
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from rdkit import Chem, RDLogger
 
-from madang.science.chemistry import search, segment
+from madang.lake import Lake
+from madang.science.chemistry import search
 from madang.science.chemistry.curves import fit_many
-from madang.science.chemistry.structure import fingerprint_bytes, pattern_bytes, read_smiles
+from madang.science.chemistry.library import COMPOUND, FINGERPRINT, KIND, add_files
+from madang.science.chemistry.structure import fingerprint, fingerprint_bytes, pattern_bytes, read_smiles
 
 CUT = Chem.MolFromSmarts("[!#1]-!@[#6]")
 CHUNK = 5_000
+COLUMNS = {
+    "compound": pa.schema([COMPOUND.field(name) for name in ("compound_id", "id", "smiles")]),
+    "fingerprint": FINGERPRINT,
+}
 PEER = """
 import json, sys, time
 from FPSim2 import FPSim2Engine
@@ -68,37 +77,93 @@ def fragments(smiles: list[str], seed: int = 7, most: int = 6000) -> list[str]:
     return sorted(set(found))
 
 
-def made(job: tuple[int, list[str]]) -> tuple[list[str], bytes, bytes]:
-    """A chunk of molecules with their fingerprints, by the seed of the chunk."""
+def made(job: tuple[int, list[str]]) -> list[str]:
+    """A chunk of molecules, by the seed of the chunk."""
     RDLogger.DisableLog("rdApp.*")
     seed, parts = job
     chance = random.Random(seed)
-    smiles, morgan, patterns = [], [], []
+    smiles: list[str] = []
     while len(smiles) < CHUNK:
         one, two = (part.replace("[1*]", "[*:1]") for part in (chance.choice(parts), chance.choice(parts)))
         try:
             joined = Chem.molzip(Chem.MolFromSmiles(one), Chem.MolFromSmiles(two))
-            text = Chem.MolToSmiles(joined)
-            molecule = read_smiles(text)
+            smiles.append(Chem.MolToSmiles(joined))
         except Exception:  # halves that do not fit
             continue
-        smiles.append(text)
-        morgan.append(fingerprint_bytes(molecule))
-        patterns.append(pattern_bytes(molecule))
-    return smiles, b"".join(morgan), b"".join(patterns)
+    return smiles
 
 
-def molecules(parts: list[str], count: int) -> Iterator[tuple[list[str], bytes, bytes]]:
-    """Chunks of molecules, made by two processes."""
+def molecules(source: Path, count: int, path: Path) -> None:
+    """Write so many molecules, made by two processes, unless the file is there already."""
+    if path.exists():
+        return
+    data = source.read_bytes()
+    text = (gzip.decompress(data) if source.suffix == ".gz" else data).decode()
+    parts = fragments([line.split()[0] for line in text.splitlines() if line.strip()])
     jobs = [(1000 + number, parts) for number in range(-(-count // CHUNK))]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        yield from pool.imap(made, jobs)
+        chunks = pool.map(made, jobs)
+    path.write_text("".join(f"{text}\n" for text in [each for chunk in chunks for each in chunk][:count]))
+
+
+def prints(job: tuple[list[str], bool]) -> tuple[bytes, bytes]:
+    """Fingerprints of SMILES; those for substructures too where asked for."""
+    smiles, patterns = job
+    read = [read_smiles(text) for text in smiles]
+    whole = b"".join(fingerprint_bytes(each) for each in read)
+    return whole, b"".join(pattern_bytes(each) for each in read) if patterns else bytes(128 * len(read))
+
+
+def indexed(path: Path, lake: Lake, folder: Path, patterns: bool) -> search.Index:
+    """A library of the molecules, as registering them would write it but without properties, and its index."""
+    name = "with-patterns" if patterns else "without-patterns"
+    lines = path.read_text().splitlines()
+    chunks = [lines[start : start + CHUNK] for start in range(0, len(lines), CHUNK)]
+    dataset, first = lake.dataset(name), 1
+    with dataset.write() as writer:
+        files = {kind: writer.new_file(kind) for kind in ("compound", "fingerprint")}
+        compound = pq.ParquetWriter(files["compound"], COLUMNS["compound"], compression="zstd")
+        fingerprint = pq.ParquetWriter(files["fingerprint"], COLUMNS["fingerprint"], compression="zstd")
+        with multiprocessing.get_context("spawn").Pool(2) as pool:
+            for chunk, (morgan, pattern) in zip(
+                chunks, pool.imap(prints, ((each, patterns) for each in chunks)), strict=True
+            ):
+                numbers = pa.array(range(first, first + len(chunk)), pa.int64())
+                names = [f"M-{number:07d}" for number in range(first, first + len(chunk))]
+                compound.write_table(pa.table([numbers, names, chunk], schema=COLUMNS["compound"]))
+                cut = [
+                    [data[w * r : w * (r + 1)] for r in range(len(chunk))]
+                    for data, w in ((morgan, 256), (pattern, 128))
+                ]
+                fingerprint.write_table(pa.table([numbers, *cut], schema=COLUMNS["fingerprint"]))
+                first += len(chunk)
+        compound.close()
+        fingerprint.close()
+        for kind, file in files.items():
+            writer.add(kind, file)
+        info: dict[str, Any] = {"files": [], "compounds": first - 1, "next_id": first, "toolkit": ""}
+        version = writer.commit(kind=KIND, info=info)
+    made_index = search.Index(version, folder)
+    made_index.segments  # noqa: B018  # makes them
+    if patterns:
+        made_index.candidates([0])
+    return made_index
 
 
 def show(what: str, seconds: list[float] | float, more: str = "") -> None:
     times = [seconds] if isinstance(seconds, float) else seconds
     worst = f", 95% {np.quantile(times, 0.95) * 1e3:,.1f} ms" if len(times) > 1 else ""
     print(f"{what}: {statistics.median(times) * 1e3:,.1f} ms{worst} {more}", flush=True)
+
+
+def spent(began: tuple[float, float]) -> str:
+    """Seconds by the clock and of processors since, children that ended included."""
+    now = os.times()
+    return f"{time.perf_counter() - began[0]:.0f} s by the clock, {sum(now[:4]) - began[1]:.0f} s of processors"
+
+
+def started() -> tuple[float, float]:
+    return time.perf_counter(), sum(os.times()[:4])
 
 
 def main() -> None:
@@ -108,74 +173,122 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--fpsim2", type=Path)
     parser.add_argument("--work", type=Path)
+    parser.add_argument("--only", default="", help="one of index, register, curves, learn")
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    data = options.smiles.read_bytes()
-    text = (gzip.decompress(data) if options.smiles.suffix == ".gz" else data).decode()
-    smiles = [line.split()[0] for line in text.splitlines() if line.strip()]
     work = options.work or Path(tempfile.mkdtemp(prefix="madang-chemistry-"))
     work.mkdir(parents=True, exist_ok=True)
-    parts = fragments(smiles)
-    began = time.perf_counter()
-    chunks = list(molecules(parts, options.molecules))
-    print(f"{options.molecules:,} molecules made with fingerprints: {time.perf_counter() - began:.0f} s, two processes")
-    every = [text for chunk in chunks for text in chunk[0]][: options.molecules]
-    words = np.frombuffer(b"".join(chunk[1] for chunk in chunks), np.uint64).reshape(-1, 32)[: options.molecules]
-    patterns = np.frombuffer(b"".join(chunk[2] for chunk in chunks), np.uint8).reshape(-1, 128)[: options.molecules]
-    drawn = random.Random(2026).sample(range(len(every)), options.queries)
-    similarity(words, words[drawn].copy(), work)
-    screening(patterns, work)
-    curves()
+    path = work / f"{options.molecules}.smi"
+    molecules(options.smiles, options.molecules, path)
+    drawn = random.Random(2026).sample(range(options.molecules), options.queries)  # before anything is built
+    every = path.read_text().splitlines()
+    if options.only in ("", "index"):
+        searching(path, every, drawn, work)
+    if options.only in ("", "register"):
+        registering(every[:: max(1, len(every) // 5_000)], work)
+    if options.only in ("", "curves"):
+        curves()
+    if options.only in ("", "learn"):
+        learning(every[:: max(1, len(every) // 10_000)][:10_000], work)
     if options.fpsim2:
         peer(options.fpsim2, every, [every[place] for place in drawn], work)
-    print(
-        f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB (all fingerprints are held)"
-    )
 
 
-def similarity(words: Any, queries: Any, work: Path) -> None:
-    path = work / "one.morgan"
+def searching(path: Path, every: list[str], drawn: list[int], work: Path) -> None:
+    lake, folder = Lake(work / "lake", work / "restricted"), work / "indexes"
+    for name in ("lake", "restricted", "indexes"):
+        shutil.rmtree(work / name, ignore_errors=True)
+    began = started()
+    indexed(path, lake, folder, patterns=False)
+    print(f"{len(every):,} SMILES to an index for similarity: {spent(began)}", flush=True)
+    began = started()
+    index = indexed(path, lake, folder, patterns=True)
+    size = sum(each.stat().st_size for each in folder.glob("with-patterns/*")) / 1e6
+    print(f"the same with substructures: {spent(began)}; {size:,.0f} MB of files", flush=True)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"most memory of the process that writes: {most:,.0f} MB", flush=True)
+    similarity(index, [every[place] for place in drawn])
+    substructures(index, every)
+
+
+def similarity(index: search.Index, queries: list[str]) -> None:
     began = time.perf_counter()
-    segment.write_segment(words, path)
-    show("segment laid out", time.perf_counter() - began, f"({path.stat().st_size / 1e6:,.0f} MB)")
-    began = time.perf_counter()
-    opened = [segment.open_segment(path)]
-    show("segment opened", time.perf_counter() - began)
-    search.scan_segments(opened, queries[:1].copy(), 10, 0.0)
+    opened = search.Index(index.version, index._folder.parent)
+    opened.segments  # noqa: B018  # maps them
+    show("index opened", time.perf_counter() - began)
+    asked = np.array([fingerprint(read_smiles(text)) for text in queries])
+    search.scan_segments(opened.segments, asked[:1].copy(), 10, 0.0)
     for threads in (1, 2):
         times, share = [], 0
-        for query in queries:
+        for query in asked:
             began = time.perf_counter()
-            found = search.scan_segments(opened, query[np.newaxis].copy(), 10, 0.0, threads)
+            found = search.scan_segments(opened.segments, query[np.newaxis].copy(), 10, 0.0, threads)
             times.append(time.perf_counter() - began)
             share += found[3]
-        show(f"top 10, {threads} threads", times, f"({share / len(words) / len(queries):.2%} compared in full)")
+        show(f"top 10, {threads} threads", times, f"({share / len(opened) / len(asked):.2%} compared in full)")
     began = time.perf_counter()
-    search.scan_segments(opened, queries[:64].copy(), 10, 0.0, 2)
+    search.scan_segments(opened.segments, asked[:64].copy(), 10, 0.0, 2)
     show("a query of a batch of 64", (time.perf_counter() - began) / 64)
+    words = np.concatenate([part.words[np.argsort(part.rows)] for part in opened.segments])
     brute = []
-    for query in queries[:20]:
+    for query in asked[:20]:
         began = time.perf_counter()
         scores, _places = search.brute_force(words, query, 10)
         brute.append(time.perf_counter() - began)
-        best, _found, sizes, _compared = search.scan_segments(opened, query[np.newaxis].copy(), 10, 0.0, 2)
+        best, _found, sizes, _compared = search.scan_segments(opened.segments, query[np.newaxis].copy(), 10, 0.0, 2)
         assert np.sort(best[0, : sizes[0]])[::-1].tolist() == scores.tolist()
     show("brute force (NumPy); answers equal", brute)
 
 
-def screening(patterns: Any, work: Path) -> None:
-    path = work / "one.pattern"
-    began = time.perf_counter()
-    segment.write_screen(patterns, path)
-    show("screen laid out", time.perf_counter() - began, f"({path.stat().st_size / 1e6:,.0f} MB)")
+def substructures(index: search.Index, every: list[str]) -> None:
+    for smarts in SUBSTRUCTURES:
+        began = time.perf_counter()
+        first = search.substructure(index, smarts, 1_000)
+        show(f"{smarts}: first {len(first.hits):,} hits, at most {first.most:,}", time.perf_counter() - began)
+        began = time.perf_counter()
+        found = search.substructure(index, smarts)
+        show(f"{smarts}: all {found.total:,} hits, {found.compared:.2%} matched", time.perf_counter() - began)
+    some = list(range(0, len(every), max(1, len(every) // 20_000)))  # equal to RDKit's own matching, on a sample
+    read = [Chem.MolFromSmiles(every[place]) for place in some]
     for smarts in SUBSTRUCTURES:
         query = Chem.MolFromSmarts(smarts)
-        query.UpdatePropertyCache(strict=False)
-        Chem.FastFindRings(query)
-        bits = np.flatnonzero(np.unpackbits(np.frombuffer(pattern_bytes(query), np.uint8), bitorder="little"))
-        began = time.perf_counter()
-        left = segment.screen(path, bits.tolist())
-        show(f"screen for {smarts}", time.perf_counter() - began, f"({len(left) / len(patterns):.1%} are left)")
+        expected = {every[place] for place, each in zip(some, read, strict=True) if each.HasSubstructMatch(query)}
+        hits = {hit.smiles for hit in search.substructure(index, smarts).hits}
+        assert expected == hits & {every[place] for place in some}, smarts
+    print(f"substructures equal to RDKit's own matching on {len(some):,} molecules", flush=True)
+
+
+def registering(some: list[str], work: Path) -> None:
+    path = work / "registered.smi"
+    path.write_text("".join(f"{text} R-{number}\n" for number, text in enumerate(some)))
+    shutil.rmtree(work / "other", ignore_errors=True)
+    lake, began = Lake(work / "other", work / "other-restricted"), started()
+    add_files(lake.dataset("registered"), [path], processes=2)
+    processors = sum(os.times()[:4]) - began[1]
+    hours = processors / len(some) * 1e6 / 2 / 60
+    print(f"{len(some):,} registered with all properties: {spent(began)}; a million on two cores: {hours:.0f} minutes")
+
+
+def learning(some: list[str], work: Path) -> None:
+    """Train on made-up values (logP with noise): how long it takes, not how good it is."""
+    from rdkit.Chem.Crippen import MolLogP
+
+    from madang.science.chemistry.assay import read_assay
+    from madang.science.chemistry.model import train
+
+    chance, path = random.Random(3), work / "assay.csv"
+    rows = [f"{text},{MolLogP(read_smiles(text)) + chance.gauss(0, 0.3):.3f}" for text in some]
+    path.write_text("smiles,value\n" + "\n".join(rows) + "\n")
+    table = read_assay(path, "smiles", "value")
+    for light in (True, False):
+        began = started()
+        model = train("benchmark", table, light=light, threads=2)
+        name = "light" if light else "full"
+        print(f"{name} model of {len(table.smiles):,} molecules trained: {spent(began)}", flush=True)
+        began = started()
+        model.predict(some[:1_000], processes=1)
+        processors = sum(os.times()[:4]) - began[1]
+        print(f"{name} model: {1_000 / processors:,.0f} molecules a second of processor, with intervals", flush=True)
 
 
 def curves() -> None:

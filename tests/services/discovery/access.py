@@ -8,6 +8,18 @@ HIDDEN = (NONE, YES, NONE, NONE, NONE)
 READS: Reads = {
     "/discovery": ("/discovery", (IN, YES, YES, YES, YES)),
     "/discovery/{name}": ("/discovery/secret-molecules", HIDDEN),
+    "/discovery/{name}/lots": ("/discovery/secret-molecules/lots", HIDDEN),
+    "/discovery/{name}/activity.csv": ("/discovery/secret-molecules/activity.csv", HIDDEN),
+    "/discovery/{name}/models/{number}": ("/discovery/secret-molecules/models/999", (NONE,) * 5),
+    "/discovery/{name}/models/{number}/library.csv": (
+        "/discovery/secret-molecules/models/999/library.csv",
+        (NONE,) * 5,
+    ),
+    "/discovery/{name}/dockings/{number}": ("/discovery/secret-molecules/dockings/999", (NONE,) * 5),
+    "/discovery/{name}/dockings/{number}/{file}": (
+        "/discovery/secret-molecules/dockings/999/scores.csv",
+        (NONE,) * 5,
+    ),
     "/discovery/{name}/activity": ("/discovery/secret-molecules/activity", HIDDEN),
     "/discovery/{name}/assays/{number}": ("/discovery/secret-molecules/assays/PLATE_ASSAY", HIDDEN),
     "/discovery/shortlists/{number}": ("/discovery/shortlists/SHORTLIST", HIDDEN),
@@ -15,6 +27,14 @@ READS: Reads = {
 ACTS: Acts = {
     "/discovery": ("/discovery", {"name": "?"}, (BAD,) * 5),
     "/discovery/{name}/assays": ("/discovery/no-such/assays", {"title": "t", "file": "eA=="}, (NONE,) * 5),
+    "/discovery/{name}/lots": ("/discovery/no-such/lots", {"table": "t"}, (NONE,) * 5),
+    "/discovery/{name}/models": ("/discovery/no-such/models", {"name": "m", "file": "eA=="}, (NONE,) * 5),
+    "/discovery/{name}/models/{number}/predictions": (
+        "/discovery/no-such/models/999/predictions",
+        {"text": "CCO"},
+        (NONE,) * 5,
+    ),
+    "/discovery/{name}/dockings": ("/discovery/no-such/dockings", {"name": "m", "receptor": "eA=="}, (NONE,) * 5),
     "/discovery/{name}/shortlists": ("/discovery/no-such/shortlists", {"title": "t", "goals": "g"}, (NONE,) * 5),
     "/discovery/{name}/close": ("/discovery/no-such/close", {}, (NONE,) * 5),
     "/discovery/shortlists/{number}/decisions": (

@@ -34,6 +34,7 @@ with needed("lightgbm"):
 FORMAT = "madang-model-2"
 FOLDS = 5
 STRANGE = 0.05  # the share of training molecules that are as far from the others as what counts as out of the domain
+MOST_DRAWN = 600  # molecules that a picture of a model shows
 _SPAN = 1000.0  # ratio of the largest to the smallest positive value from which logarithms are learned
 _LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -173,9 +174,17 @@ def train(
             "inside": metrics(values[inside], whole.predicted[inside], classes),
             "outside": metrics(values[~inside], whole.predicted[~inside], classes),
         },
+        "unseen": _sample(values, whole),
         "not_for": "molecules out of the domain; other assays, species or conditions than those of the table",
     }
     return Model(card, fitted, calibration, features.words, values, assay.smiles)
+
+
+def _sample(values: Floats, unseen: Unseen) -> list[list[float]]:
+    """Truth, prediction and similarity to the nearest training molecule of some molecules, by whole clusters; for
+    pictures."""
+    some = np.random.default_rng(1).permutation(len(values))[:MOST_DRAWN]
+    return [[float(f"{each[row]:.5g}") for each in (values, unseen.predicted, unseen.similarity)] for row in some]
 
 
 def _figures(values: Floats, unseen: Unseen, classes: bool, fold: Any) -> dict[str, Any]:

@@ -5,7 +5,9 @@ score in the order in which the library got them.
 """
 
 import os
+import re
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +31,9 @@ from madang.science.chemistry.segment import Segment
 Words = npt.NDArray[np.uint64]
 ENOUGH_FOR_A_THREAD = 50_000  # molecules
 PATIENCE = 60.0  # seconds that a substructure search may take
+NUMBERS = ("weight", "logp", "tpsa", "donors", "acceptors", "rotors", "qed", "fsp3", "rings", "heavy_atoms")
+_CONDITION = re.compile(r"(?P<name>[a-zA-Z_0-9]+)\s*(?P<sign><=|>=|<|>|=)\s*(?P<value>-?\d+(?:\.\d+)?)")
+FIRST_BATCH, LARGEST_BATCH = 2_000, 64_000  # candidates that are matched at once
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,13 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """Hits, the share of the library that had to be compared in full, and how many hits there are at least."""
+    """Hits, the share of the library that had to be compared in full, how many hits there are at least, and, where a
+    search for substructures ended early, at most."""
 
     hits: tuple[Hit, ...]
     compared: float
     total: int
+    most: int | None = None
 
 
 class Index:
@@ -118,6 +125,48 @@ class Index:
             start += count
         found = ((rows[int(place)], float(score)) for place, score in zip(places, scores, strict=True))
         return [Hit(row["id"], row["smiles"], score, row["compound_id"]) for row, score in found]
+
+    def smiles_at(self, places: npt.NDArray[np.int64]) -> list[str]:
+        """The canonical SMILES at these places, which rise."""
+        found: list[str] = []
+        start = 0
+        for (_first, count), path, _prints in self._files:
+            mine = places[(places >= start) & (places < start + count)] - start
+            if len(mine):
+                found += _rows(path, mine, ["smiles"])["smiles"].to_pylist()
+            start += count
+        return found
+
+    def being(self, smiles: str) -> npt.NDArray[np.int64]:
+        """Places of the compounds with this canonical SMILES."""
+        return np.flatnonzero(pc.equal(self.smiles(), smiles).to_numpy())
+
+    def having(self, ranges: "Sequence[Range]") -> npt.NDArray[np.int64]:
+        """Places of the compounds whose properties lie in all these ranges; one that is not known lies in none."""
+        columns = sorted({each.name for each in ranges})
+        start, parts = 0, [np.zeros(0, np.int64)]
+        for (_first, count), path, _prints in self._files:
+            table = pq.read_table(path, columns=columns)
+            fits = np.ones(count, bool)
+            for each in ranges:
+                values = table[each.name].to_numpy().astype(np.float64)
+                fits &= (values > each.least) if each.open_least else (values >= each.least)
+                fits &= (values < each.most) if each.open_most else (values <= each.most)
+            parts.append(np.flatnonzero(fits) + start)
+            start += count
+        return np.concatenate(parts)
+
+    def words_at(self, places: npt.NDArray[np.int64]) -> Words:
+        """The fingerprints (n, 32) at these places, which rise."""
+        start, parts = 0, [np.zeros((0, segments.WORDS), np.uint64)]
+        for part in self.segments:
+            mine = places[(places >= start) & (places < start + len(part))] - start
+            if len(mine):
+                inverse = np.empty(len(part), np.int64)
+                inverse[part.rows] = np.arange(len(part))
+                parts.append(part.words[inverse[mine]])
+            start += len(part)
+        return np.concatenate(parts)
 
     def smiles(self) -> pa.ChunkedArray:
         """The canonical SMILES of all compounds, by place."""
@@ -194,36 +243,52 @@ def similar(
     index: Index, structure: str, top: int | None = None, threshold: float = 0.0, threads: int | None = None
 ) -> Found:
     """The compounds most similar to a structure (SMILES or molfile)."""
-    from madang.science.chemistry.structure import Unreadable, fingerprint, read_structure
-
-    try:
-        molecule = read_structure(structure)
-    except Unreadable as reason:
-        raise _bad_query(reason) from None
-    return index.similar(fingerprint(molecule), top, threshold, threads)
+    return index.similar(_fingerprint(structure), top, threshold, threads)
 
 
 def exact(index: Index, structure: str) -> Found:
     """The compound that is this structure, if the library has it."""
+    places = index.being(_canonical(structure))
+    hits = index.compounds(places, [1.0] * len(places))
+    return Found(tuple(hits), 0.0, len(hits))
+
+
+def _fingerprint(structure: str) -> Words:
+    from madang.science.chemistry.structure import Unreadable, fingerprint, read_structure
+
+    try:
+        return fingerprint(read_structure(structure))
+    except Unreadable as reason:
+        raise _bad_query(reason) from None
+
+
+def _canonical(structure: str) -> str:
     from madang.science.chemistry.structure import Unreadable, canonical, read_structure
 
     try:
-        wanted = canonical(read_structure(structure))
+        return canonical(read_structure(structure))
     except Unreadable as reason:
         raise _bad_query(reason) from None
-    places = np.flatnonzero(pc.equal(index.smiles(), wanted).to_numpy())
-    hits = index.compounds(places, [1.0] * len(places))
-    return Found(tuple(hits), 0.0, len(hits))
 
 
 def substructure(index: Index, smarts: str, top: int | None = None, patience: float = PATIENCE) -> Found:
     """The compounds that contain a query (SMARTS, SMILES or molfile), in the order of the library.
 
-    Candidates that pass the screen are matched by RDKit on their full structures. Raises `chemistry.too_slow` if that
-    takes longer than `patience` seconds: some patterns explode.
+    Candidates that pass the screen are matched by RDKit on their full structures, a batch at a time until there are
+    `top` hits; `most` of the answer then says how many there can be at most. Raises `chemistry.too_slow` if that takes
+    longer than `patience` seconds: some patterns explode.
     """
+    places, candidates, left = _containing(index, smarts, top, patience)
+    hits = index.compounds(places, [1.0] * len(places))
+    return Found(tuple(hits), candidates / max(len(index), 1), len(hits), len(hits) + left)
+
+
+def _containing(
+    index: Index, smarts: str, top: int | None, patience: float, within: npt.NDArray[np.int64] | None = None
+) -> tuple[npt.NDArray[np.int64], int, int]:
+    """Places of the compounds (of `within`, rising) that contain a query; how many passed the screen, and how many of
+    these were not looked at."""
     from rdkit import Chem
-    from rdkit.Chem import rdSubstructLibrary
 
     from madang.science.chemistry.structure import Unreadable, pattern_bytes, read_query
 
@@ -235,11 +300,106 @@ def substructure(index: Index, smarts: str, top: int | None = None, patience: fl
     except Unreadable as reason:
         raise _bad_query(reason) from None
     places = index.candidates(bits.tolist())
-    smiles = index.smiles()
+    if within is not None:
+        places = places[np.isin(places, within, assume_unique=True)]
     wanted = len(places) if top is None else top
+    ends, done, size = time.monotonic() + patience, 0, FIRST_BATCH if top is not None else LARGEST_BATCH
+    chosen: list[npt.NDArray[np.int64]] = [places[:0]]
+    count = 0
+    while done < len(places) and count < wanted:
+        batch = places[done : done + size]
+        mine = _matching(query, index.smiles_at(batch), wanted - count, ends, patience)
+        chosen.append(batch[mine])
+        count += len(mine)
+        # What stands behind the last hit was not looked at, or does not count.
+        done += int(mine[-1]) + 1 if count >= wanted else len(batch)
+        size = min(4 * size, LARGEST_BATCH)
+    return np.concatenate(chosen), len(places), len(places) - done
+
+
+@dataclass(frozen=True)
+class Range:
+    """A condition on a property: its value lies between `least` and `most`, each with or without the end itself."""
+
+    name: str
+    least: float = float("-inf")
+    most: float = float("inf")
+    open_least: bool = False
+    open_most: bool = False
+
+
+def read_ranges(text: str) -> list[Range]:
+    """Conditions written as `weight<500, logp<=5, qed>=0.5`."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = _CONDITION.fullmatch(part)
+        if match is None or match["name"].lower() not in NUMBERS:
+            raise MadangError(
+                "chemistry.condition",
+                _("{text} is no condition.").format(text=repr(part)),
+                _("Write weight<500, logp<=5; there are {names}.").format(names=", ".join(NUMBERS)),
+            )
+        name, sign, value = match["name"].lower(), match["sign"], float(match["value"])
+        if sign.startswith("<"):
+            found.append(Range(name, most=value, open_most=sign == "<"))
+        elif sign.startswith(">"):
+            found.append(Range(name, least=value, open_least=sign == ">"))
+        else:
+            found.append(Range(name, value, value))
+    return found
+
+
+def combined(
+    index: Index,
+    *,
+    similar_to: str = "",
+    contains: str = "",
+    structure: str = "",
+    where: str = "",
+    top: int | None = None,
+    threshold: float = 0.0,
+    patience: float = PATIENCE,
+) -> Found:
+    """All conditions at once: contains a pattern, is a structure, has properties; ordered by similarity if that is
+    asked for, else as the library is. What was compared is the share that any condition left to be looked at."""
+    only_similar = not (contains or structure or where)
+    if similar_to and only_similar:
+        return similar(index, similar_to, top, threshold)
+    places: npt.NDArray[np.int64] | None = None
+    looked = len(index)
+    if where:
+        places = index.having(read_ranges(where))
+    if structure:
+        same = index.being(_canonical(structure))
+        places = same if places is None else places[np.isin(places, same)]
+    left = 0
+    if contains:
+        most = None if similar_to else top
+        places, looked, left = _containing(index, contains, most, patience, places)
+    assert places is not None
+    if not similar_to:
+        shown = places if top is None else places[:top]
+        return Found(
+            tuple(index.compounds(shown, [1.0] * len(shown))),
+            looked / max(len(index), 1),
+            len(places),
+            len(places) + left,
+        )
+    query = _fingerprint(similar_to)
+    scores, order = brute_force(index.words_at(places), query, len(places), threshold)
+    scores, order = scores[:top], order[:top]
+    hits = index.compounds(places[order], scores.tolist())
+    return Found(tuple(hits), len(places) / max(len(index), 1), len(hits), len(hits))
+
+
+def _matching(query: Any, smiles: list[str], wanted: int, ends: float, patience: float) -> npt.NDArray[np.int64]:
+    """Which of some structures contain the query, at most `wanted`, in order."""
+    from rdkit import Chem
+    from rdkit.Chem import rdSubstructLibrary
+
     holder = rdSubstructLibrary.CachedSmilesMolHolder()
     library = rdSubstructLibrary.SubstructLibrary(holder)
-    for text in smiles.take(pa.array(places)).to_pylist() if len(places) else ():
+    for text in smiles:
         holder.AddSmiles(text.split(" ", 1)[0])
     parameters: Any = Chem.SubstructMatchParameters()
     parameters.useChirality = False
@@ -248,12 +408,12 @@ def substructure(index: Index, smarts: str, top: int | None = None, patience: fl
 
     def match() -> None:
         threads = min(4, os.cpu_count() or 1)
-        matched.append(library.GetMatches(query, parameters, numThreads=threads, maxResults=max(wanted, 1)))
+        matched.append(library.GetMatches(query, parameters, numThreads=threads, maxResults=len(smiles) + 1))
 
     # RDKit cannot be interrupted, so it works aside, and a pattern that explodes is left behind.
     worker = threading.Thread(target=match, daemon=True)
     worker.start()
-    worker.join(patience)
+    worker.join(max(ends - time.monotonic(), 0.0))
     if worker.is_alive():
         raise MadangError(
             "chemistry.too_slow",
@@ -262,9 +422,7 @@ def substructure(index: Index, smarts: str, top: int | None = None, patience: fl
         )
     if not matched:
         raise MadangError("chemistry.query", _("The query cannot be matched."))
-    chosen = places[np.sort(np.array(list(matched[0]), np.int64))] if len(places) else places
-    hits = index.compounds(chosen[:wanted], [1.0] * len(chosen[:wanted]))
-    return Found(tuple(hits), len(places) / max(len(index), 1), len(chosen))
+    return np.sort(np.array(list(matched[0]), np.int64))[:wanted]
 
 
 def _order(part: Segment, totals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -6,7 +6,7 @@ as a keyed hash.
 """
 
 from madang.base.translate import later
-from madang.node.rooms import Command, MenuItem, RoomPlan
+from madang.node.rooms import Command, JobKind, MenuItem, RoomPlan
 
 PLAN = RoomPlan(
     name="discovery",
@@ -15,9 +15,13 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:LIBRARY_STATES", ".acts:SHORTLIST_STATES"),
     models=(".models",),
-    pages=(".routes",),
+    pages=(".routes", ".routes_series", ".routes_studies"),
     commands=(
         Command("discovery", later("Search libraries of molecules, predict, fit, dock and rank."), ".commands:app"),
+    ),
+    jobs=(
+        JobKind("discovery.train", ".studies:train_job", lane="long", failed=".studies:study_failed"),
+        JobKind("discovery.dock", ".studies:dock_job", lane="long", failed=".studies:study_failed"),
     ),
     folders={"models": 0o700, "docking": 0o700},
     menu=(MenuItem("labs", later("Drug discovery"), "/discovery", signed_in=True),),

@@ -27,6 +27,13 @@ class Measured(Details):
     curves: int
 
 
+class Named(Details):
+    """Lots that were entered, or what a study is called."""
+
+    kind: str
+    name: str
+
+
 class Listed(Details):
     """A ranking."""
 
@@ -53,6 +60,10 @@ FILL = allow(
     details=Filled,
 )
 MEASURE = allow("library.measure", in_project(), title=later("read a plate workbook"), frm=("open",), details=Measured)
+ENTER = allow("library.enter_lots", in_project(), title=later("enter lots and samples"), frm=("open",), details=Named)
+STUDY = allow(
+    "library.study", in_project(), title=later("train a model or dock a library"), frm=("open",), details=Named
+)
 CLOSE = allow(
     "library.close", in_project("principal-investigator"), title=later("close a library"), frm=("open",), to="closed"
 )

@@ -1,19 +1,17 @@
 """`madang discovery dock`: a library against a receptor, with the known ligand docked again as a control."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.services.discovery.command_library import JsonOut, write_csv, write_json
+from madang.services.discovery.command_library import JsonOut, write_json
 
 if TYPE_CHECKING:
-    from madang.science.docking.ligand import Known
-    from madang.science.docking.receptor import Box, Receptor
-    from madang.science.docking.run import Control, Docked, Ligand
+    from madang.science.docking.run import Ligand
+    from madang.science.docking.whole import Done
 
 PRINTED = 30
 
@@ -39,54 +37,23 @@ def dock_command(
     """Dock a library: one table of id, smiles and score, poses as SDF, and the known ligand again as a control."""
     from madang.base.console import ProgressBars, console
     from madang.node.home import Home
-    from madang.science.docking.engine import find_engine
-    from madang.science.docking.ligand import read_known
-    from madang.science.docking.receptor import read_receptor
-    from madang.science.docking.run import dock_all, run_key
+    from madang.science.docking.whole import Settings, dock, find_site, key_of
 
-    for path in (receptor, box_ligand):
-        if path is not None and not path.is_file():
-            raise MadangError("docking.no_file", _("There is no file {file}.").format(file=path))
-    if exhaustiveness < 1 or poses < 1 or (limit is not None and limit < 1):
+    if limit is not None and limit < 1:
         raise MadangError("docking.settings", _("Exhaustiveness, poses and limit are at least 1."))
-    known = read_known(box_ligand) if box_ligand else None
-    chains = tuple(part.strip() for part in chain.split(",") if part.strip())
-    protein = read_receptor(receptor, known.coordinates if known else None, chains)
-    box = _box(known, receptor, box_residues)
+    settings = Settings(exhaustiveness, poses, seed, cpu)
+    site = find_site(receptor, box_ligand, box_residues, chain)
     ligands = _ligands(name, limit)
-    setup = {"box": asdict(box), "exhaustiveness": exhaustiveness, "poses": poses, "seed": seed}
-    key = run_key(protein.pdbqt, setup)
-    folder = out or Home.find().path / "docking" / f"{name.replace('@', '-')}-{key[:12]}"
-
-    made: list[Any] = []
-
-    def engine() -> Any:
-        if not made:
-            made.append(find_engine(protein.pdbqt, box, exhaustiveness=exhaustiveness, poses=poses, seed=seed, cpu=cpu))
-        return made[0]
-
-    engine()
+    folder = out or Home.find().path / "docking" / f"{name.replace('@', '-')}-{key_of(site, settings)[:12]}"
     with ProgressBars() as progress:
-        with progress.step(_("Control")):
-            control = _control(known, engine())
-        docked = dock_all(ligands, folder, setup | {"receptor": key}, engine, progress, len(ligands))
-    _write(folder, docked, control, protein, box, json_out)
-    _show(docked, control, protein, bool(ligands))
+        done = dock(site, ligands, folder, settings, progress)
+    if json_out:
+        write_json(json_out, done.report() | {"folder": str(folder)})
+    if done.no_control:
+        text = _("The ligand of the box could not be docked as a control: {reason}.")
+        console(stderr=True).print(text.format(reason=done.no_control), markup=False)
+    _show(done, bool(ligands))
     console().print(_("Table, poses and report: {folder}").format(folder=folder), markup=False)
-
-
-def _box(known: "Known | None", receptor: Path, residues: str) -> "Box":
-    from madang.science.docking.receptor import box_around, box_of_residues
-
-    if residues:
-        return box_of_residues(receptor, [part for part in residues.split(",") if part.strip()])
-    if known is None:
-        raise MadangError(
-            "docking.no_box",
-            _("Where to dock is not said."),
-            _("Give --box-ligand FILE or --box-residues A:315,A:381."),
-        )
-    return box_around(known.coordinates)
 
 
 def _ligands(name: str, limit: int | None) -> "list[Ligand]":
@@ -105,55 +72,11 @@ def _ligands(name: str, limit: int | None) -> "list[Ligand]":
     return [Ligand(row["id"], row["smiles"]) for row in table.to_pylist()]
 
 
-def _control(known: "Known | None", engine: Any) -> "Control | None":
-    from madang.base.console import console
-    from madang.science.docking.ligand import Undockable
-    from madang.science.docking.run import redock
-
-    try:
-        return redock(known, engine) if known else None
-    except Undockable as reason:
-        text = _("The ligand of the box could not be docked as a control: {reason}.")
-        console(stderr=True).print(text.format(reason=reason), markup=False)
-        return None
-
-
-def _write(
-    folder: Path,
-    docked: "list[Docked]",
-    control: "Control | None",
-    protein: "Receptor",
-    box: "Box",
-    json_out: Path | None,
-) -> None:
-    from madang.lake.files import sentences
-
-    ranked = sorted(docked, key=lambda one: (one.score is None, one.score or 0.0))
-    rows = [[one.id, one.smiles, "" if one.score is None else one.score, one.problem] for one in ranked]
-    write_csv(folder / "scores.csv", ["id", "smiles", "score", "problem"], rows)
-    with sentences(f"write the poses into {folder}"):
-        (folder / "poses.sdf").write_text("".join(one.sdf for one in ranked), encoding="utf-8")
-        (folder / "receptor.pdbqt").write_text(protein.pdbqt)
-        if control:
-            (folder / "control.sdf").write_text(control.sdf, encoding="utf-8")
-    found = {key: value for key, value in asdict(control).items() if key != "sdf"} if control else None
-    document = {
-        "ligands": [{"id": one.id, "smiles": one.smiles, "score": one.score, "problem": one.problem} for one in ranked],
-        "control": found,
-        "rmsd": found["rmsd"] if found else None,
-        "receptor": protein.report,
-        "box": asdict(box),
-        "folder": str(folder),
-    }
-    write_json(folder / "report.json", document)
-    if json_out:
-        write_json(json_out, document)
-
-
-def _show(docked: "list[Docked]", control: "Control | None", protein: "Receptor", library: bool) -> None:
+def _show(done: "Done", library: bool) -> None:
     from madang.base.console import console, show_table
 
-    report = protein.report
+    control, docked = done.control, done.ranked
+    report = done.site.receptor.report
     lacking = [
         (_("residues missing from the chain"), len(report["missing_residues"])),
         (_("residues with missing atoms"), len(report["missing_atoms"])),
@@ -170,8 +93,8 @@ def _show(docked: "list[Docked]", control: "Control | None", protein: "Receptor"
         line = text.format(score=control.score, rmsd=control.rmsd, near=control.nearest_rmsd)
         console().print(line, markup=False)
     if library:
-        ranked = sorted(docked, key=lambda one: (one.score is None, one.score or 0.0))[:PRINTED]
-        rows = [[one.id, one.smiles, "" if one.score is None else f"{one.score:.2f}", one.problem] for one in ranked]
+        shown = docked[:PRINTED]
+        rows = [[one.id, one.smiles, "" if one.score is None else f"{one.score:.2f}", one.problem] for one in shown]
         show_table(_("Docked"), ["id", "smiles", "score", _("Problem")], rows)
         failed = sum(one.score is None for one in docked)
         text = _("{done} ligands docked, {failed} could not be.")

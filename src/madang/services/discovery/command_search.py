@@ -21,6 +21,7 @@ def search_command(
     similar: Annotated[str, typer.Option(help=_("Find what is similar to this SMILES."))] = "",
     smarts: Annotated[str, typer.Option(help=_("Find what contains this SMARTS."))] = "",
     exact: Annotated[str, typer.Option(help=_("Find this structure itself, given as SMILES."))] = "",
+    where: Annotated[str, typer.Option(help=_("Conditions on properties: weight<500, logp<=5."))] = "",
     molfile: Annotated[
         Path | None, typer.Option(help=_("Take the structure from this molfile; with --similar or --smarts set to -."))
     ] = None,
@@ -30,7 +31,7 @@ def search_command(
         Path | None, typer.Option("--json", help=_("Write the hits to this file: id, smiles, score."))
     ] = None,
 ) -> None:
-    """Search a library; exact scores (Tanimoto on Morgan fingerprints of radius 2 and 2,048 bits)."""
+    """Search a library by one or several conditions at once; exact scores (Tanimoto, Morgan radius 2, 2,048 bits)."""
     from madang.base.console import console, show_table
     from madang.node.home import Home
     from madang.science.chemistry import search
@@ -39,11 +40,10 @@ def search_command(
     if molfile:
         text = _molfile(molfile)
         similar, smarts = (text if similar == "-" else similar), (text if smarts == "-" else smarts)
-    asked = [text for text in (similar, smarts, exact) if text]
-    if len(asked) != 1:
+    if not (similar or smarts or exact or where):
         raise MadangError(
             "chemistry.query",
-            _("A search needs one of --similar, --smarts and --exact."),
+            _("A search needs one of --similar, --smarts, --exact and --where."),
             _("`madang discovery search --help` says how."),
         )
     if top is not None and top < 1:
@@ -51,13 +51,10 @@ def search_command(
     if threshold is not None and not similar:
         raise MadangError("chemistry.threshold", _("A threshold goes with --similar only."))
     index = search.Index(library(reference), index_folder(Home.find()))
-    if similar:
-        limit = DEFAULT_TOP if top is None and threshold is None else top
-        found = search.similar(index, similar, limit, threshold or 0.0)
-    elif smarts:
-        found = search.substructure(index, smarts, top)
-    else:
-        found = search.exact(index, exact)
+    limit = DEFAULT_TOP if similar and top is None and threshold is None else top
+    found = search.combined(
+        index, similar_to=similar, contains=smarts, structure=exact, where=where, top=limit, threshold=threshold or 0.0
+    )
     hits = [{key: value for key, value in asdict(hit).items() if key != "compound_id"} for hit in found.hits]
     if json_out:
         write_json(json_out, hits)

@@ -1,4 +1,5 @@
-"""The room's part of `madang demo`: a small library that was made up, a plate of synthetic readings, a shortlist."""
+"""The room's part of `madang demo`: a small library that was made up, lots, a plate of synthetic readings, a synthetic
+solubility with a model that a job trains, a shortlist."""
 
 import io
 import itertools
@@ -11,7 +12,7 @@ from madang.base.progress import Progress
 from madang.base.translate import _
 from madang.node.node import Node
 from madang.node.people import Actor, Project
-from madang.services.discovery import service
+from madang.services.discovery import lots, service, studies
 from madang.services.discovery.models import MoleculeLibrary
 
 PROJECT = "demo-kidney"
@@ -63,6 +64,32 @@ def plate(seed: int = 11) -> bytes:
     return data.getvalue()
 
 
+def lots_table() -> str:
+    """A lot of each compound of the plate, and a sample of the first."""
+    rows = [f"LOT-{1 + 30 * row:04d},DEMO-{1 + 30 * row:04d},,{5 + row},mg,9{row % 8}.5,,," for row in range(8)]
+    return (
+        "name,compound,of,amount,unit,purity,source,place,made\n" + "\n".join(rows) + "\nSAMPLE-1,,LOT-0001,1,mg,,,,\n"
+    )
+
+
+def results_table(seed: int = 12) -> str:
+    """A made-up solubility of every molecule: what it is made of, and chance."""
+    chance = random.Random(seed)
+    rows = []
+    for line in molecules().splitlines():
+        smiles, name = line.split()
+        value = 2.4 - 0.04 * len(smiles) + 0.5 * smiles.count("O") - 0.4 * smiles.count("c6") + chance.gauss(0, 0.25)
+        rows.append(f"{name},log solubility,{value:.2f},log uM,2026-03-{1 + len(rows) % 28:02d},synthetic")
+    return "compound,property,value,unit,date,source\n" + "\n".join(rows) + "\n"
+
+
+def training_table() -> str:
+    """The same as a table to learn from: structures, values, dates."""
+    smiles = dict(reversed(line.split()) for line in molecules().splitlines())
+    rows = [line.split(",") for line in results_table().splitlines()[1:]]
+    return "smiles,value,date\n" + "".join(f"{smiles[row[0]]},{row[2]},{row[4]}\n" for row in rows)
+
+
 def make(node: Node, progress: Progress) -> None:
     """Make library, plate and shortlist once, for the project of the demo; nothing if that is not there."""
     with node.read() as session:
@@ -75,6 +102,11 @@ def make(node: Node, progress: Progress) -> None:
         files = [("demo.smi", molecules().encode())]
         service.fill(node, owner, NAME, PROJECT, files, "합성 화합물 (데모) / Made-up molecules (demo)")
         service.measure(node, owner, NAME, "합성 측정값 / Synthetic readings", plate())
+        lots.enter(node, owner, NAME, lots_table())
+        results = results_table().encode()
+        service.measure(node, owner, NAME, "합성 용해도 / Synthetic solubility", results)
+        table = training_table().encode()
+        studies.train(node, owner, NAME, "solubility", table=table, value="value", date="date", light=True)
         made = service.shortlist(node, owner, NAME, "데모 후보 목록 / Demo shortlist", _GOALS)
         first = service.see_shortlist(node, owner, made.id)
         service.decide(node, owner, made.id, _first(first.rows), "make", "데모용 결정 / A decision of the demo")

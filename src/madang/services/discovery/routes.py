@@ -1,6 +1,5 @@
 """The pages of the room: libraries, search with drawings, plates and their curves, shortlists and decisions."""
 
-import base64
 import json
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -14,6 +13,10 @@ from madang.node.people.projects import list_projects
 from madang.node.permissions import may
 from madang.services.discovery import service
 from madang.services.discovery.acts import CLOSE, FILL, LOCK
+from madang.services.discovery.helpers import HELPERS
+from madang.services.discovery.lots import lots
+from madang.services.discovery.models import Study
+from madang.services.discovery.studies import DOCKING, MODEL, properties_of, studies
 from madang.services.discovery.views import (
     AssayLine,
     AssayPage,
@@ -31,10 +34,13 @@ from madang.services.discovery.views import (
     Name,
     Place,
     PlateView,
+    QueryView,
     Reason,
     RejectLine,
+    ResultView,
+    Short,
     ShortlistPage,
-    Table,
+    StudyLine,
     Text,
     VerdictView,
     Workbook,
@@ -91,29 +97,28 @@ def library(
     similar: Text = "",
     smarts: Text = "",
     exact: Text = "",
+    where: Short = "",
     top: Annotated[int, Query(ge=1, le=service.MOST_HITS)] = SHOWN,
     threshold: Annotated[float, Query(ge=0, le=1)] = 0.0,
 ) -> LibraryPage:
-    """A library, or what a search in it finds: by similarity, substructure, or the structure itself."""
+    """A library, or what a search in it finds: by similarity, substructure, structure, properties, all at once."""
     from madang.science.chemistry.library import newest, read_table, rejects_of
 
     found = service.see(visit.node, visit.actor, name)
     version = newest(visit.node.home.lake().dataset(name))
-    asked = [
-        (kind, text) for kind, text in (("similar", similar), ("smarts", smarts), ("exact", exact)) if text.strip()
-    ]
-    if len(asked) > 1:
-        raise MadangError("chemistry.query", _("Search for one thing at a time."))
-    kind, query = asked[0] if asked else ("", "")
-    if query:
-        answer = service.search(visit.node, visit.actor, name, kind, query, top, threshold)
+    given = [text.replace("\r\n", "\n") for text in (similar, smarts, exact)]
+    asked = service.Query(given[0], given[1], given[2], where)
+    kind = asked.kinds()
+    if kind:
+        answer = service.search(visit.node, visit.actor, name, asked, top, threshold)
         wanted = [(hit.compound_id, hit.score) for hit in answer.hits]
-        total, compared = answer.total, answer.compared
+        total, compared, most = answer.total, answer.compared, answer.most
     else:
         visit.node.audit.read(visit.actor, "library.see", f"library:{found.id}")
-        wanted, total, compared = [], None, None
+        wanted, total, compared, most = [], None, None, None
     table = read_table(version, "compound")
-    shown = _compounds(table, wanted, kind, query) if query else _first(table)
+    shown = _compounds(table, wanted, bool(similar.strip()), smarts) if kind else _first(table)
+    mine, see_it = visit.node, (visit.actor, name)
     return LibraryPage(
         name=name,
         title=found.title,
@@ -123,17 +128,22 @@ def library(
         version=version.number,
         compounds=len(table),
         kind=kind,
-        query=query,
-        found=total if kind != "similar" else len(wanted),
-        cut=bool(query) and kind != "exact" and len(wanted) >= top,
+        asked=QueryView(similar=similar, smarts=smarts, exact=exact, where=where, top=top, threshold=threshold),
+        found=total,
+        most=most,
+        cut=bool(kind) and len(wanted) >= top,
         compared=compared,
         shown=shown,
         files=[FileLine(**{key: one[key] for key in FileLine.model_fields}) for one in version.info["files"]],
         rejects=[RejectLine(file=r.file, line=r.line, reason=r.reason) for r in rejects_of(version, 50)],
         assays=[
-            AssayLine(number=a.id, title=a.title, curves=len(json.loads(a.found)["curves"]), created=a.created)
+            AssayLine(number=a.id, title=a.title, created=a.created, **_counted(json.loads(a.found)))
             for a in service.assays(visit.node, visit.actor, name)
         ],
+        lots=len(lots(mine, *see_it)),
+        models=[_study_line(each) for each in studies(mine, *see_it, MODEL)],
+        dockings=[_study_line(each) for each in studies(mine, *see_it, DOCKING)],
+        properties=list(properties_of(mine, *see_it)),
         shortlists=[
             ListLine(number=s.id, title=s.title, state=label("shortlist", s.state), created=s.created)
             for s in service.shortlists(visit.node, visit.actor, name)
@@ -147,14 +157,21 @@ def _first(table: Any) -> list[Compound]:
     return [_compound(row, None, "") for row in table.slice(0, SHOWN).to_pylist()]
 
 
-def _compounds(table: Any, wanted: list[tuple[int, float]], kind: str, query: str) -> list[Compound]:
+def _counted(found: dict[str, Any]) -> dict[str, int]:
+    return {"curves": len(found["curves"]), "results": len(found.get("results", ()))}
+
+
+def _study_line(study: Study) -> StudyLine:
+    return StudyLine(number=study.id, title=study.title, state=study.state, created=study.created)
+
+
+def _compounds(table: Any, wanted: list[tuple[int, float]], scored: bool, match: str) -> list[Compound]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     keys = pa.array([number for number, _score in wanted], pa.int64())
     rows = {row["compound_id"]: row for row in table.filter(pc.is_in(table["compound_id"], keys)).to_pylist()}
-    match = query if kind == "smarts" else ""
-    return [_compound(rows[number], score if kind == "similar" else None, match) for number, score in wanted]
+    return [_compound(rows[number], score if scored else None, match) for number, score in wanted]
 
 
 def _compound(row: dict[str, Any], score: float | None, match: str) -> Compound:
@@ -166,9 +183,12 @@ def _compound(row: dict[str, Any], score: float | None, match: str) -> Compound:
 
 @room.act("/discovery/{name}/assays", at=library)
 def measure(visit: Here, name: Name, given: Workbook) -> Done:
-    """Read a plate workbook: controls, curves, IC50."""
-    made = service.measure(visit.node, visit.actor, name, given.title, given.file)
-    return Done(see=f"/discovery/{name}/assays/{made.id}", message=_("The plates are read."))
+    """Read a plate workbook (controls, curves, IC50) or a table of results."""
+    data = given.file or given.text.encode()
+    if not data:
+        raise MadangError("assay.empty", _("There is nothing to read."), _("Choose a workbook, or paste a table."))
+    made = service.measure(visit.node, visit.actor, name, given.title, data)
+    return Done(see=f"/discovery/{name}/assays/{made.id}", message=_("The results are read."))
 
 
 @room.page("/discovery/{name}/assays/{number}", "assay.html")
@@ -187,34 +207,15 @@ def assay(visit: Here, name: Name, number: Number) -> AssayPage:
         curves.append(CurveView(**shown, svg=picture(curve)))
     plates = [PlateView(**{key: one[key] for key in PlateView.model_fields}) for one in found["plates"]]
     return AssayPage(
-        library=name, title=kept.title, sha256=kept.sha256, created=kept.created, plates=plates, curves=curves
+        library=name,
+        title=kept.title,
+        sha256=kept.sha256,
+        created=kept.created,
+        plates=plates,
+        curves=curves,
+        results=[ResultView(**one) for one in found.get("results", ())],
+        refused=[(line, reason) for line, reason in found.get("refused", ())],
     )
-
-
-@room.page("/discovery/{name}/activity", "activity.html")
-def activity(visit: Here, name: Name) -> Table:
-    """The structure-activity table of a library: measured compounds with their newest results."""
-    from madang.science.chemistry.depict import drawing
-
-    found = service.see(visit.node, visit.actor, name)
-    rows = service.activity_table(visit.node, visit.actor, name)
-    keys = (
-        "id",
-        "smiles",
-        "ic50",
-        "operator",
-        "low",
-        "high",
-        "unit",
-        "pic50",
-        "hill",
-        "weight",
-        "logp",
-        "qed",
-        "assay",
-    )
-    shown = [{key: row[key] for key in keys} | {"svg": drawing(row["smiles"])} for row in rows]
-    return Table(library=name, title=found.title, rows=shown)
 
 
 @room.act("/discovery/{name}/shortlists", at=library)
@@ -292,21 +293,14 @@ def lock(visit: Here, number: Number) -> Done:
     return Done(see=f"/discovery/shortlists/{number}", message=_("The shortlist is locked and signed."))
 
 
-def picture_of(svg: str) -> str:
-    """An SVG as the address of an image, so that nothing in it runs or reaches the page."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-
-
 def decision_named(decision: str) -> str:
     """A decision in the reader's language."""
     named = {"make": _("make it"), "test": _("test it"), "hold": _("wait"), "drop": _("give it up")}
     return named.get(decision, "")
 
 
-room.helpers |= {
-    "picture_of": picture_of,
+room.helpers |= HELPERS | {
     "decision_named": decision_named,
     "named": lambda choices: [(each.name, each.title) for each in choices],
     "decisions": lambda: [(each, decision_named(each)) for each in service.DECISIONS],
-    "figure": lambda value, digits=3: "" if value is None else f"{value:.{digits}g}",
 }

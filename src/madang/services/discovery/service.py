@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -136,31 +136,46 @@ def _account(add_files: Any, dataset: Any, paths: Sequence[Path]) -> Any:
     return add_files(dataset, paths, processes=1)
 
 
-def search(node: Node, actor: Actor, name: str, kind: str, query: str, top: int, threshold: float = 0.0) -> Any:
-    """Search a library: `similar`, `smarts` or `exact`. The event of it has the query as a keyed hash only."""
+@dataclass(frozen=True)
+class Query:
+    """What is looked for, all at once: similar to, contains (SMARTS), is (each SMILES or a molfile), properties."""
+
+    similar: str = ""
+    smarts: str = ""
+    exact: str = ""
+    where: str = ""
+
+    def kinds(self) -> str:
+        """Which of them are asked for, by name."""
+        return "+".join(name for name, text in asdict(self).items() if text.strip())
+
+
+def search(node: Node, actor: Actor, name: str, query: Query, top: int, threshold: float = 0.0) -> Any:
+    """Search a library. The event of it has the query as a keyed hash only."""
     from madang.science.chemistry import search as molecules
     from madang.science.chemistry.library import newest
     from madang.services.discovery.command_search import index_folder
 
     found = see(node, actor, name)
     check(actor, SEARCH, found)
-    key = hmac.new(node.home.key("queries"), f"{kind}\0{query.strip()}".encode(), hashlib.sha256).hexdigest()
-    node.audit.read(actor, SEARCH.name, f"library:{found.id}", {"kind": kind, "query": key})
+    said = "\0".join(f"{kind}\0{text.strip()}" for kind, text in asdict(query).items() if text.strip())
+    key = hmac.new(node.home.key("queries"), said.encode(), hashlib.sha256).hexdigest()
+    node.audit.read(actor, SEARCH.name, f"library:{found.id}", {"kind": query.kinds(), "query": key})
     version = newest(node.home.lake().dataset(name))
     top = min(max(top, 1), MOST_HITS)
-    if kind == "smarts":
-        return _substructure(node, version.name, query, top)
+    if query.smarts.strip():
+        return _aside(node, version.name, query, top, threshold)
     index = molecules.Index(version, index_folder(node.home))
-    if kind == "exact":
-        return molecules.exact(index, query)
-    return molecules.similar(index, query, top, threshold)
+    return molecules.combined(
+        index, similar_to=query.similar, structure=query.exact, where=query.where, top=top, threshold=threshold
+    )
 
 
-def _substructure(node: Node, reference: str, query: str, top: int) -> Any:
+def _aside(node: Node, reference: str, query: Query, top: int, threshold: float) -> Any:
     """In a process of its own, which is ended if the pattern explodes."""
     from madang.science.chemistry.search import Found, Hit
 
-    asked = {"home": str(node.home.path), "reference": reference, "query": query, "top": top}
+    asked = {"home": str(node.home.path), "reference": reference, "top": top, "threshold": threshold, **asdict(query)}
     try:
         done = subprocess.run(
             [sys.executable, "-m", "madang.services.discovery.child"],
@@ -181,22 +196,15 @@ def _substructure(node: Node, reference: str, query: str, top: int) -> Any:
     answer = json.loads(done.stdout)
     if "error" in answer:
         raise MadangError(*answer["error"])
-    return Found(tuple(Hit(**hit) for hit in answer["hits"]), answer["compared"], answer["total"])
+    hits = tuple(Hit(**hit) for hit in answer["hits"])
+    return Found(hits, answer["compared"], answer["total"], answer["most"])
 
 
-def measure(node: Node, actor: Actor, name: str, title: str, workbook: bytes) -> PlateAssay:
-    """Read a plate workbook for a library: its curves are kept."""
-    from madang.science.chemistry.curves import controls, curves_of
-    from madang.science.chemistry.plates import read_plates
-
+def measure(node: Node, actor: Actor, name: str, title: str, data: bytes) -> PlateAssay:
+    """Read what was measured for a library, and keep it: a plate workbook (its curves), or a table of results."""
     check(actor, MEASURE, see(node, actor, name))
-    with tempfile.TemporaryDirectory(prefix="madang-plates-") as folder:
-        path = Path(folder) / "plates.xlsx"
-        path.write_bytes(workbook)
-        plates = read_plates(path)
-    curves = [asdict(curve) for plate in plates for curve in curves_of(plate)]
-    found = {"plates": [asdict(controls(plate)) for plate in plates], "curves": curves}
-    digest = hashlib.sha256(workbook).hexdigest()
+    found = _plates(data) if data[:2] == b"PK" else _table(data)
+    digest = hashlib.sha256(data).hexdigest()
     with doing(node, actor, MEASURE, lambda session: _find(session, name)) as done:
         kept = PlateAssay(
             library_id=done.thing.id,
@@ -206,8 +214,31 @@ def measure(node: Node, actor: Actor, name: str, title: str, workbook: bytes) ->
             person_id=actor.person_id,
         )
         done.session.add(kept)
-        done.tell(sha256=digest, curves=len(curves))
+        done.tell(sha256=digest, curves=len(found["curves"]))
     return kept
+
+
+def _plates(workbook: bytes) -> dict[str, Any]:
+    from madang.science.chemistry.curves import controls, curves_of
+    from madang.science.chemistry.plates import read_plates
+
+    with tempfile.TemporaryDirectory(prefix="madang-plates-") as folder:
+        path = Path(folder) / "plates.xlsx"
+        path.write_bytes(workbook)
+        plates = read_plates(path)
+    curves = [asdict(curve) for plate in plates for curve in curves_of(plate)]
+    return {"plates": [asdict(controls(plate)) for plate in plates], "curves": curves}
+
+
+def _table(data: bytes) -> dict[str, Any]:
+    from madang.services.discovery.tables import read_results
+
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp949", errors="replace")
+    results, refused = read_results(text)
+    return {"plates": [], "curves": [], "results": results, "refused": refused}
 
 
 def assays(node: Node, actor: Actor, name: str) -> list[PlateAssay]:
@@ -218,25 +249,12 @@ def assays(node: Node, actor: Actor, name: str) -> list[PlateAssay]:
         return list(session.scalars(mine))
 
 
-def activity_table(node: Node, actor: Actor, name: str) -> list[dict[str, Any]]:
-    """The structure-activity table of a library: compounds that were measured, with the newest result of each."""
-    from madang.science.chemistry.library import newest, read_table
-
-    results: dict[str, dict[str, Any]] = {}
-    for assay in reversed(assays(node, actor, name)):
-        for curve in json.loads(assay.found)["curves"]:
-            results[curve["compound"]] = {"assay": assay.title, "measured": f"{assay.created:%Y-%m-%d}", **curve}
-    table = read_table(newest(node.home.lake().dataset(name)), "compound")
-    node.audit.read(actor, SEE.name, f"library:{see(node, actor, name).id}")
-    kept = ("ic50", "operator", "low", "high", "unit", "pic50", "hill", "assay", "measured")
-    rows = [row for row in table.to_pylist() if row["id"] in results]
-    return [{**row, **{key: results[row["id"]][key] for key in kept}} for row in rows]
-
-
 def shortlist(node: Node, actor: Actor, name: str, title: str, goals: bytes) -> Shortlist:
     """Rank a library by a table of goals; the best rows are kept with the parts that explain their places."""
     from madang.science.chemistry.library import newest, read_table
     from madang.science.chemistry.ranking import rank, read_goals
+    from madang.services.discovery.studies import properties_of
+    from madang.services.discovery.tables import activity
 
     found = see(node, actor, name)
     with tempfile.TemporaryDirectory(prefix="madang-goals-") as folder:
@@ -244,8 +262,12 @@ def shortlist(node: Node, actor: Actor, name: str, title: str, goals: bytes) -> 
         path.write_bytes(goals)
         wanted = read_goals(path)
     version = newest(node.home.lake().dataset(name))
-    measured = {row["id"]: row for row in activity_table(node, actor, name)}
-    rows = [{**row, **measured.get(row["id"], {})} for row in read_table(version, "compound").to_pylist()]
+    measured = {row["id"]: row for row in activity(node, actor, name).rows}
+    said = properties_of(node, actor, name)
+    rows = [
+        {**row, **measured.get(row["id"], {}), **{key: values.get(row["id"]) for key, values in said.items()}}
+        for row in read_table(version, "compound").to_pylist()
+    ]
     names = {key for row in measured.values() for key in row}
     rows = [{**dict.fromkeys(names), **row} for row in rows]
     ranked = [asdict(one) for one in rank(rows, wanted)[:MOST_RANKED]]

@@ -10,6 +10,7 @@ from madang.web import View
 
 Name = Annotated[str, Path(max_length=100)]
 Text = Annotated[str, Query(max_length=20_000)]
+Short = Annotated[str, Query(max_length=1_000)]
 
 
 class Line(View):
@@ -72,11 +73,12 @@ class RejectLine(View):
 
 
 class AssayLine(View):
-    """A plate workbook that was read."""
+    """A plate workbook or a table of results that was read."""
 
     number: int
     title: str
     curves: int
+    results: int
     created: datetime
 
 
@@ -87,6 +89,26 @@ class ListLine(View):
     title: str
     state: str
     created: datetime
+
+
+class StudyLine(View):
+    """A model or docking in a list."""
+
+    number: int
+    title: str
+    state: str
+    created: datetime
+
+
+class QueryView(View):
+    """What was looked for."""
+
+    similar: str
+    smarts: str
+    exact: str
+    where: str
+    top: int
+    threshold: float
 
 
 class LibraryPage(View):
@@ -100,14 +122,19 @@ class LibraryPage(View):
     version: int
     compounds: int
     kind: str
-    query: str
+    asked: QueryView
     found: int | None
+    most: int | None
     cut: bool
     compared: float | None
     shown: list[Compound]
     files: list[FileLine]
     rejects: list[RejectLine]
     assays: list[AssayLine]
+    lots: int
+    models: list[StudyLine]
+    dockings: list[StudyLine]
+    properties: list[str]
     shortlists: list[ListLine]
     may_fill: bool
     may_close: bool
@@ -138,8 +165,20 @@ class PlateView(View):
     flags: list[str]
 
 
+class ResultView(View):
+    """A result of a table: of what, of which kind, its value and where it is from."""
+
+    compound: str
+    property: str
+    operator: str
+    value: float
+    unit: str
+    date: str
+    source: str
+
+
 class AssayPage(View):
-    """A plate workbook: controls and curves."""
+    """A plate workbook with controls and curves, or a table of results with the lines that were refused."""
 
     library: str
     title: str
@@ -147,14 +186,66 @@ class AssayPage(View):
     created: datetime
     plates: list[PlateView]
     curves: list[CurveView]
+    results: list[ResultView]
+    refused: list[tuple[int, str]]
+
+
+class PairView(View):
+    """Two compounds that differ in one place, and what the exchange did."""
+
+    first: str
+    second: str
+    change: str
+    before: float
+    after: float
+    difference: float
 
 
 class Table(View):
-    """The structure-activity table of a library."""
+    """The structure-activity table of a library: its columns, rows, R groups, matched pairs, unknown names."""
 
     library: str
     title: str
+    columns: list[str]
+    groups: list[str]
     rows: list[dict[str, Any]]
+    pairs: list[PairView]
+    unknown: list[str]
+    sort: str
+    column: str
+    least: float | None
+    most: float | None
+    core: str
+    query: str
+
+
+class LotLine(View):
+    """A lot or sample."""
+
+    name: str
+    compound: str
+    of: str
+    amount: float | None
+    unit: str
+    purity: float | None
+    source: str
+    place: str
+    made: str
+
+
+class LotsPage(View):
+    """The lots and samples of a library."""
+
+    library: str
+    title: str
+    lots: list[LotLine]
+    may_enter: bool
+
+
+class LotTable(View):
+    """Lots and samples to enter."""
+
+    table: str = Field(title="The table", min_length=1, max_length=1_000_000)
 
 
 class VerdictView(View):
@@ -218,10 +309,11 @@ class Filling(View):
 
 
 class Workbook(View):
-    """A plate workbook to read."""
+    """A plate workbook or a table of results to read."""
 
     title: str = Field(title="The title", min_length=1, max_length=300)
-    file: bytes = Field(title="The workbook", min_length=1)
+    file: bytes = Field(default=b"", title="The file")
+    text: str = Field(default="", title="The table", max_length=1_000_000)
 
 
 class Goals(View):
@@ -237,3 +329,132 @@ class Decision(View):
     compound: str = Field(title="The compound", min_length=1, max_length=300)
     decision: Literal["make", "test", "hold", "drop"] = Field(title="The decision")
     reason: str = Field(default="", title="The reason", max_length=1_000)
+
+
+class NewModel(View):
+    """A model to train."""
+
+    name: str = Field(title="The short name", min_length=1, max_length=40)
+    file: bytes = Field(default=b"", title="The table")
+    kind: Literal["csv", "xlsx", "parquet"] = Field(default="csv", title="The kind of file")
+    structure: str = Field(default="smiles", title="The column with the structures", max_length=200)
+    value: str = Field(default="pic50", title="The column with the values", max_length=200)
+    date: str = Field(default="", title="The column with the dates", max_length=200)
+    light: bool = Field(default=False, title="Few descriptors")
+
+
+class NewDocking(View):
+    """A docking to run."""
+
+    name: str = Field(title="The short name", min_length=1, max_length=40)
+    receptor: bytes = Field(title="The receptor", min_length=1)
+    receptor_kind: Literal["pdb", "cif"] = Field(default="pdb", title="The kind of file")
+    ligand: bytes = Field(default=b"", title="The known ligand")
+    ligand_kind: Literal["sdf", "mol2", "pdb", "pdbqt"] = Field(default="sdf", title="The kind of file")
+    residues: str = Field(default="", title="Residues", max_length=1_000)
+    chains: str = Field(default="", title="Chains", max_length=100)
+    exhaustiveness: int = Field(default=4, title="Exhaustiveness", ge=1, le=64)
+    limit: int = Field(default=0, title="The limit", ge=0, le=20_000)
+
+
+class Molecules(View):
+    """Molecules to predict."""
+
+    text: str = Field(title="The molecules", min_length=1, max_length=200_000)
+    level: float = Field(default=0.9, title="The level", ge=0.5, le=0.99)
+
+
+class Split(View):
+    """Figures of a model for unseen molecules, beside those of the baseline."""
+
+    name: str
+    molecules: int
+    figure: float | None
+    low: float | None
+    high: float | None
+    error: float | None
+    baseline: float | None
+    covered: float | None
+
+
+class Predicted(View):
+    """What a model says of one molecule."""
+
+    given: str
+    svg: str
+    value: float | None
+    low: float | None
+    high: float | None
+    in_domain: bool
+    nearest: str
+    nearest_value: float | None
+    similarity: float | None
+    problem: str
+
+
+class DroppedLine(View):
+    """A row of a table that was not used, and why."""
+
+    line: int
+    reason: str
+
+
+class ModelPage(View):
+    """A model: its card, pictures, and what it says of molecules that were just asked for."""
+
+    number: int
+    library: str
+    title: str
+    state: str
+    error: str
+    job: int | None
+    name: str
+    version: int
+    hash: str
+    method: str
+    kind: str
+    measure: str
+    rows: int
+    compounds: int
+    repeats: int
+    dropped: list[DroppedLine]
+    left_out: int
+    range: list[float]
+    splits: list[Split]
+    domain: dict[str, Any]
+    before: dict[str, Any] | None
+    now: dict[str, Any] | None
+    predicted_library: int
+    charts: list[str]
+    predictions: list[Predicted]
+
+
+class DockedLine(View):
+    """A ligand with its score, or why it has none."""
+
+    id: str
+    smiles: str
+    svg: str
+    score: float | None
+    problem: str
+
+
+class DockingPage(View):
+    """A docking: how far it is, the control, the receptor's report, ligands by score, and those that failed."""
+
+    number: int
+    library: str
+    title: str
+    state: str
+    error: str
+    job: int | None
+    far: int
+    total: int
+    docked: int
+    failed: int
+    control: dict[str, Any] | None
+    no_control: str
+    receptor: dict[str, Any]
+    box: dict[str, Any]
+    ligands: list[DockedLine]
+    problems: list[DockedLine]
