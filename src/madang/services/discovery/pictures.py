@@ -9,15 +9,15 @@ from madang.science.charts import _specification, svg
 _BLUE, _ORANGE, _GRAY = "#134a78", "#c8641b", "#8a918d"
 
 
-def of_model(card: dict[str, Any]) -> list[str]:
-    """The pictures of a model's card: predicted against measured, calibration, error in and out of the domain."""
+def of_model(card: dict[str, Any]) -> list[tuple[str, str]]:
+    """Titles and pictures of a model's card: predicted against measured, calibration, error in and out of the domain."""
     charts = [_coverage(card)]
     if card.get("unseen") and card["kind"] != "classes":
         charts = [_against(card), *charts, _domain(card)]
     return charts
 
 
-def _coverage(card: dict[str, Any]) -> str:
+def _coverage(card: dict[str, Any]) -> tuple[str, str]:
     """Share of the truth within intervals of each level, as promised and as found."""
     import altair
 
@@ -35,10 +35,10 @@ def _coverage(card: dict[str, Any]) -> str:
     color = altair.Color("split:N", title=None, scale=altair.Scale(range=[_BLUE, _ORANGE]))
     points = altair.Chart(altair.Data(values=rows)).mark_point(filled=True, size=60).encode(x=x, y=y, color=color)
     title = _("Share of molecules whose measured value lies within the interval, by what the interval promises")
-    return svg(_specification((line + points).properties(width=420, height=260)), title)
+    return title, svg(_specification((line + points).properties(width=420, height=260)), title)
 
 
-def _against(card: dict[str, Any]) -> str:
+def _against(card: dict[str, Any]) -> tuple[str, str]:
     """Predicted against measured, for molecules of clusters that the model did not see."""
     import altair
 
@@ -54,13 +54,13 @@ def _against(card: dict[str, Any]) -> str:
         x=altair.X("measured:Q", title=_("measured") + shown, scale=scale),
         y=altair.Y("predicted:Q", title=_("predicted") + shown, scale=scale),
         color=altair.Color("domain:N", title=None, sort=list(words), scale=altair.Scale(range=[_BLUE, _ORANGE])),
-        shape=altair.Shape("domain:N", title=None, sort=list(words)),
+        shape=altair.Shape("domain:N", legend=None, sort=list(words)),
     )
     title = _("Predicted against measured, of clusters that the model did not see")
-    return svg(_specification(chart.properties(width=420, height=300)), title)
+    return title, svg(_specification(chart.properties(width=420, height=300)), title)
 
 
-def _domain(card: dict[str, Any]) -> str:
+def _domain(card: dict[str, Any]) -> tuple[str, str]:
     """The error by how near the nearest training molecule is: the reason for the flag."""
     import altair
 
@@ -81,4 +81,5 @@ def _domain(card: dict[str, Any]) -> str:
     counts = altair.Chart(altair.Data(values=rows)).mark_text(dy=-6, fontSize=12)
     counts = counts.encode(x=x, y="error:Q", text="count:Q")
     title = _("Mean error by similarity, with the number of molecules; below {limit:.2f} is out of the domain")
-    return svg(_specification((bars + counts).properties(width=420, height=240)), title.format(limit=limit))
+    title = title.format(limit=limit)
+    return title, svg(_specification((bars + counts).properties(width=420, height=240)), title)

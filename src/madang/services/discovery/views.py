@@ -425,7 +425,7 @@ class ModelPage(View):
     before: dict[str, Any] | None
     now: dict[str, Any] | None
     predicted_library: int
-    charts: list[str]
+    charts: list[tuple[str, str]]
     predictions: list[Predicted]
 
 
