@@ -85,7 +85,7 @@ def results_table(seed: int = 12) -> str:
 
 def training_table() -> str:
     """The same as a table to learn from: structures, values, dates."""
-    smiles = dict(reversed(line.split()) for line in molecules().splitlines())
+    smiles = {name: text for text, name in (line.split() for line in molecules().splitlines())}
     rows = [line.split(",") for line in results_table().splitlines()[1:]]
     return "smiles,value,date\n" + "".join(f"{smiles[row[0]]},{row[2]},{row[4]}\n" for row in rows)
 

@@ -10,7 +10,7 @@ _BLUE, _ORANGE, _GRAY = "#134a78", "#c8641b", "#8a918d"
 
 
 def of_model(card: dict[str, Any]) -> list[tuple[str, str]]:
-    """Titles and pictures of a model's card: predicted against measured, calibration, error in and out of the domain."""
+    """Titles and pictures of a model's card: predicted against measured, calibration, error by distance."""
     charts = [_coverage(card)]
     if card.get("unseen") and card["kind"] != "classes":
         charts = [_against(card), *charts, _domain(card)]
