@@ -40,11 +40,11 @@ def templates() -> dict[str, Catalog]:
         place = path.relative_to(SOURCE)
         for text in _texts(ast.parse(path.read_text())):
             add(room_of(place.parts), text, locations=[(f"src/madang/{place}", 0)])
-    for name, _line, text, _comments, _context in extract_from_dir(
-        SOURCE, [("**/templates/**.html", "jinja2")], keywords={"_": None}
+    alone_or_in_context = {"_": {None: (1,), 2: (1, (2, "c"))}}
+    for name, _line, text, _comments, context in extract_from_dir(
+        SOURCE, [("**/templates/**.html", "jinja2")], keywords=alone_or_in_context
     ):
-        pair = (text[0], text[1] or "") if isinstance(text, tuple) else (text, "")
-        add(room_of(Path(name).parts), pair, locations=[(f"src/madang/{name}", 0)])
+        add(room_of(Path(name).parts), (text, context or ""), locations=[(f"src/madang/{name}", 0)])
     for entry in commands():
         command = build(entry)
         module = entry.target.partition(":")[0]
