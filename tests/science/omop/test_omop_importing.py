@@ -140,8 +140,8 @@ def test_moments_are_kept_as_everybody_can_read_them(brought: Callable[..., Impo
     lines = [f"{number},8507,1960,0,0,{moment}" for number, moment in enumerate(written)]
     done = brought({"person.csv": f"{PERSON},birth_datetime\n" + "\n".join(lines) + "\n"})
     found = [value for (value,) in rows(done.version, "person", "birth_datetime::VARCHAR")]
-    assert found == ["2020-01-01 00:00:00", "2020-01-01 00:00:00", None, None, "2020-01-01 08:00:00"]
-    assert {(What.OFFSET, "person", "birth_datetime", 2), (What.EMPTIED, "person", "birth_datetime", 2)} <= told(done)
+    assert found == ["2020-01-01 00:00:00", "2020-01-01 09:00:00", None, None, "2020-01-01 08:00:00"]
+    assert {(What.ZONED, "person", "birth_datetime", 2), (What.EMPTIED, "person", "birth_datetime", 2)} <= told(done)
     with Engine() as engine:
         select = "SELECT 1.0 AS person_id, DATE 'infinity' AS death_date"
         engine.execute(f"COPY ({select}) TO {quote_text(str(lake.root.parent / 'given/death.parquet'))}")
@@ -330,3 +330,20 @@ def test_other_kinds_of_files_are_named(lake: Lake, tmp_path: Path, start: bytes
     (tmp_path / "cdm.db").write_bytes(start + bytes(200))
     with pytest.raises(MadangError, match=said):
         import_model(str(tmp_path / "cdm.db"), lake.dataset("other"))
+
+
+def test_numbers_stay_what_they_are_deaths_are_one_each_and_names_are_told(brought: Callable[..., Imported]) -> None:
+    values = {"0.1": 0.1, "120": 120.0, str(2**53): float(2**53), str(2**53 + 1): None, "1e400": None, "0,775": None,
+              str(2**60): float(2**60), str(2**60 + 1): None, "1e20": 1e20, "-5.0": -5.0}  # fmt: skip
+    head = (
+        "measurement_id,person_id,measurement_concept_id,measurement_date,measurement_type_concept_id,value_as_number"
+    )
+    lines = [f'{n},1,0,2020-01-01,32817,"{text}"' for n, text in enumerate(values)]
+    deaths = "person_id,death_date,death_type_concept_id\n1,2020-01-01,32817\n1,2020-01-02,32817\n"
+    files = {"person.csv": ONE, "measurement.csv": "\n".join([head, *lines]) + "\n", "death.csv": deaths}
+    done = brought({**files, "person - copy.csv": ONE, "visits_occurrence.csv": "a\n1\n"})
+    assert rows(done.version, "measurement", "value_as_number") == [(value,) for value in values.values()]
+    emptied = (What.EMPTIED, "measurement", "value_as_number", sum(value is None for value in values.values()))
+    assert {emptied, (What.ODD, "death", "person_id", 1)} <= told(done)
+    meant = {d.table: d.detail for d in done.differences if d.what is What.NO_TABLE}
+    assert meant == {"person - copy": "person?", "visits_occurrence": "visit_occurrence?"}

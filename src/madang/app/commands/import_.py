@@ -84,6 +84,8 @@ def _show(done: "Imported") -> None:
 
 def _detail(difference: "Difference") -> str:
     """What else there is to say; a view could read anything, so it is not read."""
+    if difference.what == "no table" and difference.detail.endswith("?"):
+        return _("is {table} meant?").format(table=difference.detail.removesuffix("?"))
     return _("it is a view; make it a table to have it read") if difference.detail == "view" else difference.detail
 
 

@@ -1,6 +1,7 @@
 """How the columns of a given table become those of the model, and what differs."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -35,11 +36,41 @@ _SAME = {
 _EXACT = {"DOUBLE": 2**53, "FLOAT": 2**24}
 
 
+_FIXED = re.compile(r"([+-])([0-9]{2}):?([0-9]{2})")
+_LOOKED = 10_000  # rows of each table whose offsets are looked at
+
+
+def only_offset(tables: Sequence[GivenTable], engine: Engine) -> str:
+    """The offset to which moments in UTC are taken: that of all others, where these have one and the same; else ""."""
+    found: set[str] = set()
+    for given in tables:
+        columns = [
+            quote_name(n)
+            for n, kind in given.columns
+            if n.lower().endswith(("_datetime", "_date")) and kind == "VARCHAR"
+        ]
+        for column in columns:
+            written = f"trim({column})"
+            offset = f"regexp_extract({written}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', 1)"
+            told = f"SELECT {column} FROM {given.relation} WHERE {column} IS NOT NULL LIMIT {_LOOKED}"
+            rows = engine.rows(f"SELECT DISTINCT {offset} FROM ({told}) WHERE {_HAS_ZONE.format(text=written)}")
+            found |= {str(one) for (one,) in rows}
+    utc = {one for one in found if one == "Z" or not one.strip("+-0:")}
+    others = {one if len(one) > 3 else f"{one}:00" for one in found - utc}
+    return others.pop() if utc and len(others) == 1 else ""
+
+
 def _local(text: str, zone: str) -> str:
     """SQL of the text of a moment without its offset: in the zone, or as it is written."""
     bare = f"regexp_replace({text}, ' ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$', '')"
     if zone:
-        moved = f"strftime(TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE {quote_text(zone)}, '%Y-%m-%d %H:%M:%S.%f')"
+        there = f"TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE "
+        if match := _FIXED.fullmatch(zone):
+            minutes = (int(match[2]) * 60 + int(match[3])) * (-1 if match[1] == "-" else 1)
+            there = f"({there} 'UTC' + INTERVAL ({minutes}) MINUTE)"
+        else:
+            there += quote_text(zone)
+        moved = f"strftime({there}, '%Y-%m-%d %H:%M:%S.%f')"
         bare = f"coalesce({moved}, {bare})"
     return f"CASE WHEN {_HAS_ZONE.format(text=text)} THEN {bare} ELSE {text} END"
 
@@ -121,6 +152,8 @@ def fit(table: Table, given: GivenTable, engine: Engine, zone: str = "") -> Fit:
         day = name.removesuffix("_datetime") + "_date"
         if name.endswith("_datetime") and name in value and day in names and day in value:
             asked["apart", name] = f"count(*) FILTER (CAST({value[name]} AS DATE) <> {value[day]})"
+    if table.name == "death" and "person_id" in value:
+        asked["twice", "person_id"] = f"count({value['person_id']}) - count(DISTINCT {value['person_id']})"
     [counted] = engine.rows(f"SELECT {', '.join(['count(*)', *asked.values()])} FROM {given.relation}")
     rows, found = int(counted[0]), dict(zip(asked, map(int, counted[1:]), strict=True))
     differences += [Difference(What.NO_COLUMN, table.name, name, found["extra", name]) for name in extra]
@@ -134,6 +167,8 @@ def fit(table: Table, given: GivenTable, engine: Engine, zone: str = "") -> Fit:
         if count := found.get(("apart", name)):
             day = name.removesuffix("_datetime") + "_date"
             differences.append(Difference(What.ODD, table.name, name, count, f"another day than {day}"))
+        if count := found.get(("twice", name)):
+            differences.append(Difference(What.ODD, table.name, name, count, "a second death of one person"))
         if column.converted:
             detail = f"{column.converted} -> {duckdb_type(column.field)}"
             differences.append(Difference(What.CONVERTED, table.name, name, detail=detail))
@@ -184,7 +219,13 @@ _WHOLE = "CASE WHEN regexp_full_match({{text}}, '[-+]?[0-9]+([.]0*)?') THEN TRY_
 _READ = {
     "BIGINT": _WHOLE.format(kind="BIGINT"),
     "INTEGER": _WHOLE.format(kind="INTEGER"),
-    "DOUBLE": "CASE WHEN isfinite(TRY_CAST({text} AS DOUBLE)) THEN TRY_CAST({text} AS DOUBLE) END",
+    # A whole number that a double would change is none.
+    "DOUBLE": (
+        "CASE WHEN isfinite(TRY_CAST({text} AS DOUBLE)) AND (abs(TRY_CAST({text} AS DOUBLE)) < 9007199254740992 "
+        "OR NOT regexp_full_match({text}, '[-+]?[0-9]+([.]0*)?') "
+        "OR TRY_CAST(TRY_CAST({text} AS DOUBLE) AS HUGEINT) = TRY_CAST(string_split({text}, '.')[1] AS HUGEINT)) "
+        "THEN TRY_CAST({text} AS DOUBLE) END"
+    ),
     "TIMESTAMP": _MOMENT,
     "DATE": f"CAST({_MOMENT} AS DATE)",  # the day as it is written, wherever that was
 }

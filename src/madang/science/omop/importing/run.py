@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +16,7 @@ from madang.lake.engine import Engine, quote_text
 from madang.lake.write import Writer
 from madang.science.omop.athena import UNKNOWN_RELEASE, VOCABULARY_TABLES, empty_select
 from madang.science.omop.cdm import TABLES
-from madang.science.omop.importing.fit import RENAMED, Difference, Fit, What, fit
+from madang.science.omop.importing.fit import RENAMED, Difference, Fit, What, fit, only_offset
 from madang.science.omop.importing.given import Given, GivenTable, opened
 from madang.science.omop.importing.text_files import explained
 from madang.science.omop.release import fingerprint
@@ -59,7 +60,8 @@ def import_model(
     `source` is a folder of CSV or Parquet files, a DuckDB file, or an address of PostgreSQL; in a database `schema`
     names where the tables are. The vocabulary tables of the source, if it has any, become a dataset of their own
     (`NAME-vocabulary`), unless `vocabulary` names a release that is loaded. Rows keep their order. Moments
-    with an offset are taken to `timezone`, or are local as they are written where none is named. A source that
+    with an offset are taken to `timezone`, or are local as they are written where none is named; those in UTC are
+    taken to the offset of all others, where these have one and the same. A source that
     is as it was at the last import makes no new version. Errors: the area `import`; nothing is committed then.
     """
     progress = progress or Silent()
@@ -84,7 +86,8 @@ def import_model(
             named = before.info["vocabulary"].get("version")
             return _imported(before, False, dataset.lake.find(named) if named else None)
         with dataset.write(parent=before) as writer:
-            run = _Run(engine, writer, progress, timezone)
+            zone = timezone or only_offset([t for name, t in given.tables.items() if name in _DATA], engine)
+            run = _Run(engine, writer, progress, zone)
             for name in _DATA:
                 run.take(name, given.tables.get(name))
             run.keep_fates()
@@ -164,12 +167,20 @@ class _Run:
                 What.NO_TABLE,
                 name,
                 count=int(self.engine.value(f"SELECT count(*) FROM {given.tables[name].relation}")),
+                detail=_meant(name, given),
             )
             for name in unknown
         ]
         detail = "view" if given.kind == "duckdb" else given.kind
         other = [Difference(What.NO_TABLE, name, detail=detail) for name in given.ignored]
         return [*tables, *other, *self.differences]
+
+
+def _meant(name: str, given: Given) -> str:
+    """The table of the model that a table of the source is perhaps meant for, with a question mark; else ""."""
+    absent = [table for table in TABLES if table not in given.tables]
+    near = [table for table in TABLES if name.startswith(table)][-1:] or get_close_matches(name, absent, 1, 0.8)
+    return f"{near[0]}?" if near else ""
 
 
 def _vocabulary(given: Given, dataset: Dataset, run: _Run) -> Version | None:
