@@ -12,6 +12,7 @@ from madang.science.standardize import Standardized, standardize
 from madang.science.standardize.check import check_pack
 from madang.science.standardize.intake import check_files
 from madang.science.standardize.pack import load_pack
+from madang.science.standardize.scan import scan
 from madang.science.standardize.trace import Tracer
 
 PACK = """
@@ -176,3 +177,16 @@ def test_words_for_nothing_and_what_spreadsheets_wrap(tmp_path: Path) -> None:
     assert result.table("person")["person_source_value"].to_pylist() == ["0001"]
     assert dict(result.report.repairs) == {}
     assert {(r.reason, r.lines) for r in result.report.reasons} == {("no birth", 2), ("환자 is empty", 1)}
+
+
+def test_other_sheets_are_named_by_a_scan(tmp_path: Path) -> None:
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    book = xlsxwriter.Workbook(tmp_path / "two.xlsx")
+    for name, rows in (("first", 5), ("second", 3), ("empty", 0)):
+        sheet = book.add_worksheet(name)
+        for row in range(rows):
+            sheet.write_row(row, 0, ["NO", "X"] if row == 0 else [row, "a"])
+    book.close()
+    found = scan(tmp_path)
+    assert [source.rows for source in found.sources] == [4]
+    assert [name for name, _ in found.skipped] == ["two.xlsx [second]"]

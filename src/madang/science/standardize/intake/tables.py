@@ -72,6 +72,14 @@ def as_text(path: Path, source: Source | None = None) -> Path:
     return _written[key]
 
 
+def other_sheets(path: Path) -> list[str]:
+    """The sheets of a spreadsheet beside the first that hold anything: a source reads one sheet."""
+    from python_calamine import CalamineWorkbook
+
+    with CalamineWorkbook.from_path(str(path)) as book:
+        return [name for name in book.sheet_names[1:] if book.get_sheet_by_name(name).height]
+
+
 def _sheet(path: Path, wanted: str) -> Iterator[Iterable[Sequence[Any]]]:
     from python_calamine import CalamineWorkbook
 

@@ -39,6 +39,7 @@ _SQL = re.compile(
 )
 
 
+ANOTHER_SHEET = later("Another sheet of the file: declare a source with sheet = its name in pack.toml.")
 BY_POSITION = later(
     "Nothing separates its fields: they are told by position, as in files of insurance claims (SAM), or it is text. "
     "Export it as CSV."

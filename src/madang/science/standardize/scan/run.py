@@ -13,11 +13,11 @@ from madang.base.errors import Cancelled, MadangError
 from madang.base.progress import Progress, Silent
 from madang.science.standardize.intake import read_blocks, reason_code, register
 from madang.science.standardize.intake.files import contents, is_compressed, natural, reading, relative_name
-from madang.science.standardize.intake.tables import as_text, kind_of
+from madang.science.standardize.intake.tables import as_text, kind_of, other_sheets
 from madang.science.standardize.pack import Column as PackColumn
 from madang.science.standardize.pack import Source
 from madang.science.standardize.scan.grouping import Found, Group, group
-from madang.science.standardize.scan.kinds import BY_POSITION, is_by_position, kind_told
+from madang.science.standardize.scan.kinds import ANOTHER_SHEET, BY_POSITION, is_by_position, kind_told
 from madang.science.standardize.scan.model import ColumnScan, FileScan, Scan, SourceScan
 from madang.science.standardize.scan.paths import leaf_paths
 from madang.science.standardize.scan.profile import Column, Unique, mixed
@@ -103,6 +103,8 @@ def _look(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
                     skipped.append((name, told or "It is no text file."))
                     continue
             layout = sniff(as_text(path)) if kind else sniff(path)
+            if kind == "xlsx":
+                skipped += [(f"{name} [{sheet}]", ANOTHER_SHEET) for sheet in other_sheets(path)]
             if kind and layout is not None:
                 layout = replace(layout, format=kind, evidence="written as text", quoted_newlines=False)
         except MadangError as error:
