@@ -258,6 +258,12 @@ def check(actor: Actor, act: Act | str, thing: Any = None) -> None:
             "people.lacks_code", _("Set up one-time codes first."), _("Account > One-time codes in the portal.")
         )
     if not _reaches(actor, known):
+        if actor.via == "session":
+            raise MadangError(
+                "permission.scope",
+                _("You came from another system, and this way in reaches no further than that."),
+                _("Sign in here to do more."),
+            )
         raise MadangError(
             "permission.scope",
             _("This token may not do that."),

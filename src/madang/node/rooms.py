@@ -100,6 +100,7 @@ class RoomPlan:
     traces: Mapping[str, str] = field(default_factory=dict)  # kind of thing: "module:function" of (node, actor, name)
     demo: str = ""  # "module:function" of (node, progress): its part of `madang demo`
     opened: str = ""  # "module:function" of (node): called when the portal opens
+    narrow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # how a session began: scopes, as of a token
     needs: tuple[str, ...] = ()  # modules of packages without which it is shut
     docs: str = ""  # its page in docs/
 
@@ -121,7 +122,7 @@ def install(plans: Iterable[RoomPlan] | None) -> None:
     """Use these rooms instead of the list's; None goes back to the list. For tests and programs that build others."""
     global _installed
     _installed = None if plans is None else tuple(plans)
-    for each in (job_kind, _job_kinds, acts_loaded, listeners, kind_of_role, statuses):
+    for each in (job_kind, _job_kinds, acts_loaded, listeners, kind_of_role, statuses, narrow_sessions):
         each.cache_clear()
 
 
@@ -191,6 +192,12 @@ def listeners(act: str) -> tuple[tuple[str, Callable[..., None]], ...]:
 def kind_of_role(name: str) -> RoleKind | None:
     """A role that some room has."""
     return next((kind for plan in plans() for kind in plan.roles if kind.name == name), None)
+
+
+@cache
+def narrow_sessions() -> dict[str, frozenset[str]]:
+    """Sessions that reach no further than the scopes of a token, by how they began."""
+    return {how: frozenset(scopes) for plan in plans() for how, scopes in plan.narrow.items()}
 
 
 def may_be_known(node: Any, dataset: str) -> bool:

@@ -44,7 +44,7 @@ def make_application(node: Node, rooms: Sequence[Room], *, keeper: bool = True) 
             Middleware(Proxies, count=settings.web.proxies),
             Middleware(Headers, encrypted=settings.web.address.startswith("https:")),
             Middleware(Languages, default=settings.language),
-            Middleware(OwnOrigin),
+            Middleware(OwnOrigin, foreign=frozenset(path for room in rooms for path in room.foreign)),
             Middleware(problems.Mistakes),
             Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4),
         ],

@@ -60,6 +60,7 @@ class Room:
         self.package = package
         self.router = APIRouter()
         self.templates: dict[Callable[..., Any], str] = {}  # of each page's function
+        self.foreign: set[str] = set()  # paths to which pages of other sites may post, without cookies
         self.helpers: dict[str, Any] = {}  # what its templates can call besides the page's value
 
     def page(self, path: str, template: str) -> Callable[[_Function], _Function]:
@@ -109,6 +110,27 @@ class Room:
             sent.__signature__ = _with_fields(function)  # type: ignore[attr-defined]  # how FastAPI is told
             self._route(path, sent, ["POST"], response_model=None, include_in_schema=False, max_body_size=largest)
             self._route(PREFIX + path, function, ["POST"], **self._described(function))
+            return function
+
+        return add
+
+    def post_from_elsewhere(self, path: str) -> Callable[[_Function], _Function]:
+        """Answer a form that another site's page sends: the function gets `fields`, and no cookie comes with it.
+
+        Whoever uses it proves by what is in the fields that they may be believed.
+        """
+
+        def add(function: _Function) -> _Function:
+            @functools.wraps(function)
+            def sent(**given: Any) -> Response:
+                fields = given.pop("_fields")
+                return function(**given, fields=fields)
+
+            signature = _with_fields(function)
+            kept = [each for each in signature.parameters.values() if each.name != "fields"]
+            sent.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]  # how FastAPI is told
+            self.foreign.add(path)
+            self._route(path, sent, ["POST"], response_model=None, include_in_schema=False)
             return function
 
         return add

@@ -17,6 +17,7 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.models import Person, SignInSession
 from madang.node.permissions import check
+from madang.node.rooms import narrow_sessions
 
 _SEEN_EVERY = timedelta(minutes=1)  # so that not every request writes
 
@@ -52,6 +53,7 @@ def actor_of_cookie(node: Node, cookie: str, address: str = "") -> Actor | None:
     """Who a cookie stands for; None if the session is over, idle for too long, or never was.
 
     Who lacks something (`Actor.lacks`) holds no roles: they can see what is open and set it up.
+    Where a room says so by how a session began, it reaches no further than the scopes of a token.
     """
     at = now()
     idle = at - timedelta(minutes=node.settings.sign_in.idle_minutes)
@@ -60,7 +62,8 @@ def actor_of_cookie(node: Node, cookie: str, address: str = "") -> Actor | None:
         if found is None or found.ends <= at or found.seen <= idle:
             return None
         try:
-            actor = Actor.person(session, found.person_id, address=address, session_id=found.id)
+            scopes = narrow_sessions().get(found.method)
+            actor = Actor.person(session, found.person_id, scopes=scopes, address=address, session_id=found.id)
         except MadangError:
             return None
         lacks = lacking(node, found.person) if found.method == "password" else ""

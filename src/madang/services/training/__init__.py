@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from madang.base.translate import later
-from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
+from madang.node.rooms import Command, JobKind, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
     from madang.services.training.giving import trusted
@@ -20,17 +20,20 @@ PLAN = RoomPlan(
     package=__package__,
     title=later("Training"),
     acts=(".acts",),
-    states=(".acts:CLASS_STATES", ".acts:BADGE_STATES"),
+    states=(".acts:CLASS_STATES", ".acts:BADGE_STATES", ".acts:PLATFORM_STATES"),
     models=(".models",),
-    pages=(".routes_teaching",),
+    pages=(".routes_lti",),
     roles=(RoleKind("teacher", later("Teacher"), later("opens classes, sees their grades and changes them")),),
     commands=(Command("training", later("Check courses, grade answers, verify badges."), ".commands:app"),),
-    errors={"answer.too_often": 429, "training.box": 503, "badge.not_passed": 409},
+    errors={"answer.too_often": 429, "training.box": 503, "badge.not_passed": 409, "lti.refused": 403},
+    jobs=(JobKind("training.pass_grade", ".passing:pass_grade"),),
+    narrow={"lti": ("answer.send", "answer.see", "badge.give", "launch.choose")},
     folders={"training": 0o700},
     menu=(
         MenuItem("learning", later("Courses"), "/training"),
         MenuItem("learning", later("My progress"), "/training/me", signed_in=True),
         MenuItem("learning", later("Classes"), "/training/classes", act="class.list"),
+        MenuItem("learning", later("Learning platforms"), "/training/platforms", act="platform.list"),
     ),
     demo=".demo:make",
     docs="training.md",

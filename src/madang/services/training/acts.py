@@ -2,7 +2,16 @@
 
 from madang.base.translate import later
 from madang.node.acts import States
-from madang.node.permissions import Details, allow, auditor, role, role_anywhere, theirs
+from madang.node.permissions import (
+    Details,
+    administrator,
+    allow,
+    auditor,
+    nobody_else,
+    role,
+    role_anywhere,
+    theirs,
+)
 
 
 class Sent(Details):
@@ -39,6 +48,22 @@ class Given(Details):
     reason: str = ""
 
 
+class Registered(Details):
+    """A learning platform that was registered, or closed."""
+
+    issuer: str
+    client: str
+
+
+class Passed(Details):
+    """A grade that was passed back to a platform."""
+
+    platform: str
+    course: str
+    score: float
+    largest: float
+
+
 teacher = role("teacher")
 
 SEND = allow("answer.send", theirs, title=later("send an answer"), details=Sent)
@@ -54,6 +79,33 @@ REVOKE = allow(
     "badge.revoke", teacher, title=later("take a badge back"), details=Given, frm=("valid",), to="revoked", lasts=True
 )
 
+ADD_PLATFORM = allow(
+    "platform.add",
+    administrator,
+    by_token=False,
+    title=later("register a learning platform"),
+    details=Registered,
+    to="open",
+)
+LIST_PLATFORMS = allow("platform.list", administrator | auditor, reads=True, title=later("see the learning platforms"))
+CLOSE_PLATFORM = allow(
+    "platform.close",
+    administrator,
+    by_token=False,
+    title=later("close a learning platform"),
+    details=Registered,
+    frm=("open",),
+    to="closed",
+)
+CHOOSE = allow("launch.choose", theirs, title=later("choose what a platform shows"))
+PASS = allow("grade.pass", nobody_else, title=later("pass a grade back to a platform"), details=Passed)
+
+PLATFORM_STATES = States(
+    "platform",
+    "open",
+    {"open": later("open", "platform"), "closed": later("closed", "platform")},
+    model=".models:Platform",
+)
 CLASS_STATES = States(
     "class", "open", {"open": later("open", "class"), "closed": later("closed", "class")}, model=".models:TrainingClass"
 )

@@ -167,6 +167,11 @@ def _course(folder: Path, files: list[str]) -> Course:
     )
 
 
+def largest_of(course: Course, lesson: str = "", task: str = "") -> float:
+    """The most points of a course, of one lesson of it, or of one task."""
+    return sum(each.largest for place, each in course.tasks() if lesson in ("", place.name) and task in ("", each.name))
+
+
 def _lesson(course: Path, given: Any, label: str) -> Lesson:
     name = given.get("name") if isinstance(given, dict) else None
     if not isinstance(name, str) or not tasks.is_name(name):

@@ -1,9 +1,9 @@
-"""Tables of training: answers with their grades, changed grades, classes with their roster, badges."""
+"""Tables of training: answers with their grades, changed grades, classes with their roster, badges, platforms."""
 
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, synonym
 
 from madang.node.database import Base, now
 from madang.node.people.models import Organization, Person
@@ -100,3 +100,63 @@ class Badge(Base):
     state: Mapped[str] = mapped_column(Machine, default="valid")
     reason: Mapped[str] = mapped_column(Prose(2_000), default="")
     owner: Mapped[Person] = relationship()
+
+
+class Platform(Base):
+    """A learning platform from which people are sent here by LTI 1.3, as an administrator registered it.
+
+    `issuer` and `client` are how it names itself and us; `deployments` are the numbers, separated by blanks, that it
+    gave to where it placed us. Only the hosts of its three addresses are ever asked for anything.
+    """
+
+    __tablename__ = "training_platforms"
+    __table_args__ = (UniqueConstraint("issuer", "client"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(Line(120))
+    issuer: Mapped[str] = mapped_column(Machine)
+    client: Mapped[str] = mapped_column(Machine)
+    deployments: Mapped[str] = mapped_column(Machine)
+    sign_in: Mapped[str] = mapped_column(Machine)  # where the browser is sent to sign in
+    tokens: Mapped[str] = mapped_column(Machine)  # where we get leave to pass grades back
+    keys: Mapped[str] = mapped_column(Machine)  # where its public keys are
+    state: Mapped[str] = mapped_column(Machine, default="open")
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Launch(Base):
+    """A launch that was believed, so that it is believed once: `nonce` is kept as its hash, for a day."""
+
+    __tablename__ = "training_launches"
+    __table_args__ = (UniqueConstraint("nonce"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    nonce: Mapped[str] = mapped_column(Machine)
+    platform_id: Mapped[int] = mapped_column(ForeignKey("training_platforms.id", ondelete="CASCADE"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"), index=True)
+    see: Mapped[str] = mapped_column(Machine)  # where it leads
+    asked: Mapped[str] = mapped_column(Machine, default="")  # JSON: what a teacher is to choose for, if they are
+    created: Mapped[datetime] = mapped_column(default=now, index=True)
+    entered: Mapped[datetime | None]
+    platform: Mapped[Platform] = relationship()
+    owner_id: Mapped[int] = synonym("person_id")
+
+
+class Placed(Base):
+    """Where a platform wants somebody's grade: of a course, or one lesson or task of it; `sent` is the last passed."""
+
+    __tablename__ = "training_placed"
+    __table_args__ = (UniqueConstraint("platform_id", "person_id", "resource"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    platform_id: Mapped[int] = mapped_column(ForeignKey("training_platforms.id", ondelete="CASCADE"), index=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"), index=True)
+    subject: Mapped[str] = mapped_column(Machine)  # who that is there
+    resource: Mapped[str] = mapped_column(Machine)  # the place there
+    course: Mapped[str] = mapped_column(Machine, index=True)
+    lesson: Mapped[str] = mapped_column(Machine, default="")
+    task: Mapped[str] = mapped_column(Machine, default="")
+    lineitem: Mapped[str] = mapped_column(Machine)
+    sent: Mapped[float | None]
+    created: Mapped[datetime] = mapped_column(default=now)
+    platform: Mapped[Platform] = relationship()

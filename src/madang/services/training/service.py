@@ -58,6 +58,8 @@ def send(node: Node, actor: Actor, course: str, lesson: str, task: str, text: st
         raise MadangError(
             "answer.account", _("Answers are kept for people with an account."), _("Sign in with an account.")
         )
+    from madang.services.training.passing import pass_back
+
     _check_pace(node, actor.person_id, course, task)
     check_ready(wanted)
     if len(text.encode("utf-8", "replace")) > LARGEST:
@@ -80,6 +82,7 @@ def send(node: Node, actor: Actor, course: str, lesson: str, task: str, text: st
     )
     with doing(node, actor, SEND, lambda session: made) as done:
         done.tell(course=course, lesson=lesson, task=task, score=found.score, largest=found.largest_score)
+        pass_back(done.session, node, actor.person_id, course)
     return found
 
 

@@ -26,6 +26,7 @@ from madang.science.grading.tasks import in_language
 from madang.services.training import courses
 from madang.services.training.acts import CLOSE, OPEN, OVERRIDE, ROSTER, SEE_CLASS
 from madang.services.training.models import Answer, ChangedGrade, ClassMember, TrainingClass
+from madang.services.training.passing import pass_back
 from madang.services.training.service import Key, Standing, home_of, standings
 
 MOST_PEOPLE = 1_000
@@ -312,6 +313,7 @@ def override(
         )
         changed.reason, changed.by_id = told, actor.person_id
         done.session.add(changed)
+        pass_back(done.session, node, member.person_id, found.course)
         done.tell(person=member.person_id, task=f"{found.course}/{lesson}/{task}", score=score, reason=told)
 
 

@@ -13,8 +13,9 @@ from madang.node.text import Line, Machine
 class Workspace(Base):
     """A space in which the people of a project work on one version of a dataset.
 
-    `dataset` and `version` are those of the lake; `record` is the name in the catalog, if it came from there. Without a
-    project it is its owner's alone. What the clock or a permit ends is found by asking, see `service.why_closed`.
+    `dataset` and `version` are those of the lake; `record` is the name in the catalog, if it came from there. That of a
+    course has no dataset of its own (an empty name, version 0), and the course's digest. Without a project it is its
+    owner's alone. What the clock or a permit ends is found by asking, see `service.why_closed`.
     """
 
     __tablename__ = "workspaces"
@@ -25,6 +26,7 @@ class Workspace(Base):
     version: Mapped[int]
     digest: Mapped[str] = mapped_column(Machine)  # of the version's manifest
     record: Mapped[str] = mapped_column(Machine, default="")
+    course: Mapped[str] = mapped_column(Machine, default="", server_default="")  # whose lessons' data it shows, if so
     permit_id: Mapped[int | None] = mapped_column(ForeignKey("permits.id"), index=True)
     project_id: Mapped[int | None] = mapped_column(ForeignKey("projects.id"), index=True)
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id"), index=True)  # who opened it
