@@ -134,7 +134,7 @@ def standings(node: Node, course: str, people: Iterable[int]) -> dict[int, dict[
     if not wanted:
         return made
     with node.read() as session:
-        rows = session.execute(
+        asked = session.connection().execute(
             select(
                 Answer.owner_id,
                 Answer.lesson,
@@ -145,14 +145,21 @@ def standings(node: Node, course: str, people: Iterable[int]) -> dict[int, dict[
             )
             .where(Answer.course == course, Answer.owner_id.in_(wanted))
             .group_by(Answer.owner_id, Answer.lesson, Answer.task)
-        ).all()
+        )
+        # Of a large class there are tens of thousands: the driver's own tuples, of which no other objects are made.
+        rows = asked.cursor.fetchall() if asked.cursor is not None else []
+        asked.close()
         changed = session.execute(
             select(ChangedGrade.person_id, ChangedGrade.lesson, ChangedGrade.task, ChangedGrade.score)
             .where(ChangedGrade.course == course, ChangedGrade.person_id.in_(wanted))
             .order_by(ChangedGrade.id)
         ).all()
+    alike: dict[tuple[float, int, float], Standing] = {}
     for person, lesson, task, score, tries, waiting in rows:
-        made[person][lesson, task] = Standing(score, tries, waiting)
+        key = (score, tries, waiting)
+        if key not in alike:
+            alike[key] = Standing(*key)
+        made[person][lesson, task] = alike[key]
     for person, lesson, task, score in changed:
         before = made[person].get((lesson, task))
         made[person][lesson, task] = Standing(score, before.tries if before else 0, 0.0, changed=True)
