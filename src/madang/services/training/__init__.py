@@ -12,8 +12,9 @@ from madang.node.rooms import Command, JobKind, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
     from madang.services.training.giving import trusted
+    from madang.services.training.service import course_data
 
-__all__ = ["PLAN", "trusted"]
+__all__ = ["PLAN", "course_data", "trusted"]
 
 PLAN = RoomPlan(
     name="training",
@@ -43,4 +44,4 @@ PLAN = RoomPlan(
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.giving"), name)
+    return getattr(import_module(f"{__name__}.{'service' if name == 'course_data' else 'giving'}"), name)

@@ -40,6 +40,13 @@ class Changed(Details):
     reason: str
 
 
+class Cleared(Details):
+    """Whose workspace of a course began anew."""
+
+    course: str
+    person: int
+
+
 class Given(Details):
     """A badge that was given or taken back."""
 
@@ -73,6 +80,7 @@ LIST = allow("class.list", role_anywhere("teacher") | auditor, reads=True, title
 SEE_CLASS = allow("class.see", teacher | auditor, reads=True, title=later("see a class and its grades"))
 ROSTER = allow("class.roster", teacher, title=later("set who is in a class"), details=Opened, frm=("open",))
 OVERRIDE = allow("class.override", teacher, title=later("change a grade"), details=Changed)
+RESET = allow("class.reset", teacher, title=later("begin a learner's workspace anew"), details=Cleared)
 CLOSE = allow("class.close", teacher, title=later("close a class"), details=Opened, frm=("open",), to="closed")
 GIVE = allow("badge.give", theirs, title=later("get a badge"), details=Given, to="valid")
 REVOKE = allow(

@@ -35,10 +35,10 @@ class Over(Exception):
 class Session:
     """A box that nobody has used before, with a program that answers lines. Close it after one answer."""
 
-    def __init__(self, program: Program = "learner", data: Path | None = None) -> None:
+    def __init__(self, program: Program = "learner", data: Mapping[str, Path] | None = None) -> None:
         limits = closed.Limits(seconds=None, memory=MEMORY, processes=24, open_files=64, scratch=16 << 20)
         # The shelf has what is expected, and no box sees it; courses of the institution are not shown at all.
-        read = {"/data": data} if data is not None else {}
+        read = dict(data or {})
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
         variables = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **threads}
         box = closed.Box(limits, read=read, variables=variables)

@@ -9,9 +9,11 @@ from typing import Any
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.lake import Lake
 from madang.science.grading.tasks import ENDINGS, LANGUAGES, Task, plain_file
 from madang.services.training.boxes import Over, Session
 from madang.services.training.courses import Course, Lesson
+from madang.services.training.data import Shown, data_of
 from madang.services.training.grader import grade
 
 FENCE = re.compile(r"^```([a-z]+)?[^\n]*\n(.*?)^```$", re.M | re.S)
@@ -39,22 +41,32 @@ def cells(text: str, kind: str = "python") -> list[str]:
     return [found[2] for found in FENCE.finditer(text) if found[1] == kind]
 
 
-def check(course: Course, *, run: bool = True, tell: Callable[[str], None] = lambda text: None) -> Checked:
-    """Check a course; `run` False looks at syntax and data alone. `tell` hears of each lesson."""
+def check(
+    course: Course, *, lake: Lake | None = None, run: bool = True, tell: Callable[[str], None] = lambda text: None
+) -> Checked:
+    """Check a course; `run` False looks at syntax and data alone. `tell` hears of each lesson.
+
+    `lake` has the datasets that lessons name; without it such a lesson does not pass.
+    """
     begun = time.monotonic()
     found = Checked(course.name)
     for lesson in course.lessons:
         tell(lesson.name)
-        _check_lesson(lesson, found, run)
+        shown: Shown = {}
+        try:
+            shown = data_of(lesson, lake)
+        except MadangError as error:
+            found.problems.append(error.message)
+        _check_lesson(lesson, shown, found, run)
         if not lesson.tasks:
             found.problems.append(_("{lesson}: it has no task.").format(lesson=lesson.name))
         for task in lesson.tasks:
-            _check_task(lesson, task, found, run)
+            _check_task(lesson, task, shown, found, run)
     found.seconds = round(time.monotonic() - begun, 2)
     return found
 
 
-def _check_lesson(lesson: Lesson, found: Checked, run: bool) -> None:
+def _check_lesson(lesson: Lesson, shown: Shown, found: Checked, run: bool) -> None:
     by_language = [cells(lesson.text[each]) for each in LANGUAGES]
     if by_language[0] != by_language[1]:
         found.problems.append(_("{lesson}: the code differs between the languages.").format(lesson=lesson.name))
@@ -67,7 +79,7 @@ def _check_lesson(lesson: Lesson, found: Checked, run: bool) -> None:
             return
     if not run or not by_language[0]:
         return
-    session = Session("learner", lesson.data)
+    session = Session("learner", shown)
     try:
         for number, source in enumerate(by_language[0], 1):
             told = session.ask({"op": "run", "source": source}, time.monotonic() + _CELL)
@@ -80,7 +92,7 @@ def _check_lesson(lesson: Lesson, found: Checked, run: bool) -> None:
         session.close()
 
 
-def _check_task(lesson: Lesson, task: Task, found: Checked, run: bool) -> None:
+def _check_task(lesson: Lesson, task: Task, shown: Shown, found: Checked, run: bool) -> None:
     if task.folder is None:
         return
     place = f"{lesson.name}/{task.name}"
@@ -95,7 +107,7 @@ def _check_task(lesson: Lesson, task: Task, found: Checked, run: bool) -> None:
     if not wrong:
         found.problems.append(_("{task}: there is no wrong answer that has to fail.").format(task=place))
     for name in [*references, *wrong] if run or task.kind not in ("code", "sql") else []:
-        score = _score(task, task.folder, name, lesson.data, found, place)
+        score = _score(task, task.folder, name, shown, found, place)
         if score is None:
             continue
         if name.startswith("reference"):
@@ -108,9 +120,9 @@ def _check_task(lesson: Lesson, task: Task, found: Checked, run: bool) -> None:
                 found.problems.append(_("{task}: {name} is wrong and passes.").format(task=place, name=name))
 
 
-def _score(task: Task, folder: Path, name: str, data: Path | None, found: Checked, place: str) -> float | None:
+def _score(task: Task, folder: Path, name: str, shown: Shown, found: Checked, place: str) -> float | None:
     try:
-        return grade(task, plain_file(folder, name), extra=data).score
+        return grade(task, plain_file(folder, name), extra=shown).score
     except MadangError as error:
         if error.code.startswith("answer.") and name.startswith("wrong"):
             return 0.0

@@ -11,6 +11,8 @@ from madang.base.translate import _
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 badge_app = typer.Typer(add_completion=False, no_args_is_help=True)
+platform_app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.add_typer(platform_app, name="platform", help=_("Learning platforms from which people come by LTI 1.3."))
 app.add_typer(badge_app, name="badge", help=_("Verify badges, take them back, hand out the list of those."))
 LARGEST = 4 << 20
 
@@ -33,7 +35,10 @@ def check_command(
         )
     home = _home()
     found = [courses.find_course(course, home)] if course else _every(home)
-    checked = [check(each, run=not quick, tell=lambda name: console().print(name, markup=False)) for each in found]
+    checked = [
+        check(each, lake=_lake(), run=not quick, tell=lambda name: console().print(name, markup=False))
+        for each in found
+    ]
     _write(as_json, {"courses": [each.as_json() for each in checked]})
     problems = [f"{each.course}/{problem}" for each in checked for problem in each.problems]
     for each in checked:
@@ -53,13 +58,14 @@ def grade_command(
     from madang.base.console import console
     from madang.services.training import grader, notebook_grader
     from madang.services.training.courses import find_task
+    from madang.services.training.data import data_of
 
     if task.endswith(".ipynb"):
         found = notebook_grader.grade(_bytes(Path(task)), _bytes(file))
     else:
-        known, data = find_task(task, _home())
+        known, lesson = find_task(task, _home())
         grader.check_ready(known)
-        found = grader.grade(known, _bytes(file), extra=data)
+        found = grader.grade(known, _bytes(file), extra=data_of(lesson, _lake()) if lesson is not None else {})
     _write(as_json, found.as_json())
     if str(as_json) == "-":
         return
@@ -68,6 +74,63 @@ def grade_command(
         console().print(f"{line.case}. {line.text}", markup=False)
     if found.waiting:
         console().print(_("{points:g} points wait for a teacher.").format(points=found.waiting), markup=False)
+
+
+@platform_app.command("add")
+def platform_add_command(
+    title: Annotated[str, typer.Argument(help=_("What it is called."))],
+    issuer: Annotated[str, typer.Option(help=_("How it names itself, as https://lms.example.ac.kr."))],
+    client: Annotated[str, typer.Option(help=_("Its number for us (client_id)."))],
+    deployment: Annotated[list[str], typer.Option(help=_("Number of a deployment; repeatable."))],
+    sign_in: Annotated[str, typer.Option(help=_("Its authorization endpoint."))],
+    tokens: Annotated[str, typer.Option(help=_("Its access token URL."))],
+    keys: Annotated[str, typer.Option(help=_("Its public keyset URL."))],
+) -> None:
+    """Register a learning platform."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.training import lti
+
+    addresses = {"sign_in": sign_in, "tokens": tokens, "keys": keys}
+    with opened() as node:
+        actor, places = commander(node), " ".join(deployment)
+        number = lti.add_platform(
+            node, actor, title=title, issuer=issuer, client=client, deployments=places, **addresses
+        )
+    console().print(_("Platform {number} is registered.").format(number=number), markup=False)
+
+
+@platform_app.command("list")
+def platform_list_command(
+    as_json: Annotated[Path | None, typer.Option("--json", help=_("Write them as JSON to this file."))] = None,
+) -> None:
+    """List the learning platforms."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.training import lti
+
+    with opened() as node:
+        found = lti.list_platforms(node, commander(node))
+    rows = [{"number": p.id, "title": p.title, "issuer": p.issuer, "client": p.client, "state": p.state} for p in found]
+    _write(as_json, {"platforms": rows})
+    if str(as_json) != "-":
+        for row in rows:
+            console().print("  ".join(map(str, row.values())), markup=False)
+
+
+@platform_app.command("close")
+def platform_close_command(number: Annotated[int, typer.Argument(help=_("Its number."))]) -> None:
+    """Let nobody in from a learning platform any more."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.training import lti
+
+    with opened() as node:
+        lti.close_platform(node, commander(node), number)
+    console().print(_("Nobody comes in from platform {number} any more.").format(number=number), markup=False)
 
 
 @badge_app.command("verify")
@@ -177,6 +240,13 @@ def _every(home: Path) -> list[Any]:
     places = [place for place in courses.folders(home) if place.is_dir()]
     found = [each for place in places for each in sorted(place.iterdir()) if (each / "course.toml").is_file()]
     return [courses.read_course(each) for each in found if is_name(each.name)]
+
+
+def _lake() -> Any:
+    """The lake of this computer's installation, for the datasets that lessons name."""
+    from madang.node.home import Home
+
+    return Home.find().lake()
 
 
 def _bytes(path: Path) -> bytes:

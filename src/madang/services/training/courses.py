@@ -38,13 +38,17 @@ MOST_FILES = 2_000
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson: its text (Markdown) in each language, its tasks, the folder with its data if it has any."""
+    """A lesson: its text (Markdown) in each language, its tasks, the folder with its data if it has any.
+
+    `dataset` is NAME@VERSION of the lake, whose tables its code sees as well.
+    """
 
     name: str
     title: Text
     text: Text
     tasks: tuple[Task, ...]
     data: Path | None
+    dataset: str = ""
 
     def task(self, name: str) -> Task:
         """A task by its name. Errors: `task.none`."""
@@ -186,10 +190,11 @@ def _lesson(course: Path, given: Any, label: str) -> Lesson:
         )
     text = {each: tasks.plain_file(folder, f"lesson.{each}.md").decode("utf-8", "replace") for each in LANGUAGES}
     title = {each: _title(text[each], f"{name}/lesson.{each}.md") for each in LANGUAGES}
-    data = folder / "data"
-    return Lesson(
-        name, title, text, tuple(tasks.read_task(folder / each) for each in wanted), data if data.is_dir() else None
-    )
+    data, dataset = folder / "data", given.get("dataset", "")
+    if not isinstance(dataset, str) or (dataset and not re.fullmatch(r"[a-z0-9][a-z0-9_-]*@[1-9][0-9]*", dataset)):
+        raise _wrong(label, _("dataset of a lesson has to be a name and a version, as demo@1"))
+    read = tuple(tasks.read_task(folder / each) for each in wanted)
+    return Lesson(name, title, text, read, data if data.is_dir() else None, dataset)
 
 
 def _title(text: str, label: str) -> str:
@@ -246,21 +251,28 @@ def find_course(name: str, home: Path | None) -> Course:
     raise MadangError("course.none", _("There is no course {name}.").format(name=name), known)
 
 
-def find_task(name: str, home: Path | None) -> tuple[Task, Path | None]:
-    """A task as COURSE/LESSON/TASK, or by the path of its folder, with the folder of its lesson's data.
+def find_task(name: str, home: Path | None) -> tuple[Task, Lesson | None]:
+    """A task as COURSE/LESSON/TASK, or by the path of its folder, with its lesson where a course has it.
 
     Errors: `task.none`, `course.none`, `lesson.none`.
     """
     path = Path(name)
     if (path / "task.toml").is_file():
-        data = path.resolve().parent / "data"
-        return tasks.read_task(path), data if data.is_dir() and not data.is_symlink() else None
+        return tasks.read_task(path), _lesson_around(path.resolve())
     parts = name.split("/")
     if len(parts) == 3 and all(map(tasks.is_name, parts)):
         lesson = find_course(parts[0], home).lesson(parts[1])
-        return lesson.task(parts[2]), lesson.data
+        return lesson.task(parts[2]), lesson
     raise MadangError(
         "task.none",
         _("There is no task {name}.").format(name=name),
         _("Name it as COURSE/LESSON/TASK, or give its folder."),
     )
+
+
+def _lesson_around(task: Path) -> Lesson | None:
+    """The lesson of a task's folder; None where it lies in no course."""
+    if not (task.parent.parent / "course.toml").is_file():
+        return None
+    known = read_course(task.parent.parent)
+    return next((each for each in known.lessons if each.name == task.parent.name), None)

@@ -5,7 +5,7 @@ them are met, and the hint that the teacher wrote. What an answer prints is kept
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,9 @@ class _Tried:
     said: str = ""
 
 
-def grade(task: Task, data: bytes, *, take: Take = Session, extra: Path | None = None) -> Grade:
-    """Grade an answer, a file's bytes. `take` gives a box that nobody used; `extra` is a folder shown as /data.
+def grade(task: Task, data: bytes, *, take: Take = Session, extra: Mapping[str, Path] | None = None) -> Grade:
+    """Grade an answer, a file's bytes. `take` gives a box that nobody used; `extra` are files that it shows,
+    by their path inside.
 
     Errors: `answer.*` for what cannot be read, `closed.missing` where nothing can be closed in.
     """
@@ -73,7 +74,7 @@ def grade(task: Task, data: bytes, *, take: Take = Session, extra: Path | None =
             return Grade(0.0, task.largest, lines, _since(begun), waiting=task.largest)
         return _summed(task, lines, begun, "")
     source = source_of(data)
-    session = Session("learner", extra) if extra is not None else take("sql" if task.kind == "sql" else "learner")
+    session = Session("learner", extra) if extra else take("sql" if task.kind == "sql" else "learner")
     try:
         tried, printed = _try_all(task, source, session)
     finally:

@@ -11,8 +11,9 @@ from madang.base.errors import MadangError
 from madang.base.translate import _, language
 from madang.node import signing
 from madang.science.grading.tasks import Task, in_language
-from madang.services.training import courses, giving, service
+from madang.services.training import courses, giving, service, spaces
 from madang.services.training.courses import Course, Lesson
+from madang.services.training.grader import Grade
 from madang.services.training.reading import as_html, without_heading
 from madang.services.training.service import Key, Standing
 from madang.services.training.teaching import feedback_of
@@ -77,6 +78,7 @@ class CourseView(View):
     lessons: list[LessonLine]
     rules: list[tuple[str, str]]
     badge: str
+    space: int  # one's own workspace of it; 0: none
     signed_in: bool
 
 
@@ -89,6 +91,7 @@ class LessonView(View):
     title: str
     text: str
     data: list[str]
+    dataset: str
     tasks: list[TaskLine]
     next: str
 
@@ -121,6 +124,7 @@ class TaskView(View):
     sent: datetime | None
     rules: list[tuple[str, str]]
     next: str
+    space: int
     signed_in: bool
 
 
@@ -261,8 +265,15 @@ def course_page(visit: Here, course: Name) -> CourseView:
         ],
         rules=_rules(visit, found.name),
         badge=badge.uid if badge is not None and badge.state == "valid" else "",
+        space=_space(visit, found.name),
         signed_in=visit.actor.is_signed_in,
     )
+
+
+def _space(visit: Here, course: str) -> int:
+    from madang.services.workspace import find_course
+
+    return (find_course(visit.node, visit.actor, course) or 0) if visit.actor.person_id is not None else 0
 
 
 def _rules(visit: Here, course: str) -> list[tuple[str, str]]:
@@ -290,6 +301,7 @@ def lesson_page(visit: Here, course: Name, lesson: Name) -> LessonView:
         title=in_language(part.title, language()),
         text=without_heading(in_language(part.text, language())),
         data=sorted(each.name for each in part.data.iterdir()) if part.data else [],
+        dataset=part.dataset,
         tasks=_tasks(part, standing),
         next=after[0].name if after else "",
     )
@@ -334,6 +346,7 @@ def task_page(visit: Here, course: Name, lesson: Name, task: Name) -> TaskView:
         sent=last.created if last is not None else None,
         rules=_rules(visit, found.name),
         next=_after(part, wanted),
+        space=_space(visit, found.name),
         signed_in=visit.actor.is_signed_in,
     )
 
@@ -347,11 +360,27 @@ def _after(lesson: Lesson, task: Task) -> str:
 def send(visit: Here, course: Name, lesson: Name, task: Name, given: Sent) -> Done:
     """Send an answer; it is graded at once."""
     found = service.send(visit.node, visit.actor, _name(course), lesson, task, given.answer)
+    return Done(see=f"/training/courses/{course}/{lesson}/{task}#result", message=_said(found))
+
+
+def _said(found: Grade) -> str:
     if found.waiting:
-        message = _("Your answer was kept. A teacher reads it.")
-    else:
-        message = _("{score:g} of {largest:g} points.").format(score=found.score, largest=found.largest_score)
-    return Done(see=f"/training/courses/{course}/{lesson}/{task}#result", message=message)
+        return _("Your answer was kept. A teacher reads it.")
+    return _("{score:g} of {largest:g} points.").format(score=found.score, largest=found.largest_score)
+
+
+@room.act("/training/courses/{course}/space", at=course_page)
+def open_space(visit: Here, course: Name) -> Done:
+    """Open one's own workspace for a course, with a notebook of each lesson."""
+    number = spaces.open_space(visit.node, visit.actor, _name(course))
+    return Done(see=f"/workspaces/{number}", message=_("The workspace is open; each lesson is a notebook in it."))
+
+
+@room.act("/training/courses/{course}/{lesson}/{task}/from-space", at=task_page)
+def send_from_space(visit: Here, course: Name, lesson: Name, task: Name) -> Done:
+    """Send the answer that stands in one's workspace."""
+    found = spaces.send_from(visit.node, visit.actor, _name(course), lesson, task)
+    return Done(see=f"/training/courses/{course}/{lesson}/{task}#result", message=_said(found))
 
 
 @room.page("/badges/{uid}", "badge.html")

@@ -12,7 +12,7 @@ from madang.base.translate import _, language
 from madang.node.acts import label
 from madang.node.permissions import check, may
 from madang.science.grading.tasks import in_language
-from madang.services.training import courses, giving, service, teaching
+from madang.services.training import courses, giving, service, spaces, teaching
 from madang.services.training.acts import LIST, OVERRIDE
 from madang.services.training.routes import Nothing, badge, room
 from madang.web import Done, Here, Number, View
@@ -120,6 +120,12 @@ class Change(View):
     task: str = Field(title="The task", min_length=3, max_length=130)
     score: float = Field(title="The score", ge=0, le=100_000, allow_inf_nan=False)
     reason: str = Field(title="The reason", min_length=1, max_length=2_000)
+
+
+class Resets(View):
+    """Whose workspace begins anew."""
+
+    student: str = Field(title="Student number", max_length=60)
 
 
 class Reason(View):
@@ -238,6 +244,13 @@ def change(visit: Here, number: Number, given: Change) -> Done:
         reason=given.reason,
     )
     return Done(see=f"/training/classes/{number}", message=_("The grade is changed."))
+
+
+@room.act("/training/classes/{number}/reset", at=class_page)
+def reset_space(visit: Here, number: Number, given: Resets) -> Done:
+    """Begin a learner's workspace of the course anew; what was sent and graded stays."""
+    spaces.reset(visit.node, visit.actor, number, given.student)
+    return Done(see=f"/training/classes/{number}", message=_("Their workspace begins anew."))
 
 
 @room.act("/training/classes/{number}/close", at=class_page)

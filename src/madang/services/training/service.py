@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from madang.science.grading.tasks import Task, in_language
 from madang.services.training import courses
 from madang.services.training.acts import SEND
 from madang.services.training.boxes import Program, Session, pool
-from madang.services.training.courses import Course
+from madang.services.training.courses import Course, Lesson
 from madang.services.training.grader import Grade, check_ready, grade
 from madang.services.training.models import Answer, ChangedGrade, ClassMember, TrainingClass
 
@@ -66,7 +66,7 @@ def send(node: Node, actor: Actor, course: str, lesson: str, task: str, text: st
         raise MadangError("answer.large", _("The answer is larger than 1 MB."))
     data = text.replace("\r\n", "\n").encode("utf-8", "replace")
     with _turns:
-        found = grade(wanted, data, take=_take, extra=_data(wanted, place.data))
+        found = grade(wanted, data, take=_take, extra=_data(node, wanted, place))
     told = json.dumps([[each.met, each.hidden, each.text] for each in found.feedback])
     made = Answer(
         owner_id=actor.person_id,
@@ -91,9 +91,18 @@ def _take(program: Program) -> Session:
     return pool(program).take()
 
 
-def _data(task: Task, folder: Path | None) -> Path | None:
+def _data(node: Node, task: Task, lesson: Lesson) -> Mapping[str, Path]:
     """The lesson's data, where answers of the task read them; a box without is one that waits already."""
-    return folder if folder is not None and "/data" in in_language(task.text, "en") else None
+    from madang.services.training.data import for_learners
+
+    return for_learners(node, lesson) if "/data" in in_language(task.text, "en") else {}
+
+
+def course_data(node: Node, course: str) -> dict[str, Path]:
+    """What the workspace of a course shows: path inside, path here. Errors: `course.none`, `lesson.data`."""
+    from madang.services.training.data import of_course
+
+    return of_course(node, courses.find_course(course, home_of(node)))
 
 
 def _check_pace(node: Node, person: int, course: str, task: str) -> None:

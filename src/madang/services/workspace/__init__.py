@@ -13,9 +13,24 @@ from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoomPlan
 
 if TYPE_CHECKING:
+    from madang.services.workspace.lessons import clear_course, find_course, open_course, put_notebook, source_of_cell
     from madang.services.workspace.service import end, find, folder_of, list_workspaces, open_workspace, see, stop
 
-__all__ = ["end", "find", "folder_of", "list_workspaces", "open_workspace", "see", "stop"]
+__all__ = [
+    "clear_course",
+    "end",
+    "find",
+    "find_course",
+    "folder_of",
+    "list_workspaces",
+    "open_course",
+    "open_workspace",
+    "put_notebook",
+    "see",
+    "source_of_cell",
+    "stop",
+]
+_OF_COURSES = ("clear_course", "find_course", "open_course", "put_notebook", "source_of_cell")
 
 PLAN = RoomPlan(
     name="workspace",
@@ -39,4 +54,4 @@ PLAN = RoomPlan(
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.service"), name)
+    return getattr(import_module(f"{__name__}.{'lessons' if name in _OF_COURSES else 'service'}"), name)

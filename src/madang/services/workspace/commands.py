@@ -66,7 +66,14 @@ def list_command(
     _table(
         [_("number"), _("workspace"), _("data"), _("project"), _("permit"), _("state")],
         [
-            [str(r["number"]), r["title"], f"{r['dataset']}@{r['version']}", r["project"], r["permit"], _state(r)]
+            [
+                str(r["number"]),
+                r["title"],
+                r["course"] or f"{r['dataset']}@{r['version']}",
+                r["project"],
+                r["permit"],
+                _state(r),
+            ]
             for r in rows
         ],
     )
@@ -152,6 +159,7 @@ def _row(node: "Node", each: "Workspace", awake: "dict[int, Awake]") -> dict[str
         "version": each.version,
         "manifest": each.digest,
         "record": each.record,
+        "course": each.course,
         "project": each.project.name if each.project else "",
         "permit": each.permit.number if each.permit else "",
         "until": each.permit.ends.isoformat() if each.permit else None,
@@ -165,6 +173,10 @@ def _row(node: "Node", each: "Workspace", awake: "dict[int, Awake]") -> dict[str
         "kept_until": f"{each.kept_until:%Y-%m-%d}" if each.kept_until else None,
         "address": f"{portal}/workspaces/{each.id}",
     }
+
+
+def _data(row: dict[str, Any]) -> str:
+    return str(row["course"]) or f"{row['dataset']}@{row['version']}"
 
 
 def _state(row: dict[str, Any]) -> str:

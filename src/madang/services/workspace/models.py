@@ -42,6 +42,11 @@ class Workspace(Base):
     project: Mapped[Project | None] = relationship()
     owner: Mapped[Person | None] = relationship()
 
+    @property
+    def shows(self) -> str:
+        """Whose data it shows: the dataset's name, or `course:` and the name of a course."""
+        return f"course:{self.course}" if self.course else self.dataset
+
 
 class Brought(Base):
     """A file that somebody brings into a workspace; it is there once it is accepted."""

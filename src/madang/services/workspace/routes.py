@@ -30,6 +30,7 @@ class Line(View):
     dataset: str
     version: int
     record: str
+    course: str
     project: str
     permit: str
     until: datetime | None
@@ -256,6 +257,7 @@ def _line(each: Workspace, awake: dict[int, service.Awake]) -> dict[str, Any]:
         "dataset": each.dataset,
         "version": each.version,
         "record": each.record,
+        "course": each.course,
         "project": each.project.title if each.project else "",
         "permit": each.permit.number if each.permit else "",
         "until": each.permit.ends if each.permit else None,

@@ -245,6 +245,8 @@ def end(node: Node, actor: Actor, number: int, reason: str = "") -> Workspace:
 def renew(node: Node, actor: Actor, number: int, reference: str = "") -> Workspace:
     """Open a dormant workspace again, with its code, by a permit that is in force or on data that can be read."""
     found = see(node, actor, number)
+    if found.course:
+        return _renew_course(node, actor, number)
     wanted = reference or (found.permit.number if found.permit else found.record or found.dataset)
     right = find_right(node, actor, wanted)
     version = right.version
@@ -261,6 +263,13 @@ def renew(node: Node, actor: Actor, number: int, reference: str = "") -> Workspa
     return find(node, number)
 
 
+def _renew_course(node: Node, actor: Actor, number: int) -> Workspace:
+    with doing(node, actor, RENEW, lambda session: _locked(session, number)) as done:
+        done.thing.ended = done.thing.kept_until = None
+        done.tell(dataset=done.thing.shows, version=0, digest=done.thing.digest, permit="", project="")
+    return find(node, number)
+
+
 def destroy(node: Node, actor: Actor, number: int) -> Workspace:
     """Destroy what a dormant workspace kept; the event is the record of it."""
     see(node, actor, number)
@@ -268,7 +277,7 @@ def destroy(node: Node, actor: Actor, number: int) -> Workspace:
     sizes = [path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()]
     with doing(node, actor, DESTROY, lambda session: _locked(session, number)) as done:
         done.thing.destroyed = now()
-        done.tell(files=len(sizes), bytes=sum(sizes), dataset=done.thing.dataset, version=done.thing.version)
+        done.tell(files=len(sizes), bytes=sum(sizes), dataset=done.thing.shows, version=done.thing.version)
     shutil.rmtree(folder, ignore_errors=True)
     return find(node, number)
 
@@ -291,7 +300,7 @@ def entered(node: Node, actor: Actor, workspace: Workspace) -> None:
     reason = why_closed(node, actor, workspace)
     if reason:
         raise MadangError("workspace.closed", reason, _("Open it again by a permit that is in force."))
-    details = {"dataset": workspace.dataset, "version": workspace.version, "digest": workspace.digest}
+    details = {"dataset": workspace.shows, "version": workspace.version, "digest": workspace.digest}
     node.audit.read(actor, ENTER.name, f"workspace:{workspace.id}", details)
     with node.write() as session:
         _locked(session, workspace.id).used = now()

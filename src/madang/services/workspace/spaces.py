@@ -13,7 +13,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node import closed
 from madang.node.node import Node
-from madang.services.workspace import notebooks, outputs
+from madang.services.workspace import lessons, notebooks, outputs
 from madang.services.workspace.environment import find_environment
 from madang.services.workspace.models import Workspace
 from madang.services.workspace.service import folder_of
@@ -26,14 +26,9 @@ Listener = Callable[[dict[str, Any]], None]
 def box_of(node: Node, workspace: Workspace) -> closed.Box:
     """The box of a workspace: its version's open tables read-only, its own files, its Python, no network."""
     settings, folder = node.settings.workspace, folder_of(node, workspace.id)
-    version = node.home.lake().dataset(workspace.dataset).version(workspace.version)
-    if version.digest != workspace.digest:
-        raise MadangError("workspace.changed", _("The data of this workspace are not what they were."))
     read = {"/opt/kernel": Path(__file__).parent / "inside", "/brought": folder / "brought"}
     read["/notebooks"] = folder / "notebooks"
-    for name, table in version.tables.items():
-        for number, path in enumerate(table.paths):
-            read[f"/data/{name}.parquet" if len(table.paths) == 1 else f"/data/{name}/{number}.parquet"] = path
+    read |= lessons.data_of(node, workspace.course) if workspace.course else _tables(node, workspace)
     wheels = node.home.path / "wheels"
     if wheels.is_dir():
         read["/wheels"] = wheels
@@ -62,6 +57,18 @@ def box_of(node: Node, workspace: Workspace) -> closed.Box:
         name="workspace",
         user=_STAND_INS + workspace.id,
     )
+
+
+def _tables(node: Node, workspace: Workspace) -> dict[str, Path]:
+    """The open tables of a workspace's version, as files below /data. Errors: `workspace.changed`."""
+    version = node.home.lake().dataset(workspace.dataset).version(workspace.version)
+    if version.digest != workspace.digest:
+        raise MadangError("workspace.changed", _("The data of this workspace are not what they were."))
+    shown = {}
+    for name, table in version.tables.items():
+        for number, path in enumerate(table.paths):
+            shown[f"/data/{name}.parquet" if len(table.paths) == 1 else f"/data/{name}/{number}.parquet"] = path
+    return shown
 
 
 @dataclass
