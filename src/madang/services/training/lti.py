@@ -81,6 +81,7 @@ def add_platform(
     keys: str,
 ) -> int:
     """Register a platform; its number. Errors: `lti.platform`."""
+    check(actor, ADD_PLATFORM)
     for url in (issuer, sign_in, tokens, keys):
         parts = urlsplit(url)
         if parts.scheme not in ("https", "http") or not parts.netloc or "@" in parts.netloc or len(url) > 500:
@@ -102,9 +103,7 @@ def add_platform(
     )
     with node.read() as session:
         if session.scalar(select(Platform.id).filter_by(issuer=made.issuer, client=made.client)) is not None:
-            raise MadangError(
-                "lti.platform", _("This platform is registered already."), _("Close it, or name another.")
-            )
+            raise MadangError("lti.platform", _("This platform is registered already."))
     with doing(node, actor, ADD_PLATFORM, lambda session: made) as done:
         done.tell(issuer=made.issuer, client=made.client)
     return made.id
@@ -118,12 +117,12 @@ def list_platforms(node: Node, actor: Actor) -> Sequence[Platform]:
 
 
 def close_platform(node: Node, actor: Actor, number: int) -> None:
-    """Let nobody in from a platform any more. Errors: `lti.platform`."""
+    """Let nobody in from a platform any more. Errors: `lti.none`."""
 
     def find(session: Session) -> Platform:
         found = session.get(Platform, number)
         if found is None:
-            raise MadangError("lti.platform", _("There is no platform {number}.").format(number=number))
+            raise MadangError("lti.none", _("There is no platform {number}.").format(number=number))
         return found
 
     with doing(node, actor, CLOSE_PLATFORM, find) as done:

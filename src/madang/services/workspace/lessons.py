@@ -113,7 +113,5 @@ def data_of(node: Node, course: str) -> dict[str, Path]:
     try:
         shown: dict[str, Path] = course_data(node, course)
     except MadangError as error:
-        raise MadangError(
-            "workspace.changed", _("The data of this workspace are not there: {reason}").format(reason=error.message)
-        ) from None
+        raise MadangError("workspace.changed", error.message, error.hint) from None
     return shown

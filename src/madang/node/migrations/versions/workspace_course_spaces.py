@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "workspace_course_spaces"
-down_revision = "discovery_lots_and_studies"
+down_revision = "people_invitations_and_changes_by_two"
 
 
 def upgrade() -> None:
