@@ -1,4 +1,5 @@
-"""How long the ledger takes: 100,000 promises with their events, for today and a past day; beside a plain count.
+"""How long the ledger takes: 100,000 promises with their events, for today and a past day, beside a plain count; the
+funder's page with its pictures; a statement of use.
 
 .venv/bin/python benchmarks/grants.py
 """
@@ -13,25 +14,35 @@ from pathlib import Path
 from statistics import median
 
 from sqlalchemy import func, insert, select
+from starlette.testclient import TestClient
 
+from madang.app.portal import portal
 from madang.node.home import Home
 from madang.node.node import Node
+from madang.node.people import Actor
+from madang.node.people.accounts import create_organization, create_person, find_organization, give_role
+from madang.node.people.models import Person
+from madang.node.people.sessions import begin_session
 from madang.services.contributions.statement import Link, Thing, make_statement, weigh
 from madang.services.grants import ledger
 from madang.services.grants.models import Award, Promise, PromiseEvent
+from madang.services.grants.service import note
 
 PROMISES = 100_000
 START = date(2024, 1, 1)
 
 
-def fill(node: Node) -> int:
-    """Promises with lives of three to six events; how many events there are."""
+def fill(node: Node, small: int) -> int:
+    """Promises with lives of three to six events, one in twenty of a small funder; how many events there are."""
     drawn = random.Random(5)
     with node.write() as session:
         session.execute(
             insert(Award),
             [
-                {"id": n + 1, "number": f"A-{n}", "title": "t", "organization_id": 1, "program": f"P{n % 9}"}
+                {
+                    **{"id": n + 1, "number": f"A-{n}", "title": "t", "program": f"P{n % 9}"},
+                    "organization_id": 1 if n % 20 else small,
+                }
                 for n in range(2_000)
             ],
         )
@@ -56,6 +67,40 @@ def fill(node: Node) -> int:
         return len(events)
 
 
+def people(node: Node) -> tuple[int, dict[str, str]]:
+    """A funder who gave one award in twenty, and an auditor who sees all; their sessions."""
+    owner = Actor.owner()
+    create_organization(node, owner, "small", "A small funder")
+    with node.read() as session:
+        places = {"funder": find_organization(session, "small").id, "auditor": 1}
+    cookies = {}
+    for role, place in places.items():
+        number = create_person(node, owner, role, role)
+        give_role(node, owner, number, role, place)
+        with node.write() as session:
+            cookies[role] = begin_session(session, node, session.get_one(Person, number))
+    return places["funder"], cookies
+
+
+def pages(node: Node, cookies: dict[str, str]) -> None:
+    """The page of the ledger with its pictures, over HTTP: as it is seen again, and after the log has grown."""
+    client = TestClient(portal(node, keeper=False))
+
+    def page(cookie: str) -> None:
+        answer = client.get("/grants", headers={"Cookie": f"madang={cookie}"})
+        assert answer.status_code == 200 and "<svg" in answer.text
+
+    def grown(cookie: str) -> None:
+        with node.write() as session:
+            note(session, Actor.owner(), 1, "reminder", "late", day=START)
+        page(cookie)
+
+    for role, goal in (("funder", "200 ms"), ("auditor", "-")):
+        seen = "5,000" if role == "funder" else "100,000"
+        timed(f"the page of who sees {seen}, seen again", "200 ms", lambda role=role: page(cookies[role]))
+        timed(f"the page of who sees {seen}, after a change", goal, lambda role=role: grown(cookies[role]))
+
+
 def timed(what: str, goal: str, work: object, times: int = 5) -> None:
     """Print the median of some runs."""
     taken = []
@@ -69,7 +114,8 @@ def timed(what: str, goal: str, work: object, times: int = 5) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         node = Node.open(Home(Path(folder) / "home"))
-        print(f"{PROMISES:,} promises, {fill(node):,} events")
+        small, cookies = people(node)
+        print(f"{PROMISES:,} promises, {fill(node, small):,} events")
         past = START + timedelta(days=365)
         known = datetime.combine(past, clock(23), UTC)
 
@@ -88,6 +134,7 @@ def main() -> None:
         timed("floor: events counted by promise", "-", plain)
         timed("the ledger of today", "1 s", today)
         timed("the ledger of a past day", "3 s", then)
+        pages(node, cookies)
         node.close()
     rule = {"source": Fraction(1, 2), "by": Fraction(1, 2)}
 

@@ -38,12 +38,17 @@ def bars(
 
     order = {name: place for place, name in enumerate(colors)}
     data = [{**row, "_order": order[row[part]]} for row in rows]
+    sums: dict[Any, float] = {}
+    for row in rows:
+        sums[row[category]] = sums.get(row[category], 0) + (row[value] or 0)
+    most = max(sums.values(), default=0)
+    ticks = max(1, int(most)) if most < 5 else altair.Undefined  # or 1 would stand there twice, once for a half
     chart = (
         altair.Chart(altair.Data(values=data))
         .mark_bar(height={"band": 0.75})
         .encode(
             y=altair.Y(f"{category}:N", sort=None, title=None),
-            x=altair.X(f"sum({value}):Q", title=value, axis=altair.Axis(format=",d")),
+            x=altair.X(f"sum({value}):Q", title=value, axis=altair.Axis(format=",d", tickCount=ticks)),
             color=altair.Color(
                 f"{part}:N",
                 title=None,

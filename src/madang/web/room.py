@@ -226,7 +226,7 @@ def _visit(given: Any) -> Any:
 
 
 async def _fields(request: Request) -> dict[str, Any]:
-    """What a form sent: text by name, a list where a name comes more than once, bytes of files."""
+    """What a form sent: text by name, a list where a name comes more than once, bytes of files, their names as `x_name`."""
     try:
         form = await request.form(max_files=4, max_fields=2_000, max_part_size=LARGEST)
     except HTTPException:
@@ -235,8 +235,11 @@ async def _fields(request: Request) -> dict[str, Any]:
         raise MadangError("web.value", _("This form cannot be read.")) from None
     fields: dict[str, Any] = {}
     for name in form:
-        values = [await value.read() if isinstance(value, UploadFile) else value for value in form.getlist(name)]
+        sent = form.getlist(name)
+        values = [await value.read() if isinstance(value, UploadFile) else value for value in sent]
         fields[name] = values if len(values) > 1 else values[0]
+        if isinstance(sent[0], UploadFile) and f"{name}_name" not in form:
+            fields[f"{name}_name"] = sent[0].filename or ""
     return fields
 
 

@@ -23,7 +23,8 @@ from madang.web import Done, Here, Number, Room, View
 
 room = Room("deposits", __package__)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-SHEET = 2 * 1024 * 1024  # bytes of a sample sheet
+SHEET = 8 * 1024 * 1024  # bytes of a sample sheet
+SMALL = 32 * 1024 * 1024  # bytes of a file that is sent whole
 
 
 class Row(View):
@@ -135,6 +136,13 @@ class Sheet(View):
     sheet: bytes
 
 
+class File(View):
+    """A small file."""
+
+    file: bytes
+    file_name: Annotated[str, Field(max_length=400)] = ""
+
+
 class Promised(View):
     """A promise of a grant."""
 
@@ -203,6 +211,13 @@ def samples(visit: Here, name: str, given: Sheet) -> Done:
         count = len(wrong)
         raise MadangError("deposit.cells", _("{count} cells are wrong: {cells}").format(count=count, cells=told))
     return Done(see=f"/deposits/{name}", message=_("The samples were taken in."))
+
+
+@room.act("/deposits/{name}/files", at=deposit, largest=SMALL + 4096)
+def send(visit: Here, name: str, given: File) -> Done:
+    """Put one small file into a draft whole, as browsers without scripts do."""
+    service.put_bytes(visit.node, visit.actor, name, given.file_name, given.file)
+    return Done(see=f"/deposits/{name}", message=_("Saved."))
 
 
 @room.act("/deposits/{name}/files/{number}/remove", at=deposit)

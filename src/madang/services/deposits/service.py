@@ -179,6 +179,16 @@ def finish(node: Node, actor: Actor, name: str, number: int) -> DepositFile:
     return found
 
 
+def put_bytes(node: Node, actor: Actor, name: str, file: str, content: bytes) -> DepositFile:
+    """Put a small file in whole. Errors: those of `reserve` and `finish`."""
+    found = reserve(node, actor, name, file, len(content))
+    at = store.offset(node.home, found.id)
+    with store.appending(node.home, found.id, at, found.bytes) as part:
+        part.back_to(0)  # of an earlier one that was stopped nothing is taken
+        part.write(content)
+    return finish(node, actor, name, found.id)
+
+
 def file_of(deposit: Deposit, number: int) -> DepositFile:
     """A file of a deposit. Errors: `deposit.file.none`."""
     found = next((each for each in deposit.files if each.id == number), None)
