@@ -226,7 +226,7 @@ def _visit(given: Any) -> Any:
 
 
 async def _fields(request: Request) -> dict[str, Any]:
-    """What a form sent: text by name, a list where a name comes more than once, bytes of files, their names as `x_name`."""
+    """What a form sent: text by name, a list where a name comes more than once, files as bytes and `x_name`."""
     try:
         form = await request.form(max_files=4, max_fields=2_000, max_part_size=LARGEST)
     except HTTPException:
