@@ -50,6 +50,20 @@ def test_what_is_kept_out_of_boxes_is_an_empty_folder_that_cannot_be_written() -
         assert "Error" in say(f"open({str(folder / 'x')!r}, 'w').write('x')")
 
 
+def test_paths_with_odd_names_out_of_reach_are_shown_as_they_are(tmp_path: Path) -> None:
+    """On a node that runs as root they are mounted twice, once by a table of mounts."""
+    folder = tmp_path / "a b\\040#\n가"
+    folder.mkdir(mode=0o700)
+    (folder / "one").write_text("1")
+    (folder / "one").chmod(0o644)
+    shown = {"/d": folder, "/f 1": folder / "one"} if os.geteuid() == 0 else {"/f 1": folder / "one"}
+    folder.chmod(0o755)
+    tmp_path.chmod(0o700)
+    assert say("print(open('/f 1').read(), end='')", shown) == "1"
+    if os.geteuid() == 0:
+        assert say("import os; print(os.listdir('/d'))", shown).strip() == "['one']"
+
+
 def test_there_is_no_network_no_environment_and_no_capability(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "shown")
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -204,7 +204,7 @@ def why_not() -> str | None:
     """Why programs cannot be closed in here, as the tool said it; None where they can."""
     if os.uname().machine not in ARCHITECTURES:
         return os.uname().machine
-    for tool in ("bwrap", "prlimit"):
+    for tool in ("bwrap", "prlimit", *(drop.TOOLS if os.geteuid() == 0 else ())):
         if shutil.which(tool) is None:
             return tool
     box = Box(Limits(30, 1 << 30))

@@ -1,58 +1,72 @@
 """How a node that runs as root makes its boxes: as an ordinary user, who is nobody else on this machine.
 
-That user may not be able to reach what is to be shown (a home of mode 0700), so this file is run as a program first: as
-root, in a mount namespace of its own, it puts everything under a folder that the user can reach, becomes that user for
-good, and goes on to bubblewrap. It imports nothing of Madang.
+That user may not be able to reach what is to be shown (a home of mode 0700). So first, as root and in a mount namespace
+of its own, all that is out of reach is put under a folder that the user can reach; then `setpriv` becomes that user for
+good and goes on to bubblewrap. These are programs of util-linux, one becoming the next: a Python of its own would take
+more time than all the rest of a short box.
 """
 
-import ctypes
-import json
 import os
-import sys
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
+TOOLS = ("unshare", "mount", "setpriv")
 _STAGE = "/run/madang-box"
-_NEW_MOUNTS = 0x00020000  # CLONE_NEWNS
-_NOSUID, _NODEV, _BIND, _RECURSIVE, _PRIVATE = 0x2, 0x4, 0x1000, 0x4000, 0x40000  # MS_*
+# A file wants an empty one to be mounted over; `mount` makes folders itself, and reads only tables that are files.
+_SCRIPT = f"""mount -n -t tmpfs -o nosuid,nodev,mode=0755,size=1m stage {_STAGE} || exit 1
+for each in $2; do : >"$each"; done
+printf %s "$1" >{_STAGE}/table && mount -a -n -T {_STAGE}/table && : >{_STAGE}/table || exit 1
+shift 2; exec "$@\""""
 
 
 def staged(
     read: Mapping[str, str], write: Mapping[str, str], user: int
 ) -> tuple[list[str], dict[str, str], dict[str, str]]:
-    """The command line that comes before bubblewrap's, and where it puts what was asked for."""
-    places = {
-        path: f"{_STAGE}/{number}" for number, path in enumerate(dict.fromkeys([*read.values(), *write.values()]))
-    }
-    given = json.dumps({"user": user, "places": places, "write": list(write.values())})
-    launcher = [sys.executable, "-I", "-S", __file__, given]
+    """The command line that comes before bubblewrap's, and where it puts what was asked for.
+
+    The folders to be written are given to `user` here and now.
+    """
+    for folder in dict.fromkeys(write.values()):
+        _give(folder, user)
+    paths = dict.fromkeys([*read.values(), *write.values()])
+    places = {path: f"{_STAGE}/{place}" for place, path in enumerate(paths) if not _is_in_reach(path)}
+    become = [_path("setpriv"), "--reuid", str(user), "--regid", str(user), "--clear-groups", "--inh-caps", "-all"]
+    launcher = [*_staging(places), *become, "--"]
     return (
         launcher,
-        {inside: places[path] for inside, path in read.items()},
-        {inside: places[path] for inside, path in write.items()},
+        {inside: places.get(path, path) for inside, path in read.items()},
+        {inside: places.get(path, path) for inside, path in write.items()},
     )
 
 
-def main() -> None:
-    """As root: stage, give the writable folders to the user, become the user, and go on with the rest of the line."""
-    given = json.loads(sys.argv[1])
-    user = int(given["user"])
-    for folder in given["write"]:
-        _give(folder, user)
+def _staging(places: Mapping[str, str]) -> list[str]:
+    if not places:
+        return []
     os.makedirs(_STAGE, mode=0o755, exist_ok=True)
-    libc = ctypes.CDLL(None, use_errno=True)
-    _call(libc.unshare(_NEW_MOUNTS))
-    _call(libc.mount(None, b"/", None, _RECURSIVE | _PRIVATE, None))
-    _call(libc.mount(b"stage", _STAGE.encode(), b"tmpfs", _NOSUID | _NODEV, b"mode=0755,size=1m"))
-    for path, place in given["places"].items():
-        if os.path.isdir(path):
-            os.mkdir(place)
-        else:
-            os.close(os.open(place, os.O_CREAT | os.O_WRONLY))
-        _call(libc.mount(os.path.realpath(path).encode(), place.encode(), None, _BIND | _RECURSIVE, None))
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
-    os.execv(sys.argv[2], sys.argv[2:])  # from here on nothing can be imported: Python may be out of reach
+    table = "".join(f"{_escaped(path)} {place} none rbind,X-mount.mkdir 0 0\n" for path, place in places.items())
+    files = " ".join(place for path, place in places.items() if not os.path.isdir(path))
+    return [_path("unshare"), "--mount", "--propagation", "private", "/bin/sh", "-c", _SCRIPT, "stage", table, files]
+
+
+def _escaped(path: str) -> str:
+    special = {character: f"\\{ord(character):03o}" for character in " \t\n\\#"}
+    return "".join(special.get(character, character) for character in os.path.realpath(path))
+
+
+def _is_in_reach(path: str) -> bool:
+    """Whether anybody may go to a path and read what is there."""
+    found = Path(os.path.realpath(path))
+    try:
+        if not all(folder.stat().st_mode & 0o001 for folder in found.parents):
+            return False
+        return found.stat().st_mode & (0o005 if found.is_dir() else 0o004) == (0o005 if found.is_dir() else 0o004)
+    except OSError:
+        return False
+
+
+def _path(tool: str) -> str:
+    return shutil.which(tool) or tool
 
 
 def _give(folder: str, user: int) -> None:
@@ -63,13 +77,3 @@ def _give(folder: str, user: int) -> None:
             status = os.stat(name, dir_fd=here, follow_symlinks=False)
             if status.st_uid != user:
                 os.chown(name, user, user, dir_fd=here, follow_symlinks=False)
-
-
-def _call(result: int) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-if __name__ == "__main__":
-    main()

@@ -3,12 +3,13 @@
 import contextlib
 import json
 import os
+import select
 import selectors
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -87,18 +88,21 @@ def _given(data: bytes) -> int:
 def _wait_for_inside(reading: int) -> None:
     """Wait until nothing inside runs any more: the first process there ends after all others, some moments later."""
     try:
-        first = int(json.loads(os.read(reading, 4096))["child-pid"])
+        first = os.pidfd_open(int(json.loads(os.read(reading, 4096))["child-pid"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return  # there never was one
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
-        try:
-            state = Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[0]
-        except (OSError, IndexError):
-            return
-        if state in "ZX":
-            return
-        time.sleep(0.002)
+        return  # there never was one, or it is gone
+    try:
+        _ready((first,), 5)
+    finally:
+        os.close(first)
+
+
+def _ready(descriptors: Sequence[int], seconds: float) -> bool:
+    """Wait at most so long until one of them can be read; a process can once it has ended."""
+    waiting = select.poll()
+    for each in descriptors:
+        waiting.register(each, select.POLLIN)
+    return bool(waiting.poll(1000 * seconds))
 
 
 def _empty(group: Path) -> None:
@@ -167,7 +171,9 @@ class Running:
         self.box = box
         self.error: MadangError | None = None  # why it was stopped, over a limit
         self.code: int | None = None
-        self._started, self._ended, self._stop = threading.Event(), threading.Event(), threading.Event()
+        self._started, self._ended = threading.Event(), threading.Event()
+        self._stop, self._wish = False, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)  # to end, for who watches
+        self._lock = threading.Lock()
         self._use = Use(0, 0, 0, 0.0)
         self._failed: BaseException | None = None
         threading.Thread(target=self._live, args=(command,), name="box", daemon=True).start()
@@ -189,12 +195,15 @@ class Running:
         finally:
             self._started.set()
             self._ended.set()
+            with self._lock:
+                os.close(self._wish)
+                self._wish = -1
 
     def _watch(self, process: subprocess.Popen[bytes], watch: Watch) -> None:
         seconds = self.box.limits.seconds
         end = None if seconds is None else time.monotonic() + seconds
-        tick = _FIRST  # what is short is not to wait for a whole tick
-        while process.poll() is None and not self._stop.wait(tick):
+        tick = _FIRST
+        while not self._is_over(process, tick):
             tick = min(_TICK, 1.5 * tick)
             try:
                 watch.check()
@@ -205,11 +214,20 @@ class Running:
             except MadangError as error:
                 self.error = error
                 return
-        if not self._stop.is_set():
+        if not self._stop:
             try:
                 watch.check(ended=True)
             except MadangError as error:
                 self.error = error
+
+    def _is_over(self, process: subprocess.Popen[bytes], seconds: float) -> bool:
+        """Wait at most so long for the end, or for somebody who wishes it; whether it came."""
+        end = os.pidfd_open(process.pid)  # it is our child and was not waited for: the number is its own
+        try:
+            _ready((end, self._wish), seconds)
+        finally:
+            os.close(end)
+        return self._stop or process.poll() is not None
 
     @property
     def is_alive(self) -> bool:
@@ -227,5 +245,8 @@ class Running:
 
     def stop(self) -> None:
         """End it, with all that is inside."""
-        self._stop.set()
+        self._stop = True
+        with self._lock:
+            if self._wish >= 0:
+                os.eventfd_write(self._wish, 1)
         self._ended.wait(10)
