@@ -34,8 +34,8 @@ def working(house: House, boxes: None) -> Iterator[House]:
     runner, stop = Runner(house.node), threading.Event()
 
     def work() -> None:
-        while not stop.is_set() or runner._held:
-            runner._round()
+        while not stop.is_set() or runner.is_busy:
+            runner.round()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

@@ -55,7 +55,8 @@ class Box:
     `environment_folder`: a virtual environment to mount instead of this Python; `madang` itself can be imported either
     way. `variables`: environment variables, the only ones besides PATH, HOME, LANG, TMPDIR and PYTHONPATH.
     `programs` shows the system's programs (shell, R, tools) and not only its libraries; `proc` shows /proc, of its own
-    processes, which tells a little of the machine. `folder`: where the program starts.
+    processes, which tells a little of the machine. `folder`: where the program starts. `devices`: files in /dev that it
+    may use, such as those of a GPU; what a driver does with them no box bounds.
     """
 
     limits: Limits
@@ -68,6 +69,7 @@ class Box:
     folder: str = "/tmp"  # inside the box
     name: str = "closed"
     user: int = _STAND_IN
+    devices: Sequence[str] = ()
 
     @property
     def python(self) -> str:
@@ -117,7 +119,10 @@ class Box:
     def _mounts(self, read: Mapping[str, str], write: Mapping[str, str]) -> list[str]:
         size = ["--size", str(self.limits.scratch)]
         # /dev and / are file systems in memory that the program would own: without --remount-ro it could fill them.
-        box = ["--dev", "/dev", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev", *size, "--tmpfs", "/tmp"]
+        box = ["--dev", "/dev", *size, "--tmpfs", "/dev/shm"]
+        for device in self.devices:
+            box += ["--dev-bind-try", device, device]
+        box += ["--remount-ro", "/dev", *size, "--tmpfs", "/tmp"]
         box += ["--proc", "/proc"] if self.proc else []
         for inside, path in read.items():
             box += ["--ro-bind-try" if inside in _TRY else "--ro-bind", path, inside]

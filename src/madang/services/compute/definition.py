@@ -97,12 +97,13 @@ class Definition(_Part):
 
 @dataclass(frozen=True)
 class Needs:
-    """What a task needs: cores, bytes of memory and disk, seconds of time."""
+    """What a task needs: cores, bytes of memory and disk, seconds of time, GPUs."""
 
     cores: int = 1
     memory: int = 2 * GB
     disk: int = 10 * GB
     seconds: int = DAY
+    gpus: int = 0
 
 
 def read_definition(given: Any) -> Definition:
@@ -207,8 +208,8 @@ def _read_table(path: Path, stamp: int) -> dict[str, str]:
     return {str(name): str(value) for name, value in told.items()}
 
 
-def needs_of(definition: Definition) -> Needs:
-    """What a task needs, and whether this machine has it. Errors: `task.resources`, `task.parameter`."""
+def needs_of(definition: Definition, *, checked: bool = True) -> Needs:
+    """What a task needs; `checked`: and whether this machine has it. Errors: `task.resources`."""
     asked = definition.resources or Resources()
     told = asked.backend_parameters or {}
     unknown = sorted(set(told) - set(PARAMETERS))
@@ -224,7 +225,14 @@ def needs_of(definition: Definition) -> Needs:
         int((asked.ram_gb or 0) * GB) or min(default.memory, machine().memory),
         int((asked.disk_gb or 0) * GB) or default.disk,
         _whole(told.get("seconds", ""), default.seconds),
+        _whole(told.get("gpus", ""), 0),
     )
+    if checked:
+        _check_machine(needs)
+    return needs
+
+
+def _check_machine(needs: Needs) -> None:
     has = machine()
     if needs.cores > has.cores or needs.memory > has.memory:
         raise MadangError(
@@ -234,9 +242,14 @@ def needs_of(definition: Definition) -> Needs:
             ),
             _("Ask for less."),
         )
-    if _whole(told.get("gpus", ""), 0) > 0:
+    if needs.gpus and not has.gpus:
         raise MadangError("task.resources", _("This machine has no GPU for tasks."), _("Ask for none."))
-    return needs
+    if needs.gpus > has.gpus:
+        raise MadangError(
+            "task.resources",
+            _("The task asks for {count} GPUs; this machine has {has}.").format(count=needs.gpus, has=has.gpus),
+            _("Ask for less."),
+        )
 
 
 def _whole(text: str, default: int) -> int:
@@ -249,17 +262,32 @@ def _whole(text: str, default: int) -> int:
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine has for tasks: cores, and bytes of memory."""
+    """What there is for one task: cores, bytes of memory, GPUs."""
 
     cores: int
     memory: int
+    gpus: int = 0
+
+
+def machine() -> Machine:
+    """This machine, a quarter of its memory left to everything else; or the largest node of a cluster."""
+    from madang.node.home import Home
+    from madang.services.compute.cluster import cluster_of
+
+    cluster = cluster_of(Home.find())
+    return cluster.largest if cluster is not None else _this_machine()
 
 
 @cache
-def machine() -> Machine:
-    """This machine; a quarter of its memory is left to everything else."""
+def _this_machine() -> Machine:
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    return Machine(len(os.sched_getaffinity(0)), int(pages * size * 0.75))
+    return Machine(len(os.sched_getaffinity(0)), int(pages * size * 0.75), len(graphics()))
+
+
+@cache
+def graphics() -> tuple[str, ...]:
+    """The devices of this machine's GPUs; NVIDIA's, as its driver for Linux names them."""
+    return tuple(sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*")))
 
 
 def folders(definition: Definition) -> list[str]:

@@ -1,188 +1,134 @@
-"""The executor `local`: the commands of a task, one after the other, each in a closed box on this machine's cores."""
+"""The executor `local`: tasks in boxes on this machine's cores, each in a thread whose cores its boxes inherit.
+
+Short tasks are taken ahead of their time, so that no core waits for the database between two of them. When this
+process dies its boxes die with it.
+"""
 
 import contextlib
 import os
-import shlex
+import queue
+import shutil
 import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO, Any
+from collections import deque
+from collections.abc import Sequence
 
-from madang.base.errors import MadangError
-from madang.base.translate import _
-from madang.node import closed
-from madang.services.compute.definition import TOOLS, Definition, Executor, environment_of
+from madang.lake.files import make_folder
+from madang.node.database import now
+from madang.node.node import Node
+from madang.services.compute import boxes, staging
+from madang.services.compute.definition import environment_of, folders, graphics, machine, roots
+from madang.services.compute.executing import Held, Outcome, keep, outcome_of, state_of
+from madang.services.compute.models import Task
 
-LARGEST_LOG = 8_000_000  # bytes of each stream that are kept; a task that prints on is drained
-_TICKS = os.sysconf("SC_CLK_TCK")
-_POINTS = 400  # of the course of what it uses
-_OURS = ("madang", TOOLS)  # images in which `python` is that of the environment
-_STAND_IN = 2_100_000_000
+_AHEAD = 64  # tasks at most that are taken before there is room for them
+_BUFFER = 1.0  # seconds of work that are taken ahead, by what the last tasks took
 
 
-@dataclass
-class Limits:
-    """What a task may use."""
+class Local:
+    """Runs tasks here, in the order in which they come; nobody overtakes one that waits until it fits."""
 
-    cores: int
-    memory: int
-    disk: int
-    seconds: int
+    name = "local"
 
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._over: queue.Queue[Outcome] = queue.Queue()
+        self._ready: deque[Held] = deque()
+        self._running: dict[int, tuple[Held, tuple[int, ...], tuple[str, ...]]] = {}
+        self._lock = threading.Lock()
+        self._places = sorted(os.sched_getaffinity(0))
+        self._taken = 3.0  # seconds that a task takes, of the last ones
+        shutil.rmtree(node.home.folder("compute") / "attempts", ignore_errors=True)
 
-@dataclass
-class Ran:
-    """What came of the commands: the logs of each as TES has them, the code of the last, what was used."""
+    def wants(self, task: Task | None, taken: Sequence[Held]) -> bool:
+        """As many as fit, and some more where they are short."""
+        with self._lock:
+            ahead = min(_AHEAD, int(_BUFFER * machine().cores / max(0.01, self._taken))) if self._taken < 1 else 0
+            if ahead:
+                return len(self._ready) + len(taken) < ahead
+            held = [*taken, *self._ready, *(each for each, _places, _gpus in self._running.values())]
+        cores = machine().cores - sum(each.needs.cores for each in held)
+        memory = machine().memory - sum(each.needs.memory for each in held)
+        return (task.cores if task else 1) <= cores and (task.memory if task else 1) <= memory
 
-    logs: list[dict[str, Any]] = field(default_factory=list)
-    code: int | None = None
-    reason: str = ""  # why it was ended, over a limit
-    canceled: bool = False
-    cpu: float = 0.0
-    peak: int = 0
-    use: list[tuple[float, float, int]] = field(default_factory=list)  # seconds, cores in use, bytes of memory
+    def begin(self, held: Held) -> None:
+        """Begin it now, or once it fits."""
+        with self._lock:
+            self._ready.append(held)
+            self._start()
 
+    def _start(self) -> None:
+        """Begin what fits; the lock is held."""
+        while self._ready:
+            held, running = self._ready[0], list(self._running.values())
+            if held.stop.is_set():
+                self._over.put(Outcome(self._ready.popleft(), "canceled"))
+                continue
+            taken = {place for _held, places, _gpus in running for place in places}
+            places = tuple([place for place in self._places if place not in taken][: held.needs.cores])
+            in_use = {gpu for _held, _places, gpus in running for gpu in gpus}
+            gpus = tuple([gpu for gpu in graphics() if gpu not in in_use][: held.needs.gpus])
+            memory = machine().memory - sum(each.needs.memory for each, _places, _gpus in running)
+            if len(places) < held.needs.cores or len(gpus) < held.needs.gpus or held.needs.memory > memory:
+                return
+            self._ready.popleft()
+            self._running[held.number] = (held, places, gpus)
+            threading.Thread(
+                target=self._work, args=(held, places, gpus), name=f"task-{held.number}", daemon=True
+            ).start()
 
-def run(
-    definition: Definition,
-    limits: Limits,
-    read: dict[str, Path],
-    write: dict[str, Path],
-    folder: Path,
-    stop: threading.Event,
-    user: int = _STAND_IN,
-) -> Ran:
-    """Run every command; one that fails ends the task unless its error is to be ignored."""
-    ran, begun = Ran(), time.monotonic()
-    for place, executor in enumerate(definition.executors):
-        left = limits.seconds - (time.monotonic() - begun)
-        if left <= 0:
-            ran.reason = _("It took longer than {seconds} seconds.").format(seconds=limits.seconds)
-            break
-        start = datetime.now(UTC)
-        box = _box(executor, limits, left, read, write, user)
-        command = [box.python if each == "python" and executor.image in _OURS else each for each in executor.command]
-        out, err = folder / f"{place}.out", folder / f"{place}.err"
-        try:
-            code = _one(box, _redirected(executor, command), out, err, stop, ran, begun)
-        except MadangError as error:
-            code, ran.reason = None, error.message
-        ran.code = code
-        log = {
-            "start_time": _text(start),
-            "end_time": _text(datetime.now(UTC)),
-            "exit_code": -1 if code is None else code,
-        }
-        ran.logs.append(log)
-        if stop.is_set():
-            ran.canceled = True
-            break
-        if ran.reason or (code != 0 and not executor.ignore_error):
-            break
-        if place + 1 < len(definition.executors):
-            ran.code = 0 if executor.ignore_error else code
-    if ran.logs and ran.code and not ran.reason and definition.executors[len(ran.logs) - 1].ignore_error:
-        ran.code = 0
-    return ran
+    def _work(self, held: Held, places: tuple[int, ...], gpus: tuple[str, ...]) -> None:
+        """Prepare, run and keep one task."""
+        began = now()
 
+        def work(outcome: Outcome) -> None:
+            os.sched_setaffinity(0, places)
+            needs, definition = held.needs, held.definition
+            folder = staging.folder_of(self._node, held.number)
+            make_folder(folder, 0o700)
+            attempt = staging.work_folder(self._node, held.number, held.attempt)
+            try:
+                read, write = staging.prepare(attempt, held.inputs, roots(definition), folders(definition))
+                held.began = began
+                limits = boxes.Limits(needs.cores, needs.memory, needs.disk, needs.seconds, gpus)
+                environments = [environment_of(each.image) for each in definition.executors]
+                outcome.ran = boxes.run(definition, limits, environments, read, write, folder, held.stop)
+                self._freed(held)
+                outcome.state, outcome.reason = state_of(outcome.ran), outcome.ran.reason
+                keep(self._node, outcome, write)
+            finally:
+                shutil.rmtree(attempt, ignore_errors=True)
 
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        outcome = outcome_of(held, work)
+        held.began = held.began or began
+        self._freed(held)
+        with self._lock:
+            self._taken += 0.3 * ((now() - began).total_seconds() - self._taken)
+        self._over.put(outcome)
 
+    def _freed(self, held: Held) -> None:
+        """Its cores are for the next one."""
+        with self._lock:
+            if self._running.pop(held.number, None) is not None:
+                self._start()
 
-def _box(
-    executor: Executor, limits: Limits, seconds: float, read: dict[str, Path], write: dict[str, Path], user: int
-) -> closed.Box:
-    environment = environment_of(executor.image)
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_MAX_THREADS"), str(limits.cores))
-    where = executor.workdir or "/task"
-    return closed.Box(
-        closed.Limits(
-            seconds=seconds,
-            memory=limits.memory,
-            disk=limits.disk,
-            processes=64 + 32 * limits.cores,
-            scratch=min(256 << 20, limits.memory // 4),
-            open_files=4096,
-        ),
-        read=read,
-        write=write,
-        environment_folder=None if environment == "system" else Path(environment),
-        variables=threads | {"MADANG_CORES": str(limits.cores)} | (executor.env or {}),
-        programs=True,
-        proc=environment != "system",
-        folder=where,
-        name="task",
-        user=user,
-    )
+    def stop(self, held: Held) -> None:
+        """End it, whether it runs or waits for room."""
+        held.stop.set()
+        with self._lock:
+            self._start()
 
+    def ended(self, seconds: float) -> list[Outcome]:
+        """What ended; waits so long for the first."""
+        over = []
+        with contextlib.suppress(queue.Empty):
+            over.append(self._over.get(timeout=seconds))
+            while True:
+                over.append(self._over.get_nowait())
+        return over
 
-def _redirected(executor: Executor, command: list[str]) -> list[str]:
-    """The command with its streams to and from files inside, by a shell inside: no path of theirs is opened here."""
-    parts = [("<", executor.stdin), (">", executor.stdout), ("2>", executor.stderr)]
-    told = " ".join(f"{sign} {shlex.quote(path)}" for sign, path in parts if path)
-    return ["/bin/sh", "-c", f'exec "$@" {told}', "task", *command] if told else command
+    def adopt(self, task: Task) -> Held | None:
+        """None: boxes die with their runner."""
+        return None
 
-
-def _one(
-    box: closed.Box, command: list[str], out: Path, err: Path, stop: threading.Event, ran: Ran, begun: float
-) -> int | None:
-    """Run one command; its code, None where it was ended. Errors: those of boxes."""
-    running = box.start(command)
-    running.stdin.close()
-    readers = [
-        threading.Thread(target=_drain, args=(source, path), daemon=True)
-        for source, path in ((running.stdout, out), (running.stderr, err))
-    ]
-    for reader in readers:
-        reader.start()
-    looked, cpu = time.monotonic(), 0.0
-    base = ran.cpu
-    while not running.wait(0.2):
-        if stop.is_set():
-            running.stop()
-        at, memory, used = time.monotonic(), running.use.memory, _cpu(running.pid)
-        if at - looked >= 1.0:
-            _note(ran, at - begun, max(0.0, used - cpu) / (at - looked), memory)
-            looked, cpu = at, used
-        ran.cpu, ran.peak = max(ran.cpu, base + used), max(ran.peak, memory)
-    for reader in readers:
-        reader.join(5)
-    if running.error is not None and not stop.is_set():
-        raise running.error
-    return running.code
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of processor time of a process and all below it, those that are over and were waited for included."""
-    total, waiting = 0, [pid]
-    while waiting:
-        current = waiting.pop()
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            words = Path(f"/proc/{current}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            total += sum(int(word) for word in words[11:15])
-            for task in os.listdir(f"/proc/{current}/task"):
-                waiting += map(int, Path(f"/proc/{current}/task/{task}/children").read_text().split())
-    return total / _TICKS
-
-
-def _note(ran: Ran, at: float, cores: float, memory: int) -> None:
-    ran.use.append((round(at, 1), round(cores, 2), memory))
-    if len(ran.use) > _POINTS:
-        del ran.use[::2]
-
-
-def _drain(source: IO[bytes], path: Path, most: int = LARGEST_LOG) -> None:
-    """Keep the start of what comes, and read on, so that nobody waits for us."""
-    kept: Callable[[bytes], Any]
-    with source, open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0) as file:
-        kept, size = file.write, 0
-        while block := source.read(1 << 16):
-            if size < most:
-                kept(block[: most - size])
-                size += len(block)
-                if size >= most:
-                    kept(b"\n[cut]\n")
+    def finish(self) -> None:
+        """Nothing to do: it goes only when nothing is held."""

@@ -9,34 +9,37 @@ import contextlib
 import json
 import logging
 import os
-import queue
-import shutil
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.lake.files import locked, make_folder
+from madang.lake.files import locked
 from madang.node.acts import doing_in
 from madang.node.database import now
 from madang.node.home import Home
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.services.compute import local, quotas, staging
+from madang.services.compute import quotas
 from madang.services.compute.acts import END
-from madang.services.compute.definition import Definition, folders, machine, roots
+from madang.services.compute.executing import Executor, Held, Outcome
 from madang.services.compute.models import Task
 
 ATTEMPTS = 3
 IDLE = 60.0  # seconds without work after which it goes
-_TICK = 0.15
+_ATTEMPTS_READY = 20  # of a task that was ready to begin and did not run when its runner died
+_ENDED = ("complete", "executor-error", "system-error", "canceled")
+_TICK = 0.05  # seconds: so long it waits for an end,
+_LOOK = 0.1  # so often at most it looks for what is new,
+_TOGETHER = 0.1  # and so long it gathers ends before it writes them down
+_MOST_TAKEN = 100  # tasks at once
 _children: dict[Home, "subprocess.Popen[bytes]"] = {}
 _spawning = threading.Lock()
 _log = logging.getLogger(__name__)
@@ -104,47 +107,23 @@ def main() -> None:
         node.close()
 
 
-@dataclass
-class Held:
-    """A task that runs here."""
-
-    number: int
-    attempt: int
-    share: str
-    cores: int
-    memory: int
-    stop: threading.Event = field(default_factory=threading.Event)
-    places: tuple[int, ...] = ()  # the cores that it has
-
-
-@dataclass
-class Outcome:
-    """How a task ended."""
-
-    held: Held
-    state: str
-    reason: str
-    ran: local.Ran
-    outputs: list[dict[str, Any]]
-    inputs: list[dict[str, Any]]
-
-
 class Runner:
     """Takes tasks in turn while there are some; whoever makes one holds the lock."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, executor: Executor | None = None) -> None:
         self._node = node
+        self._executor = executor or executor_of(node)
         self._held: dict[int, Held] = {}
-        self._over: queue.Queue[Outcome] = queue.Queue()
-        self._places = sorted(os.sched_getaffinity(0))
+        self._over: list[Outcome] = []  # that are not written down yet
+        self._looked = self._written = 0.0
 
     def run(self, idle: float = 0.0) -> None:
         """Work until nothing has been waiting or running for `idle` seconds."""
-        self._recover()
+        self.recover()
         quiet = time.monotonic()
         while True:
             try:
-                if self._round():
+                if self.round():
                     quiet = time.monotonic()
             except MadangError as error:  # the database is busy or away: there is a next time
                 _log.warning("%s", error)
@@ -152,159 +131,146 @@ class Runner:
             if self._held:
                 quiet = time.monotonic()
             elif time.monotonic() - quiet >= idle:
+                self._executor.finish()
                 return
 
-    def _recover(self) -> None:
-        """Put what a dead runner had begun back into the queue, or give it up."""
+    @property
+    def is_busy(self) -> bool:
+        """Whether it holds tasks."""
+        return bool(self._held)
+
+    def recover(self) -> None:
+        """Put what a dead runner had begun, and what does not go on, back into the queue, or give it up."""
         with self._node.write() as session:
             begun = select(Task).where(Task.state.in_(("initializing", "running", "canceling")))
             for task in session.scalars(begun):
-                if task.state == "canceling":
+                held = self._executor.adopt(task)
+                if held is not None:
+                    self._held[task.id] = held
+                elif task.state == "canceling":
                     _end(session, self._node, task, "canceled", "", {}, 0)
-                elif task.attempts >= ATTEMPTS:
-                    reason = _("Its runner died {count} times.").format(count=task.attempts)
-                    _end(session, self._node, task, "system-error", reason, {}, 0)
                 else:
-                    task.state = "queued"
-        shutil.rmtree(self._node.home.folder("compute") / "attempts", ignore_errors=True)
+                    self._back(session, task)
 
-    def _round(self) -> bool:
-        """Write down what ended, begin what fits; whether there was anything."""
-        over = self._ended()
+    def _back(self, session: Session, task: Task) -> None:
+        """Into the queue again; what was only ready to begin did not take its runner with it."""
+        begun = task.state == "running"
+        if task.attempts >= (ATTEMPTS if begun else _ATTEMPTS_READY):
+            reason = _("Its runner died {count} times.").format(count=task.attempts)
+            _end(session, self._node, task, "system-error", reason, {}, 0)
+        else:
+            task.state = "queued"
+
+    def round(self) -> bool:
+        """Write down what began and ended, take what is wanted; whether there was anything.
+
+        Each commit waits for the disk, so what happens within a moment is written down together.
+        """
+        self._over += self._executor.ended(_TICK)
+        moment = time.monotonic()
+        began = [each for each in self._held.values() if each.began is not None and not each.noted]
+        if moment - self._looked < _LOOK and not (self._over and moment - self._written >= _TOGETHER):
+            return bool(self._over or began)
+        self._looked = moment
         with self._node.read() as session:
             stopping = set(session.scalars(select(Task.id).where(Task.state == "canceling")))
             due = session.scalar(select(Task.id).where(Task.state == "queued").limit(1)) is not None
         for number in stopping & set(self._held):
-            self._held[number].stop.set()
+            if not self._held[number].stop.is_set():
+                self._held[number].stop.set()
+                self._executor.stop(self._held[number])
+        wants = due and self._executor.wants(None, ())
+        if not (self._over or began or wants):
+            return due
+        self._written = moment
+        over, taken = list(self._over), []
+        with self._node.write() as session:
+            self._note(session, began, over)
+            taken = self._take(session, {each.held.number for each in over}) if wants or over else []
+        del self._over[: len(over)]
         for each in over:
             self._held.pop(each.held.number, None)
-        room = machine().cores - sum(each.cores for each in self._held.values())
-        if not over and not (due and room):
-            return due
-        begun: list[Held] = []
-        try:
-            with self._node.write() as session:
-                for each in over:
-                    self._finish(session, each)
-                begun = self._claim(session)
-        except BaseException:
-            for each in over:  # nothing was written: again next time
-                self._held[each.held.number] = each.held
-                self._over.put(each)
-            raise
-        for each in over:
-            shutil.rmtree(staging.work_folder(self._node, each.held.number, each.held.attempt), ignore_errors=True)
-        for held in begun:
+        for held in began:
+            held.noted = True
+        for held in taken:
             self._held[held.number] = held
-            threading.Thread(target=self._work, args=(held,), name=f"task-{held.number}", daemon=True).start()
+            self._executor.begin(held)
         return True
 
-    def _ended(self) -> list[Outcome]:
-        over = []
-        with contextlib.suppress(queue.Empty):
-            over.append(self._over.get(timeout=_TICK))
-            while True:
-                over.append(self._over.get_nowait())
-        return over
+    def _note(self, session: Session, began: list[Held], over: list[Outcome]) -> None:
+        numbers = {each.number for each in began} | {each.held.number for each in over}
+        found = {each.id: each for each in session.scalars(select(Task).where(Task.id.in_(numbers)))}
+        for held in began:
+            task = found.get(held.number)
+            if task is not None and task.state == "initializing" and task.attempts == held.attempt:
+                task.state, task.started = "running", held.began
+        for each in over:
+            task = found.get(each.held.number)
+            if task is not None and task.attempts == each.held.attempt and task.state not in ("queued", *_ENDED):
+                self._finish(session, task, each)
 
-    def _claim(self, session: Session) -> list[Held]:
-        """Those whose turn it is and that fit: the share with the fewest cores in use first, each in its order."""
-        begun: list[Held] = []
-        blocked: set[str] = set()
+    def _take(self, session: Session, over: set[int]) -> list[Held]:
+        """Those whose turn it is and that are wanted: the share with the fewest cores in use first, in its order."""
+        used: dict[str, int] = {}
+        for each in self._held.values():
+            if each.number not in over:
+                used[each.share] = used.get(each.share, 0) + each.needs.cores
+        shares = session.scalars(select(Task.share).where(Task.state == "queued").distinct()).all()
+        waiting = {share: _in_order(session, share) for share in shares}
+        first = {share: next(tasks, None) for share, tasks in waiting.items()}
+        limits = {share: quotas.limit_of(session, share) for share in shares}
+        taken: list[Held] = []
         while True:
-            used: dict[str, int] = {}
-            held = [*self._held.values(), *begun]
-            for each in held:
-                used[each.share] = used.get(each.share, 0) + each.cores
-            cores = machine().cores - sum(each.cores for each in held)
-            memory = machine().memory - sum(each.memory for each in held)
-            if cores <= 0:
-                return begun
-            first = select(Task.share, func.min(Task.id)).where(Task.state == "queued").group_by(Task.share)
-            waiting = [(used.get(share, 0), number, share) for share, number in session.execute(first)]
-            waiting = [each for each in waiting if each[2] not in blocked]
-            if not waiting:
-                return begun
-            _used, number, share = min(waiting)
-            task = session.get(Task, number)
-            assert task is not None
-            limit = quotas.limit_of(session, share)
+            turn = [(used.get(share, 0), task.id, share, task) for share, task in first.items() if task is not None]
+            if not turn or len(taken) >= _MOST_TAKEN:
+                return taken
+            _cores, _number, share, task = min(turn, key=lambda each: each[:2])
+            limit = limits[share]
             if limit is not None and limit.cores is not None and used.get(share, 0) + task.cores > limit.cores:
-                blocked.add(share)
+                first[share] = None
                 continue
-            if task.cores > cores or task.memory > memory:
-                return begun  # it waits until it fits, and nobody overtakes it
-            state = "running" if task.inputs == "[]" else "initializing"
-            task.state, task.started, task.attempts = state, now(), task.attempts + 1
-            session.flush()
-            taken = {place for each in held for place in each.places}
-            places = tuple([place for place in self._places if place not in taken][: task.cores])
-            begun.append(Held(task.id, task.attempts, share, task.cores, task.memory, places=places))
+            if not self._executor.wants(task, taken):
+                return taken  # it waits until it fits, and nobody overtakes it
+            task.state, task.attempts, task.started = "initializing", task.attempts + 1, None
+            taken.append(Held.of(task))
+            used[share] = used.get(share, 0) + task.cores
+            first[share] = next(waiting[share], None)
 
-    def _work(self, held: Held) -> None:
-        """Prepare, run and keep one task; in a thread of its own, whose cores its boxes inherit."""
-        ran = local.Ran()
-        outputs: list[dict[str, Any]] = []
-        inputs: list[dict[str, Any]] = []
-        state, reason = "system-error", ""
-        try:
-            if held.places:
-                os.sched_setaffinity(0, held.places)
-            with self._node.read() as session:
-                task = session.get(Task, held.number)
-                assert task is not None
-                definition = Definition.model_validate_json(task.definition)
-                inputs = json.loads(task.inputs)
-                limits = local.Limits(task.cores, task.memory, task.disk, task.seconds)
-            folder = staging.folder_of(self._node, held.number)
-            make_folder(folder, 0o700)
-            work = staging.work_folder(self._node, held.number, held.attempt)
-            read, write = staging.prepare(work, inputs, roots(definition), folders(definition))
-            if inputs:
-                self._mark_running(held)
-            ran = local.run(definition, limits, read, write, folder, held.stop)
-            state, reason = _state_of(ran), ran.reason
-            partial = folder / f"outputs-{held.attempt}"
-            shutil.rmtree(partial, ignore_errors=True)
-            if state == "complete":
-                outputs = staging.keep_outputs(definition, write, partial, limits.disk)
-                shutil.rmtree(folder / "outputs", ignore_errors=True)
-                partial.rename(folder / "outputs")
-        except MadangError as error:
-            state, reason = ("canceled", "") if held.stop.is_set() else ("system-error", error.message)
-        except OSError as error:
-            state, reason = "system-error", error.strerror or type(error).__name__
-        except BaseException as error:
-            _log.exception("task %s", held.number)
-            state, reason = "system-error", f"{type(error).__name__}: {error}"
-        told = [
-            {key: value for key, value in each.items() if key not in ("content", "stamp", "source")} for each in inputs
-        ]
-        self._over.put(Outcome(held, state, reason, ran, outputs, told))
-
-    def _mark_running(self, held: Held) -> None:
-        with self._node.write() as session:
-            task = session.get(Task, held.number)
-            if task is not None and task.state == "initializing":
-                task.state = "running"
-
-    def _finish(self, session: Session, each: Outcome) -> None:
-        task = session.get(Task, each.held.number)
-        if task is None or task.attempts != each.held.attempt or task.state in ("queued", "complete", "canceled"):
-            return
+    def _finish(self, session: Session, task: Task, each: Outcome) -> None:
         ran = each.ran
+        if ran.lost and task.state != "canceling":
+            self._back(session, task)
+            return
         task.code, task.cpu, task.peak = ran.code, ran.cpu, ran.peak
+        task.started = each.held.began or task.started
         result = {"logs": ran.logs, "outputs": each.outputs, "use": ran.use, "inputs": each.inputs}
-        state = "canceled" if ran.canceled else each.state
+        state = "canceled" if ran.canceled or (ran.lost and task.state == "canceling") else each.state
         _end(session, self._node, task, state, each.reason, result, len(each.outputs))
 
 
-def _state_of(ran: local.Ran) -> str:
-    if ran.canceled:
-        return "canceled"
-    if ran.reason:
-        return "executor-error"
-    return "complete" if ran.code == 0 else "executor-error"
+def executor_of(node: Node) -> Executor:
+    """Where this installation's tasks run."""
+    from madang.services.compute.cluster import cluster_of
+
+    if cluster_of(node.home) is not None:
+        from madang.services.compute.slurm import Slurm
+
+        return Slurm(node)
+    from madang.services.compute.local import Local
+
+    return Local(node)
+
+
+def _in_order(session: Session, share: str) -> Iterator[Task]:
+    """What waits of a share, the first first."""
+    below = 0
+    while True:
+        query = select(Task).where(Task.state == "queued", Task.share == share, Task.id > below)
+        found = session.scalars(query.order_by(Task.id).limit(20)).all()
+        if not found:
+            return
+        yield from found
+        below = found[-1].id
 
 
 def _end(

@@ -14,6 +14,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.acts import doing, doing_in, label
 from madang.node.database import after_commit, now
+from madang.node.home import Home
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.models import Project
@@ -21,11 +22,13 @@ from madang.node.people.projects import find_project
 from madang.node.permissions import check, may, visible
 from madang.services.compute import quotas, staging
 from madang.services.compute.acts import CANCEL, OPEN, READ, RUN, SEE
-from madang.services.compute.definition import Definition, as_text, needs_of, read_definition
+from madang.services.compute.definition import Definition, Needs, as_text, needs_of, read_definition
 from madang.services.compute.models import Task, TaskTag
+from madang.services.compute.together import Together
 from madang.web.cards import Card, Part, Row
 
 MOST_AT_ONCE = 1_000
+_together: dict[Home, Together] = {}  # of each installation that this process has open
 ENDED = ("complete", "executor-error", "system-error", "canceled")
 
 
@@ -46,34 +49,51 @@ def submit_all(
     read = [read_definition(each) for each in given]
     needed = [needs_of(each) for each in read]
     found = [staging.locate(node, actor, each) for each in read]
-    made = []
-    with node.write() as session:
-        of = find_project(session, project) if project else None
-        share = share_of(actor, of.id if of else None)
-        quotas.check_room(session, share, needed)
-        for definition, needs, inputs in zip(read, needed, found, strict=True):
-            task = Task(
-                owner_id=actor.person_id,
-                project_id=of.id if of else None,
-                share=share,
-                kind=kind,
-                name=definition.name or "",
-                definition=as_text(definition),
-                inputs=json.dumps(inputs, ensure_ascii=False),
-                cores=needs.cores,
-                memory=needs.memory,
-                disk=needs.disk,
-                seconds=needs.seconds,
-                again_id=again or None,
-            )
-            with doing_in(session, node, actor, RUN, partial(_given, task)) as done:
-                session.add(task)
-                session.flush()
-                tags = (definition.tags or {}).items()
-                session.add_all(TaskTag(task_id=task.id, key=key, value=value) for key, value in tags)
-                done.tell(share=share, cores=needs.cores, memory=needs.memory, seconds=needs.seconds, kind=kind)
-            made.append(task)
-        after_commit(session, lambda: _wake(node))
+    asking = _Asking(actor, project, kind, again, list(zip(read, needed, found, strict=True)))
+    together = _together.setdefault(node.home, Together())
+    return together.write(node, partial(_asked_for, node, asking))
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Who asks for which tasks: their descriptions, needs and inputs."""
+
+    actor: Actor
+    project: str
+    kind: str
+    again: int
+    tasks: list[tuple[Definition, Needs, list[dict[str, Any]]]]
+
+
+def _asked_for(node: Node, asking: _Asking, session: Session) -> list[Task]:
+    actor, made = asking.actor, []
+    of = find_project(session, asking.project) if asking.project else None
+    share = share_of(actor, of.id if of else None)
+    quotas.check_room(session, share, [needs for _definition, needs, _inputs in asking.tasks])
+    for definition, needs, inputs in asking.tasks:
+        task = Task(
+            owner_id=actor.person_id,
+            project_id=of.id if of else None,
+            share=share,
+            kind=asking.kind,
+            name=definition.name or "",
+            definition=as_text(definition),
+            inputs=json.dumps(inputs, ensure_ascii=False),
+            cores=needs.cores,
+            memory=needs.memory,
+            disk=needs.disk,
+            seconds=needs.seconds,
+            again_id=asking.again or None,
+        )
+        with doing_in(session, node, actor, RUN, partial(_given, task)) as done:
+            session.add(task)
+            session.flush()
+            tags = (definition.tags or {}).items()
+            session.add_all(TaskTag(task_id=task.id, key=key, value=value) for key, value in tags)
+            asked = {"cores": needs.cores, "memory": needs.memory, "seconds": needs.seconds}
+            done.tell(share=share, kind=asking.kind, **asked)
+        made.append(task)
+    after_commit(session, lambda: _wake(node))
     return made
 
 
@@ -205,8 +225,11 @@ def printed(node: Node, actor: Actor, number: int, most: int = 200_000) -> list[
 
 def why_waiting(node: Node, task: Task) -> str:
     """Why a task waits, and about how long, in the reader's language; empty where it does not."""
-    if task.state != "queued":
+    if task.state in (*ENDED, "running", "canceling"):
         return ""
+    said = _of_cluster(node)
+    if said or task.state != "queued":
+        return said
     with node.read() as session:
         ahead = session.execute(
             select(func.count(), func.sum(Task.cores)).where(Task.state == "queued", Task.id < task.id)
@@ -231,6 +254,17 @@ def why_waiting(node: Node, task: Task) -> str:
         guess = (sum(times) / len(times)) * (1 + (ahead[1] or 0) / machine().cores)
         told += " " + _("It may begin in about {minutes} minutes.").format(minutes=max(1, round(guess / 60)))
     return told
+
+
+def _of_cluster(node: Node) -> str:
+    """What the scheduler of the cluster said against running tasks; empty where it works, or there is none."""
+    from madang.services.compute.cluster import STATE
+
+    try:
+        told = json.loads((node.home.path / "compute" / STATE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(told.get("said", ""))
 
 
 @dataclass(frozen=True)

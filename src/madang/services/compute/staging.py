@@ -154,12 +154,10 @@ def prepare(
         if "content" in each:
             source.write_text(each["content"], "utf-8")
             source.chmod(0o444)
-        elif _stamp(source) != each["stamp"]:
-            raise MadangError(
-                "task.changed", _("The input {path} is no longer what was named.").format(path=each["path"]), ""
-            )
+        else:
+            check_unchanged(each)
         if source.is_file():
-            each["sha256"] = each.get("sha256") or hash_of(source)
+            each["sha256"] = (each.get("sha256") if "stamp" in each else None) or hash_of(source)
             each["size"] = source.stat().st_size
         under = next((root for root in roots if each["path"] == root or each["path"].startswith(root + "/")), None)
         if under is None:
@@ -172,6 +170,14 @@ def prepare(
         else:
             shutil.copyfile(source, target)
     return read, write
+
+
+def check_unchanged(each: dict[str, Any]) -> None:
+    """Errors: `task.changed` where an input is not what was named: by its stamp, or its hash where it was sent."""
+    source = Path(each["source"])
+    same = _stamp(source) == each["stamp"] if "stamp" in each else each.get("sha256") in (None, hash_of(source))
+    if not same:
+        raise MadangError("task.changed", _("The input {path} is no longer what was named.").format(path=each["path"]))
 
 
 def _readable(source: Path, copy: Path) -> Path:
