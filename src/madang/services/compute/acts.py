@@ -52,6 +52,13 @@ class Brought(Details):
     size: int
 
 
+class Placed(Details):
+    """Where what a task left was put."""
+
+    workspace: int
+    permits: list[str]
+
+
 class Kept(Details):
     """A reference that is kept."""
 
@@ -80,6 +87,7 @@ END = allow(
     to=("complete", "executor-error", "system-error", "canceled"),
     details=Ended,
 )
+PLACE = allow("task.place", works, title=later("put what a task left into a workspace"), details=Placed)
 BRING = allow("taskfile.bring", works, title=later("bring a file for tasks"), details=Brought)
 USE_FILE = allow("taskfile.read", people, reads=True, title=later("use a file that was brought"))
 LIMIT = allow("quota.set", administrator, title=later("set what a project or person may compute"), details=Limited)

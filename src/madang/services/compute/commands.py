@@ -86,7 +86,7 @@ def input_of(node: "Node", actor: "Actor", given: str, project: str) -> dict[str
 def finish(node: "Node", actor: "Actor", task: "Task", detach: bool, as_json: bool) -> None:
     """Say the number of a task that was asked for, and follow it to its end; exit 1 unless it is done."""
     from madang.base.console import console
-    from madang.services.compute import service
+    from madang.services.compute import permitted, service
 
     out = console(stderr=True)
     if not as_json:
@@ -95,8 +95,9 @@ def finish(node: "Node", actor: "Actor", task: "Task", detach: bool, as_json: bo
         if as_json:
             print(json.dumps(row(task), ensure_ascii=False))
         return
+    closed = bool(permitted.permits_in(task.inputs)) and actor.kind != "owner"
     try:
-        ended = follow(node, actor, task.id, quiet=as_json)
+        ended = follow(node, actor, task.id, quiet=as_json or closed)
     except KeyboardInterrupt:
         service.cancel(node, actor, task.id)
         raise
@@ -297,7 +298,7 @@ def logs_command(
     with opened() as node:
         actor = commander(node)
         if follow_:
-            service.see_inside(node, actor, number)
+            service.see_inside(node, actor, number, leaving=True)
             follow(node, actor, number)
             return
         for out, err in service.printed(node, actor, number, most=20_000_000):
@@ -327,7 +328,7 @@ def copy_outputs(node: "Node", actor: "Actor", number: int, folder: Path) -> Non
 
     if folder.exists():
         raise MadangError("task.folder", _("{path} is there already.").format(path=folder), _("Name a new folder."))
-    found = service.see_inside(node, actor, number)
+    found = service.see_inside(node, actor, number, leaving=True)
     folder.mkdir(parents=True)
     told = json.dumps(crate.crate_of(node, found), ensure_ascii=False, indent=1)
     (folder / crate.FILE).write_text(told, "utf-8")
@@ -335,6 +336,42 @@ def copy_outputs(node: "Node", actor: "Actor", number: int, folder: Path) -> Non
         target = folder / each["name"]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(staging.output_path(node, number, each["name"]), target)
+
+
+@app.command("release")
+def release_command(
+    number: Number,
+    names: Annotated[list[str], typer.Argument(help=_("What it left and is to leave this installation."))],
+    purpose: Annotated[str, typer.Option(help=_("What for."))] = "",
+) -> None:
+    """Ask for the release of what a task made of data under a permit; two people judge it."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import permitted, service
+
+    with opened() as node:
+        actor = commander(node)
+        asked = permitted.ask_release(node, actor, service.see_inside(node, actor, number), names, purpose)
+    console().print(_("Release {number} is asked for.").format(number=asked), markup=False)
+
+
+@app.command("place")
+def place_command(
+    number: Number,
+    workspace: Annotated[int, typer.Argument(help=_("Number of an open workspace of its project."), min=1)],
+) -> None:
+    """Put what a task printed and left where a workspace can read it."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import permitted, service
+
+    with opened() as node:
+        actor = commander(node)
+        count = permitted.into_workspace(node, actor, service.see_inside(node, actor, number), workspace)
+    text = _("{count} files are in the workspace {workspace}.")
+    console().print(text.format(count=count, workspace=workspace), markup=False)
 
 
 @app.command("cancel")

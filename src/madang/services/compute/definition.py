@@ -24,6 +24,7 @@ _SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "root",
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _IMAGES = ("alpine", "busybox", "bash", "debian", "ubuntu", "python", "madang")  # for which this system stands in
 TOOLS = "madang-tools"  # the image that stands for the environment with Snakemake and cwltool
+MAIL = "madang.mail"  # the tag of a task of whose end its owner wants to hear
 PARAMETERS = ("seconds", "gpus")  # backend parameters that we know
 
 Text = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]

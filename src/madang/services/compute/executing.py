@@ -20,6 +20,7 @@ from madang.node.node import Node
 from madang.services.compute import boxes, staging
 from madang.services.compute.definition import Definition, Needs, needs_of
 from madang.services.compute.models import Task
+from madang.services.compute.permitted import permits_in
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class Held:
     inputs: list[dict[str, Any]]
     began: datetime | None = None
     noted: bool = False  # that it began is written down
+    permits: tuple[str, ...] = ()  # under which it reads
+    why: str = ""  # it was stopped, where nobody asked for that
     stop: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
@@ -44,7 +47,8 @@ class Held:
         definition = Definition.model_validate_json(task.definition)
         gpus = needs_of(definition, checked=False).gpus
         needs = Needs(task.cores, task.memory, task.disk, task.seconds, gpus)
-        return cls(task.id, task.attempts, task.share, needs, definition, json.loads(task.inputs))
+        inputs, permits = json.loads(task.inputs), permits_in(task.inputs)
+        return cls(task.id, task.attempts, task.share, needs, definition, inputs, permits=permits)
 
 
 @dataclass

@@ -13,9 +13,9 @@ from madang.base.translate import _, language
 from madang.node.acts import label
 from madang.node.people.projects import list_projects
 from madang.node.permissions import may
-from madang.services.compute import runner, sequencing, service, staging
+from madang.services.compute import permitted, runner, sequencing, service, staging
 from madang.services.compute.acts import CANCEL, READ, RUN
-from madang.services.compute.definition import GB, machine, seconds_of, size_of
+from madang.services.compute.definition import GB, MAIL, machine, seconds_of, size_of
 from madang.services.compute.models import Task
 from madang.web import Done, Here, Number, Room, View
 from madang.web.headers import ALONE
@@ -67,8 +67,10 @@ class Overview(View):
     use: list[UseLine]
     files: list[FileLine]
     projects: list[tuple[str, str]]
+    permits: list[tuple[str, str]]
     cores: int
     memory: int
+    gpus: int
     waiting: int
     running: int
 
@@ -121,6 +123,9 @@ class TaskView(View):
     definition: str
     may_stop: bool
     may_repeat: bool
+    permits: list[str]
+    spaces: list[tuple[str, str]]
+    progress: float | None
 
 
 class NewTask(View):
@@ -133,6 +138,9 @@ class NewTask(View):
     time: str = Field(default="1h", title="The longest time", max_length=20)
     files: list[int] = Field(default=[], title="The files", max_length=100)
     project: str = Field(default="", title="The project", max_length=63)
+    permit: str = Field(default="", title="The permit", max_length=40)
+    gpus: int = Field(default=0, ge=0, le=1_000, title="The number of GPUs")
+    mail: bool = Field(default=False, title="An e-mail at its end")
 
 
 class NewFile(View):
@@ -141,6 +149,19 @@ class NewFile(View):
     file: bytes = Field(title="The file", min_length=1, max_length=staging.LARGEST_FILE)
     name: str = Field(title="The name", min_length=1, max_length=200)
     project: str = Field(default="", title="The project", max_length=63)
+
+
+class Leaving(View):
+    """What is to be released."""
+
+    names: list[str] = Field(default=[], title="The files", max_length=50)
+    purpose: str = Field(default="", title="The purpose", max_length=5_000)
+
+
+class Placing(View):
+    """Where what a task left is to be put."""
+
+    workspace: int = Field(title="The workspace", ge=1, le=2**31 - 1)
 
 
 class RunLine(View):
@@ -212,8 +233,10 @@ def overview(visit: Here, below: int | None = None) -> Overview:
             FileLine(number=f.id, name=f.name, size=f.size, hash=f.hash) for f in staging.files(visit.node, visit.actor)
         ],
         projects=_projects(visit),
+        permits=permitted.permits_of(visit.node, visit.actor),
         cores=machine().cores,
         memory=machine().memory,
+        gpus=machine().gpus,
         waiting=sum(each.waiting for each in use),
         running=sum(each.running for each in use),
     )
@@ -232,15 +255,20 @@ def ask(visit: Here, given: NewTask) -> Done:
                 "workdir": "/task",
             }
         ],
-        "inputs": [{"url": f"madang://file/{n}", "path": f"/inputs/{shown.get(n, n)}"} for n in given.files],
+        "inputs": [
+            *({"url": f"madang://file/{n}", "path": f"/inputs/{shown.get(n, n)}"} for n in given.files),
+            *([{"url": f"madang://permit/{given.permit}", "path": "/data"}] if given.permit else []),
+        ],
+        "tags": {MAIL: "end"} if given.mail else {},
         "outputs": [{"path": "/task", "url": "madang://", "type": "DIRECTORY"}],
         "resources": {
             "cpu_cores": given.cores,
             "ram_gb": size_of(given.memory) / GB,
-            "backend_parameters": {"seconds": str(seconds_of(given.time))},
+            "backend_parameters": {"seconds": str(seconds_of(given.time)), "gpus": str(given.gpus)},
         },
     }
-    made = service.submit(visit.node, visit.actor, definition, project=given.project)
+    project = given.project or (permitted.project_of(visit.node, visit.actor, given.permit) if given.permit else "")
+    made = service.submit(visit.node, visit.actor, definition, project=project)
     return Done(see=f"/compute/{made.id}", message=_("The task is asked for."))
 
 
@@ -260,6 +288,8 @@ def task(visit: Here, number: Number) -> TaskView:
     if reads:
         found = service.see_inside(visit.node, visit.actor, number)
     result = service.result_of(found)
+    permits = permitted.permits_in(found.inputs)
+    closed = bool(permits) and visit.actor.kind != "owner"
     return TaskView(
         number=found.id,
         name=service.title_of(found),
@@ -285,11 +315,14 @@ def task(visit: Here, number: Number) -> TaskView:
             OutputLine(name=i["path"], size=i.get("size", 0), sha256=i.get("sha256", "")) for i in result["inputs"]
         ],
         outputs=_outputs(found) if reads else [],
-        printed=_printed(visit, found) if reads else [],
-        picture=_picture(result["use"]),
+        printed=_printed(visit, found) if reads and not closed else [],
+        picture=_picture(result["use"] or staging.use_so_far(visit.node, found.id)),
         definition=json.dumps(json.loads(found.definition), ensure_ascii=False, indent=1) if reads else "",
         may_stop=found.state not in (*service.ENDED, "canceling") and may(visit.actor, CANCEL, found),
         may_repeat=reads and found.state in service.ENDED and may(visit.actor, RUN, found),
+        permits=list(permits),
+        spaces=permitted.workspaces_of(visit.node, visit.actor, found) if reads and permits else [],
+        progress=staging.progress(visit.node, found.id) if reads and found.state == "running" else None,
     )
 
 
@@ -307,10 +340,26 @@ def again(visit: Here, number: Number) -> Done:
     return Done(see=f"/compute/{made.id}", message=_("The task is asked for again."))
 
 
+@room.act("/compute/{number}/release", at=task)
+def release(visit: Here, number: Number, given: Leaving) -> Done:
+    """Ask for the release of what a task left."""
+    found = service.see_inside(visit.node, visit.actor, number)
+    asked = permitted.ask_release(visit.node, visit.actor, found, given.names, given.purpose)
+    return Done(see=f"/releases/{asked}", message=_("The release is asked for."))
+
+
+@room.act("/compute/{number}/place", at=task)
+def place(visit: Here, number: Number, given: Placing) -> Done:
+    """Put what a task printed and left where a workspace of its permit can read it."""
+    found = service.see_inside(visit.node, visit.actor, number)
+    permitted.into_workspace(visit.node, visit.actor, found, given.workspace)
+    return Done(see=f"/workspaces/{given.workspace}", message=_("It is in the workspace."))
+
+
 @room.bytes("/compute/{number}/outputs/{name:path}", "application/octet-stream")
 def output(visit: Here, number: Number, name: str) -> Response:
     """A file that a task left."""
-    found = service.see_inside(visit.node, visit.actor, number)
+    found = service.see_inside(visit.node, visit.actor, number, leaving=True)
     path = staging.output_path(visit.node, found.id, name)
     if path.is_dir():
         raise MadangError("task.none", _("There is no such output."))
@@ -322,7 +371,7 @@ def crate(visit: Here, number: Number) -> Response:
     """What a task read, ran and left, as the metadata of an RO-Crate."""
     from madang.services.compute.crate import FILE, crate_of
 
-    found = service.see_inside(visit.node, visit.actor, number)
+    found = service.see_inside(visit.node, visit.actor, number, leaving=True)
     saved = {"content-disposition": f'attachment; filename="{FILE}"'}
     return JSONResponse(crate_of(visit.node, found), headers=saved, media_type="application/ld+json")
 

@@ -27,10 +27,12 @@ from madang.node.database import now
 from madang.node.home import Home
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.services.compute import quotas
+from madang.services.compute import messages, quotas
 from madang.services.compute.acts import END
+from madang.services.compute.definition import MAIL
 from madang.services.compute.executing import Executor, Held, Outcome
 from madang.services.compute.models import Task
+from madang.services.compute.permitted import check_in_force
 
 ATTEMPTS = 3
 IDLE = 60.0  # seconds without work after which it goes
@@ -175,7 +177,8 @@ class Runner:
         with self._node.read() as session:
             stopping = set(session.scalars(select(Task.id).where(Task.state == "canceling")))
             due = session.scalar(select(Task.id).where(Task.state == "queued").limit(1)) is not None
-        for number in stopping & set(self._held):
+            forbidden = {held.number for held in self._held.values() if _permit_is_over(session, held)}
+        for number in (stopping | forbidden) & set(self._held):
             if not self._held[number].stop.is_set():
                 self._held[number].stop.set()
                 self._executor.stop(self._held[number])
@@ -231,10 +234,15 @@ class Runner:
                 continue
             if not self._executor.wants(task, taken):
                 return taken  # it waits until it fits, and nobody overtakes it
-            task.state, task.attempts, task.started = "initializing", task.attempts + 1, None
-            taken.append(Held.of(task))
-            used[share] = used.get(share, 0) + task.cores
             first[share] = next(waiting[share], None)
+            held = Held.of(task)
+            if _permit_is_over(session, held):
+                _end(session, self._node, task, "system-error", held.why, {}, 0)
+                continue
+            task.state, task.attempts, task.started = "initializing", task.attempts + 1, None
+            held.attempt = task.attempts
+            taken.append(held)
+            used[share] = used.get(share, 0) + task.cores
 
     def _finish(self, session: Session, task: Task, each: Outcome) -> None:
         ran = each.ran
@@ -244,8 +252,19 @@ class Runner:
         task.code, task.cpu, task.peak = ran.code, ran.cpu, ran.peak
         task.started = each.held.began or task.started
         result = {"logs": ran.logs, "outputs": each.outputs, "use": ran.use, "inputs": each.inputs}
-        state = "canceled" if ran.canceled or (ran.lost and task.state == "canceling") else each.state
-        _end(session, self._node, task, state, each.reason, result, len(each.outputs))
+        stopped = ran.canceled or each.state == "canceled" or (ran.lost and task.state == "canceling")
+        state = ("system-error" if each.held.why else "canceled") if stopped else each.state
+        _end(session, self._node, task, state, each.held.why or each.reason, result, len(each.outputs))
+
+
+def _permit_is_over(session: Session, held: Held) -> bool:
+    """Whether a permit under which a task reads is no longer in force; the reason is then with the task."""
+    if held.permits and not held.why:
+        try:
+            check_in_force(session, held.permits)
+        except MadangError as error:
+            held.why = error.message
+    return bool(held.why)
 
 
 def executor_of(node: Node) -> Executor:
@@ -283,6 +302,8 @@ def _end(
     with doing_in(session, node, Actor.node(), END, lambda _session: task) as done:
         done.become(state)
         done.tell(code=task.code, outputs=outputs, core_seconds=round(spent, 3), attempts=task.attempts)
+    if MAIL in task.definition:
+        messages.tell_end(session, node, task)
 
 
 def work_off(node: Node) -> None:

@@ -109,7 +109,7 @@ def _shown(node: Node, url: str) -> str:
 
 def see_run(node: Node, actor: Actor, number: int) -> tuple[Task, dict[str, Any]]:
     """A germline run, with its summary once it is done (else an empty one). Errors: `task.none`."""
-    found = service.see_inside(node, actor, number)
+    found = service.see_inside(node, actor, number, leaving=True)
     if found.kind != KIND:
         raise MadangError("task.none", _("There is no such run."), _("Look at yours."))
     if found.state != "complete":
@@ -121,7 +121,7 @@ def variants_of(
     node: Node, actor: Actor, number: int, region: str = "", gene: str = "", most: int = 200
 ) -> list[dict[str, Any]]:
     """The variants of a run in a region or a gene. Its table is read in a box: it came from one."""
-    found = service.see_inside(node, actor, number)
+    found = service.see_inside(node, actor, number, leaving=True)
     table = staging.output_path(node, found.id, "variants.parquet")
     limits = closed.Limits(seconds=30, memory=2 * GB, output=50_000_000, processes=256)
     box = closed.Box(limits, read={"/variants.parquet": table})

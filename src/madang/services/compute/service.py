@@ -20,7 +20,7 @@ from madang.node.people.actor import Actor
 from madang.node.people.models import Project
 from madang.node.people.projects import find_project
 from madang.node.permissions import check, may, visible
-from madang.services.compute import quotas, staging
+from madang.services.compute import permitted, quotas, staging
 from madang.services.compute.acts import CANCEL, OPEN, READ, RUN, SEE
 from madang.services.compute.definition import Definition, Needs, as_text, needs_of, read_definition
 from madang.services.compute.models import Task, TaskTag
@@ -48,7 +48,11 @@ def submit_all(
         raise MadangError("task.definition", message.format(count=len(given), most=MOST_AT_ONCE))
     read = [read_definition(each) for each in given]
     needed = [needs_of(each) for each in read]
-    found = [staging.locate(node, actor, each) for each in read]
+    number = None
+    if project:
+        with node.read() as session:
+            number = find_project(session, project).id
+    found = [staging.locate(node, actor, each, number) for each in read]
     asking = _Asking(actor, project, kind, again, list(zip(read, needed, found, strict=True)))
     together = _together.setdefault(node.home, Together())
     return together.write(node, partial(_asked_for, node, asking))
@@ -118,11 +122,16 @@ def see(node: Node, actor: Actor, number: int) -> Task:
         return _seen(session, actor, number)
 
 
-def see_inside(node: Node, actor: Actor, number: int) -> Task:
-    """A task of which one may read what it printed and left; noted as read."""
+def see_inside(node: Node, actor: Actor, number: int, *, leaving: bool = False) -> Task:
+    """A task of which one may read what was asked; noted as read. `leaving`: and what it printed and left.
+
+    Errors: `task.none`, `task.closed`.
+    """
     with node.read() as session:
         found = _seen(session, actor, number)
         check(actor, READ, found)
+    if leaving:
+        permitted.check_leaves(actor, found)
     node.audit.read(actor, READ.name, f"task:{found.id}")
     return found
 
@@ -218,7 +227,7 @@ def result_of(task: Task) -> dict[str, Any]:
 
 def printed(node: Node, actor: Actor, number: int, most: int = 200_000) -> list[tuple[str, str]]:
     """What the commands of a task printed so far, (stdout, stderr) of each, the end of it where it is long."""
-    found = see_inside(node, actor, number)
+    found = see_inside(node, actor, number, leaving=True)
     count = len(definition_of(found).executors)
     return [staging.printed(node, found.id, place, most) for place in range(count)]
 

@@ -6,10 +6,11 @@
     compute/brought/SHA256             files that people brought
 
 Addresses of inputs: `madang://task/7/NAME` (an output), `madang://file/3` (a file that was brought), and, for the owner
-of the home alone, `file:///...`. Nothing is fetched from elsewhere.
+of the home alone, `file:///...`; of data of the catalog see `permitted`. Nothing is fetched from elsewhere.
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -47,7 +48,7 @@ def work_folder(node: Node, number: int, attempt: int) -> Path:
     return node.home.folder("compute") / "attempts" / f"{number}-{attempt}"
 
 
-def locate(node: Node, actor: Actor, definition: Definition) -> list[dict[str, Any]]:
+def locate(node: Node, actor: Actor, definition: Definition, project: int | None = None) -> list[dict[str, Any]]:
     """Find the inputs of a task, as who asks for it may: each with its path inside and where it is here.
 
     What this node cannot give has an `error`, with which the task will end. Errors: `task.input` for what one may not
@@ -58,8 +59,13 @@ def locate(node: Node, actor: Actor, definition: Definition) -> list[dict[str, A
         place: dict[str, Any] = {"path": str(inside(each.path)), "url": each.url or "", "type": each.type}
         if each.content is not None:
             place["content"] = each.content
+        elif (each.url or "").startswith(("madang://permit/", "madang://record/")):
+            from madang.services.compute import permitted
+
+            found += permitted.locate(node, actor, str(each.url), place["path"], project)
+            continue
         elif (each.url or "").startswith("madang://"):
-            place |= _of_ours(node, actor, str(each.url))
+            place |= _of_ours(node, actor, str(each.url), project)
         elif (each.url or "").startswith("file://"):
             place |= _of_owner(actor, str(each.url))
         else:
@@ -76,14 +82,18 @@ def _none(url: str) -> MadangError:
     )
 
 
-def _of_ours(node: Node, actor: Actor, url: str) -> dict[str, Any]:
+def _of_ours(node: Node, actor: Actor, url: str, project: int | None) -> dict[str, Any]:
     kind, _slash, rest = url.removeprefix("madang://").partition("/")
     number, _slash, name = rest.partition("/")
     if kind == "reference":
         from madang.services.compute.sequencing import reference_folder
 
         path = reference_folder(node, rest)
-        return {"source": str(path), "stamp": _stamp(path), "url": f"madang://reference/{path.parent.name}@{path.name}"}
+        return {
+            "source": str(path),
+            "stamp": stamp_of(path),
+            "url": f"madang://reference/{path.parent.name}@{path.name}",
+        }
     if not number.isdecimal() or len(number) > 9:
         raise _none(url)
     with node.read() as session:
@@ -92,12 +102,26 @@ def _of_ours(node: Node, actor: Actor, url: str) -> dict[str, Any]:
             if task is None or not may(actor, READ, task):
                 raise _none(url)
             path = output_path(node, task.id, unquote(name))
-            return {"source": str(path), "stamp": _stamp(path)}
+            return {"source": str(path), "stamp": stamp_of(path)} | _closed(task, project)
         brought = session.get(TaskFile, int(number)) if kind == "file" else None
         if brought is None or not may(actor, USE_FILE, brought):
             raise _none(url)
         path = node.home.folder("compute") / "brought" / brought.hash
-        return {"source": str(path), "sha256": brought.hash, "stamp": _stamp(path)}
+        return {"source": str(path), "sha256": brought.hash, "stamp": stamp_of(path)}
+
+
+def _closed(task: Task, project: int | None) -> dict[str, Any]:
+    """Under which permit what a task left is: whoever reads it is under it, too, and of the same project."""
+    permits = {each["permit"]: each for each in json.loads(task.inputs) if "permit" in each}
+    if not permits:
+        return {}
+    if task.project_id != project or len(permits) > 1:
+        raise MadangError(
+            "task.input",
+            _("What task {number} left is under a permit of another project, or of several.").format(number=task.id),
+        )
+    each = next(iter(permits.values()))
+    return {"permit": each["permit"], "dataset": each["dataset"]}
 
 
 def _of_owner(actor: Actor, url: str) -> dict[str, Any]:
@@ -108,10 +132,11 @@ def _of_owner(actor: Actor, url: str) -> dict[str, Any]:
         )
     if not path.is_absolute() or not path.exists():
         raise MadangError("task.input", _("There is no file {path}.").format(path=repr(str(path))))
-    return {"source": str(path.resolve()), "stamp": _stamp(path)}
+    return {"source": str(path.resolve()), "stamp": stamp_of(path)}
 
 
-def _stamp(path: Path) -> list[int]:
+def stamp_of(path: Path) -> list[int]:
+    """By what a file is known to be the same: size, time and number; of a folder its number. Errors: `task.input`."""
     try:
         status = path.stat()
     except OSError:
@@ -175,7 +200,7 @@ def prepare(
 def check_unchanged(each: dict[str, Any]) -> None:
     """Errors: `task.changed` where an input is not what was named: by its stamp, or its hash where it was sent."""
     source = Path(each["source"])
-    same = _stamp(source) == each["stamp"] if "stamp" in each else each.get("sha256") in (None, hash_of(source))
+    same = stamp_of(source) == each["stamp"] if "stamp" in each else each.get("sha256") in (None, hash_of(source))
     if not same:
         raise MadangError("task.changed", _("The input {path} is no longer what was named.").format(path=each["path"]))
 
@@ -277,6 +302,24 @@ def _tail(path: Path, most: int) -> str:
             return file.read(most).decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
     except OSError:
         return ""
+
+
+def use_so_far(node: Node, number: int) -> list[list[float]]:
+    """What a running task used until now: (seconds, cores in use, bytes of memory)."""
+    try:
+        return list(json.loads((folder_of(node, number) / "use.json").read_text("utf-8")))
+    except (OSError, ValueError):
+        return []
+
+
+def progress(node: Node, number: int) -> float | None:
+    """How far a task is, from 0 to 1: the last percentage that any of its commands printed, if one did."""
+    logs = sorted(folder_of(node, number).glob("[0-9]*.*"), key=lambda path: path.name, reverse=True)
+    for path in logs:
+        found = re.findall(r"(?<![\d.])(\d{1,3}(?:\.\d+)?)\s?%", _tail(path, 10_000))
+        if found and float(found[-1]) <= 100:
+            return float(found[-1]) / 100
+    return None
 
 
 def bring(node: Node, actor: Actor, name: str, data: bytes, project: str = "") -> TaskFile:

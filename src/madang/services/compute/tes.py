@@ -18,7 +18,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.database import now
 from madang.node.people.tokens import actor_of_token
-from madang.services.compute import runner, service, staging
+from madang.services.compute import permitted, runner, service, staging
 from madang.services.compute.definition import LARGEST, PARAMETERS
 from madang.services.compute.models import Task
 from madang.web import Room
@@ -171,16 +171,19 @@ def _task(caller: Visit, task: Task, view: str) -> dict[str, Any]:
     if task.started is None:
         return shown
     result = service.result_of(task)
+    closed = bool(permitted.permits_in(task.inputs)) and caller.actor.kind != "owner"
     logs = [dict(each) for each in result["logs"]]
     if view == "FULL":
         for place, each in enumerate(logs):
-            each["stdout"], each["stderr"] = staging.printed(caller.node, task.id, place, _TAIL)
+            shown_ = ("", "") if closed else staging.printed(caller.node, task.id, place, _TAIL)
+            each["stdout"], each["stderr"] = shown_
     log: dict[str, Any] = {
         "logs": logs,
         "start_time": _text(task.started),
         "outputs": [
             {"url": f"madang://task/{task.id}/{o['name']}", "path": o["path"], "size_bytes": str(o["size"])}
             for o in result["outputs"]
+            if not closed
         ],
         "metadata": {"attempts": str(task.attempts), "executor": "local"},
     }

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from madang import __version__
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.services.compute import runner, service, staging, workflows
+from madang.services.compute import permitted, runner, service, staging, workflows
 from madang.services.compute.models import Task
 from madang.services.compute.tes import Caller
 from madang.web import Room
@@ -183,6 +183,7 @@ def get_run(caller: Caller, run_id: str) -> Response:
     }
     log |= {"exit_code": found.code} if found.code is not None else {}
     log |= {"system_logs": [found.reason]} if found.reason else {}
+    closed = bool(permitted.permits_in(found.inputs)) and caller.actor.kind != "owner"
     outputs = {
         each["name"]: {
             "location": f"{caller.origin}/api/v1/compute/{found.id}/outputs/{each['name']}",
@@ -190,6 +191,7 @@ def get_run(caller: Caller, run_id: str) -> Response:
             "sha256": each["sha256"],
         }
         for each in result["outputs"]
+        if not closed
     }
     shown = {**_status(found), "request": told, "run_log": log, "outputs": outputs}
     return JSONResponse(shown | {"task_logs_url": f"{here}/tasks", "task_logs": None})
@@ -224,6 +226,7 @@ def cancel_run(caller: Caller, run_id: str) -> Response:
 def get_stream(caller: Caller, run_id: str, stream: str) -> Response:
     """What the engine of a run printed."""
     found = _run(caller, run_id, inside=True)
+    permitted.check_leaves(caller.actor, found)
     if stream not in ("stdout", "stderr"):
         raise MadangError("task.none", _("There is no such output."))
     return PlainTextResponse(staging.printed(caller.node, found.id, 0, 8_000_000)[stream == "stderr"])
