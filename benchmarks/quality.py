@@ -130,7 +130,7 @@ def show(what: str, seconds: float, floor_: float) -> None:
 def multiply(source: Path, target: Path, times: int) -> int:
     """Write every table `times` with shifted identifiers as Parquet; the number of rows of all of them."""
     total = 0
-    with Engine("8GB", 2) as engine:
+    with tempfile.TemporaryDirectory(dir=target) as spill, Engine("4GB", 2, spill=Path(spill)) as engine:
         kept = {}
         for file in sorted(source.glob("*.csv")):
             table = cdm.TABLES[file.stem.lower()]

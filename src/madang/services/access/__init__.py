@@ -42,11 +42,11 @@ PLAN = RoomPlan(
     docs="access.md",
 )
 
-__all__ = ["PLAN", "extract_of", "permit_document", "permits_in_force"]  # the last three are made when asked for
+__all__ = ["PLAN", "extract_of", "permit_document", "permits_in_force", "permits_of_visas"]  # all but PLAN at first use
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("extract_of", "permit_document", "permits_in_force"):
+    if name in __all__:
         from madang.services.access import asking
 
         return getattr(asking, name)

@@ -88,3 +88,18 @@ def check_in_force(grant: Grant) -> None:
             _("The permit {number} is not in force: {why}.").format(number=permit.number, why=why),
             _("Ask for an extension."),
         )
+
+
+def permits_of_visas(node: Node, tokens: Sequence[str]) -> list[str]:
+    """The permits in force that visas of this installation are for, of people who are in the project now."""
+    from madang.node.people.models import Person
+    from madang.services.access.signed import read_visas
+
+    found = []
+    with node.read() as session:
+        for number, login in read_visas(node, tokens):
+            person = session.scalar(select(Person).where(Person.login == login, Person.disabled.is_(None)))
+            if person is not None:
+                held = permits_in_force(session, person_id=person.id)
+                found += [each.number for each in held if each.number == number]
+    return found

@@ -4,7 +4,7 @@ The document is a JWS of the installation (EdDSA). A visa (GA4GH AAI profile and
 or ES256: for those there is a P-256 key of its own, made from a secret of the home.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -96,3 +96,40 @@ def visa(
         },
     }
     return jwt.encode(header, claims, key, algorithms=["ES256"])
+
+
+def read_visas(node: Node, tokens: Sequence[str]) -> list[tuple[str, str]]:
+    """Of which permits, and for whom (account), visas of this installation are among these; others count for nothing.
+
+    A token is a visa, or a passport that holds some; a passport is a wrapping that anybody can make, so nothing but the
+    visas in it is believed. Whether a permit is in force is not in them alone: ask for it.
+    """
+    import json
+    from base64 import urlsafe_b64decode
+
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+
+    found, waiting = [], [each for each in tokens if len(each) < _LONGEST][:_MOST]
+    for token in waiting:
+        try:
+            claims = json.loads(urlsafe_b64decode(token.split(".")[1] + "=="))
+            waiting += [each for each in claims.get("ga4gh_passport_v1", []) if isinstance(each, str)][:_MOST]
+        except (ValueError, IndexError, AttributeError, TypeError):
+            continue
+        if len(waiting) > _MOST:
+            break
+        try:
+            read = jwt.decode(token, _jwk(node), algorithms=["ES256"])
+            rules = jwt.JWTClaimsRegistry(iss={"essential": True, "value": address_of(node)}, exp={"essential": True})
+            rules.validate(read.claims)
+        except (JoseError, ValueError):
+            continue
+        visa_ = read.claims.get("ga4gh_visa_v1") or {}
+        value = str(visa_.get("value", "")).removeprefix(f"{address_of(node)}/permits/")
+        if read.header.get("typ") == VISA_TYPE and visa_.get("type") == "ControlledAccessGrants":
+            found.append((value.partition("#")[0], str(read.claims["sub"])))
+    return found
+
+
+_LONGEST, _MOST = 16_000, 100  # characters of a token, and tokens

@@ -8,7 +8,7 @@ from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoomPlan
 
 # To GA4GH's clients what cannot be a task is a bad request.
-_BAD = ("task.resources", "task.image", "task.definition", "workflow.engine", "workflow.request")
+_BAD = ("task.resources", "task.image", "task.definition", "workflow.engine", "workflow.request", "object.request")
 PLAN = RoomPlan(
     name="compute",
     package=__package__,
@@ -16,12 +16,12 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:TASK",),
     models=(".models",),
-    pages=(".routes", ".tes", ".wes"),
+    pages=(".routes", ".tes", ".wes", ".drs"),
     commands=(
         Command("compute", later("Run tasks and workflows on this machine, and see what they use."), ".commands:app"),
         Command("sequencing", later("Pipelines for sequencing data, for research use."), ".sequencing_commands:app"),
     ),
-    errors=dict.fromkeys(_BAD, 400) | {"task.quota": 403},
+    errors=dict.fromkeys(_BAD, 400) | {"task.quota": 403, "task.closed": 403, "task.permit": 403},
     folders={"compute": 0o700},
     menu=(
         MenuItem("labs", later("Compute"), "/compute", signed_in=True),
@@ -32,5 +32,6 @@ PLAN = RoomPlan(
     demo=".demo:make",
     opened=".runner:wake",
     contributes=".contributing:of_run",
+    doctor=".doctor:look",
     docs="compute.md",
 )

@@ -36,7 +36,7 @@ def locate(node: Node, actor: Actor, url: str, path: str, project: int | None) -
     name, _slash, table = rest.partition("/")
     more: dict[str, Any] = {}
     if kind == "permit":
-        version = _extract(node, actor, name, project)
+        version = extract_for(node, actor, name, project or 0)
         more = {"permit": name, "dataset": version.name}
     else:
         version = _published(node, actor, name)
@@ -64,13 +64,19 @@ def _published(node: Node, actor: Actor, name: str) -> Version:
     return node.home.lake().dataset(record.dataset).version(shown.number)
 
 
-def _extract(node: Node, actor: Actor, number: str, project: int | None) -> Version:
+def extract_for(node: Node, actor: Actor, number: str, project: int | None = None, *, shown: bool = False) -> Version:
+    """The extract of a permit in force, for somebody of its project; `project`: that it has to be.
+
+    `shown`: who asks has shown that they may know of it.
+
+    Errors: `task.input`, `task.permit`, those of access.
+    """
     with node.read() as session:
         permit = session.scalar(select(Permit).where(Permit.number == number))
-        known = permit is not None and (actor.kind == "owner" or actor.in_project(permit.project_id))
+        known = permit is not None and (shown or actor.kind == "owner" or actor.in_project(permit.project_id))
         if permit is None or not known:
             raise MadangError("task.input", _("There is no permit {number} of yours.").format(number=repr(number)[:50]))
-        if permit.project_id != project:
+        if project is not None and permit.project_id != project:
             raise MadangError(
                 "task.input",
                 _("The permit {number} is another project's.").format(number=number),
