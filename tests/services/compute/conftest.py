@@ -2,16 +2,19 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from madang.node import closed
 from madang.node.database import now
-from madang.node.people.models import ApiToken, Person
+from madang.node.people.models import ApiToken, Permit, Person, Project
+from madang.node.people.projects import make_project
 from madang.node.people.sessions import hash_of
 from madang.services.compute.runner import Runner
-from portal_house import House
+from portal_house import OWNER, House, commit
 from support import MISSING, needs
 
 
@@ -44,12 +47,22 @@ def working(house: House, boxes: None) -> Iterator[House]:
     thread.join(60)
 
 
+@pytest.fixture
+def permit(house: House) -> str:
+    """A permit in force of the project genomes, for the dataset `extract`."""
+    commit(house.node, "extract", person="SELECT 1::BIGINT AS person_id")
+    make_project(house.node, OWNER, "genomes", "Genomes", organization="hospital", leader="member")
+    with house.node.write() as session:
+        project = session.scalar(select(Project.id).where(Project.name == "genomes"))
+        ends = now() + timedelta(days=1)
+        session.add(
+            Permit(number="P-1", project_id=project, dataset="extract", organization_id=1, begins=now(), ends=ends)
+        )
+    return "P-1"
+
+
 def token(house: House, login: str, scopes: str = "read write") -> str:
     """A token of a person, as the portal would have made it."""
-    from datetime import timedelta
-
-    from sqlalchemy import select
-
     secret = f"madang_{login}_{scopes.replace(' ', '_')}"
     with house.node.write() as session:
         person: Any = session.scalar(select(Person).where(Person.login == login))

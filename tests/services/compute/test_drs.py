@@ -12,7 +12,6 @@ from madang.services.compute import service, staging
 from madang.services.compute.runner import work_off
 from portal_house import House
 from services.compute.conftest import token  # type: ignore[import-not-found]  # beside the tests
-from services.compute.test_permitted import permit  # type: ignore[import-not-found]  # noqa: F401  # a fixture
 from services.compute.test_tasks import asked, member  # type: ignore[import-not-found]  # beside the tests
 from web.served import Served
 
@@ -93,7 +92,7 @@ def test_what_a_task_left_is_an_object(house: House, site: Served) -> None:
         assert mine.get(f"{BASE}/objects/task~{made.id}~2").status_code == 404
 
 
-def test_a_visa_opens_what_is_told_of_an_extract_and_no_bytes(permit: str, house: House, site: Served) -> None:  # noqa: F811
+def test_a_visa_opens_what_is_told_of_an_extract_and_no_bytes(permit: str, house: House, site: Served) -> None:
     def made(subject: str, number: str = permit, **more: Any) -> str:
         moments = {"asserted": now(), "begins": now(), "ends": now() + timedelta(hours=1)} | more
         return visa(house.node, subject=subject, permit=number, dataset="extract", source="Hospital", **moments)

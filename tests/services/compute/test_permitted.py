@@ -1,39 +1,24 @@
 """Data under a permit: read by tasks of its project, and what comes of it stays until it is released."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from madang.base.errors import MadangError
-from madang.node.database import now
 from madang.node.mail import Mail
-from madang.node.people.models import Permit, Person, Project
+from madang.node.people.models import Permit, Person
 from madang.node.people.projects import make_project
 from madang.services.compute import permitted, service
 from madang.services.compute.definition import MAIL
 from madang.services.compute.runner import Runner, work_off
 from madang.services.workspace import open_workspace
-from portal_house import OURS, OWNER, House, commit
+from portal_house import OURS, OWNER, House
 from services.compute.conftest import token  # type: ignore[import-not-found]  # beside the tests
 from services.compute.test_tasks import asked, member  # type: ignore[import-not-found]  # beside the tests
 from web.served import Served
 
 SCRIPT = "ls -l /data/person; echo person $((8000 + 532)) was born in 1950; echo count,9 > counts.csv"
-
-
-@pytest.fixture
-def permit(house: House) -> str:
-    commit(house.node, "extract", person="SELECT 1::BIGINT AS person_id")
-    make_project(house.node, OWNER, "genomes", "Genomes", organization="hospital", leader="member")
-    with house.node.write() as session:
-        project = session.scalar(select(Project.id).where(Project.name == "genomes"))
-        ends = now() + timedelta(days=1)
-        session.add(
-            Permit(number="P-1", project_id=project, dataset="extract", organization_id=1, begins=now(), ends=ends)
-        )
-    return "P-1"
 
 
 def under(permit: str, *command: str, **more: Any) -> dict[str, Any]:

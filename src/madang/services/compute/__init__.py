@@ -16,7 +16,7 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:TASK",),
     models=(".models",),
-    pages=(".routes", ".tes", ".wes", ".drs"),
+    pages=(".routes", ".sequencing_pages", ".tes", ".wes", ".drs"),
     commands=(
         Command("compute", later("Run tasks and workflows on this machine, and see what they use."), ".commands:app"),
         Command("sequencing", later("Pipelines for sequencing data, for research use."), ".sequencing_commands:app"),

@@ -4,26 +4,24 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import Field
 from starlette.responses import Response
 
 from madang.base.errors import MadangError
-from madang.base.translate import _, language
+from madang.base.translate import _
 from madang.node.acts import label
 from madang.node.people.projects import list_projects
 from madang.node.permissions import may
-from madang.services.compute import permitted, runner, sequencing, service, staging
+from madang.services.compute import permitted, runner, service, staging
 from madang.services.compute.acts import CANCEL, READ, RUN
 from madang.services.compute.definition import GB, MAIL, machine, seconds_of, size_of
 from madang.services.compute.models import Task
 from madang.web import Done, Here, Number, Room, View
-from madang.web.headers import ALONE
 
 room = Room("compute", __package__)
 _SHOWN = 50  # tasks of a page
 _TAIL = 40_000  # characters of a log that a page shows
-_REPORTS = {"ko": "report.ko.html", "en": "report.html"}
 
 
 class TaskLine(View):
@@ -164,50 +162,6 @@ class Placing(View):
     workspace: int = Field(title="The workspace", ge=1, le=2**31 - 1)
 
 
-class RunLine(View):
-    """A run on sequencing data in a list."""
-
-    number: int
-    name: str
-    state_name: str
-    created: str
-
-
-class SequencingView(View):
-    """Runs on sequencing data, and what a new one needs."""
-
-    runs: list[RunLine]
-    files: list[tuple[str, str]]
-    references: list[tuple[str, str]]
-    projects: list[tuple[str, str]]
-
-
-class NewRun(View):
-    """A germline run to ask for."""
-
-    first: int = Field(title="The first file of reads", ge=1, le=2**31 - 1)
-    second: int | None = Field(default=None, title="The second file of reads", ge=1, le=2**31 - 1)
-    reference: str = Field(title="The reference", min_length=1, max_length=100)
-    sample: str = Field(default="", title="The name of the sample", max_length=100)
-    project: str = Field(default="", title="The project", max_length=63)
-
-
-class GermlineView(View):
-    """A germline run: figures, and the variants of a region or gene."""
-
-    number: int
-    name: str
-    state: str
-    state_name: str
-    open: bool
-    figures: list[tuple[str, str]]
-    region: str
-    gene: str
-    variants: list[dict[str, Any]]
-    outputs: list[OutputLine]
-    total: int
-
-
 @room.page("/compute", "compute.html")
 def overview(visit: Here, below: int | None = None) -> Overview:
     """Your tasks, the newest first, and what was used."""
@@ -232,7 +186,7 @@ def overview(visit: Here, below: int | None = None) -> Overview:
         files=[
             FileLine(number=f.id, name=f.name, size=f.size, hash=f.hash) for f in staging.files(visit.node, visit.actor)
         ],
-        projects=_projects(visit),
+        projects=projects_of(visit),
         permits=permitted.permits_of(visit.node, visit.actor),
         cores=machine().cores,
         memory=machine().memory,
@@ -314,7 +268,7 @@ def task(visit: Here, number: Number) -> TaskView:
         inputs=[
             OutputLine(name=i["path"], size=i.get("size", 0), sha256=i.get("sha256", "")) for i in result["inputs"]
         ],
-        outputs=_outputs(found) if reads else [],
+        outputs=outputs_of(found) if reads else [],
         printed=_printed(visit, found) if reads and not closed else [],
         picture=_picture(result["use"] or staging.use_so_far(visit.node, found.id)),
         definition=json.dumps(json.loads(found.definition), ensure_ascii=False, indent=1) if reads else "",
@@ -376,70 +330,8 @@ def crate(visit: Here, number: Number) -> Response:
     return JSONResponse(crate_of(visit.node, found), headers=saved, media_type="application/ld+json")
 
 
-@room.bytes("/compute/{number}/report", "text/html")
-def report(visit: Here, number: Number) -> Response:
-    """The report of a germline run, in the reader's language; it can neither run, load nor send anything."""
-    found, summary = sequencing.see_run(visit.node, visit.actor, number)
-    if not summary:
-        raise MadangError("task.none", _("There is no report yet."))
-    path = staging.output_path(visit.node, found.id, _REPORTS[language()])
-    return HTMLResponse(path.read_text("utf-8"), headers={"Content-Security-Policy": ALONE})
-
-
-@room.page("/sequencing", "sequencing.html")
-def sequencing_page(visit: Here) -> SequencingView:
-    """Runs on sequencing data, and where a new one is asked for."""
-    runs = service.list_tasks(visit.node, visit.actor, service.Asked(kind=sequencing.KIND, most=_SHOWN))
-    return SequencingView(
-        runs=[
-            RunLine(number=e.id, name=e.name, state_name=label("task", e.state), created=e.created.isoformat())
-            for e in runs
-        ],
-        files=[(str(each.id), each.name) for each in staging.files(visit.node, visit.actor)],
-        references=[(e.reference, f"{e.title} ({e.reference})") for e in sequencing.references(visit.node)],
-        projects=_projects(visit),
-    )
-
-
-@room.act("/sequencing/runs", at=sequencing_page)
-def ask_run(visit: Here, given: NewRun) -> Done:
-    """Ask for the small variants of one sample."""
-    files = [given.first] + ([given.second] if given.second else [])
-    wanted = sequencing.Wanted(
-        tuple(f"madang://file/{each}" for each in files),
-        f"madang://reference/{given.reference}",
-        given.sample,
-        cores=min(2, machine().cores),
-    )
-    made = sequencing.ask_germline(visit.node, visit.actor, wanted, given.project)
-    return Done(see=f"/compute/{made.id}", message=_("The run is asked for."))
-
-
-@room.page("/sequencing/{number}", "germline.html")
-def germline(visit: Here, number: Number, region: str = "", gene: str = "") -> GermlineView:
-    """A germline run: its figures, and the variants of a region or a gene."""
-    from madang.science.sequencing.report import figures
-
-    found, summary = sequencing.see_run(visit.node, visit.actor, number)
-    variants = []
-    if summary:
-        variants = sequencing.variants_of(visit.node, visit.actor, number, region[:200], gene[:200])
-    return GermlineView(
-        number=found.id,
-        name=service.title_of(found),
-        state=found.state,
-        state_name=label("task", found.state),
-        open=found.state not in service.ENDED,
-        figures=figures(summary) if summary else [],
-        region=region[:200],
-        gene=gene[:200],
-        variants=variants,
-        outputs=_outputs(found),
-        total=summary["variants"]["total"] if summary else 0,
-    )
-
-
-def _projects(visit: Any) -> list[tuple[str, str]]:
+def projects_of(visit: Any) -> list[tuple[str, str]]:
+    """The projects for which somebody may ask for tasks."""
     mine = list_projects(visit.node, visit.actor)
     return [(each.name, each.title) for each in mine if each.state == "active" and may(visit.actor, RUN, _of(each.id))]
 
@@ -468,7 +360,8 @@ def _line(found: Task) -> TaskLine:
     )
 
 
-def _outputs(found: Task) -> list[OutputLine]:
+def outputs_of(found: Task) -> list[OutputLine]:
+    """What a task left, with where it is taken."""
     return [
         OutputLine(
             name=each["name"],
