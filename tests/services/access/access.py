@@ -38,6 +38,12 @@ ACTS: Acts = {
     "/applications": ("/applications", _NEW, (NONE,) * 5),
     "/applications/{number}": (_N, {"purpose": "p"}, (NONE,) * 5),
     **{f"/applications/{{number}}/{what}": (f"{_N}/{what}", body, (NONE,) * 5) for what, body in _BODIES.items()},
+    "/permits/{number}/studies": (
+        f"{_P}/studies",
+        {"file": "eyJhIjogeyJraW5kIjogImNvdW50IiwgInNvdXJjZSI6ICJwZXJzb24ifX0="},
+        (NONE,) * 5,
+    ),
+    "/permits/{number}/studies/{study}/run": (f"{_P}/studies/1/run", {}, (NONE,) * 5),
     "/permits/{number}/recipes": (f"{_P}/recipes", {}, (NONE,) * 5),
     "/permits/{number}/extract": (f"{_P}/extract", {}, (NONE,) * 5),
     **{

@@ -272,7 +272,9 @@ def test_a_workbook_that_says_something_else_is_refused(rows: list[tuple[str, ..
 # -- minutes -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "Minutes of the committee"), ("ko", "심의위원회 회의록")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Minutes of the committee"), ("ko", "심의위원회 회의록")], ids=["en", "ko"]
+)
 def test_minutes_are_a_page_for_those_who_decide(desk: Desk, site: Served, language: str, words: str) -> None:
     number = desk.submitted()
     desk.approved(number)

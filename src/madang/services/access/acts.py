@@ -59,6 +59,16 @@ class Issued(Details):
     serial: int
 
 
+class Study(Details):
+    """A study that was handed in, or run: how many queries, results, and which release they are in."""
+
+    study: int
+    queries: int = 0
+    results: int = 0
+    failed: int = 0
+    release: int = 0
+
+
 class Made(Details):
     """An extract."""
 
@@ -149,6 +159,8 @@ END = allow(
     lasts=True,
 )
 EXTRACT = allow("permit.extract", steward, title=later("make the extract"), details=Made)
+STUDY = allow("permit.study", theirs, title=later("hand in a study to be run"), frm=("in-force",), details=Study)
+RUN = allow("permit.run", steward, title=later("run a study"), frm=("in-force",), details=Study)
 DESTROY = allow(
     "permit.destroy", steward, title=later("destroy the extract and its key"), frm=("ended", "suspended", "in-force"),
     to="destroyed", details=Said, lasts=True,

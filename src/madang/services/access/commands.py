@@ -205,6 +205,8 @@ def permit(
     visas: Annotated[
         bool, typer.Option("--visas", help=_("Print a GA4GH visa for each person of the project."))
     ] = False,
+    study: Annotated[Path | None, typer.Option(help=_("Hand in this study (results only), a JSON file."))] = None,
+    run: Annotated[int | None, typer.Option(help=_("Run the study with this number, and ask for its release."))] = None,
     compare: Annotated[
         str | None, typer.Option(help=_("Try these recipes, separated by commas; nothing is kept."))
     ] = None,
@@ -213,7 +215,7 @@ def permit(
     from madang.node.node import opened
     from madang.node.people.tokens import commander
     from madang.node.permissions import check
-    from madang.services.access import acts, ending, extracting, permits
+    from madang.services.access import acts, ending, extracting, permits, studies
     from madang.services.access.shown import permit_as_json
 
     with opened() as node:
@@ -226,6 +228,12 @@ def permit(
         ):
             if text is not None:
                 act(node, actor, number, text)
+        if study is not None:
+            print(json.dumps({"study": studies.hand_in(node, actor, number, _bytes(study))}))
+            return
+        if run is not None:
+            print(json.dumps({"study": run, "release": studies.run(node, actor, number, run)}))
+            return
         if destroy is not None:
             print(json.dumps(ending.destroy(node, actor, number, destroy), ensure_ascii=False, indent=2))
             return
@@ -276,13 +284,18 @@ def extract(
 
 
 def _criteria(path: Path) -> list[dict[str, Any]]:
-    from madang.base.errors import MadangError
     from madang.services.access.codes import criteria_in
 
+    return criteria_in(_bytes(path), path.stem)
+
+
+def _bytes(path: Path) -> bytes:
+    from madang.base.errors import MadangError
+
     try:
-        return criteria_in(path.read_bytes(), path.stem)
+        return path.read_bytes()
     except OSError as error:
-        raise MadangError("access.codes", _("Cannot read {file}.").format(file=path), str(error.strerror)) from None
+        raise MadangError("access.file", _("Cannot read {file}.").format(file=path), str(error.strerror)) from None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from madang.node.text import clean_prose
 from madang.science.privacy.duo import Finding
 from madang.services.access import acts, letters
 from madang.services.access.asking import grant_of
+from madang.services.access.extracting import held_name
 from madang.services.access.models import Application
 from madang.services.access.permits import see_permit
 from madang.services.access.procedure import NAMES
@@ -45,9 +46,12 @@ def destroy(node: Node, actor: Actor, number: str, reason: str, backup_days: int
         letters.to_applicants(node, done.session, application, lambda: _("The extract of your permit is destroyed"))
         done.tell(reason=text)
     # The act stands before the files go: from this moment nothing opens them, whatever happens next.
-    dataset = node.home.lake().dataset(dataset_name)
-    versions = list(dataset.versions()) if dataset.exists else []
-    files = remove_versions(dataset, versions, f"permit {number} is over") if versions else []
+    versions, files = [], []
+    for name in (dataset_name, held_name(number)):
+        dataset = node.home.lake().dataset(name)
+        mine = list(dataset.versions()) if dataset.exists else []
+        versions += mine
+        files += remove_versions(dataset, mine, f"permit {number} is over") if mine else []
     path = node.home.path / "keys" / f"{key_name}.key"
     had_key = path.exists()
     if had_key:

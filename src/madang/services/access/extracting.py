@@ -1,7 +1,7 @@
 """`madang extract`: exactly what the signed permit says, as a version of a dataset that only this permit opens."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.base.translate import _
+from madang.lake import Version
 from madang.lake.engine import Engine
 from madang.node.acts import Intent, intending, withdraw
 from madang.node.node import Node
@@ -21,6 +22,7 @@ from madang.science.privacy.recipe import Recipe, recipe_of
 from madang.science.privacy.utility import as_json, movement
 from madang.services.access import acts
 from madang.services.access.asking import grant_of
+from madang.services.access.models import Grant
 from madang.services.access.people import population_in
 from madang.services.access.permits import checked_terms
 
@@ -40,22 +42,46 @@ def extract(node: Node, actor: Actor, number: str, progress: Progress | None = N
 
     Errors: `access.none`, `access.not_in_force`, `access.altered`, `access.results_only`.
     """
-    progress = progress or Silent()
     with node.read() as session:
         grant = grant_of(session, number)
         terms = checked_terms(node, grant)
-        key_name = grant.key_name
     if terms["answer"] == "results-only":
         raise MadangError(
             "access.results_only",
             _("The permit {number} gives results only: no rows leave the holder.").format(number=number),
-            _("Run the project's study file yourself, and check what comes out."),
+            _("Run the study that the project handed in: madang access permit {number} --run N.").format(number=number),
         )
-    details = {"dataset": terms["dataset"]}
-    with intending(node, actor, acts.EXTRACT, f"permit:{number}", details, about=grant) as intent:
+    return _made(node, actor, grant, terms, terms["dataset"], progress or Silent())
+
+
+def held_rows(node: Node, actor: Actor, number: str, progress: Progress | None = None) -> Version:
+    """The permitted rows of a permit for results only, in a dataset that no permit opens; made anew where the source
+    or the permit has changed. Errors: those of `extract`, `access.rows`."""
+    with node.read() as session:
+        grant = grant_of(session, number)
+        terms = checked_terms(node, grant)
+    if terms["answer"] != "results-only":
+        raise MadangError("access.rows", _("The permit {number} gives data, not results only.").format(number=number))
+    dataset = node.home.lake().dataset(held_name(number))
+    if dataset.exists:
+        newest, source = dataset.version(), node.home.lake().find(terms["source"])
+        if (newest.info.get("serial"), newest.info.get("source")) == (terms["serial"], source.name):
+            return newest
+    done = _made(node, actor, grant, terms, dataset.name, progress or Silent())
+    return dataset.version(done.version)
+
+
+def held_name(number: str) -> str:
+    """The dataset that holds the rows of a permit for results only."""
+    return f"held-{number}"
+
+
+def _made(node: Node, actor: Actor, grant: Grant, terms: Mapping[str, Any], into: str, progress: Progress) -> Extracted:
+    number = grant.permit.number
+    with intending(node, actor, acts.EXTRACT, f"permit:{number}", {"dataset": into}, about=grant) as intent:
         source = node.home.lake().find(terms["source"])
         recipe = recipe_of(terms["recipe"])
-        dataset = node.home.lake().dataset(terms["dataset"])
+        dataset = node.home.lake().dataset(into)
         parent = dataset.version() if dataset.exists else None
         with Engine() as engine, dataset.write(parent) as writer:
             source.attach(engine)
@@ -66,7 +92,7 @@ def extract(node: Node, actor: Actor, number: str, progress: Progress | None = N
                 files[table] = writer.new_file(table)
                 return files[table]
 
-            rows = make(engine, wanted, recipe, node.home.key(key_name), new_file, progress)
+            rows = make(engine, wanted, recipe, node.home.key(grant.key_name), new_file, progress)
             persons = rows.get("person", 0)
             report = _report(engine, list(rows), recipe, progress)
             for table, path in files.items():
@@ -78,9 +104,11 @@ def extract(node: Node, actor: Actor, number: str, progress: Progress | None = N
         report |= {"rows": rows, "source": source.name, "made": date.today().isoformat()}
         with intent.done(version=version.number, persons=persons) as session:
             kept = grant_of(session, number)
-            tried = json.loads(kept.report).get("recipes") if kept.report else None
-            kept.version = version.number
-            kept.report = json.dumps(report | ({"recipes": tried} if tried else {}), ensure_ascii=False)
+            before = json.loads(kept.report) if kept.report else {}
+            if into == kept.permit.dataset:  # else nobody may open it
+                kept.version = version.number
+            stays = {name: before[name] for name in ("recipes", "studies") if name in before}
+            kept.report = json.dumps(report | stays, ensure_ascii=False)
     return Extracted(version.dataset.name, version.number, rows, report)
 
 

@@ -13,10 +13,10 @@ from madang.base.translate import _, in_language, language
 from madang.node.acts import label
 from madang.node.permissions import may
 from madang.science.privacy.recipe import SHIPPED, read_recipe
-from madang.services.access import acts, ending, extracting, permits, procedure, signed
+from madang.services.access import acts, ending, extracting, permits, procedure, signed, studies
 from madang.services.access.permits import see_permit
 from madang.services.access.routes import room
-from madang.web import Done, Here, View
+from madang.web import Done, Here, Number, View
 
 Permit = Annotated[str, Path(pattern=r"^\d{4}-\d{4,9}$")]
 
@@ -47,7 +47,16 @@ class PermitPage(View):
     document: str
     may: list[str]
     asks: bool
+    results_only: bool
+    studies: list[dict[str, Any]]  # of a permit for results only: what was handed in, and what came of it
     follows: list[tuple[str, str]]  # the steps after the permit, and whom each waits for
+
+
+class Study(View):
+    """Queries by name, as a JSON file."""
+
+    file: bytes = Field(title="The file")
+    purpose: str = Field(default="", title="What it is for", max_length=2_000)
 
 
 class Reason(View):
@@ -64,11 +73,13 @@ def permit_page(visit: Here, number: Permit) -> PermitPage:
     title = terms["recipe"]["title"]
     able = [
         act.name.partition(".")[2]
-        for act in (acts.SUSPEND, acts.RESUME, acts.REPORT, acts.END, acts.EXTRACT, acts.DESTROY)
+        for act in (acts.SUSPEND, acts.RESUME, acts.REPORT, acts.END, acts.EXTRACT, acts.DESTROY, acts.STUDY, acts.RUN)
         if may(visit.actor, act, grant) and (not act.frm or grant.state in act.frm)
     ]
-    if grant.state != "in-force":
-        able = [name for name in able if name != "extract"]
+    results_only = terms["answer"] == "results-only"
+    out_of_place = {"extract"} if grant.state != "in-force" or results_only else set[str]()
+    out_of_place |= set() if results_only else {"study", "run"}
+    able = [name for name in able if name not in out_of_place]
     return PermitPage(
         number=number,
         state=grant.state,
@@ -92,6 +103,8 @@ def permit_page(visit: Here, number: Permit) -> PermitPage:
         destruction=json.loads(grant.destruction) if grant.destruction else None,
         document=grant.permit.document,
         may=able,
+        results_only=results_only,
+        studies=[{name: value for name, value in each.items() if name != "by_id"} for each in studies.of(grant)],
         follows=[(_(step.title), _(step.who)) for step in procedure.AFTER],
         asks=grant.state in ("in-force", "suspended") and visit.actor.in_project(grant.project_id),
     )
@@ -109,6 +122,24 @@ def try_recipes(visit: Here, number: Permit) -> Done:
     """Try the recipes that ship against each other on the permitted rows."""
     extracting.try_recipes(visit.node, visit.actor, number, list(SHIPPED))
     return _seen(number, _("The recipes were tried; nothing of it is kept but the figures."))
+
+
+@room.act("/permits/{number}/studies", at=permit_page, largest=studies.LARGEST + (1 << 16))
+def hand_in(visit: Here, number: Permit, given: Study) -> Done:
+    """Hand in a study, to be run by the holder."""
+    studies.hand_in(visit.node, visit.actor, number, given.file, given.purpose)
+    return _seen(number, _("The study is handed in; the data steward runs it."))
+
+
+@room.act("/permits/{number}/studies/{study}/run", at=permit_page)
+def run_study(visit: Here, number: Permit, study: Number) -> Done:
+    """Run a study over the permitted rows, and ask for the release of its results."""
+    release = studies.run(visit.node, visit.actor, number, study)
+    if release is None:
+        return _seen(number, _("No query of it could be computed."))
+    return _seen(
+        number, _("It was run; its results are at the release desk, number {release}.").format(release=release)
+    )
 
 
 @room.act("/permits/{number}/suspend", at=permit_page)

@@ -12,7 +12,7 @@ from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
-    from madang.services.release.service import ask, take, vote
+    from madang.services.release.service import ask, hand_over, take, vote
 
 PLAN = RoomPlan(
     name="release",
@@ -41,11 +41,11 @@ PLAN = RoomPlan(
     docs="release.md",
 )
 
-__all__ = ["PLAN", "ask", "take", "vote"]
+__all__ = ["PLAN", "ask", "hand_over", "take", "vote"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("ask", "take", "vote"):
+    if name in ("ask", "hand_over", "take", "vote"):
         from madang.services.release import service
 
         return getattr(service, name)

@@ -2,7 +2,18 @@
 
 from madang.base.translate import later
 from madang.node.acts import States
-from madang.node.permissions import Details, allow, auditor, in_project, nobody_else, not_who, role, signed_in, theirs
+from madang.node.permissions import (
+    Details,
+    allow,
+    auditor,
+    in_project,
+    nobody_else,
+    not_who,
+    role,
+    role_anywhere,
+    signed_in,
+    theirs,
+)
 
 
 class Asked(Details):
@@ -39,6 +50,13 @@ ASK = allow(
     "release.ask",
     member | nobody_else,
     title=later("ask for a release"),
+    to=("asked", "refused"),
+    details=Asked,
+)
+HAND_OVER = allow(
+    "release.hand_over",
+    role_anywhere("steward"),
+    title=later("hand results of a run to the desk"),
     to=("asked", "refused"),
     details=Asked,
 )

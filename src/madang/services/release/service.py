@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload
@@ -20,17 +21,15 @@ from madang.node.people import HOUSE, Actor
 from madang.node.people.accounts import find_person
 from madang.node.people.models import Person, Role
 from madang.node.people.projects import find_project
+from madang.node.permissions import Act, may, visible
 from madang.node.permissions import check as permitted
-from madang.node.permissions import may, visible
 from madang.node.text import clean_line, clean_prose
 from madang.science.privacy.outputs.judge import Status
-from madang.science.privacy.outputs.rules import Rules
-from madang.science.privacy.outputs.tables import CountTable, table_of
-from madang.services.release.acts import ASK, CHECKER, JUDGE, QUESTION, SEE, TAKE, VOTE, WITHDRAW
+from madang.services.release import ledger
+from madang.services.release.acts import ASK, CHECKER, HAND_OVER, JUDGE, QUESTION, SEE, TAKE, VOTE, WITHDRAW
 from madang.services.release.examine import Examined, Upload, examine
 from madang.services.release.models import (
     Release,
-    ReleasedTable,
     ReleaseFile,
     ReleaseQuestion,
     ReleaseRecipient,
@@ -57,38 +56,75 @@ def ask(
     `dataset` is NAME or NAME@VERSION that the results were made from; `recipients` are accounts that may take them,
     who asks if none is named. Errors: `release.files`, `release.too_many`, `dataset.none`, `project.none`.
     """
-    if sum(len(each.content) for each in uploads) > LARGEST:
-        raise MadangError("release.files", _("The files are too large."), _("Bring fewer at a time."))
+    _check_size(uploads)
     version = _version(node, actor, dataset)
-    policy = read_policy(node)
     with node.read() as session:
         number = find_project(session, project).id if project else None
-        probe = Release(project_id=number, owner_id=actor.person_id, organization_id=HOUSE)
-        permitted(actor, ASK, probe)
-        source = _source(number, version)
-        last, ledger = _ledger(session, source, policy.rules)
-    found = examine([_cleaned(each) for each in uploads], version, ledger, policy.rules)
+        permitted(actor, ASK, Release(project_id=number, owner_id=actor.person_id, organization_id=HOUSE))
+        logins = list(dict.fromkeys(recipients))
+        people = [find_person(session, login).id for login in logins]
+    return _asked(node, actor, ASK, uploads, Wanted(number, version, purpose, actor.person_id, people))
+
+
+def hand_over(
+    node: Node,
+    actor: Actor,
+    files: Sequence[tuple[str, bytes]],
+    *,
+    project_id: int,
+    version: Version,
+    purpose: str,
+    owner_id: int | None,
+) -> int:
+    """Hand results that a holder computed for a project to the desk; its number. `owner_id` asked for them.
+
+    Errors: those of `ask`.
+    """
+    uploads = [Upload(name, content) for name, content in files]
+    _check_size(uploads)
+    return _asked(node, actor, HAND_OVER, uploads, Wanted(project_id, version, purpose, owner_id, []))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a request is about, and for whom; without recipients for who asked."""
+
+    project_id: int | None
+    version: Version | None
+    purpose: str
+    owner_id: int | None
+    recipients: Sequence[int]
+
+
+def _check_size(uploads: Sequence[Upload]) -> None:
+    if sum(len(each.content) for each in uploads) > LARGEST:
+        raise MadangError("release.files", _("The files are too large."), _("Bring fewer at a time."))
+
+
+def _asked(node: Node, actor: Actor, act: Act, uploads: Sequence[Upload], wanted: Wanted) -> int:
+    version, policy = wanted.version, read_policy(node)
+    with node.read() as session:
+        last, before = ledger.entries(session, ledger.source(wanted.project_id, version), policy.rules)
+    found = examine([_cleaned(each) for each in uploads], version, before, policy.rules)
     checkers, sampled = policy.drawn()
     refused = any(each.status is Status.FAIL for each in found)
 
     def new(session: Session) -> Release:
-        waiting = session.scalar(
-            select(func.count())
-            .select_from(Release)
-            .where(Release.project_id == number, Release.state == "asked", Release.owner_id == actor.person_id)
-        )
-        if (waiting or 0) >= MOST_OPEN:
+        mine = Release.project_id == wanted.project_id, Release.owner_id == wanted.owner_id
+        query = select(func.count()).select_from(Release).where(Release.state == "asked", *mine)
+        waiting = session.scalar(query) or 0
+        if waiting >= MOST_OPEN:
             raise MadangError(
                 "release.too_many",
                 _("{n} requests are in review already.").format(n=waiting),
                 _("Wait for their answers, or withdraw some."),
             )
         release = Release(
-            project_id=number,
-            organization_id=_holder(session, number),
-            owner_id=actor.person_id,
+            project_id=wanted.project_id,
+            organization_id=_holder(session, wanted.project_id),
+            owner_id=wanted.owner_id,
             dataset=f"{version.dataset.name}@{version.number}" if version is not None else "",
-            purpose=clean_prose(purpose, _("The purpose"), 5_000),
+            purpose=clean_prose(wanted.purpose, _("The purpose"), 5_000),
             rules=json.dumps(policy.rules.document()),
             checkers=checkers,
             sampled=sampled,
@@ -96,14 +132,11 @@ def ask(
             decided=now() if refused else None,
             files=[_kept(node, each) for each in found],
         )
-        logins = list(dict.fromkeys(recipients))
-        people = [find_person(session, login).id for login in logins] or (
-            [] if actor.person_id is None else [actor.person_id]
-        )
+        people = list(wanted.recipients) or ([] if wanted.owner_id is None else [wanted.owner_id])
         release.recipients = [ReleaseRecipient(person_id=person) for person in people]
         return release
 
-    with doing(node, actor, ASK, new) as done:
+    with doing(node, actor, act, new) as done:
         done.become("refused" if refused else "asked")
         told = [f"{each.name} {each.sha256}" for each in done.thing.files]
         done.tell(files=told, rules=policy.rules.identifier, refused_by_rule=refused)
@@ -129,17 +162,6 @@ def _version(node: Node, actor: Actor, dataset: str) -> Version | None:
 
 def _holder(session: Session, project: int | None) -> int:
     return HOUSE
-
-
-def _source(project: int | None, version: Version | None) -> str:
-    """What tables can be held against each other: those of one dataset, whatever the project; else of one project."""
-    return f"dataset:{version.dataset.name}" if version is not None else f"project:{project or 0}"
-
-
-def _ledger(session: Session, source: str, rules: Rules) -> tuple[int, list[CountTable]]:
-    rows = session.scalars(select(ReleasedTable).where(ReleasedTable.source == source).order_by(ReleasedTable.id)).all()
-    tables = [table_of(json.loads(row.document), row.name, rules.minimum_count) for row in rows]
-    return max((row.id for row in rows), default=0), tables
 
 
 def _kept(node: Node, each: Examined) -> ReleaseFile:
@@ -235,7 +257,7 @@ def vote(node: Node, actor: Actor, number: int, agrees: bool, words: str = "") -
     words = clean_prose(words, _("The reason"), 2_000)
     if not agrees and not words:
         raise MadangError("release.words", _("Say why it may not leave."), _("The applicant reads it."))
-    again = _checked_again(node, number) if agrees else None
+    again = _held_again(node, number) if agrees else None
     with doing(node, actor, VOTE, lambda session: find(session, number)) as done:
         release = done.thing
         if _partial(actor, release):
@@ -256,57 +278,16 @@ def vote(node: Node, actor: Actor, number: int, agrees: bool, words: str = "") -
         if decided:
             state = "approved" if all(each.agrees for each in release.votes) else "refused"
             if state == "approved":
-                state = _enter(done.session, release, again)
+                state = ledger.enter(done.session, release, again)
             release.decided = now()
         done.become(state)
         done.tell(votes=count, decided=decided)
     return state
 
 
-def _checked_again(node: Node, number: int) -> tuple[int, bool]:
-    """The ledger's last entry now, and whether the counts of the request still pass after it."""
-    from madang.science.privacy.outputs.check import check
-
+def _held_again(node: Node, number: int) -> tuple[int, bool]:
     with node.read() as session:
-        release = find(session, number)
-        rules = _rules(release)
-        last, ledger = _ledger(session, _source_of(release), rules)
-    if last == release.ledger:
-        return last, True
-    for each in release.files:
-        if each.counts:
-            table = table_of(each.read("counts"), each.name, rules.minimum_count)
-            if not check(table, ledger, rules).released:
-                return last, False
-            ledger.append(table)
-    return last, True
-
-
-def _rules(release: Release) -> Rules:
-    given = json.loads(release.rules)
-    given.pop("sha256", None)
-    return Rules(**given)
-
-
-def _source_of(release: Release) -> str:
-    name = release.dataset.partition("@")[0]
-    return f"dataset:{name}" if name else f"project:{release.project_id or 0}"
-
-
-def _enter(session: Session, release: Release, again: tuple[int, bool] | None) -> str:
-    """Put the counts of an approved request into the ledger; refused if something in it forbids that by now."""
-    source = _source_of(release)
-    last = session.scalar(select(func.max(ReleasedTable.id)).where(ReleasedTable.source == source)) or 0
-    if again is None or again[0] != last:
-        raise MadangError("release.meanwhile", _("Something else was released just now."), _("Vote again."))
-    if not again[1]:
-        words = _("Together with what was released since it was asked, counts could be worked out.")
-        release.questions.append(ReleaseQuestion(author_id=None, by_checker=True, text=words))
-        return "refused"
-    for each in release.files:
-        if each.counts:
-            session.add(ReleasedTable(release_id=release.id, source=source, name=each.name, document=each.counts))
-    return "approved"
+        return ledger.held_again(session, find(session, number))
 
 
 def say(node: Node, actor: Actor, number: int, text: str) -> None:

@@ -1,6 +1,6 @@
 """From a release back: its project and permit, the version of the data, certificates, checks, and the raw line."""
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -28,9 +28,18 @@ def trace(node: Node, actor: Actor, name: str) -> list[Link]:
         return chain
     dataset = release.dataset.partition("@")[0]
     with node.read() as session:
-        query = select(Permit).where(Permit.dataset == dataset, Permit.project_id == release.project_id)
+        mine = or_(Permit.dataset == dataset, Permit.number == _permit_of(node, release.dataset))
+        query = select(Permit).where(mine, Permit.project_id == release.project_id)
         chain += [
             Link("permit", f"permit:{permit.number}", f"{permit.begins:%Y-%m-%d} – {permit.ends:%Y-%m-%d}")
             for permit in session.scalars(query)
         ]
     return [*chain, *chain_of(node, release.dataset, lines=may(actor, TRACE))]
+
+
+def _permit_of(node: Node, reference: str) -> str:
+    """The permit that a version was extracted by, as its manifest says; rows of results only are opened by none."""
+    try:
+        return str(node.home.lake().find(reference).info.get("permit", ""))
+    except MadangError:
+        return ""
