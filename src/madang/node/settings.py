@@ -134,6 +134,11 @@ class Outgoing(_Table):
     hosts: str = Field(
         default="", description="Hosts (`name` or `name:port`, separated by blanks) that are reached wherever they are."
     )
+    tested_hosts: str = Field(
+        default="",
+        description="Hosts (`name` or `name:port`, separated by blanks) of record systems that may be tested from the "
+        "portal. No other is.",
+    )
 
 
 class Institution(_Table):

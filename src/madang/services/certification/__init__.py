@@ -12,25 +12,28 @@ from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
-    from madang.services.certification.evaluate import Outcome, Verdict
+    from madang.services.certification.evaluate import Outcome, Verdict, evaluate
     from madang.services.certification.issuing import Issued, current_status_list, hold_against, in_force, register
-    from madang.services.certification.scheme import Scheme, load_scheme
+    from madang.services.certification.scheme import Automatic, Scheme, Slot, load_scheme
     from madang.services.certification.service import certificate_of, issue, reinstate, revoke, rotate_key, suspend
     from madang.services.certification.store import Entry
     from madang.services.certification.verification import Answer, Data, Verification, data_in, verify
 
 __all__ = [
     "Answer",
+    "Automatic",
     "Data",
     "Entry",
     "Issued",
     "Outcome",
     "Scheme",
+    "Slot",
     "Verdict",
     "Verification",
     "certificate_of",
     "current_status_list",
     "data_in",
+    "evaluate",
     "hold_against",
     "in_force",
     "issue",
@@ -71,8 +74,8 @@ PLAN = RoomPlan(
 # Where a public name is; imported at first use, so that help is instant.
 _HOMES = {
     "issuing": ("Issued", "current_status_list", "hold_against", "in_force", "register"),
-    "evaluate": ("Outcome", "Verdict"),
-    "scheme": ("Scheme", "load_scheme"),
+    "evaluate": ("Outcome", "Verdict", "evaluate"),
+    "scheme": ("Automatic", "Scheme", "Slot", "load_scheme"),
     "store": ("Entry",),
     "verification": ("Answer", "Data", "Verification", "data_in", "verify"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 from madang.base.translate import _
 from madang.lake import Version
 from madang.services.certification.measures import MEASURES, Kind, Measured, Report
-from madang.services.certification.scheme import Automatic, Criterion, Decision, Document, Scheme
+from madang.services.certification.scheme import Automatic, Criterion, Decision, Document, Scheme, Slot
 
 FORMAT = 1
 
@@ -38,6 +38,8 @@ class Outcome:
             if self.verdict is Verdict.UNKNOWN:
                 return _("{rule} This could not be measured.").format(rule=rule)
             return _("{rule} Measured: {observed}.").format(rule=rule, observed=self.shown)
+        if isinstance(criterion, Slot):
+            return _("{rule} Its text is not public; the body fills it in.").format(rule=rule)
         if isinstance(criterion, Document):
             documents = ", ".join(str(document) for document in criterion.documents)
             return _("{rule} To be shown by documents: {documents}.").format(rule=rule, documents=documents)

@@ -1,12 +1,15 @@
 """What an automatic criterion can measure: numbers and texts that the report holds or that follow from it alone.
 
-Everything is computed from the report document, never from the data, so whoever holds the report can do it again.
+Everything is computed from the report document, never from the data, so whoever holds the report can do it again. Of a
+dataset version the report is that of its assessment, of a product the conformance report of the kit.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from madang.services.certification import conformance_measures as kit
 
 Report = Mapping[str, Any]
 Measured = int | float | str | None  # None: nobody could count it, which no bound is met by
@@ -36,11 +39,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Measure:
-    """How something is computed; `narrows`: takes a severity and a category (empty: all)."""
+    """How something is computed; `narrows`: takes a severity and a category (empty: all); `about`: of what it is."""
 
     kind: Kind
     compute: Callable[[Report, str, str], Measured]
     narrows: bool = False
+    about: str = "dataset version"
 
 
 def _unaccounted(report: Report, severity: str, category: str) -> Measured:
@@ -100,6 +104,11 @@ def _mapped(report: Report, severity: str, category: str) -> Measured:
     return 100 * (rows - sum(violated for violated, _ in counted)) / rows if rows else None
 
 
+def _product(kind: Kind, compute: Callable[..., Measured], *groups: str) -> Measure:
+    """A measure of a conformance report, of some groups of its tests."""
+    return Measure(kind, lambda report, severity, category: compute(report, *groups), about="product")
+
+
 MEASURES: Mapping[str, Measure] = {
     "unaccounted rows": Measure(Kind.COUNT, _unaccounted),
     "vocabulary": Measure(Kind.TEXT, _vocabulary),
@@ -108,4 +117,14 @@ MEASURES: Mapping[str, Measure] = {
     "checks without an answer": Measure(Kind.COUNT, _unanswered, narrows=True),
     "passed share": Measure(Kind.PERCENT, _passed_share, narrows=True),
     "mapped records": Measure(Kind.PERCENT, _mapped),
+    "failed demands": _product(Kind.COUNT, kit.failed),
+    "failed demands on security": _product(Kind.COUNT, kit.failed, "security"),
+    "failed demands on search": _product(Kind.COUNT, kit.failed, "search", "paging"),
+    "failed demands on records": _product(Kind.COUNT, kit.failed, "read", "profiles", "references"),
+    "passed demands": _product(Kind.PERCENT, kit.share),
+    "drawn records that came back": _product(Kind.PERCENT, kit.share, "challenge"),
+    "profiles with elements not shown": _product(Kind.COUNT, kit.supported_not_shown),
+    "classes shown": _product(Kind.COUNT, kit.classes_shown),
+    "evidence": _product(Kind.TEXT, kit.evidence),
+    "term lists": _product(Kind.TEXT, kit.term_lists),
 }

@@ -2,8 +2,8 @@
 
 How a criterion is shown is part of the scheme. `automatic` compares one measure (see `measures.py`) with bounds.
 `document`, `on-site` and `decision` are shown by people: with documents that are kept, by looking at places or
-records, or by the judgment of those who hold a role. Dataset schemes need automatic criteria only; the certification of
-products and of their use needs all four.
+records, or by the judgment of those who hold a role. A `slot` stands for a criterion whose text is not public. Dataset
+schemes need automatic criteria only; those of products and of their use need all.
 """
 
 import tomllib
@@ -97,7 +97,24 @@ class Decision(_Criterion):
     votes: Annotated[int, Field(ge=1)] = 1
 
 
-Criterion = Annotated[Automatic | Document | OnSite | Decision, Field(discriminator="shown")]
+class Slot(_Criterion):
+    """A criterion whose text is not public: `text` says what is known of it, and from where (`source`).
+
+    Nothing can meet a slot. The body that knows the criterion puts it in the slot's place in a copy of the scheme.
+    """
+
+    shown: Literal["slot"]
+    source: Words
+
+
+class Fact(_Part):
+    """Something that is publicly known of a scheme, and where it stands."""
+
+    text: Text
+    source: Words
+
+
+Criterion = Annotated[Automatic | Document | OnSite | Decision | Slot, Field(discriminator="shown")]
 
 
 class Scheme(_Part):
@@ -110,6 +127,7 @@ class Scheme(_Part):
     title: Text
     summary: Text
     audience: Text
+    facts: Annotated[tuple[Fact, ...], Field(strict=False)] = ()
     divisions: Annotated[Mapping[Name, Division], Field(min_length=1)]
     criteria: Annotated[tuple[Criterion, ...], Field(min_length=1, strict=False)]
 
@@ -125,9 +143,16 @@ class Scheme(_Part):
         empty = sorted(set(self.divisions) - {criterion.division for criterion in self.criteria})
         if empty:
             raise ValueError(f"the division {empty[0]!r} has no criteria")
-        if self.about != "dataset version" and any(isinstance(each, Automatic) for each in self.criteria):
-            raise ValueError("measures are of dataset versions only, so a product or its use cannot be shown by them")
+        for criterion in self.criteria:
+            if isinstance(criterion, Automatic) and MEASURES[criterion.measure].about != self.about:
+                about = MEASURES[criterion.measure].about
+                raise ValueError(f"the measure {criterion.measure!r} is of a {about}, and the scheme is not")
         return self
+
+    @property
+    def slots(self) -> int:
+        """How many criteria wait for their text; with one, nothing can be certified by the scheme."""
+        return sum(isinstance(each, Slot) for each in self.criteria)
 
     @property
     def reference(self) -> str:
@@ -137,7 +162,10 @@ class Scheme(_Part):
     @property
     def digest(self) -> str:
         """Hex SHA-256 of what the scheme says, whatever its file looks like."""
-        return sha256_of(self.model_dump(mode="json"))
+        said = self.model_dump(mode="json")
+        if not self.facts:
+            del said["facts"]  # so that schemes without any keep the hash that certificates name
+        return sha256_of(said)
 
 
 def shipped() -> list[str]:

@@ -11,10 +11,11 @@ from madang.base.translate import later
 from madang.node.rooms import RoleKind, RoomPlan
 
 if TYPE_CHECKING:
+    from madang.services.datasets.acts import STANDARDIZE
     from madang.services.datasets.chain import Link, chain_of
-    from madang.services.datasets.service import begun, read, remove_persons, remove_versions
+    from madang.services.datasets.service import begun, begun_by, read, remove_persons, remove_versions
 
-__all__ = ["PLAN", "Link", "begun", "chain_of", "read", "remove_persons", "remove_versions"]
+__all__ = ["PLAN", "STANDARDIZE", "Link", "begun", "begun_by", "chain_of", "read", "remove_persons", "remove_versions"]
 
 _CHANGES = ("standardize", "import", "remove", "remove_persons", "load_vocabulary", "review")
 
@@ -40,5 +41,5 @@ PLAN = RoomPlan(
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "chain" if name in ("Link", "chain_of") else "service"
+    home = {"Link": "chain", "chain_of": "chain", "STANDARDIZE": "acts"}.get(name, "service")
     return getattr(import_module(f"{__name__}.{home}"), name)

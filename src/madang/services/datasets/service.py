@@ -54,10 +54,16 @@ def begun(act: Act, name: str, **details: Any) -> Iterator[Begun]:
 
     Errors: those of permissions, before anything is touched.
     """
-    with opened() as node:
-        about = {"before": newest_of(node.home, name)} | details
-        with intending(node, commander(node), act, f"dataset:{name}", about) as intent:
-            yield Begun(node, intent)
+    with opened() as node, begun_by(node, commander(node), act, name, **details) as begun:
+        yield begun
+
+
+@contextlib.contextmanager
+def begun_by(node: Node, actor: Actor, act: Act, name: str, **details: Any) -> Iterator[Begun]:
+    """The same for an actor who is there already, as in a job."""
+    about = {"before": newest_of(node.home, name)} | details
+    with intending(node, actor, act, f"dataset:{name}", about) as intent:
+        yield Begun(node, intent)
 
 
 def read(act: Act, version: Version, what: str = "") -> None:

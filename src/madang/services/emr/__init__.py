@@ -5,16 +5,20 @@ What is made here is a conformance report, never a certificate.
 """
 
 from madang.base.translate import later
-from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
+from madang.node.rooms import Command, JobKind, MenuItem, RoleKind, RoomPlan
 
 PLAN = RoomPlan(
     name="emr",
     package=__package__,
     title=later("EMR conformance"),
     acts=(".acts",),
-    states=(".acts:REPORT",),
+    states=(".acts:REPORT", ".acts:RUN", ".acts:CHALLENGE"),
     models=(".models",),
-    pages=(".routes",),
+    pages=(".routes", ".run_routes", ".body_routes"),
+    jobs=(
+        JobKind("conformance.test", ".running:test_job", lane="long", failed=".running:test_ended"),
+        JobKind("conformance.bring", ".bringing:bring_job", lane="long", failed=".bringing:bring_failed"),
+    ),
     commands=(
         Command(
             "fhir", later("Validate FHIR resources, test a record system, serve a synthetic one."), ".commands:app"
@@ -28,7 +32,8 @@ PLAN = RoomPlan(
             "node",
         ),
     ),
-    errors={"conformance.real_number": 422},
+    errors={"conformance.real_number": 422, "conformance.host": 422, "conformance.challenge": 422},
+    folders={"emr": 0o700, "schemes": 0o755},
     menu=(MenuItem("trust", later("EMR conformance"), "/emr"),),
     card=".service:waiting",
     demo=".demo:make",

@@ -82,6 +82,9 @@ def kit_command(
     terms: Terms = None,
     resume: Annotated[Path | None, typer.Option(help=_("Go on with the report of a run that was stopped."))] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help=_("Write the results as JUnit XML."))] = None,
+    challenge: Annotated[
+        Path | None, typer.Option(help=_("A challenge that a body drew: its records have to come back."))
+    ] = None,
 ) -> None:
     """Test an endpoint, or an exported folder, against the KR Core server statement. The report is a self-declaration.
 
@@ -91,7 +94,13 @@ def kit_command(
 
     given = credentials_of(target, token, client, key)
     report = run_kit(
-        target, setup_of(["kr-core"], package or [], terms or []), given, authority, tuple(only or ()), resume
+        target,
+        setup_of(["kr-core"], package or [], terms or []),
+        given,
+        authority,
+        tuple(only or ()),
+        resume,
+        challenge,
     )
     show_report(report)
     if json_ is not None:
@@ -104,6 +113,66 @@ def kit_command(
         write_file(junit, junit_text(report).encode())
     if report["summary"]["fail"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def challenge(
+    login: Annotated[str, typer.Argument(help=_("Account of the applicant."))],
+    product: Annotated[str, typer.Option(help=_("The product."))],
+    version: Annotated[str, typer.Option(help=_("Its version."))],
+    out: Annotated[Path, typer.Option(help=_("Write the signed challenge."))],
+    days: Annotated[int, typer.Option(help=_("Days to answer."), min=1)] = 14,
+    persons: Annotated[int, typer.Option(help=_("Persons to draw."), min=1)] = 3,
+) -> None:
+    """Draw a challenge: records that a system has to give back as they went in. For the body that assesses."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.emr.challenges import draw
+
+    with opened() as node:
+        made = draw(node, commander(node), login, product, version, days, persons)
+    write_file(out, made.document.encode())
+    console().print(_("Challenge {number} was drawn: {path}").format(number=made.id, path=out), markup=False)
+
+
+@app.command()
+def bring(
+    target: Annotated[str, typer.Argument(help=_("Base URL of an endpoint, or a folder with exported resources."))],
+    into: Annotated[str, typer.Option(help=_("Name of the dataset."))],
+    vocabulary: Annotated[str, typer.Option(help=_("A loaded vocabulary's name, or `starter`."))] = "starter",
+    token: Annotated[str | None, typer.Option(envvar="MADANG_FHIR_TOKEN", help=_("A ready access token."))] = None,
+    client: Annotated[str | None, typer.Option(help=_("Client id for SMART backend services."))] = None,
+    key: Annotated[Path | None, typer.Option(help=_("Private key of the client, a JWK file."))] = None,
+    authority: Annotated[
+        Path | None, typer.Option(help=_("Certificates to trust besides the usual ones (PEM)."))
+    ] = None,
+) -> None:
+    """Fetch the records of a system, or of a folder, and standardize those that conform by the pack fhir-r4."""
+    from madang.base.console import ProgressBars
+    from madang.services.emr.bringing import bring_here, show_brought
+    from madang.services.emr.testing import credentials_of
+
+    with ProgressBars() as progress:
+        said = bring_here(target, into, vocabulary, credentials_of(target, token, client, key), authority, progress)
+    show_brought(said)
+
+
+@app.command()
+def scheme(
+    name: Annotated[str, typer.Argument(help=_("Name of a scheme for products."))] = "emr-korea",
+    report: Annotated[Path | None, typer.Option(help=_("Hold this report against it."))] = None,
+    write: Annotated[Path | None, typer.Option(help=_("Write the file of the scheme, to be filled in."))] = None,
+) -> None:
+    """Show a scheme for record systems: what is public, what a test shows, what the body fills in."""
+    from madang.node.home import Home
+    from madang.services.emr.schemes import scheme_bytes, show_scheme
+
+    home = Home.find()
+    if write is not None:
+        write_file(write, scheme_bytes(home, name))
+        return
+    show_scheme(home, name, report)
 
 
 @app.command()

@@ -9,11 +9,13 @@ from starlette.responses import Response
 
 from madang.base.translate import _
 from madang.node.permissions import may
-from madang.science.fhir.kr_cdi import CLASSES
-from madang.services.emr import checking, service
-from madang.services.emr.acts import REPORT, RETURN, TAKE
+from madang.services.emr import challenges, checking, running, schemes, service
+from madang.services.emr.acts import ASSESS, NOTE, REPORT, RETURN, TAKE
+from madang.services.emr.body_routes import ChallengeLine, Held, challenge_line, criteria_of
 from madang.services.emr.models import ConformanceReport
-from madang.services.emr.testing import group_names, outcome_names
+from madang.services.emr.reading import Group, by_class, by_group, open_tests
+from madang.services.emr.run_routes import RunLine, run_line
+from madang.services.emr.testing import outcome_names
 from madang.web import Done, Here, Number, Room, View
 
 room = Room("emr", __package__)
@@ -36,6 +38,13 @@ class Front(View):
     """The front page of the room."""
 
     reports: list[Line]
+    runs: list[RunLine]
+    challenges: list[ChallengeLine]
+    may_draw: bool
+
+
+class HandInPage(View):
+    """The page on which a report is handed in."""
 
 
 class File(View):
@@ -68,13 +77,6 @@ class HandIn(View):
     file: bytes = Field(max_length=service.LARGEST, title="The report")
 
 
-class Group(View):
-    """The outcomes of a group of tests."""
-
-    name: str
-    counts: list[int]
-
-
 class One(View):
     """A report, whole."""
 
@@ -96,6 +98,21 @@ class One(View):
     classes: list[Group]
     groups: list[Group]
     open: list[dict[str, Any]]
+    basis: str
+    scheme: str
+    scheme_title: str
+    criteria: list[Held]
+    slots: int
+    may_note: bool
+    notable: list[tuple[str, str]]
+
+
+class Note(View):
+    """What an assessor notes of a criterion that people look at."""
+
+    criterion: str = Field(min_length=1, max_length=40, title="The criterion")
+    verdict: str = Field(min_length=1, max_length=10, title="`met` or `not met`")
+    text: str = Field(min_length=1, max_length=5_000, title="The reason")
 
 
 class Judgement(View):
@@ -107,7 +124,12 @@ class Judgement(View):
 @room.page("/emr", "emr.html")
 def front(visit: Here) -> Front:
     """What the room is for, and the reports that one may see."""
-    return Front(reports=[_line(each) for each in service.reports(visit.node, visit.actor)])
+    return Front(
+        reports=[_line(each) for each in service.reports(visit.node, visit.actor)],
+        runs=[run_line(each) for each in running.runs(visit.node, visit.actor)],
+        challenges=[challenge_line(each) for each in challenges.challenges(visit.node, visit.actor)],
+        may_draw=may(visit.actor, ASSESS),
+    )
 
 
 @room.page("/emr/validate", "emr_validate.html")
@@ -124,9 +146,9 @@ def validate(visit: Here, given: File) -> CheckedView:
 
 
 @room.page("/emr/hand-in", "emr_hand_in.html")
-def hand_in_page(visit: Here) -> Front:
+def hand_in_page(visit: Here) -> HandInPage:
     """Where a signed report is handed in."""
-    return Front(reports=[])
+    return HandInPage()
 
 
 @room.act("/emr/hand-in", at=hand_in_page, largest=service.LARGEST + 100_000)
@@ -140,13 +162,9 @@ def hand_in(visit: Here, given: HandIn) -> Done:
 def report(visit: Here, number: Number) -> One:
     """A report by groups of tests, with what failed or was not shown, and its repair."""
     found = service.see(visit.node, visit.actor, number)
-    document = orjson.loads(found.document)
-    names = outcome_names()
-    groups: dict[str, dict[str, int]] = {}
-    for each in document["tests"]:
-        counts = groups.setdefault(str(each["group"]), dict.fromkeys(names, 0))
-        if each["outcome"] in counts:
-            counts[each["outcome"]] += 1
+    tests = orjson.loads(found.document)["tests"]
+    scheme = schemes.scheme_of(visit.node.home, schemes.FRAME)
+    may_note = found.state in NOTE.frm and may(visit.actor, NOTE, found)
     return One(
         **_line(found).model_dump(exclude={"handed_in"}),
         guide=found.guide,
@@ -156,12 +174,17 @@ def report(visit: Here, number: Number) -> One:
         sha256=found.sha256,
         reason=found.reason,
         may_judge=found.state == "handed-in" and may(visit.actor, TAKE, found) and may(visit.actor, RETURN, found),
-        outcomes=list(names.values()),
-        classes=_by_class(document["tests"], names),
-        groups=[
-            Group(name=group_names().get(name, name), counts=list(counts.values())) for name, counts in groups.items()
-        ],
-        open=[_open(each, names) for each in document["tests"] if each["outcome"] in ("fail", "warning", "not shown")],
+        outcomes=list(outcome_names().values()),
+        classes=by_class(tests),
+        groups=by_group(tests),
+        open=open_tests(tests),
+        basis=schemes.basis_of(found),
+        scheme=scheme.name,
+        scheme_title=str(scheme.title),
+        criteria=criteria_of(scheme, found),
+        slots=scheme.slots,
+        may_note=may_note,
+        notable=[(each.id, str(each.text)) for each in scheme.criteria if each.shown not in ("automatic", "slot")],
     )
 
 
@@ -185,6 +208,13 @@ def give_back(visit: Here, number: Number, given: Judgement) -> Done:
     return Done(see=f"/emr/reports/{number}", message=_("The report is returned."))
 
 
+@room.act("/emr/reports/{number}/schemes/{name}/note", at=report)
+def note(visit: Here, number: Number, name: str, given: Note) -> Done:
+    """Note how a criterion is shown that people look at."""
+    schemes.note(visit.node, visit.actor, number, name, given.criterion, given.verdict, given.text)
+    return Done(see=f"/emr/reports/{number}", message=_("The criterion was noted."))
+
+
 def _line(each: ConformanceReport) -> Line:
     return Line(
         number=each.id,
@@ -196,40 +226,3 @@ def _line(each: ConformanceReport) -> Line:
         state_name=_(REPORT.labels[each.state]),
         handed_in=each.handed_in,
     )
-
-
-def _by_class(tests: list[dict[str, Any]], names: dict[str, str]) -> list[Group]:
-    """The outcomes by class of KR CDI, of those classes that a test is about."""
-    found = {each.id: (each.name, dict.fromkeys(names, 0)) for each in CLASSES}
-    for each in tests:
-        held = found.get(str(each.get("class", "")))
-        if held is not None and each["outcome"] in held[1]:
-            held[1][each["outcome"]] += 1
-    return [Group(name=name, counts=list(counts.values())) for name, counts in found.values() if any(counts.values())]
-
-
-def _open(each: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    from madang.base.translate import in_language
-
-    def said(name: str) -> str:
-        return in_language(str(each.get(f"{name}_ko", "")), str(each.get(f"{name}_en", "")))
-
-    return {
-        "id": str(each["id"]),
-        "title": said("expected"),
-        "got": said("got"),
-        "repair": said("repair"),
-        "clause": str(each["clause"]),
-        "expectation": str(each["expectation"]),
-        "outcome": each["outcome"],
-        "outcome_name": names[each["outcome"]],
-        "details": [
-            {
-                "resource": str(one.get("resource", "")),
-                "path": str(one.get("path", "")),
-                "message": in_language(str(one.get("message_ko", "")), str(one.get("message_en", ""))),
-            }
-            for one in (each.get("details") or [])[:5]
-            if isinstance(one, dict)
-        ],
-    }

@@ -9,14 +9,15 @@ from sqlalchemy.orm import Session
 from madang.base.canonical import sha256_of
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.node.acts import doing
+from madang.node.acts import doing, doing_in
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check, visible
 from madang.node.signing import public_keys, read_keys
 from madang.node.text import clean_line, clean_prose
-from madang.services.emr.acts import HAND_IN, RETURN, SEE, TAKE
-from madang.services.emr.models import ConformanceReport
+from madang.services.emr.acts import ANSWER, HAND_IN, RETURN, SEE, TAKE
+from madang.services.emr.challenges import answered_by
+from madang.services.emr.models import ConformanceChallenge, ConformanceReport
 from madang.services.emr.signed import bare, verify_report
 from madang.web.cards import Card
 
@@ -41,7 +42,7 @@ def hand_in(node: Node, actor: Actor, data: bytes, product: str, version: str) -
         if session.scalar(select(ConformanceReport.id).where(ConformanceReport.sha256 == digest)) is not None:
             raise MadangError("conformance.taken", _("This report was handed in before."))
 
-    def make(session: Session) -> ConformanceReport:
+    def make(session: Session, challenge: ConformanceChallenge | None) -> ConformanceReport:
         made = ConformanceReport(
             owner_id=actor.person_id,
             product=clean_line(product, _("The product")),
@@ -54,13 +55,19 @@ def hand_in(node: Node, actor: Actor, data: bytes, product: str, version: str) -
             known=trusted,
             sha256=digest,
             document=orjson.dumps(report).decode(),
+            challenge_id=challenge.id if challenge is not None else None,
         )
         session.add(made)
         session.flush()
         return made
 
-    with doing(node, actor, HAND_IN, make) as done:
-        done.tell(sha256=digest, kind=report["kind"], guide=report["guide"])
+    with node.write() as session:
+        answered = answered_by(session, actor, report, product, version)
+        with doing_in(session, node, actor, HAND_IN, lambda session: make(session, answered)) as done:
+            done.tell(sha256=digest, kind=report["kind"], guide=report["guide"])
+        if answered is not None:
+            with doing_in(session, node, actor, ANSWER, lambda session: answered) as answering:
+                answering.tell(sha256=answered.sha256, product=answered.product)
         return done.thing
 
 

@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.home import Home
-from madang.science.fhir.kit.run import document, run
+from madang.science.fhir.kit.run import document_of, result_document, run
 from madang.science.fhir.kit.session import Credentials, Session
 from madang.science.fhir.run import Setup
 from madang.science.fhir.server.messages import Request, Response
@@ -41,15 +41,23 @@ def credentials_of(target: str, token: str | None, client: str | None, key: Path
 def _private_key(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
+    except OSError:
+        data = b""
+    return private_key(data, str(path))
+
+
+def private_key(data: bytes | str, label: str) -> dict[str, Any]:
+    """The private key in a JWK, or the first of a set; `label` names it in the error `fhir.credentials`."""
+    try:
         read = json.loads(data) if len(data) <= LARGEST_KEY else None
-    except (OSError, ValueError):
+    except (ValueError, RecursionError):
         read = None
     if isinstance(read, dict) and isinstance(read.get("keys"), list) and read["keys"]:
         read = read["keys"][0]
     if not isinstance(read, dict) or read.get("kty") not in ("EC", "RSA") or "d" not in read:
         raise MadangError(
             "fhir.credentials",
-            _("{path} holds no private key.").format(path=path),
+            _("{path} holds no private key.").format(path=label),
             _("A key is a JWK file of kind EC (P-384) or RSA."),
         )
     return read
@@ -62,6 +70,7 @@ def run_kit(
     authority: Path | None = None,
     only: tuple[str, ...] = (),
     resume: Path | None = None,
+    challenge: Path | None = None,
 ) -> dict[str, Any]:
     """Run the kit against an endpoint or a folder; the report is signed by this node as a self-declaration."""
     from madang.base.console import ProgressBars
@@ -69,12 +78,14 @@ def run_kit(
     definitions = setup.definitions()
     before = read_report(resume) if resume is not None else None
     if is_url(target):
-        _check_url(target)
-        from madang.services.emr.client import transport
+        check_url(target)
+        from madang.services.emr.client import Connection
 
-        session = Session(target, transport(authority), definitions, given, setup.guide)
+        session = Session(target, Connection(authority), definitions, given, setup.guide)
     else:
-        session = _folder(target, definitions, setup.guide)
+        session = folder_session(target, definitions, setup.guide)
+    if challenge is not None:
+        _challenged(session, challenge)
     done = [each["id"] for each in before["tests"]] if before is not None and before["target"] == session.base else []
     with ProgressBars() as progress:
         results = run(session, only, done, progress)
@@ -82,13 +93,8 @@ def run_kit(
         raise MadangError(
             "fhir.no_test", _("There is no test of this name."), _("The report of a whole run lists their ids.")
         )
-    made = document(results, session, now())
-    if done and before is not None:
-        made["tests"] = [*before["tests"], *made["tests"]]
-        counts = {
-            name: sum(each["outcome"] == name for each in made["tests"]) for name in made["summary"] if name != "tests"
-        }
-        made["summary"] = {"tests": len(made["tests"]), **counts}
+    earlier = before["tests"] if done and before is not None else []
+    made = document_of([*earlier, *map(result_document, results)], session, now())
     if is_url(target) and not any(each["status"] for each in session.log) and results:
         raise MadangError(
             "fhir.no_endpoint",
@@ -98,7 +104,8 @@ def run_kit(
     return sealed(Home.find(), made)
 
 
-def _check_url(target: str) -> None:
+def check_url(target: str) -> None:
+    """Refuse what is no base URL of an endpoint."""
     try:
         parts = urlsplit(target)
         good = bool(parts.hostname) and not parts.query and not parts.fragment and parts.username is None
@@ -113,7 +120,17 @@ def _check_url(target: str) -> None:
         )
 
 
-def _folder(target: str, definitions: Any, guide: str) -> Session:
+def _challenged(session: Session, path: Path) -> None:
+    """Have the kit test for the records of a challenge as well."""
+    from madang.lake.files import sentences
+    from madang.services.emr.challenges import kit_part, read_challenge
+
+    with sentences(f"read {path}"):
+        session.drawn, session.challenge = kit_part(read_challenge(path.read_bytes()))
+
+
+def folder_session(target: str, definitions: Any, guide: str) -> Session:
+    """A session with the resources of a folder in place of an endpoint."""
     from madang.science.fhir.server.from_dataset import resources_in
 
     folder = Path(target)
@@ -176,6 +193,7 @@ def group_names() -> dict[str, str]:
         "bulk": _("Bulk export", "tests"),
         "search": _("Search", "tests"),
         "paging": _("Pages", "tests"),
+        "challenge": _("Challenge", "tests"),
     }
 
 

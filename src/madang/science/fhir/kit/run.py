@@ -1,21 +1,26 @@
 """A run of the kit: all tests in order, or some of them; it can be stopped and gone on with."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from madang import __version__
 from madang.base.progress import Progress, Silent
 from madang.base.translate import _, language
 from madang.science.fhir.definitions import Definitions
-from madang.science.fhir.kit import basics, records, searching
+from madang.science.fhir.kit import basics, challenge, records, searching
 from madang.science.fhir.kit.model import FAIL, OUTCOMES, Finding, Result, Test
 from madang.science.fhir.kit.session import Refused, Session
 from madang.science.fhir.kit.wording import said, title
 from madang.science.fhir.kr_cdi import BASE, class_of
 from madang.science.fhir.server.search import Unsearchable
 
-OFFLINE = ("profiles", "must-support", "references")  # groups of tests that a folder can be held against
+OFFLINE = (
+    "profiles",
+    "must-support",
+    "references",
+    challenge.GROUP,
+)  # groups of tests that a folder can be held against
 
 
 def plan(definitions: Definitions) -> list[Test]:
@@ -25,14 +30,21 @@ def plan(definitions: Definitions) -> list[Test]:
 
 
 def run(
-    session: Session, only: Iterable[str] = (), done: Iterable[str] = (), progress: Progress | None = None
+    session: Session,
+    only: Iterable[str] = (),
+    done: Iterable[str] = (),
+    progress: Progress | None = None,
+    told: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
-    """Run the tests whose id is or begins with one of `only` (all, if none), but for those that are `done`."""
+    """Run the tests whose id is or begins with one of `only` (all, if none), but for those that are `done`.
+
+    `told` hears each result as it comes, so that a run that is stopped keeps what it has.
+    """
     progress = progress or Silent()
     chosen, left_out = tuple(only), set(done)
     tests = [
         each
-        for each in plan(session.definitions)
+        for each in [*plan(session.definitions), *challenge.tests(session.drawn)]
         if (not session.offline or each.group in OFFLINE)
         and each.id not in left_out
         and (not chosen or any(each.id == x or each.id.startswith(x + ".") for x in chosen))
@@ -44,6 +56,7 @@ def run(
         for test in tests:
             progress.check()
             results.append(one(session, test))
+            told(results[-1])
             progress.advance()
     return results
 
@@ -100,8 +113,13 @@ def _class(subject: str) -> str:
 
 def document(results: list[Result], session: Session, when: str) -> dict[str, Any]:
     """The report of a run. It holds no token and no key; requests are kept with their addresses and statuses."""
-    counts = {name: sum(each.outcome == name for each in results) for name in OUTCOMES}
-    return {
+    return document_of([result_document(each) for each in results], session, when)
+
+
+def document_of(tests: list[dict[str, Any]], session: Session, when: str) -> dict[str, Any]:
+    """The report of these results, which may be of several sittings of one run."""
+    counts = {name: sum(each["outcome"] == name for each in tests) for name in OUTCOMES}
+    made: dict[str, Any] = {
         "format": "madang.fhir.kit/1",
         "made_by": f"madang {__version__}",
         "kind": "self-declaration",
@@ -110,6 +128,7 @@ def document(results: list[Result], session: Session, when: str) -> dict[str, An
         "date": when,
         "packages": session.definitions.packages,
         "term_lists": session.definitions.terminology.lists,
-        "summary": {"tests": len(results), **counts},
-        "tests": [result_document(each) for each in results],
+        "summary": {"tests": len(tests), **counts},
+        "tests": tests,
     }
+    return made | {"challenge": session.challenge} if session.challenge else made

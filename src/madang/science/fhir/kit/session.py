@@ -47,6 +47,8 @@ class Session:
     token: str = ""
     offline: bool = False  # the resources of a folder are all there is
     trouble: dict[str, str] = field(default_factory=dict)  # of a type: why nothing of it was seen
+    drawn: list[dict[str, Any]] = field(default_factory=list)  # records of a challenge
+    challenge: dict[str, Any] = field(default_factory=dict)  # which challenge that is, by number and hash
     _count: int = 0
 
     def __post_init__(self) -> None:

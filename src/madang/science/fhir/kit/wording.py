@@ -50,6 +50,8 @@ def _titles() -> dict[str, str]:
         "prefix": _("{0} takes ge, le, gt and lt"),
         "none": _("A search for a {0} that is not there is empty"),
         "paging": _("Pages of {0} lead to the end, with every resource once"),
+        "drawn_patients": _("The drawn patients are found by their identifiers, and are who they are"),
+        "drawn_records": _("Drawn records of type {0} come back as they went in"),
     }
 
 
@@ -109,6 +111,18 @@ def _sentences() -> dict[str, tuple[str, str]]:
         "total_changes": (_("The total changes from page to page."), _("Say the same total on each page.")),
         "total_lies": (_("The total is not the number of hits."), _("Count what matches, or leave total out.")),
         "empty_page": (_("A page is empty and leads to another."), _("Leave out empty pages.")),
+        "drawn_none": (
+            _("None of the {0} drawn records is there."),
+            _("Load the records of the challenge into the system before the test."),
+        ),
+        "drawn_lost": (
+            _("{0} of {1} drawn records do not come back, or say something else."),
+            _("Look at codes, days and values on the way in and out."),
+        ),
+        "drawn_other": (
+            _("{0} of {1} drawn patients have another sex or day of birth."),
+            _("Look at these fields on the way in and out."),
+        ),
         "twice": (_("A resource came on two pages."), _("Order the pages firmly.")),
     }
 
