@@ -9,7 +9,7 @@ from madang.base.errors import MadangError
 from madang.node import Home
 from madang.science.quality.model import Severity, Status
 from madang.services.certification import Verdict, hold_against, load_scheme
-from madang.services.certification.evaluate import evaluate, make_report
+from madang.services.certification.evaluate import make_report, outcomes_of
 from madang.services.certification.issuing import issue
 from madang.services.certification.scheme import Scheme, parse_scheme, shipped
 
@@ -50,7 +50,7 @@ text = { en = "The committee finds it fit.", ko = "위원회가 적합하다고 
 
 def verdicts(scheme: Scheme, folder: Path, **changes: object) -> dict[str, Verdict]:
     version = make_version(Home(folder))
-    found = evaluate(scheme, make_report(scheme, version, assess(version, **changes)))  # type: ignore[arg-type]  # test
+    found = outcomes_of(scheme, make_report(scheme, version, assess(version, **changes)))  # type: ignore[arg-type]  # test
     return {outcome.criterion.id: outcome.verdict for outcome in found}
 
 
@@ -117,7 +117,7 @@ def test_what_nobody_could_count_is_not_met(tmp_path: Path) -> None:
 def test_what_people_have_to_show_stays_open_and_is_not_issued_by_a_command(tmp_path: Path) -> None:
     scheme = parse_scheme(EMR.encode(), "emr.toml")
     version = make_version(Home(tmp_path))
-    outcomes = evaluate(scheme, make_report(scheme, version, assess(version)))
+    outcomes = outcomes_of(scheme, make_report(scheme, version, assess(version)))
     assert {outcome.verdict for outcome in outcomes} == {Verdict.OPEN}
     assert "User manual" in outcomes[0].sentence
     assert "5" in outcomes[1].sentence and "certification committee" in outcomes[2].sentence

@@ -18,7 +18,7 @@ from madang.base.canonical import sha256_of
 from madang.node import signing
 from madang.services.certification import Answer, Verification, current_status_list, data_in, load_scheme, verify
 from madang.services.certification import status_list as lists
-from madang.services.certification.evaluate import evaluate
+from madang.services.certification.evaluate import outcomes_of
 from madang.services.certification.issuing import issue, reinstate, revoke, rotate_key, suspend
 from madang.services.certification.verification import Data
 
@@ -103,7 +103,7 @@ def test_the_list_in_the_standards_example_is_read() -> None:
 def test_the_report_beside_the_certificate_is_the_one_and_can_be_judged_again(issued: Issuance) -> None:
     report = json.loads((issued.entry.folder / "report.json").read_bytes())
     assert sha256_of(report) == issued.entry.certificate.report
-    again = evaluate(load_scheme("omop-ready"), report)
+    again = outcomes_of(load_scheme("omop-ready"), report)
     assert report["outcomes"] == [
         {"criterion": each.criterion.id, "verdict": each.verdict.value, "observed": each.observed} for each in again
     ]

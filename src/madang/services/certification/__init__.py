@@ -12,7 +12,7 @@ from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
-    from madang.services.certification.evaluate import Outcome, Verdict, evaluate
+    from madang.services.certification.evaluate import Outcome, Verdict, outcomes_of
     from madang.services.certification.issuing import Issued, current_status_list, hold_against, in_force, register
     from madang.services.certification.scheme import Automatic, Scheme, Slot, load_scheme
     from madang.services.certification.service import certificate_of, issue, reinstate, revoke, rotate_key, suspend
@@ -33,11 +33,11 @@ __all__ = [
     "certificate_of",
     "current_status_list",
     "data_in",
-    "evaluate",
     "hold_against",
     "in_force",
     "issue",
     "load_scheme",
+    "outcomes_of",
     "register",
     "reinstate",
     "revoke",
@@ -74,7 +74,7 @@ PLAN = RoomPlan(
 # Where a public name is; imported at first use, so that help is instant.
 _HOMES = {
     "issuing": ("Issued", "current_status_list", "hold_against", "in_force", "register"),
-    "evaluate": ("Outcome", "Verdict", "evaluate"),
+    "evaluate": ("Outcome", "Verdict", "outcomes_of"),
     "scheme": ("Automatic", "Scheme", "Slot", "load_scheme"),
     "store": ("Entry",),
     "verification": ("Answer", "Data", "Verification", "data_in", "verify"),

@@ -75,12 +75,12 @@ def make_report(scheme: Scheme, version: Version, quality: Mapping[str, Any]) ->
     }
     report["outcomes"] = [
         {"criterion": outcome.criterion.id, "verdict": outcome.verdict.value, "observed": outcome.observed}
-        for outcome in evaluate(scheme, report)
+        for outcome in outcomes_of(scheme, report)
     ]
     return report
 
 
-def evaluate(scheme: Scheme, report: Report) -> list[Outcome]:
+def outcomes_of(scheme: Scheme, report: Report) -> list[Outcome]:
     """The outcome of every criterion of `scheme`, in its order, from a report's account and checks alone."""
     return [_outcome(criterion, report) for criterion in scheme.criteria]
 

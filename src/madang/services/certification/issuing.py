@@ -15,7 +15,7 @@ from madang.node import signing
 from madang.node.home import Home
 from madang.services.certification import status_list, times
 from madang.services.certification.credential import CTY, LONGEST, TYP, Certificate
-from madang.services.certification.evaluate import Outcome, Verdict, evaluate, make_report
+from madang.services.certification.evaluate import Outcome, Verdict, make_report, outcomes_of
 from madang.services.certification.scheme import Automatic, Scheme
 from madang.services.certification.sheet import sheet
 from madang.services.certification.store import CERTIFICATE, REPORT, SHEET, Entry, Store
@@ -68,7 +68,7 @@ def hold_against(scheme: Scheme, version: Version, quality: Mapping[str, Any]) -
     """
     check_for_data(scheme)
     _check_report(version, quality)
-    return evaluate(scheme, make_report(scheme, version, quality))
+    return outcomes_of(scheme, make_report(scheme, version, quality))
 
 
 def issue(home: Home, version: Version, scheme: Scheme, quality: Mapping[str, Any]) -> Issued:

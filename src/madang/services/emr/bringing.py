@@ -28,7 +28,7 @@ from madang.node.sealing import seal
 from madang.services.datasets import STANDARDIZE, begun_by
 from madang.services.emr.acts import BRING
 from madang.services.emr.models import ConformanceRun
-from madang.services.emr.running import SignIn, check_host, credentials_in, find, kit_of
+from madang.services.emr.running import NOTHING, SignIn, check_host, credentials_in, find, kit_of
 
 if TYPE_CHECKING:
     from madang.lake import Version
@@ -124,7 +124,7 @@ def check_name(dataset: str) -> str:
 
 
 def bring(
-    node: Node, actor: Actor, number: int, dataset: str, vocabulary: str = STARTER, sign_in: SignIn = SignIn()
+    node: Node, actor: Actor, number: int, dataset: str, vocabulary: str = STARTER, sign_in: SignIn = NOTHING
 ) -> ConformanceRun:
     """Fetch the records of a tested system and standardize those that conform, as a job."""
     name, given = check_name(dataset), sign_in.credentials()

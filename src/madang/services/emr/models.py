@@ -34,7 +34,7 @@ class ConformanceReport(Base):
 
 
 class ConformanceChallenge(Base):
-    """Records that an assessor drew by lot for a product: whose it is, the signed document, until when it may be met."""
+    """Records that an assessor drew by lot for a product, signed: whose product it is, until when it is answered."""
 
     __tablename__ = "conformance_challenges"
 

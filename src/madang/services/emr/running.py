@@ -57,6 +57,9 @@ class SignIn:
         return Credentials(client=client, key=private_key(key, _("The field")))
 
 
+NOTHING = SignIn()
+
+
 def outgoing_of_tests(node: Node) -> Outgoing:
     """The hosts that may be tested from here: those that an administrator entered, and no others."""
     return Outgoing(frozenset(node.settings.outgoing.tested_hosts.lower().split()), only_listed=True)
@@ -83,7 +86,7 @@ def start(
     target: str,
     product: str,
     version: str,
-    sign_in: SignIn = SignIn(),  # frozen
+    sign_in: SignIn = NOTHING,
     challenge: int | None = None,
     assess: bool = False,
 ) -> ConformanceRun:
@@ -111,9 +114,7 @@ def start(
         return done.thing
 
 
-def go_on(
-    node: Node, actor: Actor, number: int, only: str = "", sign_in: SignIn = SignIn()
-) -> ConformanceRun:  # frozen
+def go_on(node: Node, actor: Actor, number: int, only: str = "", sign_in: SignIn = NOTHING) -> ConformanceRun:  # frozen
     """Run what is left of a run that was stopped, or one test (or group of tests) again."""
     given = sign_in.credentials()
     only = only.strip()

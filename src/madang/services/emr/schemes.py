@@ -19,7 +19,7 @@ from madang.node.home import Home
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.text import clean_prose
-from madang.services.certification import Automatic, Outcome, Scheme, Slot, Verdict, evaluate, load_scheme
+from madang.services.certification import Automatic, Outcome, Scheme, Slot, Verdict, load_scheme, outcomes_of
 from madang.services.emr.acts import NOTE
 from madang.services.emr.models import ConformanceReport
 
@@ -79,7 +79,7 @@ def held_against(scheme: Scheme, report: ConformanceReport) -> list[Held]:
     document: dict[str, Any] = orjson.loads(report.document) | {"basis": basis}
     notes = json.loads(report.assessed).get(scheme.reference, {})
     made = []
-    for outcome in evaluate(scheme, document):
+    for outcome in outcomes_of(scheme, document):
         noted = notes.get(outcome.criterion.id)
         if noted is not None and not isinstance(outcome.criterion, Automatic | Slot):
             made.append(Held(outcome, noted["verdict"], "", True, noted["text"]))
@@ -136,7 +136,7 @@ def show_scheme(home: Home, name: str, report: Path | None) -> None:
 
     scheme, out = scheme_of(home, name), console()
     document = read_report(report) | {"basis": "self-declaration"} if report is not None else None
-    outcomes = evaluate(scheme, document) if document is not None else []
+    outcomes = outcomes_of(scheme, document) if document is not None else []
     shown = {each.criterion.id: f"{each.verdict.value} {each.shown}" for each in outcomes}
     for fact in scheme.facts:
         out.print(f"{fact.text} [{fact.source}]", markup=False)
