@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "emr_runs_and_challenges"
-down_revision = "discovery_lots_and_studies"
+down_revision = "training_learning_platforms"
 
 
 def upgrade() -> None:
