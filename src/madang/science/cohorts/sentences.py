@@ -54,7 +54,7 @@ class _Speaker:
         if isinstance(document.get("AdditionalCriteria"), Mapping):
             yield Line(0, _("Restriction of the initial events"))
             yield from self._group(document["AdditionalCriteria"], 1)
-            yield Line(1, self._limit(document.get("QualifiedLimit"), _("these events")))
+            yield from self._limit_again(document.get("QualifiedLimit"), _("these events"))
         rules = listed(document.get("InclusionRules"))
         if rules:
             yield Line(0, _("Who stays: inclusion rules, all of which must hold"))
@@ -64,7 +64,7 @@ class _Speaker:
                     yield Line(2, str(rule["description"]))
                 yield from self._group(rule.get("expression") or {}, 2)
         if rules or document.get("AdditionalCriteria") is not None:
-            yield Line(1, self._limit(document.get("ExpressionLimit"), _("the events that are left")))
+            yield from self._limit_again(document.get("ExpressionLimit"), _("the events that are left"))
         yield Line(0, _("When they leave the cohort"))
         yield from self._exit()
         yield Line(0, _("Concept sets"))
@@ -90,10 +90,26 @@ class _Speaker:
     def _limit(self, limit: Any, events: str) -> str:
         kind = str((limit or {}).get("Type") or "First").lower()
         if kind == "all":
-            return _("Of {events}, all of a person count.").format(events=events)
+            if self._limited_later():
+                return _("All such events of a person are looked at.")
+            return _("A person may enter several times: every such event counts.")
         if kind == "last":
             return _("Of {events}, only the latest of each person counts.").format(events=events)
         return _("Of {events}, only the earliest of each person counts.").format(events=events)
+
+    def _limited_later(self) -> bool:
+        """Whether a later limit leaves one event of a person."""
+        later = []
+        if isinstance(self.document.get("AdditionalCriteria"), Mapping):
+            later.append(self.document.get("QualifiedLimit"))
+        if later or listed(self.document.get("InclusionRules")):
+            later.append(self.document.get("ExpressionLimit"))
+        return any(str((limit or {}).get("Type") or "First").lower() != "all" for limit in later)
+
+    def _limit_again(self, limit: Any, events: str) -> Iterator[Line]:
+        """A later limit, where it takes anything away."""
+        if str((limit or {}).get("Type") or "First").lower() != "all":
+            yield Line(1, self._limit(limit, events))
 
     def _criterion(self, value: Any, level: int, prefix: str = "", suffix: str = "") -> Iterator[Line]:
         kind, body = wrapped(value)
@@ -111,7 +127,7 @@ class _Speaker:
             yield from self._criterion(each, level + 1)
         nested = body.get("CorrelatedCriteria")
         if isinstance(nested, Mapping) and any(listed(nested.get(key)) for key in _GROUP):
-            yield Line(level + 1, _("about this event as well:"))
+            yield Line(level + 1, _("and for this event:"))
             yield from self._group(nested, level + 1)
 
     def _named(self, kind: str, body: Mapping[str, Any]) -> str:
@@ -159,7 +175,7 @@ class _Speaker:
     def _condition(self, key: str, value: Any, excluded: bool) -> str:
         name = attribute_name(key)
         if isinstance(value, list):
-            names = ", ".join(_concept_name(each) for each in listed(value))
+            names = _(" or ").join(dict.fromkeys(_concept_name(each) for each in listed(value)))
             text = _("{attribute} none of {values}") if excluded else _("{attribute} {values}")
             return text.format(attribute=name, values=names)
         if not isinstance(value, Mapping):
@@ -227,8 +243,10 @@ class _Speaker:
         offset, era = strategy.get("DateOffset"), strategy.get("CustomEra")
         if isinstance(offset, Mapping):
             end = offset.get("DateField", "StartDate") == "EndDate"
+            at_once = _("On the day the event ends.") if end else _("On the day the event starts.")
             text = _("{days} days after the event ends.") if end else _("{days} days after the event starts.")
-            yield Line(1, text.format(days=offset.get("Offset", 0)))
+            days = offset.get("Offset", 0)
+            yield Line(1, text.format(days=days) if days else at_once)
         elif isinstance(era, Mapping):
             text = _(
                 "When exposure to “{concepts}” ends: exposures are one where at most {gap} days lie between, and the "
@@ -256,9 +274,10 @@ class _Speaker:
                 yield from self._criterion(each, 2)
         pad = int((self.document.get("CollapseSettings") or {}).get("EraPad") or 0)
         if pad:
-            yield Line(1, _("Entries of a person are one where at most {days} days lie between them.").format(days=pad))
+            text = _("Two stays of a person are joined to one where no more than {days} day(s) lie between them.")
+            yield Line(1, text.format(days=pad))
         else:
-            yield Line(1, _("Entries of a person that overlap are one."))
+            yield Line(1, _("Stays of a person that overlap are joined to one."))
         window = self.document.get("CensorWindow") or {}
         if window.get("StartDate") or window.get("EndDate"):
             yield Line(
@@ -272,7 +291,7 @@ class _Speaker:
         for each in self.definition.concept_sets:
             items = listed((each.get("expression") or {}).get("items"))
             yield Line(1, f"“{each.get('name') or each.get('id')}”")
-            for item in items[:_CONCEPTS_SHOWN]:
+            for item in sorted(items, key=lambda one: bool(one.get("isExcluded")))[:_CONCEPTS_SHOWN]:
                 yield Line(2, _item(item))
             if len(items) > _CONCEPTS_SHOWN:
                 yield Line(2, _("and {count} more").format(count=len(items) - _CONCEPTS_SHOWN))
@@ -347,6 +366,8 @@ def _window(window: Any, *, start: bool) -> str:
         text = _("ending at any time up to {high}") if ends else _("starting at any time up to {high}")
     elif high is None:
         text = _("ending at any time from {low} on") if ends else _("starting at any time from {low} on")
+    elif low == high:
+        text = _("ending on {low}") if ends else _("starting on {low}")
     else:
         text = _("ending from {low} to {high}") if ends else _("starting from {low} to {high}")
     return text.format(low=low, high=high)
@@ -379,8 +400,8 @@ def _item(item: Mapping[str, Any]) -> str:
     parts.append(f"[{concept.get('CONCEPT_ID')}{', ' + about if about else ''}]")
     options = []
     if item.get("includeDescendants"):
-        options.append(_("with descendants"))
+        options.append(_("and all below it"))
     if item.get("includeMapped"):
         options.append(_("with what is mapped to it"))
-    text = " ".join(parts) + (", " + ", ".join(options) if options else "")
-    return _("without {concept}").format(concept=text) if item.get("isExcluded") else text
+    text = " ".join(parts) + (" " + ", ".join(options) if options else "")
+    return _("except {concept}").format(concept=text) if item.get("isExcluded") else text
