@@ -193,6 +193,20 @@ class Workspace(_Table):
     )
 
 
+class Atlas(_Table):
+    """ATLAS in browsers on other machines."""
+
+    port: int = Field(
+        default=8462, ge=1, le=65535, description="Port of the door to ATLAS on loopback, where `address` is set."
+    )
+    address: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#]+)?$",
+        description="Address under which people reach ATLAS from other machines, on a host name that is not the "
+        "portal's, such as `https://atlas.example.org`. Empty: ATLAS opens only on the machine of the portal.",
+    )
+
+
 class Settings(_Table):
     """The whole of madang.toml."""
 
@@ -211,6 +225,7 @@ class Settings(_Table):
     jobs: Jobs = Jobs()
     outgoing: Outgoing = Outgoing()
     workspace: Workspace = Workspace()
+    atlas: Atlas = Atlas()
 
     @field_validator("zone")
     @classmethod

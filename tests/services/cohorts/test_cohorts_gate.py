@@ -15,7 +15,9 @@ import httpx
 import pytest
 
 from madang.node.closed import is_available
+from madang.services.cohorts.atlas_door import Door, listening_at
 from madang.services.cohorts.gate import COOKIE, Gate
+from madang.web.server import make_server
 from science.cohorts.cohort_data import concept, expression, make_version
 from support import needs
 from web.served import serving
@@ -152,3 +154,66 @@ def test_atlas_in_the_box_counts_what_the_command_counts(tmp_path: Path) -> None
         assert info[0]["personCount"] == len(members(version, definition)) == 2
         place = atlas.socket.parent
     assert not place.exists() and not atlas.is_alive
+
+
+@contextmanager
+def _behind_the_door(folder: Path, name: str, **options: Any) -> Iterator[Gate]:
+    """A gate as it listens for the door, before a server that stands for ATLAS."""
+    place = folder / f"behind-{name[:4]}"
+    with socketserver.ThreadingUnixStreamServer(str(place), _Behind) as behind, listening_at(folder, name) as socket:
+        threading.Thread(target=behind.serve_forever, daemon=True).start()
+        gate = Gate(place, "", name=name, **options)
+        server = make_server(gate)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+        thread.start()
+        yield gate
+        server.should_exit = True
+        thread.join(10)
+        behind.shutdown()
+
+
+def test_one_door_leads_to_each_gate_and_lets_nobody_through_to_another(tmp_path: Path) -> None:
+    one, two = "1" * 16, "2" * 16
+    permitted = [""]
+    with (
+        _behind_the_door(tmp_path, one) as first,
+        _behind_the_door(tmp_path, two, permitted=lambda: permitted[0]) as second,
+        serving(Door(tmp_path)) as served,
+        httpx.Client() as anna,
+        httpx.Client() as ben,
+    ):
+        host = urlsplit(served.address).netloc
+        first.host = second.host = host
+        assert httpx.get(served.address).status_code == 401
+        assert httpx.get(f"{served.address}/?key={'3' * 16}.x").status_code == 401
+        assert httpx.get(f"{served.address}/?key=../{one}.x").status_code == 401
+        for owner, gate in ((anna, first), (ben, second)):
+            assert owner.get(gate.address).status_code == 303
+            answer = owner.get(f"{served.address}/WebAPI/info", headers={"Authorization": "x"})
+            assert answer.status_code == 200 and "authorization" not in {name.lower() for name in answer.json()}
+        theirs = ben.cookies[COOKIE].partition(".")[2]
+        assert httpx.get(served.address, cookies={COOKIE: f"{one}.{theirs}"}).status_code == 401
+        assert anna.get(served.address, headers={"Origin": "http://evil.example"}).status_code == 403
+        assert anna.get(served.address, headers={"Host": "evil.example"}).status_code == 403
+        permitted[0] = "It has ended."
+        assert ben.get(served.address).status_code == 403 and anna.get(served.address).status_code == 200
+        assert anna.post(served.address, content=b"x" * (9 << 20)).status_code == 413
+    assert not list(tmp_path.glob("atlas-*.sock"))
+
+
+def test_behind_https_the_cookie_is_secure_and_origins_are_compared(tmp_path: Path) -> None:
+    with _gate(tmp_path, scheme="https") as (gate, address), httpx.Client() as owner:
+        entered = owner.get(f"{address}/?key={gate.key}")
+        assert gate.address.startswith("https://") and "; Secure" in entered.headers["set-cookie"]
+        cookie = {COOKIE: entered.headers["set-cookie"].partition("=")[2].partition(";")[0]}
+        for origin, status in ((f"https://{gate.host}", 200), (f"http://{gate.host}", 403)):
+            assert httpx.get(f"{address}/x", cookies=cookie, headers={"Origin": origin}).status_code == status
+
+
+def test_the_socket_of_a_killed_process_is_taken_away(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(tmp_path / f"atlas-{'3' * 16}.sock"))
+    with listening_at(tmp_path, "4" * 16):
+        assert [path.name for path in tmp_path.glob("atlas-*.sock")] == [f"atlas-{'4' * 16}.sock"]

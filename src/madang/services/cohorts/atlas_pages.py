@@ -1,4 +1,5 @@
-"""The page that opens ATLAS on a version, for those who may read its rows, at the machine that the portal runs on."""
+"""The page that opens ATLAS on a version, for those who may read its rows: on the machine that the portal runs on, and
+from others where the operator gave it an address."""
 
 import json
 import os
@@ -28,6 +29,7 @@ class AtlasPage(View):
     dataset: str
     manifest: str
     local: bool
+    """Whether the browser is on this machine, or the operator gave ATLAS an address for others."""
     address: str = ""
 
 
@@ -37,7 +39,8 @@ def atlas(visit: Here, reference: str) -> AtlasPage:
     version = visit.node.home.lake().find(reference)
     with visit.node.read() as session:
         check(visit.actor, OPEN_ATLAS, service.rows_of(session, version.dataset.name))
-    return AtlasPage(dataset=version.name, manifest=version.digest, local=_is_local(visit))
+    reached = _is_local(visit) or bool(visit.node.settings.atlas.address)
+    return AtlasPage(dataset=version.name, manifest=version.digest, local=reached)
 
 
 @room.act("/atlas/{reference}", at=atlas)
@@ -48,7 +51,7 @@ def open_atlas(visit: Here, reference: str) -> AtlasPage:
         raise MadangError(
             "atlas.elsewhere",
             _("ATLAS can be opened only on the machine that the portal runs on."),
-            _("Use `madang atlas` there, or a workspace."),
+            _("The operator can open the way with the setting atlas.address."),
         )
     return page.model_copy(update={"address": _start(visit, page.dataset)})
 
@@ -75,7 +78,8 @@ def _start(visit: Any, dataset: str) -> str:
         _running[process.pid] = process
     if process.stdin is None or process.stdout is None:
         raise AssertionError("both are pipes")
-    given = {"actor": actor_as_json(visit.actor), "dataset": dataset, "project": ""}
+    elsewhere = bool(visit.node.settings.atlas.address) and not _is_local(visit)
+    given = {"actor": actor_as_json(visit.actor), "dataset": dataset, "project": "", "elsewhere": elsewhere}
     process.stdin.write(json.dumps(given) + "\n")
     process.stdin.flush()
     line = process.stdout.readline()

@@ -5,19 +5,23 @@ permission ends.
 """
 
 import json
+import secrets
 import sys
 import threading
+from contextlib import ExitStack
 
 from madang.base.errors import MadangError
 from madang.node.jobs.work import actor_of
 from madang.node.node import opened
+from madang.services.cohorts.atlas_door import keep_door, listening_at
 from madang.services.cohorts.atlas_service import IDLE, run
 from madang.services.cohorts.gate import Gate
 from madang.web.server import listen
 
 
 def main() -> None:
-    """Read one line of JSON (actor, dataset, project), answer one (address or error), serve."""
+    """Read one line of JSON (actor, dataset, project, elsewhere: whether the browser is on another machine), answer one
+    (address or error), serve."""
     given = json.loads(sys.stdin.readline())
     over = threading.Event()
 
@@ -27,7 +31,14 @@ def main() -> None:
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     try:
-        with opened() as node, listen("127.0.0.1", 0) as listening:
+        with opened() as node, ExitStack() as stack:
+            name = secrets.token_hex(8) if given.get("elsewhere") else ""
+            if name:
+                listening = stack.enter_context(listening_at(node.home.folder("run"), name))
+                threading.Thread(target=keep_door, args=(node, over), daemon=True).start()
+                stack.callback(over.set)
+            else:
+                listening = stack.enter_context(listen("127.0.0.1", 0))
             with node.read() as session:
                 actor = actor_of(session, given["actor"])
             version = node.home.lake().find(given["dataset"])
@@ -38,6 +49,8 @@ def main() -> None:
                 listening,
                 project=given["project"],
                 idle=IDLE,
+                address=node.settings.atlas.address if name else "",
+                name=name,
                 opened=_answer,
                 ended=over.is_set,
             )

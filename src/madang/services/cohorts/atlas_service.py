@@ -39,14 +39,17 @@ def run(
     achilles: bool = True,
     memory: int = 3 << 30,
     idle: float | None = None,
+    address: str = "",
+    name: str = "",
     opened: Callable[["Gate"], None],
     say: Callable[[str], None] | None = None,
     ended: Callable[[], bool] = lambda: False,
 ) -> None:
     """Run ATLAS on a version behind its gate until it is stopped, nobody is there, or it is permitted no more.
 
-    `opened` is told of the gate once it answers. The start is in the audit before anything is shown. Errors: those of
-    `check`, `closed.missing`, `atlas.failed`.
+    It is reached at `address`, where several are told apart by `name`, or else on loopback as localhost. `opened` is
+    told of the gate once it answers. The start is in the audit before anything is shown. Errors: those of `check`,
+    `closed.missing`, `atlas.failed`.
     """
     from madang.services.cohorts.atlas import started
     from madang.services.cohorts.gate import Gate
@@ -69,12 +72,9 @@ def run(
         say=say,
     ) as atlas:
         permission = _Permission(node, actor, version.dataset.name, atlas)
-        gate = Gate(
-            atlas.socket,
-            f"localhost:{listening.getsockname()[1]}",
-            permission,
-            _Shelf(node, actor, atlas, project).saved,
-        )
+        scheme, _colon, host = (address or f"http://localhost:{listening.getsockname()[1]}").partition("://")
+        shelf = _Shelf(node, actor, atlas, project)
+        gate = Gate(atlas.socket, host, permission, shelf.saved, scheme=scheme, name=name)
         server = make_server(gate)
         opened(gate)
 

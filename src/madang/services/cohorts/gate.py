@@ -47,29 +47,39 @@ class Gate:
     """An ASGI application that hands requests on to the socket of one ATLAS.
 
     `permitted` is asked before every request and answers "" or why not; `saved` is told of definitions. `host` is the
-    only name that is answered to. The address with `key` in it is what its owner is given.
+    only name that is answered to, by `scheme`. The address with `key` in it is what its owner is given; key and cookie
+    begin with `name` and a point, where several are reached at one address.
     """
 
     def __init__(
-        self, socket_path: Path, host: str, permitted: Callable[[], str] = lambda: "", saved: Saved | None = None
+        self,
+        socket_path: Path,
+        host: str,
+        permitted: Callable[[], str] = lambda: "",
+        saved: Saved | None = None,
+        *,
+        scheme: str = "http",
+        name: str = "",
     ) -> None:
         self.socket_path = socket_path
         self.host = host
         self.permitted = permitted
         self.saved = saved
-        self.key = secrets.token_urlsafe(32)
-        self._cookie = secrets.token_urlsafe(32)
+        self.scheme = scheme
+        before = f"{name}." if name else ""
+        self.key = before + secrets.token_urlsafe(32)
+        self._cookie = before + secrets.token_urlsafe(32)
         self._used = False
 
     @property
     def address(self) -> str:
         """Where its owner begins; the key works once."""
-        return f"http://{self.host}/?{urlencode({'key': self.key})}"
+        return f"{self.scheme}://{self.host}/?{urlencode({'key': self.key})}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
         if scope["type"] == "lifespan":
-            return await _lifespan(receive, send)
+            return await lifespan(receive, send)
         if scope["type"] != "http":
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -77,12 +87,13 @@ class Gate:
         if refused:
             return await _answer(send, 403, {"content-type": "text/plain; charset=utf-8"}, refused.encode())
         if self._takes_key(scope):
-            cookie = f"{COOKIE}={self._cookie}; HttpOnly; SameSite=Lax; Path=/"
+            secure = "; Secure" if self.scheme == "https" else ""
+            cookie = f"{COOKIE}={self._cookie}; HttpOnly; SameSite=Lax; Path=/{secure}"
             return await _answer(send, 303, {"location": "/", "set-cookie": cookie}, b"")
         if not self._has_cookie(headers):
             text = b"This address works only with the key that was shown when ATLAS was started."
             return await _answer(send, 401, {"content-type": "text/plain"}, text)
-        body = await _body(receive, headers)
+        body = await body_of(receive, headers)
         if body is None:
             return await _answer(send, 413, {"content-type": "text/plain"}, b"The request is too large.")
         target = scope["raw_path"].decode("latin-1").partition("?")[0]
@@ -104,7 +115,7 @@ class Gate:
         if site not in ("same-origin", "none") and not opening:
             return "Another site caused this request."
         origin = headers.get("origin")
-        if origin is not None and origin != f"http://{self.host}":
+        if origin is not None and origin != f"{self.scheme}://{self.host}":
             return "Another site caused this request."
         return self.permitted()
 
@@ -153,12 +164,20 @@ def ask(
     socket_path: Path, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b""
 ) -> tuple[int, dict[str, str], bytes]:
     """One request to ATLAS on its socket: status, the headers that are handed back, content."""
+    status, every, data = ask_all(socket_path, method, target, headers, body)
+    return status, {name: value for name, value in every.items() if name in _HANDED_BACK}, data
+
+
+def ask_all(
+    socket_path: Path, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> tuple[int, dict[str, str], bytes]:
+    """One request to a server on a socket: status, all headers of the answer, content."""
     connection = _Unix(socket_path)
     try:
         connection.request(method, target, body or None, dict(headers or {}))
         response = connection.getresponse()
         data = response.read()
-        return response.status, {n: v for n, v in _pairs(response) if n in _HANDED_BACK}, data
+        return response.status, dict(_pairs(response)), data
     finally:
         connection.close()
 
@@ -167,7 +186,7 @@ def _pairs(response: http.client.HTTPResponse) -> list[tuple[str, str]]:
     return [(name.lower(), value) for name, value in response.getheaders()]
 
 
-async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes | None:
+async def body_of(receive: Receive, headers: Mapping[str, str]) -> bytes | None:
     """The content of a request; None if it is too large."""
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > LARGEST:
@@ -183,13 +202,19 @@ async def _body(receive: Receive, headers: Mapping[str, str]) -> bytes | None:
 
 
 async def _answer(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    every = {**HEADERS, **headers, "content-length": str(len(body))}
+    await answer(send, status, {**HEADERS, **headers}, body)
+
+
+async def answer(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Answer a request with these headers."""
+    every = {**headers, "content-length": str(len(body))}
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in every.items()]
     await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def lifespan(receive: Receive, send: Send) -> None:
+    """Answer that all is well when the server starts and ends."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})
