@@ -69,12 +69,17 @@ def tell(earlier: Sequence[Told], members: bytes, secret: bytes, cell: int, coun
 
 def ask(engine: Engine, population: Population, secret: bytes, earlier: Sequence[Told]) -> Told:
     """How many persons of the tables that `engine` has attached are in the population; what is told, to be kept."""
+    return ask_persons(engine, population.persons_sql(), secret, earlier)
+
+
+def ask_persons(engine: Engine, sql: str, secret: bytes, earlier: Sequence[Told]) -> Told:
+    """The same for the persons that a SELECT of person_id gives."""
     install(engine, secret)
     persons = int(engine.value("SELECT count(*) FROM person"))
     found = engine.query(
         "SELECT n.place, pseudonym('cell', n.person_id) AS key FROM "
         "(SELECT person_id, row_number() OVER (ORDER BY person_id) - 1 AS place FROM person) AS n "
-        f"SEMI JOIN ({population.persons_sql()}) AS s ON s.person_id = n.person_id"
+        f"SEMI JOIN ({sql}) AS s ON s.person_id = n.person_id"
     )
     bits = np.zeros(persons, dtype=bool)
     bits[found.column("place").to_numpy()] = True

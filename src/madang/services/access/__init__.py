@@ -42,7 +42,15 @@ PLAN = RoomPlan(
     docs="access.md",
 )
 
-__all__ = ["PLAN", "extract_of", "permit_document", "permits_in_force", "permits_of_visas"]  # all but PLAN at first use
+# All but the plan are made when asked for.
+__all__ = [
+    "PLAN",
+    "count_before_a_permit",
+    "extract_of",
+    "permit_document",
+    "permits_in_force",
+    "permits_of_visas",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
 """What other rooms ask of permits: which are in force, what one allows, which extract belongs to it."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -11,8 +11,12 @@ from madang.base.translate import _
 from madang.lake import Version
 from madang.node.database import now
 from madang.node.node import Node
+from madang.node.people.actor import Actor
 from madang.node.people.models import Permit
 from madang.services.access.models import Grant
+
+if TYPE_CHECKING:
+    from madang.lake.engine import Engine
 
 
 def permits_in_force(
@@ -51,6 +55,23 @@ def extract_of(node: Node, number: str) -> Version:
             _("The holder's data engineer makes it: madang extract {number}.").format(number=number),
         )
     return node.home.lake().find(f"{dataset}@{version}")
+
+
+def count_before_a_permit(node: Node, actor: Actor, version: Version, members: Collection[int]) -> int | None:
+    """How many persons a set has, as it may be told to somebody without a permit; None where it is about too few.
+
+    The same set gets the same answer at every door, and a set that differs by few persons gets that of the other.
+    Errors: `access.too_many`.
+    """
+    import pyarrow as pa
+
+    from madang.services.access.service import told_before_a_permit
+
+    def persons(engine: "Engine") -> str:
+        engine.register("asked_members", pa.table({"person_id": pa.array(sorted(members), pa.int64())}))
+        return "SELECT person_id FROM asked_members"
+
+    return told_before_a_permit(node, actor, version, persons).count
 
 
 def permit_document(node: Node, number: str) -> dict[str, Any]:

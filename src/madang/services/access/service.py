@@ -1,7 +1,7 @@
 """What applicants do: apply, edit, count a population, submit, withdraw, appeal; and what everybody sees."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.lake import Version
 from madang.lake.engine import Engine
 from madang.node import rooms
 from madang.node.acts import doing
@@ -22,7 +23,7 @@ from madang.node.people.models import Organization, Permit, Project
 from madang.node.people.projects import find_project, people_of
 from madang.node.permissions import check, may, visible
 from madang.node.text import clean_line, clean_prose
-from madang.science.privacy.counts import Perturbed, Told, ask
+from madang.science.privacy.counts import Perturbed, Told, ask_persons
 from madang.science.privacy.extract import Wanted
 from madang.science.privacy.recipe import read_recipe
 from madang.science.privacy.rules import Found, Pack, hold, read_pack
@@ -303,6 +304,20 @@ def count_for(node: Node, actor: Actor, application: Application, given: dict[st
     """The same for another population than the application has."""
     check(actor, acts.COUNT, application)
     version = node.home.lake().find(application.dataset)
+
+    def persons(engine: Engine) -> str:
+        return population_in(engine, version, given).persons_sql()
+
+    answer = told_before_a_permit(node, actor, version, persons)
+    with node.write() as session:
+        node.audit.record(session, actor, acts.COUNT.name, f"application:{application.id}", {"dataset": version.name})
+    return answer
+
+
+def told_before_a_permit(node: Node, actor: Actor, version: Version, persons: Callable[[Engine], str]) -> Perturbed:
+    """How many persons a SELECT of person_id finds, as it may be told to somebody without a permit; it is kept, so that
+    a set that differs by few gets the same answer. `persons` gives the SELECT, for an engine that has the version
+    attached. Errors: `access.too_many`."""
     with node.read() as session:
         since = now() - timedelta(days=1)
         mine = ToldCount.person_id == actor.person_id if actor.person_id else ToldCount.person_id.is_(None)
@@ -321,7 +336,7 @@ def count_for(node: Node, actor: Actor, application: Application, given: dict[st
     earlier = [Told(zlib.decompress(members), Perturbed(answer)) for members, answer in rows]
     with Engine() as engine:
         version.attach(engine)
-        told = ask(engine, population_in(engine, version, given), node.home.key("counts"), earlier)
+        told = ask_persons(engine, persons(engine), node.home.key("counts"), earlier)
     with node.write() as session:
         if all(each.members != told.members for each in earlier):
             session.add(
@@ -333,7 +348,6 @@ def count_for(node: Node, actor: Actor, application: Application, given: dict[st
                     person_id=actor.person_id,
                 )
             )
-        node.audit.record(session, actor, acts.COUNT.name, f"application:{application.id}", {"dataset": version.name})
     return told.answer
 
 

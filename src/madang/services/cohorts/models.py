@@ -12,6 +12,7 @@ from madang.node.people.models import Person, Project
 from madang.node.text import Line, Machine, Prose
 
 HOUSE, PROJECT = "house", "project"
+TOLD = "told"  # beside what was described: the number of persons that is told before a permit
 
 
 class Cohort(Base):
@@ -87,4 +88,13 @@ class CohortCount(Base):
     @property
     def numbers(self) -> dict[str, Any]:
         """What was described, read; empty until it is done."""
+        return {name: value for name, value in self._read().items() if name != TOLD}
+
+    @property
+    def told(self) -> int | None:
+        """The number of persons as it is told to whoever may not read the rows; None: it is not."""
+        told = self._read().get(TOLD)
+        return told if told is None or told >= self.minimum else None
+
+    def _read(self) -> dict[str, Any]:
         return dict(json.loads(self.described)) if self.described else {}

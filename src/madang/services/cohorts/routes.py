@@ -20,7 +20,6 @@ from madang.node.permissions import may
 from madang.services.cohorts import service
 from madang.services.cohorts.acts import COUNT, KEEP, OPEN_ATLAS, RETIRE
 from madang.services.cohorts.models import Cohort, CohortCount, CohortVersion
-from madang.services.cohorts.words import told
 from madang.web import Done, Here, Number, Room, View
 
 room = Room("cohorts", __package__)
@@ -223,8 +222,6 @@ def counted(visit: Here, name: str, number: Number) -> CountPage:
         rows = service.rows_of(session, asked.dataset)
     numbers = asked.numbers
     attrition = [(step["name"], step["persons"]) for step in numbers.get("attrition", ())]
-    if not exact:
-        attrition = [(name, told(persons, asked.minimum)) for name, persons in attrition]
     return CountPage(
         name=found.name,
         title=found.title,
@@ -232,7 +229,7 @@ def counted(visit: Here, name: str, number: Number) -> CountPage:
         manifest=asked.manifest,
         sha256=asked.version.digest,
         minimum=1 if exact else asked.minimum,
-        attrition=attrition,
+        attrition=attrition if exact else [],
         described=numbers if exact else {},
         job=asked.job_id if asked.person_id in (None, visit.actor.person_id) else None,
         may_atlas=may(visit.actor, OPEN_ATLAS, rows),
@@ -345,7 +342,7 @@ def _version_line(found: CohortVersion) -> VersionLine:
 def _count_line(visit: Here, found: CohortCount) -> CountLine:
     exact = service.sees_rows(visit.node, visit.actor, found.dataset)
     done = found.state == "done"
-    persons = found.persons if exact else told(found.persons, found.minimum)
+    persons = found.persons if exact else found.told
     return CountLine(
         id=found.id,
         version=found.version.number,

@@ -24,7 +24,7 @@ from madang.node.text import clean_line, clean_prose
 from madang.science.cohorts.definition import Definition
 from madang.services.catalog import holder_of
 from madang.services.cohorts.acts import COUNT, KEEP, READ_ROWS, RETIRE, SEE
-from madang.services.cohorts.models import HOUSE, PROJECT, Cohort, CohortCount, CohortVersion
+from madang.services.cohorts.models import HOUSE, PROJECT, TOLD, Cohort, CohortCount, CohortVersion
 
 MINIMUM = 10  # of datasets that have no record yet, whose holder has said nothing
 _PARTS = (  # all that is shown of a cohort
@@ -230,13 +230,29 @@ def count_job(work: jobs.Work, *, count: int) -> None:
         described = describe_opened(found, counted, work)
         table = member_rows(found)
     write_members(node, count, table)
+    with node.read() as session:
+        is_open = rows_of(session, dataset).open
+    told = None if is_open else _told(node, work.actor, version, table["subject_id"].to_pylist())
     with work.finish({"persons": counted.persons}) as session:
         asked = session.get(CohortCount, count)
         if asked is not None:
             asked.state = "done"
             asked.vocabulary = found.release
             asked.persons, asked.entries = counted.persons, counted.entries
-            asked.described = json.dumps(asdict(described), ensure_ascii=False)
+            asked.described = json.dumps(asdict(described) | {TOLD: told}, ensure_ascii=False)
+
+
+def _told(node: Node, actor: Actor, version: Version, subjects: Sequence[int]) -> int | None:
+    """How many persons may be told to whoever has no permit, by the rule of the access room; None: nothing."""
+    from madang.services.access import count_before_a_permit
+
+    try:
+        told: int | None = count_before_a_permit(node, actor, version, set(subjects))
+    except MadangError as error:
+        if error.code != "access.too_many":
+            raise
+        return None
+    return told
 
 
 def count_failed(session: Session, node: Node, state: str, *, count: int) -> None:
