@@ -3,6 +3,7 @@
 from typing import Any
 
 from madang.node.people.projects import make_project
+from madang.services.manufacturing import studies
 from madang.services.manufacturing.service import begin_campaign
 from portal_house import OWNER
 from services.access_tables import BAD, IN, NONE, YES, Acts, Reads
@@ -19,6 +20,15 @@ name = "titer"
 READS: Reads = {
     "/manufacturing": ("/manufacturing", (IN, YES, YES, YES, YES)),
     "/manufacturing/campaigns/{number}": ("/manufacturing/campaigns/{campaign}", (NONE, YES, NONE, YES, NONE)),
+    "/manufacturing/studies": ("/manufacturing/studies", (IN, YES, YES, YES, YES)),
+    "/manufacturing/twins/{number}": ("/manufacturing/twins/{study}", (NONE, YES, NONE, YES, NONE)),
+    "/manufacturing/foundry/{number}": ("/manufacturing/foundry/999", (NONE,) * 5),
+    "/manufacturing/foundry/{number}/{round}/worklist.csv": (
+        "/manufacturing/foundry/999/round-01/worklist.csv",
+        (NONE,) * 5,
+    ),
+    "/manufacturing/watch/{number}": ("/manufacturing/watch/999", (NONE,) * 5),
+    "/manufacturing/live/{number}": ("/manufacturing/live/999", (NONE,) * 5),
     "/manufacturing/runs/{project}": ("/manufacturing/runs/vessel", (NONE, YES, NONE, YES, NONE)),
 }
 ACTS: Acts = {
@@ -33,6 +43,22 @@ ACTS: Acts = {
         (BAD,) * 5,
     ),
     "/manufacturing/campaigns/{number}/results": ("/manufacturing/campaigns/999/results", {"table": "x"}, (NONE,) * 5),
+    "/manufacturing/twins": (
+        "/manufacturing/twins",
+        {"project": "vessel", "title": "t", "description": "= wrong"},
+        (BAD,) * 5,
+    ),
+    "/manufacturing/foundry": (
+        "/manufacturing/foundry",
+        {"project": "vessel", "title": "t", "description": "= wrong"},
+        (BAD,) * 5,
+    ),
+    "/manufacturing/foundry/{number}/readings": ("/manufacturing/foundry/999/readings", {"text": "x"}, (NONE,) * 5),
+    "/manufacturing/watch": ("/manufacturing/watch", {"project": "no-such", "title": "t"}, (NONE,) * 5),
+    "/manufacturing/live": ("/manufacturing/live", {"equipment": 999, "title": "t"}, (NONE,) * 5),
+    "/manufacturing/live/{number}/stop": ("/manufacturing/live/999/stop", {}, (NONE,) * 5),
+    "/manufacturing/transfer": ("/manufacturing/transfer", {"project": "no-such", "title": "t"}, (BAD,) * 5),
+    "/manufacturing/runs/{project}/sheet": ("/manufacturing/runs/no-such/sheet", {"sheet": "x"}, (NONE,) * 5),
     "/manufacturing/campaigns/{number}/end": ("/manufacturing/campaigns/999/end", {}, (NONE,) * 5),
     "/manufacturing/runs/{project}": ("/manufacturing/runs/vessel", {"name": "?", "table": "x"}, (BAD,) * 5),
 }
@@ -42,4 +68,6 @@ def furnish(house: Any) -> dict[str, str]:
     """A project of the hospital that the member leads, with a campaign."""
     make_project(house.node, OWNER, "vessel", "Vessels", organization="hospital", leader="member")
     made = begin_campaign(house.node, OWNER, "vessel", "feed", "Feed", DESCRIPTION)
-    return {"{campaign}": str(made.id)}
+    recipe = 'kinetics = "cho"\n[[feed]]\nfrom = 48\nrate = 0.001\nsubstrate = 300\n'
+    study = studies.compute_twin(house.node, OWNER, "vessel", "Twin", recipe)
+    return {"{campaign}": str(made.id), "{study}": str(study.id)}

@@ -5,7 +5,7 @@ Words follow ISA-88 (recipe, unit, batch) and OPC UA (IEC 62541).
 """
 
 from madang.base.translate import later
-from madang.node.rooms import Command, MenuItem, RoomPlan
+from madang.node.rooms import Command, JobKind, MenuItem, RoomPlan
 
 PLAN = RoomPlan(
     name="manufacturing",
@@ -14,7 +14,7 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:CAMPAIGN",),
     models=(".models",),
-    pages=(".routes",),
+    pages=(".routes", ".routes_studies"),
     commands=(
         Command(
             "manufacturing",
@@ -22,7 +22,13 @@ PLAN = RoomPlan(
             ".commands:app",
         ),
     ),
-    folders={"runs": 0o700, "plant": 0o700},
+    jobs=(
+        JobKind("manufacturing.twin", ".studies:twin_job", lane="long", failed=".studies:study_failed"),
+        JobKind("manufacturing.foundry", ".studies:foundry_job", lane="long", failed=".studies:study_failed"),
+        JobKind("manufacturing.watch", ".studies:watch_job", lane="long", failed=".studies:study_failed"),
+    ),
+    folders={"runs": 0o700, "plant": 0o700, "studies": 0o700},
+    opened=".recording:opened",
     not_in_backup=("plant",),
     menu=(MenuItem("labs", later("Manufacturing"), "/manufacturing", signed_in=True),),
     project=".service:of_project",

@@ -18,6 +18,13 @@ class Counted(Details):
     failed: int
 
 
+class Handed(Details):
+    """A transfer package by the hash of its manifest."""
+
+    name: str
+    sha256: str
+
+
 works = in_project("principal-investigator", "project-member")
 sees = in_project() | auditor
 CAMPAIGN = States("campaign", "active", {"active": later("active"), "ended": later("ended")}, model=".models:Campaign")
@@ -29,3 +36,8 @@ ADD_RUN = allow("cultivation.add", works, title=later("add a past run"), details
 SEE_RUN = allow("cultivation.see", sees, reads=True, title=later("see past runs"))
 REGISTER = allow("equipment.register", works, title=later("name equipment"), details=Named)
 SEE_EQUIPMENT = allow("equipment.see", sees, reads=True, title=later("see equipment"))
+STUDY = allow("study.begin", works, title=later("compute a twin, run a foundry, learn good runs"), details=Named)
+SEE_STUDY = allow("study.see", sees, reads=True, title=later("see a study"))
+RECORD = allow("recording.begin", works, title=later("record a run from equipment"), details=Named)
+STOP = allow("recording.stop", works, title=later("end a recording"), details=Named)
+HAND_OVER = allow("transfer.make", works, title=later("make a transfer package"), details=Handed)

@@ -121,6 +121,33 @@ def compare_command(
     show_table(_("Runs"), ["", *done.columns], done.rows)
 
 
+@app.command("hold")
+def hold_command(
+    run: Annotated[Path, typer.Argument(help=_("The run to hold against good ones: CSV or XLSX, hours first."))],
+    good: Annotated[list[Path], typer.Argument(help=_("Good runs, at least four."))],
+    json_: Annotated[Path | None, typer.Option("--json", help=_("Write the answer to this file."))] = None,
+) -> None:
+    """Say when a run leaves what good runs did, and which signals make that."""
+    from dataclasses import asdict
+
+    from madang.base.console import show_table
+    from madang.science.bioprocess import DEVELOPMENT_USE
+    from madang.science.bioprocess.runs.compare import read_runs
+    from madang.science.bioprocess.runs.golden import hold, learn
+    from madang.services.manufacturing.output import write_json
+
+    held = hold(learn(read_runs(good)), read_runs([run])[0])
+    if json_ is not None:
+        told = {"alarms": [asdict(each) for each in held.alarms], "missing": list(held.missing)}
+        told |= {"use": DEVELOPMENT_USE, "hours": held.hours.tolist(), "ratio": held.ratio.tolist()}
+        write_json(json_, told)
+    rows = [
+        [each.begin, each.finish, each.worst, ", ".join(f"{name} {share:.0%}" for name, share in each.signals)]
+        for each in held.alarms
+    ]
+    show_table(run.stem, [_("from h"), _("to h"), _("times the limit"), _("explained by")], rows)
+
+
 def simulate_command(
     port: Annotated[int, typer.Option(min=1, max=65535, help=_("Port of this machine."))] = 4840,
     speed: Annotated[float, typer.Option(min=0.001, max=1e6, help=_("Process seconds in a second."))] = 3600.0,

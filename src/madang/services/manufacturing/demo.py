@@ -70,9 +70,58 @@ def make(node: Node, progress: Progress) -> None:
         progress.check()
     for name, table in _runs().items():
         service.add_run(node, owner, PROJECT, name, table)
-    service.register_equipment(
+    plant = service.register_equipment(
         node, owner, PROJECT, "simulated-plant", "opc.tcp://127.0.0.1:4840/madang/plant", simulated=True
     )
+    _studies(node, owner, plant.id)
+
+
+def _studies(node: Node, owner: Actor, plant: int) -> None:
+    """A twin, a loop of the foundry, good runs (jobs compute them), and a run of the simulated plant with a fault on
+    the way, which begins when the portal opens."""
+    from madang.services.manufacturing import recording, service, studies
+    from madang.services.manufacturing.samples import LOOP, RECIPE
+
+    studies.compute_twin(node, owner, PROJECT, "급액과 온도 (합성) / Feed and temperature (synthetic)", RECIPE)
+    studies.run_foundry(node, owner, PROJECT, "프로모터 (합성) / Promoters (synthetic)", LOOP)
+    good = [f"run-{number:02d}" for number in range(1, 11) if number != 8]
+    studies.learn_good_runs(node, owner, PROJECT, "정상 배양 (합성) / Good cultivations (synthetic)", good)
+    plants = plant_runs()
+    for name, table in plants.items():
+        service.add_run(node, owner, PROJECT, name, table)
+    learned = studies.learn_good_runs(
+        node, owner, PROJECT, "정상 플랜트 운전 (합성) / Good runs of the plant (synthetic)", list(plants)
+    )
+    recording.begin_recording(
+        node,
+        owner,
+        plant,
+        "진행 중인 배양 (모의) / A run going on (simulated)",
+        unit="Production",
+        golden=learned.id,
+        faults=("cooling@60",),
+        seconds=2_000.0,
+        at_once=False,
+    )
+
+
+def plant_runs(count: int = 6) -> dict[str, str]:
+    """Runs of the simulated plant's production reactor that went well, a reading each two hours."""
+    from madang.science.bioprocess.plant.process import LONGEST, TAGS, Reactor
+
+    out = {}
+    for number in range(1, count + 1):
+        reactor = Reactor("Production", 100.0, 100 + number)
+        table = io.StringIO()
+        writer = csv.writer(table)
+        writer.writerow(["hours", *TAGS])
+        hour = 0.25
+        while hour <= LONGEST - 1:
+            values = reactor.advance(hour - reactor.hours)
+            writer.writerow([f"{hour:g}", *(f"{values[tag]:.5g}" for tag in TAGS)])
+            hour += 2.0
+        out[f"plant-{number}"] = table.getvalue()
+    return out
 
 
 def _experiments(answer: str, count: int) -> str:

@@ -128,10 +128,16 @@ class Results(View):
     table: str = Field(title="The table", min_length=1, max_length=service.LARGEST)
 
 
-class NewRun(View):
-    """A past run to add."""
+class NewSheet(View):
+    """A laboratory sheet to join with past runs."""
 
-    name: str = Field(title="The short name", min_length=1, max_length=63)
+    sheet: str = Field(title="The laboratory sheet", min_length=1, max_length=service.LARGEST)
+
+
+class NewRun(View):
+    """A past run to add, or several of a table with a column `run`."""
+
+    name: str = Field(default="", title="The short name", max_length=63)
     table: str = Field(title="The table", min_length=1, max_length=service.LARGEST)
 
 
@@ -255,9 +261,21 @@ def comparison(visit: Here, project: Name) -> ComparisonView:
 
 @room.act("/manufacturing/runs/{project}", at=comparison)
 def add_run(visit: Here, project: Name, given: NewRun) -> Done:
-    """Add a past run to a project."""
-    service.add_run(visit.node, visit.actor, project, given.name, given.table)
-    return Done(see=f"/manufacturing/runs/{project}", message=_("The run is added."))
+    """Add a past run to a project, or all of a table with a column `run`."""
+    table = given.table.replace("\r\n", "\n")
+    if given.name:
+        service.add_run(visit.node, visit.actor, project, given.name, table)
+        return Done(see=f"/manufacturing/runs/{project}", message=_("The run is added."))
+    added = service.add_runs(visit.node, visit.actor, project, table)
+    return Done(see=f"/manufacturing/runs/{project}", message=_("{count} runs are added.").format(count=len(added)))
+
+
+@room.act("/manufacturing/runs/{project}/sheet", at=comparison)
+def add_sheet(visit: Here, project: Name, given: NewSheet) -> Done:
+    """Join a laboratory sheet with the past runs of a project."""
+    joined = service.add_sheet(visit.node, visit.actor, project, given.sheet.replace("\r\n", "\n"))
+    text = _("The sheet is joined with {count} runs.").format(count=len(joined))
+    return Done(see=f"/manufacturing/runs/{project}", message=text)
 
 
 def _shown(cell: Any) -> Any:

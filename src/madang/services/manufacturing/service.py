@@ -135,6 +135,68 @@ def add_run(node: Node, actor: Actor, project: str, name: str, table: str) -> Cu
     return done.thing
 
 
+def add_runs(node: Node, actor: Actor, project: str, table: str) -> list[str]:
+    """Add several past runs from one table with a column `run`; the names of those that were added."""
+    import csv
+    import io
+
+    _checked_size(table)
+    lines = list(csv.reader(io.StringIO(table), delimiter="\t" if "\t" in table.partition("\n")[0] else ","))
+    header = [name.strip() for name in lines[0]] if lines else []
+    if "run" not in header:
+        raise MadangError("cultivation.runs", _("The table has no column run."))
+    at = header.index("run")
+    parts: dict[str, list[list[str]]] = {}
+    for cells in lines[1:]:
+        if any(cell.strip() for cell in cells):
+            cells += [""] * (len(header) - len(cells))
+            parts.setdefault(cells[at].strip(), []).append(cells[:at] + cells[at + 1 :])
+    for name, rows in parts.items():
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows([header[:at] + header[at + 1 :], *rows])
+        add_run(node, actor, project, name, out.getvalue())
+    return list(parts)
+
+
+def add_sheet(node: Node, actor: Actor, project: str, sheet: str) -> list[str]:
+    """Join a laboratory sheet (columns run, hours, and what was measured) with the past runs of a project; the names of
+    the runs that it was joined with. Errors: `compare.sheet`."""
+    import csv
+    import io
+
+    import numpy as np
+
+    from madang.science.bioprocess.runs.compare import read_runs
+
+    _checked_size(sheet)
+    with doing(node, actor, ADD_RUN, lambda session: find_project(session, project)) as done:
+        query = select(Cultivation).where(Cultivation.project_id == done.thing.id).order_by(Cultivation.id)
+        held = {each.name: each for each in done.session.scalars(query)}
+        with tempfile.TemporaryDirectory(prefix="madang-sheet-") as folder:
+            paths = [Path(folder) / f"{name}.csv" for name in held]
+            for path, each in zip(paths, held.values(), strict=True):
+                path.write_text(each.table)
+            given = Path(folder) / "laboratory-sheet.csv"
+            given.write_text(sheet.replace("\t", ",") if "\t" in sheet.partition("\n")[0] else sheet)
+            before, after = read_runs(paths), read_runs(paths, given)
+        joined = []
+        for old, new in zip(before, after, strict=True):
+            fresh = [name for name in new.signals if name not in old.signals and np.isfinite(new.signals[name]).any()]
+            if not fresh:
+                continue
+            names = [*old.signals, *fresh]
+            out = io.StringIO()
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(["hours", *names])
+            for place, hour in enumerate(new.hours):
+                values = [new.signals[name][place] for name in names]
+                writer.writerow([f"{hour:g}", *("" if value != value else f"{value:.10g}" for value in values)])
+            held[new.name].table = out.getvalue()
+            joined.append(new.name)
+        done.tell(name=", ".join(joined) or "-")
+    return joined
+
+
 def compare_runs(node: Node, actor: Actor, project: str, indicator: str = "") -> tuple[list[str], Any]:
     """The runs of a project by name, and their comparison; None with fewer than three. Errors: `project.none`."""
     from madang.science.bioprocess.runs.compare import compare, read_runs

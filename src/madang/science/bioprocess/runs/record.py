@@ -48,6 +48,11 @@ class Recording:
     history: bool = True  # whether the equipment keeps one
     received: int = 0
     stop: bool = False
+    asked: Callable[[], bool] | None = None  # whether somebody wants it to end
+
+    def look(self) -> None:
+        """Ask whether it is to end."""
+        self.stop = self.stop or (self.asked is not None and self.asked())
 
     def take(self, name: str, data: Any) -> None:
         """Keep one reading as it came: value, quality, both clocks."""
@@ -73,10 +78,12 @@ def record(
     seconds: float = float("inf"),
     started: Callable[[int], None] | None = None,
     patience: float = PATIENCE,
+    stopped: Callable[[], bool] | None = None,
 ) -> int:
     """Record everything numeric that the equipment at `url` offers into the log at `folder`; how many readings came.
 
-    Ends after `seconds`, or when it is interrupted. Goes on where an earlier recording of the same run ended.
+    Ends after `seconds`, when it is interrupted, or when `stopped()`, asked each second or two, says so. Goes on where
+    an earlier recording of the same run ended.
     `started(tags)` is called each time the equipment was reached. Raises `runs.url` for an address that is none.
     """
     needs("asyncua")
@@ -84,7 +91,7 @@ def record(
         raise MadangError("runs.url", _("{url} is no address of OPC UA.").format(url=url), "opc.tcp://HOST:PORT/...")
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
     log = open_log(folder)
-    recording = Recording(log)
+    recording = Recording(log, asked=stopped)
     with contextlib.suppress(MadangError):
         held = read_log(folder)
         for number, tag in enumerate(held.tags):
@@ -120,6 +127,7 @@ async def _record(url: str, recording: Recording, seconds: float, started: Any, 
             away = True
             recording.log.event("away", begin=time.time_ns() // 1000, text=type(trouble).__name__)
         recording.log.sync()
+        recording.look()
         rest = ends - time.monotonic()
         waited = time.monotonic() + max(0.0, min(patience, rest))
         while time.monotonic() < waited and not recording.stop:
@@ -149,6 +157,7 @@ async def _connected(url: str, recording: Recording, ends: float, started: Any) 
             recording.log.write()
             if time.monotonic() - synced >= 1:
                 recording.log.sync()
+                recording.look()
                 synced = time.monotonic()
                 await client.check_connection()
             if time.time_ns() // 1000 - recording.repaired > REPAIR_EVERY:
