@@ -2,6 +2,8 @@
 
 import io
 import json
+import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -165,14 +167,18 @@ def test_a_run_of_the_simulated_plant_is_recorded_watched_and_kept(
     real = service.register_equipment(node, member, "vessel", "real", address)
     with pytest.raises(MadangError, match="Only simulated"):
         recording.begin_recording(node, member, real.id, "Real", faults=("cooling@1",))
-    made = recording.begin_recording(
-        node, member, plant.id, "Run", unit="Production", faults=("stuck:pH@0",), seconds=6.0
-    )
-    recording.keep_recording(node, made.id)
+    made = recording.begin_recording(node, member, plant.id, "Run", unit="Production", faults=("stuck:pH@0",))
+    recorder = threading.Thread(target=recording.keep_recording, args=(node, made.id))
+    recorder.start()
+    ends = time.monotonic() + 180
+    while live.look(node, made, None).readings < 100 and time.monotonic() < ends:
+        time.sleep(0.5)
+    recording.stop_recording(node, member, made.id)
+    recorder.join(60)
     kept = studies.see_study(node, member, made.id)
     assert kept.state == "done", kept.error
     told = live.look(node, kept, None)
-    assert told.readings > 20 and set(told.units) == {"Seed", "Production"} and told.unit == "Production"
+    assert told.readings >= 100 and set(told.units) == {"Seed", "Production"} and told.unit == "Production"
     version = node.home.lake().find(json.loads(kept.answer)["version"])
     assert version.info["readings"] == told.readings
     with site.browser({"madang": vessel.cookies["member"]}) as browser:

@@ -107,8 +107,8 @@ def space(answer: dict[str, Any], names: dict[str, str], title: str) -> dict[str
     ]
     rect = altair.Chart(altair.Data(values=rows)).mark_rect()
     rect = rect.encode(
-        x=altair.X("x:O", title=names[first], sort=None, axis=altair.Axis(labelAngle=0, labelOverlap=True)),
-        y=altair.Y("y:O", title=names[second], sort="descending", axis=altair.Axis(labelOverlap=True)),
+        x=altair.X("x:O", title=names[first], sort=None, axis=altair.Axis(labelAngle=0, labelOverlap=True, grid=False)),
+        y=altair.Y("y:O", title=names[second], sort="descending", axis=altair.Axis(labelOverlap=True, grid=False)),
         color=shade,
     )
     return _specification(rect.properties(width=480, height=320))

@@ -20,9 +20,9 @@ from = 140
 celsius = 34
 
 [limits.product]
-least = 3.0
+least = 4.2
 [limits.viability]
-least = 0.7
+least = 0.55
 
 [what_if]
 batches = 5000

@@ -37,7 +37,7 @@ def finding_named(kind: str) -> str:
         "nan": _("no number"),
         "clock": _("wrong clock"),
         "away": _("equipment away"),
-        "stuck": _("repeats"),
+        "stuck": _("repeats its value"),
         "jump": _("jumps"),
         "late": _("late"),
         "appeared": _("new signal"),
@@ -63,5 +63,5 @@ def note_named(kind: str) -> str:
 
 def fate_named(fate: str) -> str:
     """What became of a well, in the reader's language."""
-    words = {"read": _("read"), "empty": _("not filled"), "unread": _("not read"), "skipped": _("skipped")}
+    words = {"read": _("was read"), "empty": _("not filled"), "unread": _("not read"), "skipped": _("skipped")}
     return words.get(fate, fate)

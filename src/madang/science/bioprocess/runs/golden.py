@@ -19,6 +19,7 @@ from madang.science.bioprocess.runs.compare import WIDTH, Cultivation
 FEWEST = 4  # good runs
 POINTS = 201
 MEMORY = 0.3  # of the average with exponential weights, per point
+MOST = 100.0  # square of ten deviations
 HELD = 3  # points in a row above the limit that make an alarm
 NAMED = 0.12  # share of the distance from which a signal is named
 
@@ -141,8 +142,16 @@ def _middle(values: Array) -> tuple[Array, Array]:
 
 
 def _squares(values: Array, middle: Array, deviation: Array) -> tuple[Array, Array]:
-    """The mean square per point over the signals that are known there, and the squares themselves."""
-    parts = ((values - middle) / deviation) ** 2
+    """The mean square per point over the signals that are known there, and the squares themselves.
+
+    A value counts as near as it is to what good runs did at its own point or a neighboring one: steps of a recipe are
+    never taken at quite the same moment. No square counts as more than `MOST`: a moment does not outlast itself.
+    """
+    parts = np.full(values.shape, np.inf)
+    for shift in (-1, 0, 1):
+        place = np.clip(np.arange(len(values)) + shift, 0, max(len(values) - 1, 0))
+        parts = np.fmin(parts, ((values - middle[place]) / deviation[place]) ** 2)
+    parts = np.where(np.isfinite(values) & np.isfinite(parts), np.minimum(parts, MOST), np.nan)
     known = np.isfinite(parts)
     total = np.where(known, parts, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return total, np.where(known, parts, 0.0)
