@@ -132,3 +132,33 @@ def test_days_of_which_some_lack_the_day_and_records_of_one_visit(tmp_path: Path
     )
     first = "SELECT count(*) AS n FROM measurement WHERE day(measurement_date) = 1"
     assert done.sql(first)["n"][0].as_py() == 4
+
+
+@pytest.mark.parametrize(
+    ("codes", "system"),
+    [
+        (["2339-0", "8302-2", "718-7", "4548-4"], "LOINC"),
+        (["2339-1", "8302-3", "718-8", "4548-5"], ""),  # no check digits of it
+        (["195662009", "444814009", "840539006", "124171000119105"], "SNOMED"),
+        (["195662008", "444814008", "840539005"], ""),
+        (["J45.9", "E119", "I10", "S72001A"], "ICD10"),
+        (["0002-1433-80", "00093-7146-56", "50580-0488-10"], ""),  # ten digits among eleven
+        (["642100270", "645302132", "643502690"], ""),
+        (["2339-0", "8302-2"], ""),  # too few to tell
+    ],
+)
+def test_what_system_codes_are_of_is_seen_by_their_check_digits(tmp_path: Path, codes: list[str], system: str) -> None:
+    put(tmp_path / "in", "a.csv", "NO,CODE", [f"{n},{codes[n % len(codes)]}" for n in range(40)])
+    [source] = scan(tmp_path / "in").sources
+    assert next(column.system for column in source.columns if column.name == "CODE") == system
+
+
+def test_a_file_with_few_persons_finds_them_by_the_name_that_others_use(tmp_path: Path) -> None:
+    folder = clinic(tmp_path / "in")
+    person = (folder / "visit.csv").read_text().splitlines()[1].split(",")[1]
+    put(folder, "device.csv", "PT_NO,DV_DT,DV_CD", [f"{person},20230305,X{n}" for n in range(30)])
+    pack = load_pack(new_pack("few", scan(folder), tmp_path))
+    assert "device" in pack.events
+    assert check_pack(pack) == []
+    icd = (tmp_path / "few" / "events" / "diag.sql").read_text(encoding="utf-8")
+    assert "'KCD8' as vocabulary_id,  -- DECIDE" in icd or "'ICD10' as vocabulary_id,  -- DECIDE" in icd

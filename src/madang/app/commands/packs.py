@@ -53,6 +53,7 @@ def new(
     from madang.base.console import ProgressBars, console
     from madang.science.standardize.new_pack import new_pack
     from madang.science.standardize.new_pack_roles import find_roles
+    from madang.science.standardize.pack import load_pack
     from madang.science.standardize.scan import scan
     from madang.science.standardize.scan.words import word
 
@@ -68,7 +69,7 @@ def new(
     for undrafted, why in find_roles(found).undrafted.items():
         text = _("{name}: no draft, because {why}.").format(name=patterns[undrafted], why=word(why))
         console().print(text, markup=False)
-    decisions = sum(path.read_text(encoding="utf-8").count("DECIDE") for path in written)
+    decisions = load_pack(folder).undecided
     text = _("{count} places are marked DECIDE. Start with {readme}, then: madang pack check {folder}")
     console().print(text.format(count=decisions, readme=folder / "README.md", folder=folder), markup=False)
 

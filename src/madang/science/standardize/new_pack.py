@@ -85,7 +85,7 @@ def _pack_toml(name: str, scan: Scan, roles: Roles) -> str:
     parts += [
         "".join(
             f"{line}\n" if line.startswith("#") else f"# {line}\n" if line else "#\n"
-            for line in _source_toml(source, roles, []).rstrip("\n").split("\n")
+            for line in _source_toml(source, roles, []).replace("DECIDE: ", "").rstrip("\n").split("\n")
         )
         for source in scan.sources
         if source.name in roles.undrafted

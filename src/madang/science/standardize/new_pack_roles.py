@@ -240,7 +240,9 @@ def _whose(source: SourceScan, person: SourceScan, key: str, referred: Referred)
     for column in source.columns:
         if referred.get((source.name, column.name)) == (person.name, key):
             return column.name
-    same = [column.name for column in source.columns if column.name.lower() == key.lower() and _identifies(column)]
+    # Too few values to tell by: the column is called as the key, or as others call it that refer to it.
+    called = {column.lower() for (_, column), to in referred.items() if to == (person.name, key)} | {key.lower()}
+    same = [column.name for column in source.columns if column.name.lower() in called and _identifies(column)]
     return same[0] if same else None
 
 

@@ -240,6 +240,8 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
         system = next(c for c in event.source.columns if c.name == event.system)
         vocabulary = _vocabulary(system, f"{column(event.system)}::varchar")
         lines.append(f"    {vocabulary} as vocabulary_id,  -- DECIDE: are these the vocabularies of all values?")
+    elif guessed := _guessed(event):
+        lines.append(f"    {sql_text(guessed[0])} as vocabulary_id,  -- DECIDE: {guessed[1]}")
     else:
         lines.append(
             f"    {sql_text(f'{pack} {event.code}'[:20])} as vocabulary_id,"
@@ -279,6 +281,18 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
         f"-- One row of this source is taken for one event of the domain {event.domain}.\n"
         "select\n" + "\n".join(lines) + f"\nfrom {table}\n{joins}"
     )
+
+
+def _guessed(event: EventRoles) -> tuple[str, str] | None:
+    """The vocabulary that the codes of an event look like, and why."""
+    column = next(c for c in event.source.columns if c.name == event.code)
+    if column.system == "ICD10":
+        korean = any("가" <= sign <= "힣" for c in event.source.columns for sign in c.header)
+        told = "they are written as in ICD-10; is it KCD8 (from 2026 on KCD9), ICD10 or ICD10CM?"
+        return ("KCD8" if korean else "ICD10"), told
+    if column.system in ("LOINC", "SNOMED"):
+        return column.system, f"nearly all have the check digit of {column.system}; is it that?"
+    return (column.system, f"they are written as in {column.system}; is it that?") if column.system else None
 
 
 def _moment(date: ColumnScan, time: ColumnScan | None, name: str) -> str:

@@ -54,6 +54,8 @@ class ColumnScan:
     """Texts that say that there is no value; they count as empty."""
     ask: str = ""
     """What the values do not tell and somebody has to decide."""
+    system: str = ""
+    """The system of codes that nearly all values are written as: LOINC, SNOMED, ICD10 or NDC."""
 
 
 @dataclass(frozen=True)

@@ -210,6 +210,7 @@ class Column:
             missing=marks,
             ask=form.ask,
             shape=words,
+            system=self.shape.system(),
             fits=round(fits, 4),
             filled=self.filled - min(said, self.filled),
             empty=self.empty + min(said, self.filled),

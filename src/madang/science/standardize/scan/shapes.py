@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from madang.science.standardize.intake.exact import Bad, value_of
 from madang.science.standardize.intake.fields import Field, Kind
+from madang.science.standardize.scan.code_systems import LEAST, system_of
 
 EXAMINED = 5_000
 """Most distinct values of a column whose shape is looked at, in each block of a file."""
@@ -15,6 +16,8 @@ FIRST_YEAR = date.today().year - 99
 """The hundred years that end now: of them are years of two digits, until somebody says otherwise."""
 ENOUGH = 0.98
 """Share of the values that must have a shape for the column to have it."""
+OF_A_SYSTEM = 0.9
+"""Share of the codes that must be written as those of a system: own codes stand among them, and somebody decides."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,10 @@ class Shape:
     """Rows of digits with a leading zero, or too long for a number: codes rather than quantities."""
     marks: Counter[str] = field(default_factory=Counter)
     """Words that may say that there is no value, and days that are none."""
+    systems: Counter[str] = field(default_factory=Counter)
+    """Different codes by the system that they are written as."""
+    codes: int = 0
+    """Different values that were looked at."""
     commas: bool = True
     """The delimiter is a comma, so that one within a number is quoted and more likely groups thousands."""
 
@@ -160,6 +167,8 @@ class Shape:
                 if value in STRONG:
                     continue
             self.examined += count
+            self.codes += 1
+            self.systems[system_of(value)] += 1
             if _OPERATOR.fullmatch(value):
                 self.rows["operator"] += count
                 continue
@@ -174,6 +183,11 @@ class Shape:
             for form, pattern, reader in _COMPILED:
                 if pattern.fullmatch(value) and _reads(reader, value):
                     self.rows[form.words] += count
+
+    def system(self) -> str:
+        """The system of codes that nearly all values are written as; empty where there is none."""
+        found, most = max(self.systems.items(), key=lambda one: one[1], default=("", 0))
+        return found if most >= LEAST and most >= self.codes * OF_A_SYSTEM else ""
 
     def guess(self, header: str) -> tuple[Form, str, float]:
         """The form to declare, what the values look like in words, and the share of values that fit."""
