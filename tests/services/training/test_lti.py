@@ -393,7 +393,7 @@ def come(browser: httpx.Client, judge: Judge, user: str, kind: str, place: str) 
 def test_our_key_is_closed_and_its_public_half_has_no_secret(house: House, site: Served) -> None:
     told = site.get("/training/lti/keys.json").json()
     assert [sorted(each) for each in told["keys"]] == [["alg", "e", "kid", "kty", "n", "use"]]
-    path = house.node.home.path / "keys" / "lti.pem"
+    path = house.node.home.path / "keys" / "lti-key.pem"
     assert path.stat().st_mode & 0o777 == 0o600
     assert tokens.our_public_keys(house.node.home) == told
     assert not signing.public_keys(house.node.home)  # it is no signing key of ours

@@ -343,7 +343,7 @@ def choose(node: Node, actor: Actor, number: int, places: Sequence[str], origin:
     launch = find_launch(node, actor, number)
     asked = json.loads(launch.asked)
     if not places or (len(places) > 1 and not asked["several"]):
-        raise MadangError("lti.one", _("Choose one."))
+        raise MadangError("lti.one", _("Choose one course, lesson or task."))
     at = int(time.time())
     claims = {
         "iss": launch.platform.client,

@@ -1,6 +1,6 @@
 """What platforms and we sign for each other in LTI 1.3: JSON Web Tokens with RSA, as its security framework asks.
 
-Our key is `keys/lti.pem`, made at first use: platforms know no other kind than RS256, so that it is not the key of
+Our key is `keys/lti-key.pem`, made at first use: platforms know no other kind than RS256, so that it is not the key of
 `madang.node.signing`. Theirs are fetched from where the administrator said, and kept for some minutes.
 """
 
@@ -40,7 +40,7 @@ def our_key(home: Home) -> Any:
     """Our RSA key, with its private half."""
     from joserfc.jwk import RSAKey
 
-    path = home.folder("keys") / "lti.pem"
+    path = home.folder("keys") / "lti-key.pem"
     with sentences("read or make the key for learning platforms"):
         if not path.exists():
             made = RSAKey.generate_key(2048, private=True).as_pem(private=True)
