@@ -107,6 +107,126 @@ def _verify(file: Path, *more: str | Path) -> int:
     return subprocess.run(words, env=environment, capture_output=True, check=False, timeout=60).returncode
 
 
+def test_a_second_implementation_verifies_the_badge(house: House, site: Served, tmp_path: Path) -> None:
+    """openbadgeslib, in another process without a network; the key is in the issuer's own name (did:key)."""
+    import os
+
+    from support import ROOT
+
+    place = Path(os.environ.get("MADANG_ENVIRONMENTS", ROOT / ".environments"))
+    python = needs(place / "judges-learning" / "bin" / "python")
+    boxes_needed()
+    with visiting(site, house, "member") as browser:
+        for name, task, answer in references(COURSE):
+            browser.post(f"{AT}/{name}/{task}", data={"answer": answer}, follow_redirects=True)
+        page = browser.post(f"{AT}/badge", follow_redirects=True)
+        uid = str(page.url).rpartition("/")[2].partition("?")[0]
+        token = browser.get(f"/badges/{uid}/badge.jwt").text
+    judge = Path(__file__).parent / "judge_badge.py"
+
+    def verdict(text: str) -> bool:
+        (tmp_path / "badge.jwt").write_text(text)
+        told = subprocess.run([python, judge, tmp_path / "badge.jwt"], capture_output=True, text=True, check=True)
+        found = json.loads(told.stdout)
+        assert found["valid"] or text != token, found
+        return bool(found["valid"])
+
+    assert verdict(token)
+    head, body, signature = token.split(".")
+    assert not verdict(f"{head}.{body}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}")
+
+
+def test_a_class_of_40_with_a_break_of_the_network(house: House, site: Served) -> None:
+    """Each does one lesson; in the middle the portal goes away for a moment, and everybody goes on where they were."""
+    boxes_needed()
+    from concurrent.futures import ThreadPoolExecutor
+
+    from madang.app.portal import portal
+    from madang.node.people.sessions import begin_session
+    from web.served import serving
+
+    answers = [each for each in references(COURSE) if each[1] in ("screening", "split")]
+    number = teaching.open_class(house.node, OWNER, title="Class of 40", course=COURSE)
+    cookies = []
+    with house.node.write() as session:
+        for n in range(40):
+            person = Person(login=f"learner-{n:02}", name=f"Learner {n}")
+            session.add(person)
+            session.flush()
+            cookies.append(begin_session(session, house.node, person))
+    people = [(f"{n}", f"Learner {n}", f"learner-{n:02}", str(n % 8)) for n in range(40)]
+    assert teaching.set_roster(house.node, OWNER, number, people) == 40
+
+    def one(address: str, cookie: str, answer: tuple[str, str, str]) -> int:
+        lesson, task, text = answer
+        with httpx.Client(base_url=address, timeout=120, cookies={"madang": cookie}, headers=OURS) as browser:
+            assert browser.get(f"{AT}/{lesson}").status_code == 200
+            return browser.post(f"{AT}/{lesson}/{task}", data={"answer": text}).status_code
+
+    def everybody(address: str, cookies: list[str], answer: tuple[str, str, str]) -> list[int | str]:
+        def safely(cookie: str) -> int | str:
+            try:
+                return one(address, cookie, answer)
+            except httpx.HTTPError as error:
+                return type(error).__name__
+
+        with ThreadPoolExecutor(40) as threads:
+            return list(threads.map(safely, cookies))
+
+    assert everybody(site.address, cookies, answers[0]) == [303] * 40
+    with serving(portal(house.node, keeper=False)) as breaking:
+        gone = breaking.address
+        assert everybody(gone, cookies[:20], answers[1]) == [303] * 20
+    assert all(isinstance(each, str) for each in everybody(gone, cookies[20:], answers[1]))  # nobody answers
+    assert everybody(site.address, cookies, answers[1]) == [303] * 40  # those who were through send it again
+    book = teaching.gradebook(house.node, teaching.see_class(house.node, OWNER, number))
+    assert len(book.rows) == 40
+    assert len({row.score for row in book.rows}) == 1 and book.rows[0].score > 0
+    assert teaching.stuck(house.node, teaching.see_class(house.node, OWNER, number)) == []
+
+
+def test_what_waits_for_a_teacher_and_a_learner(house: House) -> None:
+    from datetime import timedelta
+
+    from madang.node.people.actor import Actor
+    from madang.services.training.cards import waiting
+
+    number = teaching.open_class(house.node, OWNER, title="Class", course=COURSE, ends=now() + timedelta(days=3))
+    teaching.set_roster(house.node, OWNER, number, [("1", "Member", "member", "")])
+    with house.node.write() as session:
+        member = session.query(Person).filter_by(login="member").one().id
+        for _number in range(3):
+            answer = Answer(owner_id=member, course=COURSE, lesson=COURSE, task="split", digest="x", text="x")
+            answer.score, answer.largest = 1.0, 3.0
+            session.add(answer)
+        text = Answer(owner_id=member, course=COURSE, lesson=COURSE, task="report", digest="x", text="Few.")
+        text.score, text.largest, text.waiting = 0.0, 3.0, 3.0
+        session.add(text)
+    with house.node.read() as session:
+        actor = Actor.person(session, member)
+    assert {card.why for card in waiting(house.node, OWNER)} == {"Texts wait for a teacher", "Learners are stuck"}
+    assert [card.why for card in waiting(house.node, actor)] == ["A class ends soon"]
+    with house.node.write() as session:
+        for lesson, task in courses.read_course(SHELF / COURSE).tasks():
+            answer = Answer(owner_id=member, course=COURSE, lesson=lesson.name, task=task.name, digest="x", text="x")
+            answer.score = answer.largest = task.largest
+            session.add(answer)
+    assert "A badge can be taken" in {card.why for card in waiting(house.node, actor)}
+    giving.give(house.node, actor, COURSE)
+    assert waiting(house.node, actor) == []
+    assert waiting(house.node, Actor.stranger()) == []
+
+
+def test_the_doctor_names_a_course_that_cannot_be_used(house: House) -> None:
+    from madang.services.training.doctor import look
+
+    assert [each.level for each in look(house.node)] == ["good"]
+    folder = house.node.home.folder("training") / "broken"
+    folder.mkdir()
+    (folder / "course.toml").write_text("title = 3")
+    assert "broken" in next(each.message for each in look(house.node) if each.level == "doubtful")
+
+
 def test_a_teacher_and_a_class(house: House, site: Served) -> None:
     with house.node.read() as session:
         hospital = accounts.find_organization(session, "hospital").id

@@ -36,7 +36,9 @@ PLAN = RoomPlan(
         MenuItem("learning", later("Classes"), "/training/classes", act="class.list"),
         MenuItem("learning", later("Learning platforms"), "/training/platforms", act="platform.list"),
     ),
+    card=".cards:waiting",
     demo=".demo:make",
+    doctor=".doctor:look",
     docs="training.md",
 )
 

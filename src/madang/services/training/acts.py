@@ -111,12 +111,12 @@ PASS = allow("grade.pass", nobody_else, title=later("pass a grade back to a plat
 PLATFORM_STATES = States(
     "platform",
     "open",
-    {"open": later("open", "platform"), "closed": later("closed", "platform")},
+    {"open": later("connected"), "closed": later("disconnected")},
     model=".models:Platform",
 )
 CLASS_STATES = States(
-    "class", "open", {"open": later("open", "class"), "closed": later("closed", "class")}, model=".models:TrainingClass"
+    "class", "open", {"open": later("in session"), "closed": later("class is over")}, model=".models:TrainingClass"
 )
 BADGE_STATES = States(
-    "badge", "valid", {"valid": later("valid", "badge"), "revoked": later("revoked", "badge")}, model=".models:Badge"
+    "badge", "valid", {"valid": later("it holds"), "revoked": later("it was taken back")}, model=".models:Badge"
 )

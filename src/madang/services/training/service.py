@@ -201,6 +201,19 @@ def next_task(course: Course, standing: dict[Key, Standing]) -> tuple[str, str] 
     return None
 
 
+def begun(node: Node, actor: Actor) -> set[str]:
+    """The courses in which somebody sent an answer."""
+    with node.read() as session:
+        return set(session.scalars(select(Answer.course).where(Answer.owner_id == actor.person_id).distinct()))
+
+
+def classes_of(node: Node, actor: Actor) -> list[TrainingClass]:
+    """The open classes that somebody is in."""
+    with node.read() as session:
+        mine = select(TrainingClass).join(ClassMember).where(ClassMember.person_id == actor.person_id)
+        return list(session.scalars(mine.where(TrainingClass.state == "open").distinct()))
+
+
 def my_classes(node: Node, actor: Actor, course: str) -> list[TrainingClass]:
     """The open classes in which somebody takes a course."""
     if actor.person_id is None:
