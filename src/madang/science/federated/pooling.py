@@ -36,6 +36,7 @@ def pooled(study: Study, ask: Ask, one_round: bool = False) -> dict[str, Any]:
     """
     kinds = {
         "count": _count,
+        "feasibility": _feasibility,
         "table": _table,
         "quantiles": _quantiles,
         "linear": _glm,
@@ -48,12 +49,20 @@ def pooled(study: Study, ask: Ask, one_round: bool = False) -> dict[str, Any]:
         "calibration": _calibration,
     }
     found = _moments(study, ask, one_round) if study.kind == "moments" else kinds[study.kind](study, ask)
-    return {"kind": study.kind, "exact": study.kind != "meta", "bin": study.bin, **found}
+    if study.per_site:
+        found |= _beside(study, ask, found)
+    return {"kind": study.kind, "exact": study.kind not in ("meta", "feasibility"), "bin": study.bin, **found}
 
 
 def _count(study: Study, ask: Ask) -> dict[str, Any]:
     parts = ask("count", {})
     return {"n": _total(parts, "n"), **_by_site(study, parts, "n")}
+
+
+def _feasibility(study: Study, ask: Ask) -> dict[str, Any]:
+    """How many fit, of each site in tens; together at least so many."""
+    told = {site: int(part.facts["fits"]) for site, part in ask("fits", {})}
+    return {"at_least": sum(told.values()), "by_site": told, "note": _("Rounded down to tens at each site.")}
 
 
 def _by_site(study: Study, parts: Parts, name: str) -> dict[str, Any]:
@@ -96,22 +105,27 @@ def _moments(study: Study, ask: Ask, one_round: bool) -> dict[str, Any]:
     center = {name: 0.0 for name in names}
     found: dict[str, dict[str, float]] = {}
     for last in (True,) if one_round else (False, True):
-        parts = ask("moments", {"center": center})
+        parts, before = ask("moments", {"center": center}), center
         for name in names:
-            of = [
-                Moments(int(p.sums[f"{name}.n"][0]), _pair(p, f"{name}.sum"), _pair(p, f"{name}.squares"))
-                for _site, p in parts
-            ]
-            found[name] = moments_of(of, center[name])
+            found[name] = moments_of([_moments_part(part, name) for _site, part in parts], center[name])
         center = {name: found[name]["mean"] if found[name]["n"] else 0.0 for name in names}
         if last:
             break
-    return {
-        "describe": {
-            name: {"n": each["n"], "mean": _number(each["mean"]), "var": _number(each["variance"])}
-            for name, each in found.items()
+    told = {"describe": {name: _described(each) for name, each in found.items()}}
+    if not study.secure and len(parts) > 1:
+        told["describe_by_site"] = {
+            site: {name: _described(moments_of([_moments_part(part, name)], before[name])) for name in names}
+            for site, part in parts
         }
-    }
+    return told
+
+
+def _described(found: Mapping[str, float]) -> dict[str, Any]:
+    return {"n": found["n"], "mean": _number(found["mean"]), "var": _number(found["variance"])}
+
+
+def _moments_part(part: Part, name: str) -> Moments:
+    return Moments(int(part.sums[f"{name}.n"][0]), _pair(part, f"{name}.sum"), _pair(part, f"{name}.squares"))
 
 
 def _pair(part: Part, name: str) -> tuple[float, float]:
@@ -242,10 +256,8 @@ def _survival(study: Study, ask: Ask) -> dict[str, Any]:
     by = study.estimator.get("by", "")
     groups = list(_levels(study, ask, [by])[by]) if by else [""]
     grid = grid_of([np.array(part.facts["times"]) for _site, part in ask("times", {})])
-    parts = [
-        SurvivalPart(tuple(groups), p.sums["at_risk"][0], p.sums["deaths"][0])
-        for _site, p in ask("survival", {"grid": grid.tolist(), "groups": groups})
-    ]
+    told = ask("survival", {"grid": grid.tolist(), "groups": groups})
+    parts = [SurvivalPart(tuple(groups), p.sums["at_risk"][0], p.sums["deaths"][0]) for _site, p in told]
     if not grid.size:
         raise MadangError("federated.empty", _("Nobody in the study has the event."), _("Widen the cohort."))
     if study.kind == "log-rank":
@@ -258,18 +270,22 @@ def _survival(study: Study, ask: Ask) -> dict[str, Any]:
             "obs": [float(each) for each in np.asarray(test["observed"])],
             "exp": [float(each) for each in np.asarray(test["expected"])],
         }
-    curves = kaplan_meier(parts, grid)
-    return {
-        "km": [
-            {
-                "group": f"{by}={group}" if by else "",
-                "events": float(curve["events"].sum()),
-                "median": _number(median_of(curve)),
-                "curve": {name: [_number(float(each)) for each in values] for name, values in curve.items()},
-            }
-            for group, curve in curves.items()
-        ]
-    }
+    found: dict[str, Any] = {"km": _curves(by, parts, grid)}
+    if not study.secure and len(told) > 1:
+        found["km_by_site"] = {site: _curves(by, [part], grid) for (site, _told), part in zip(told, parts, strict=True)}
+    return found
+
+
+def _curves(by: str, parts: Sequence[SurvivalPart], grid: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "group": f"{by}={group}" if by else "",
+            "events": float(curve["events"].sum()),
+            "median": _number(median_of(curve)),
+            "curve": {name: [_number(float(each)) for each in values] for name, values in curve.items()},
+        }
+        for group, curve in kaplan_meier(parts, grid).items()
+    ]
 
 
 def _mantel_haenszel(study: Study, ask: Ask) -> dict[str, Any]:
@@ -294,25 +310,43 @@ def _meta(study: Study, ask: Ask) -> dict[str, Any]:
     parts = ask("estimate", {})
     if len(parts) < 2:
         raise MadangError("federated.few", _("A meta-analysis needs two sites or more."))
-    names = [name for name in parts[0][1].facts["coef"] if all(name in part.facts["coef"] for _site, part in parts)]
+    n = sum(float(part.facts["n"]) for _site, part in parts)
+    shared = [name for name in parts[0][1].facts["coef"] if all(name in part.facts["coef"] for _site, part in parts)]
+    forest = _forest(parts, method, shared)
+    return {"method": method, "n": n, "forest": forest, "note": _("An approximation of the pooled fit.")}
+
+
+def _beside(study: Study, ask: Ask, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The sites' own fits, how much they differ, and beside them the fit of all rows."""
+    parts = ask("estimate", {})
+    forest = _forest(parts, "reml", list(found["coef"]))
+    z = 1.959963984540054
+    for item in forest:
+        beta, se = found["coef"][item["name"]], found["se"][item["name"]]
+        item["pooled"] = {"beta": beta, "se": se, "ci": [beta - z * se, beta + z * se]}
+    return {"forest": forest, "alone": [site for site, part in parts if not part.facts["coef"]]}
+
+
+def _forest(parts: Parts, method: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Of each coefficient the sites' estimates and what a meta-analysis makes of them."""
     combine = {"reml": reml, "der-simonian-laird": der_simonian_laird, "fixed": fixed_effect}[method]
+    z = 1.959963984540054
     forest = []
     for name in names:
-        y, se = ([part.facts[what][name] for _site, part in parts] for what in ("coef", "se"))
-        found = combine(y, se)
+        told = [(site, part.facts["coef"][name], part.facts["se"][name]) for site, part in parts
+                if name in part.facts["coef"]]  # fmt: skip
+        if len(told) < 2:
+            continue
+        found = combine([beta for _site, beta, _se in told], [se for _site, _beta, se in told])
         forest.append(
             {
                 "name": name,
                 **{key: found[key] for key in ("beta", "se", "tau2", "Q", "I2")},
                 "ci": [found["low"], found["high"]],
-                "sites": [
-                    {"site": site, "beta": a, "se": b, "ci": [a - 1.959963984540054 * b, a + 1.959963984540054 * b]}
-                    for (site, _part), a, b in zip(parts, y, se, strict=True)
-                ],
+                "sites": [{"site": s, "beta": a, "se": b, "ci": [a - z * b, a + z * b]} for s, a, b in told],
             }
         )
-    n = sum(float(part.facts["n"]) for _site, part in parts)
-    return {"method": method, "n": n, "forest": forest, "note": _("An approximation of the pooled fit.")}
+    return forest
 
 
 def _calibration(study: Study, ask: Ask) -> dict[str, Any]:

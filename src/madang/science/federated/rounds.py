@@ -27,7 +27,7 @@ from madang.science.federated.survival import center_at, cox_round, cox_rows, ev
 Sums = dict[str, tuple[Array, Array]]
 TENTHS = 10
 MOST_POINTS = 5_000  # of a grid of times
-FACTS = ("levels", "range", "times", "estimate")  # steps whose answers are no sums
+FACTS = ("levels", "range", "times", "estimate", "fits")  # steps whose answers are no sums
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ class Site:
         """What is told in a step. Errors: `federated.disclosure`, those of the estimators, `federated.step`."""
         answers: dict[str, Callable[[Told], Part]] = {
             "count": self._count,
+            "fits": self._fits,
             "levels": self._levels,
             "cells": self._cells,
             "moments": self._moments,
@@ -133,6 +134,9 @@ class Site:
 
     def _count(self, told: Told) -> Part:
         return Part({"n": _plain(self.rows.num_rows)})
+
+    def _fits(self, told: Told) -> Part:
+        return Part(facts={"fits": self.rows.num_rows // 10 * 10})
 
     def _levels(self, told: Told) -> Part:
         found = {}
@@ -278,13 +282,20 @@ class Site:
         return Part({"at_risk": _plain(part.at_risk), "deaths": _plain(part.deaths)})
 
     def _estimate(self, told: Told) -> Part:
-        """The site's own fit, for a meta-analysis."""
-        inner = self.study.estimator["of"]
+        """The site's own fit: for a meta-analysis, or to be seen beside the pooled one. Where it cannot be fitted
+        alone, a meta-analysis has to do without the site; beside a pooled fit it tells no estimates."""
+        e = self.study.estimator
+        inner = e["of"] if self.study.kind == "meta" else {k: v for k, v in e.items() if k != "per_site"}
         alone = Study("alone", "", self.study.dataset, (), self.study.variables, inner)
         site = Site(alone, self.rows, self.limits)
         from madang.science.federated.pooling import pooled
 
-        found = pooled(alone, lambda step, given: [("here", site.answer(step, given))])
+        try:
+            found = pooled(alone, lambda step, given: [("here", site.answer(step, given))])
+        except MadangError as error:
+            if self.study.kind == "meta" or isinstance(error, disclosure.Refused):
+                raise
+            return Part(facts={"coef": {}, "se": {}, "n": 0})
         return Part(facts={"coef": found["coef"], "se": found["se"], "n": found["n"]})
 
     def _calibration(self, told: Told) -> Part:
@@ -307,14 +318,16 @@ class Site:
 
 def steps_of(study: Study) -> tuple[str, ...]:
     """The steps that a study of this kind has; a site answers no other."""
+    own = ("estimate",) if study.per_site else ()
     return {
         "count": ("count",),
+        "feasibility": ("fits",),
         "table": ("levels", "cells"),
         "moments": ("moments",),
         "quantiles": ("range", "below"),
-        "linear": ("levels", "glm"),
-        "glm": ("levels", "glm"),
-        "cox": ("levels", "center", "times", "cox"),
+        "linear": ("levels", "glm", *own),
+        "glm": ("levels", "glm", *own),
+        "cox": ("levels", "center", "times", "cox", *own),
         "kaplan-meier": ("levels", "times", "survival"),
         "log-rank": ("levels", "times", "survival"),
         "mantel-haenszel": ("levels", "cells"),
@@ -372,9 +385,17 @@ def check_part(study: Study, step: str, told: Told, part: Part) -> None:
 
 
 def _check_facts(step: str, facts: Mapping[str, Any]) -> None:
-    wanted = {"levels": {"levels"}, "range": {"range"}, "times": {"times"}, "estimate": {"coef", "se", "n"}}
+    wanted = {
+        "fits": {"fits"},
+        "levels": {"levels"},
+        "range": {"range"},
+        "times": {"times"},
+        "estimate": {"coef", "se", "n"},
+    }
     if set(facts) != wanted.get(step, set()):
         raise _wrong(_("it tells something else than was asked"))
+    if step == "fits" and not (_finite(facts["fits"]) and facts["fits"] >= 0 and facts["fits"] % 10 == 0):
+        raise _wrong(_("{name} has what is no count").format(name="fits"))
     if step == "times":
         times = facts["times"]
         if not isinstance(times, list) or len(times) > MOST_POINTS or not all(_finite(each) for each in times):

@@ -43,6 +43,7 @@ from madang.science.federated.design import NAME, numbers
 LONGEST = 100_000  # bytes of a study
 KINDS: dict[str, tuple[str, ...]] = {  # what each needs beside its kind
     "count": (),
+    "feasibility": (),
     "table": ("columns",),
     "moments": ("columns",),
     "quantiles": ("columns", "shares"),
@@ -55,7 +56,6 @@ KINDS: dict[str, tuple[str, ...]] = {  # what each needs beside its kind
     "meta": ("of",),
     "calibration": ("outcome", "coefficients"),
 }
-ONE_ROUND = ("count", "table", "meta")  # by courier; others with what they say of themselves
 OPTIONAL = {
     "family",
     "terms",
@@ -69,9 +69,11 @@ OPTIONAL = {
     "columns",
     "time",
     "event",
+    "per_site",
 }
 TITLES = {
     "count": later("a count"),
+    "feasibility": later("about how many people fit"),
     "table": later("a table of counts"),
     "moments": later("means and variances"),
     "quantiles": later("quantiles"),
@@ -127,6 +129,11 @@ class Study:
     def digest(self) -> str:
         """SHA-256 of the study's canonical JSON: what a site approves is this."""
         return sha256_of(self.document)
+
+    @property
+    def per_site(self) -> bool:
+        """Whether sites tell their own fit as well, beside the sums of the pooled one."""
+        return bool(self.estimator.get("per_site", False))
 
     @property
     def bin(self) -> float:
@@ -199,11 +206,11 @@ def study_of(document: Any) -> Study:
     )
     if made.by_site and made.kind not in ("cox", "log-rank", "mantel-haenszel"):
         raise MadangError("study.value", _("{kind} is not stratified by site.").format(kind=made.kind), "cox, log-rank")
-    if made.secure and (made.by_site or made.kind == "meta"):
+    if made.secure and (made.by_site or made.per_site or made.kind in ("meta", "feasibility")):
         raise MadangError(
             "study.value",
             _("What is told of each site apart cannot be masked."),
-            _("Leave out secure, or stratification and meta."),
+            _("Leave out secure, or stratification, per_site, meta and feasibility."),
         )
     made.digest  # noqa: B018  # a value that no JSON can hold is refused here
     return made
@@ -241,8 +248,11 @@ def _estimator(given: dict[str, Any], outer: bool = True) -> dict[str, Any]:
         raise _bad("estimator.family", given["family"])
     if given.get("method", "reml") not in ("reml", "der-simonian-laird", "fixed"):
         raise _bad("estimator.method", given["method"])
-    if not isinstance(given.get("intercept", True), bool):
-        raise _bad("estimator.intercept", given["intercept"])
+    for name in ("intercept", "per_site"):
+        if not isinstance(given.get(name, True), bool):
+            raise _bad(f"estimator.{name}", given[name])
+    if given.get("per_site") and (kind not in ("linear", "glm", "cox") or not outer):
+        raise _bad("estimator.per_site", given["per_site"])
     if kind == "meta":
         if not isinstance(given["of"], dict):
             raise _bad("estimator.of", given["of"])
@@ -340,6 +350,7 @@ def words(study: Study) -> list[str]:
         said.append(_("Times or values are rounded up to multiples of {bin:g}.").format(bin=study.bin))
     leaves = {
         "count": _("one number"),
+        "feasibility": _("one number, rounded down to tens"),
         "table": _("how many rows each combination of values has"),
         "moments": _("of each column the number of values, their sum, and the sum of their squares"),
         "quantiles": _("in up to 70 rounds, how many values lie below some points"),
@@ -355,6 +366,8 @@ def words(study: Study) -> list[str]:
     said.append(_("What leaves: {what}.").format(what=leaves))
     if study.secure:
         said.append(_("Sums leave masked, so that only the sum of all sites can be read; levels and times do not."))
+    if study.per_site:
+        said.append(_("This site's own estimates and standard errors leave as well."))
     if e.get("terms"):
         said.append(_("Terms: {terms}.").format(terms=", ".join(e["terms"])))
     return said

@@ -22,9 +22,10 @@ from madang.lake.files import locked
 from madang.node.node import Node
 from madang.node.outgoing import Outgoing, outgoing_of
 from madang.node.people.actor import Actor
-from madang.services.alliance import partners, wire
+from madang.services.alliance import discover, partners, wire
 from madang.services.alliance.models import AllianceStudy, Partner
 
+TO_DO = ("studies", "question", "ledger_wanted", "catalog_wanted")  # what a partner may tell that is work
 SECONDS = 60.0  # that an answer may take, the wait for a question included
 
 
@@ -101,13 +102,19 @@ class Line:
             )
             raise MadangError(known, message, hint[:300])
         given = {name.lower(): value for name, value in response.headers.items()}
+        return self.believed(me, key, number, headers, given, bytes(content))
+
+    def believed(
+        self, me: wire.Identity, key: str, number: int, request: dict[str, str], given: dict[str, str], content: bytes
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What an answer tells, if the partner signed it for this very request. Errors: `alliance.signature`."""
         if wire.signer_of(given) != key:
             raise wire.unsigned()
-        meta, arrays = wire.unpack(bytes(content))
+        meta, arrays = wire.unpack(content)
         public = str(meta.get("key", "")) if meta.get("kind") == "joined" else self._public
         if wire.thumbprint(public) != key or given.get("madang-number") != str(number):
             raise wire.unsigned()
-        wire.verify(public, me.name, given, bytes(content), status=200, request=headers["signature"])
+        wire.verify(public, me.name, given, content, status=200, request=request["signature"])
         return meta, arrays
 
     _public = ""
@@ -179,8 +186,15 @@ def poll(node: Node, partner_id: int, wait: float) -> dict[str, Any]:
         have = session.scalars(
             select(AllianceStudy.uid).where(AllianceStudy.partner_id == partner_id, AllianceStudy.state == "waiting")
         )
-        signed = partners.ours_signed(partner)
-        return {"kind": "poll", "version": wire.VERSION, "wait": wait, "agreements": signed, "have": list(have)}
+        return {
+            "kind": "poll",
+            "version": wire.VERSION,
+            "wait": wait,
+            "agreements": partners.ours_signed(partner),
+            "have": list(have),
+            "catalog": discover.hash_of(discover.catalog_of(session, partner)),
+            "knows": discover.hash_of(discover.kept(node, partner_id)),
+        }
 
 
 def undecided(node: Node, partner_id: int) -> list[AllianceStudy]:
@@ -213,12 +227,10 @@ def keep_waiting(node: Node, *, seconds: float | None = None, wait: float = 5.0)
                 line = lines.setdefault(partner.id, Line(node, partner.address, partner.authority))
                 left = each_wait if end is None else max(0.0, min(each_wait, end - time.monotonic()))
                 try:
-                    told = (
-                        {}
-                        if undecided(node, partner.id)
-                        else send(node, line, partner.id, poll(node, partner.id, left))
-                    )
-                    if not told or any(told.get(name) for name in ("studies", "question", "ledger_wanted")):
+                    told = {}
+                    if not undecided(node, partner.id):
+                        told = send(node, line, partner.id, poll(node, partner.id, left))
+                    if not told or any(told.get(name) for name in TO_DO):
                         worker.work(partner.id, told)
                 except MadangError as error:
                     from madang.base.console import console

@@ -18,10 +18,10 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.text import clean_line
 from madang.science.federated import masks
-from madang.science.federated.disclosure import Limits, check_history
+from madang.science.federated.disclosure import Limits, Refused, check_history
 from madang.science.federated.rounds import FACTS, Site, layout
 from madang.science.federated.study import study_of
-from madang.services.alliance import wire
+from madang.services.alliance import discover, wire
 from madang.services.alliance.acts import APPROVE, RECEIVE, REFUSE, TELL
 from madang.services.alliance.models import AllianceStudy, Partner, RowsTold, StudyPart
 from madang.services.alliance.partners import in_force
@@ -70,11 +70,23 @@ def receive(node: Node, actor: Actor, partner_id: int, told: Any) -> AllianceStu
 def approve(node: Node, actor: Actor, number: int, reason: str = "") -> AllianceStudy:
     """Approve a study; its budget is looked at, and that what it asks about is shared here and fits."""
     study, partner = seen(node, number)
-    open_site(node, study, partner)  # or the sentence why it cannot be answered
+    try:
+        open_site(node, study, partner)  # or the sentence why it cannot be answered
+    except MadangError as error:
+        _note(node, study, partner, error)
+        raise
     with doing(node, actor, APPROVE, lambda session: found_study(session, number)) as done:
-        done.thing.decided = False
+        done.thing.decided, done.thing.problem = False, ""
         done.tell(digest=done.thing.digest, partners=[partner.name], reason=reason)
         return done.thing
+
+
+def _note(node: Node, study: AllianceStudy, partner: Partner, error: MadangError) -> None:
+    """Keep by which rule a study cannot be answered, for who decides; and a question that would tell of a few."""
+    with node.write() as session:
+        found_study(session, study.id).problem = error.message
+    if isinstance(error, Refused) and error.rule == "difference":
+        discover.noted(node, study, partner.name, error.rule)
 
 
 def refuse(node: Node, actor: Actor, number: int, reason: str = "") -> AllianceStudy:

@@ -225,12 +225,7 @@ def ask_command(
     with _node() as node:
         actor = _actor(node)
         asked = coordinate.ask(node, actor, question, partner or [])
-        try:
-            coordinate.wait_for_decisions(node, asked.id, wait)
-        except coordinate.Waiting:
-            if not any(each.state == "approved" for each in coordinate.sites_of(node, asked.id)):
-                raise
-        answer = coordinate.run(node, actor, asked.id, patience=patience)
+        answer = coordinate.decided_and_run(node, actor, asked.id, wait, patience=patience)
     _told(answer, out)
 
 
@@ -247,18 +242,84 @@ def _told(answer: dict[str, Any], out: Path | None) -> None:
 @app.command("try")
 def try_command(
     study: Annotated[Path, typer.Argument(help=_("The study (.toml)."))],
-    data: Annotated[list[Path], typer.Argument(help=_("A file for each site, synthetic or open."))],
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(help=_("A file for each site, synthetic or open; none: the simulated sites.")),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--json", help=_("Write the answer as JSON to this file."))] = None,
     limits: Annotated[Path | None, typer.Option(help=_("An agreement whose limits are tried (.toml)."))] = None,
 ) -> None:
-    """Try a study on files, as if each were a site; nothing is sent."""
+    """Try a study before anybody is asked: on the simulated sites, or on files as if each were a site."""
     from madang.science.federated.study import read_study
-    from madang.services.alliance import partners
+    from madang.services.alliance import coordinate, partners
     from madang.services.alliance.trying import try_study
 
     question = read_study(_read(study))
-    agreed = partners.read_agreement(_read(limits))["limits"] if limits is not None else {}
-    _told(try_study(question, data, agreed), out)
+    if data:
+        agreed = partners.read_agreement(_read(limits))["limits"] if limits is not None else {}
+        _told(try_study(question, data, agreed), out)
+        return
+    with _node() as node:
+        actor = _actor(node)
+        asked = coordinate.ask(node, actor, question, simulated=True)
+        answer = coordinate.decided_and_run(node, actor, asked.id, 60.0)
+    _told(answer, out)
+
+
+@app.command("simulate")
+def simulate_command(
+    name: Annotated[str, typer.Argument(help=_("What to call the simulated site."))],
+    share: Annotated[str, typer.Argument(help=_("Name by which studies call its data."))],
+    file: Annotated[Path | None, typer.Option(help=_("Made-up people (CSV or Parquet)."))] = None,
+    like: Annotated[str, typer.Option(help=_("Make them up as this partner describes its data of that name."))] = "",
+    people: Annotated[int, typer.Option(help=_("How many, with --like."), min=5, max=100_000)] = 400,
+    seed: Annotated[int, typer.Option(help=_("Another number gives other people."))] = 0,
+) -> None:
+    """Make a simulated site on this node, to try studies on: with a file, or with a twin of a partner's description."""
+    from madang.services.alliance import discover, shares, simulated
+
+    if (file is None) == (not like):
+        raise MadangError("command.usage", _("Give either --file or --like."))
+    with _node() as node:
+        actor = _actor(node)
+        units = {}
+        if file is not None:
+            table = shares.read_table(file)
+        else:
+            from madang.science.federated.twins import twin
+
+            told = discover.found_share(node, actor, like, share)
+            table = twin(told, seed, people)
+            units = {each["name"]: each["unit"] for each in told["columns"] if each.get("unit")}
+        simulated.simulate(node, actor, name, share, table, units=units, vocabulary="simulated")
+    _say(
+        _("{name} has {count} made-up people under the name {share}.").format(
+            name=name, count=table.num_rows, share=share
+        )
+    )
+
+
+@app.command("discover")
+def discover_command(as_json: AsJson = False) -> None:
+    """List the data of partners: whose they are, what they are called, and what is told of them."""
+    from madang.base.console import show_table
+    from madang.services.alliance import discover
+
+    with _node() as node:
+        found = discover.discovered(node, _actor(node))
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    rows = [
+        [each["partner"], each["name"], str(each["people"] or ""), ", ".join(c["name"] for c in each["columns"]),
+         each["vocabulary"], each["country"]]
+        for each in found
+    ]  # fmt: skip
+    show_table(
+        _("Data of partners"),
+        [_("partner"), _("name"), _("people, at least"), _("columns"), _("vocabulary"), _("country")],
+        rows,
+    )
 
 
 Number = Annotated[int, typer.Argument(help=_("Number of the study."))]

@@ -31,7 +31,7 @@ from madang.services.alliance import partners, wire
 from madang.services.alliance.acts import ASK, END, RUN, SEE
 from madang.services.alliance.bell import Listener, ring
 from madang.services.alliance.exchange import part_of
-from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudyRound, StudySite
+from madang.services.alliance.models import ONLINE, AllianceStudy, Partner, StudyPart, StudyRound, StudySite
 
 PATIENCE = 60.0  # seconds in which a site has to answer a question
 LEAST_MASKED = 3
@@ -52,13 +52,15 @@ class Waiting(MadangError):
         )
 
 
-def ask(
-    node: Node, actor: Actor, study: Study, only: Sequence[str] = (), ways: dict[str, str] | None = None
-) -> AllianceStudy:
-    """Send a study to all confirmed partners, or to those named; one that is open already is given again."""
+def ask(node: Node, actor: Actor, study: Study, only: Sequence[str] = (), *, simulated: bool = False) -> AllianceStudy:
+    """Send a study to all confirmed partners, or to those named; one that is open already is given again.
+
+    With `simulated` it goes to the simulated sites alone, else to none of them unless they are named.
+    """
     check(actor, ASK)
     with node.read() as session:
-        found = session.scalars(select(Partner).where(Partner.state == "confirmed").order_by(Partner.id)).all()
+        every = session.scalars(select(Partner).where(Partner.state == "confirmed").order_by(Partner.id)).all()
+        found = [each for each in every if (each.way == "simulated") == simulated and _can(each, study)]
         if only:
             named = [partners.find(session, name) for name in only]
             lost = [each.name for each in named if each.state != "confirmed"]
@@ -81,18 +83,30 @@ def ask(
         raise MadangError(
             "alliance.alone", _("There is no confirmed partner to ask."), _("madang alliance invite, then confirm.")
         )
-    if before is not None and {s.partner_id for s in before.sites} >= {p.id for p in found}:
+    if before is not None and {s.partner_id for s in before.sites} == {p.id for p in found}:
         return before
     if study.secure and len(found) < LEAST_MASKED:
         raise MadangError("alliance.together", _("Masked sums need at least {least} sites.").format(least=LEAST_MASKED))
     made = AllianceStudy(
         uid=secrets.token_hex(12), title=study.title, digest=study.digest, document=json.dumps(dict(study.document))
     )
-    made.sites = [StudySite(partner_id=each.id, way=(ways or {}).get(each.name, each.way)) for each in found]
+    made.sites = [StudySite(partner_id=each.id, way=each.way) for each in found]
     with doing(node, actor, ASK, lambda session: made) as done:
         done.tell(digest=study.digest, partners=[each.name for each in found])
     ring(node)
     return made
+
+
+def _can(partner: Partner, study: Study) -> bool:
+    """Whether a partner can be asked this without being named: one that answers by hand only what takes one round."""
+    if partner.way in ONLINE:
+        return True
+    from madang.services.alliance.courier import steps
+
+    try:
+        return bool(steps(study)) and not study.secure
+    except MadangError:
+        return False
 
 
 def sites_of(node: Node, study_id: int) -> list[StudySite]:
@@ -133,6 +147,35 @@ def wait_for_decisions(node: Node, study_id: int, seconds: float, progress: Prog
         listener.wait(end - time.monotonic())
 
 
+def decided_and_run(
+    node: Node,
+    actor: Actor,
+    study_id: int,
+    wait: float,
+    *,
+    patience: float = PATIENCE,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Wait for decisions so long, then run with those that have approved, while simulated sites come for work."""
+    from madang.services.alliance.simulated import running
+
+    if any(each.way == "simulated" for each in sites_of(node, study_id)):
+        with running(node):
+            return _then_run(node, actor, study_id, wait, patience, progress)
+    return _then_run(node, actor, study_id, wait, patience, progress)
+
+
+def _then_run(
+    node: Node, actor: Actor, study_id: int, wait: float, patience: float, progress: Progress | None
+) -> dict[str, Any]:
+    try:
+        wait_for_decisions(node, study_id, wait, progress)
+    except Waiting:
+        if not any(each.state == "approved" for each in sites_of(node, study_id)):
+            raise
+    return run(node, actor, study_id, patience=patience, progress=progress)
+
+
 def run(
     node: Node, actor: Actor, study_id: int, *, patience: float = PATIENCE, progress: Progress | None = None
 ) -> dict[str, Any]:
@@ -154,7 +197,7 @@ def run(
         while True:
             runner = _Runner(node, study_id, study.uid, asked, patience, progress)
             try:
-                found = pooled(asked, runner.ask, one_round=any(s.way != "online" for s in runner.sites))
+                found = pooled(asked, runner.ask, one_round=any(s.way not in ONLINE for s in runner.sites))
                 break
             except FellOut:
                 continue
@@ -342,14 +385,14 @@ class _Runner:
 
     def _by_courier(self, site_id: int) -> bool:
         """A courier brought all that it will bring."""
-        return any(each.id == site_id and each.way != "online" for each in self.sites)
+        return any(each.id == site_id and each.way not in ONLINE for each in self.sites)
 
     def _drop(self, site_ids: set[int], late: bool) -> None:
         with self.node.write() as session:
             for site in session.scalars(select(StudySite).where(StudySite.id.in_(site_ids))):
                 if site.state == "approved":
                     site.state, site.at = "fell-out", now()
-                    why = _("no answer in time") if site.way == "online" else _("its file does not answer this step")
+                    why = _("no answer in time") if site.way in ONLINE else _("its file does not answer this step")
                     site.told = json.dumps({**json.loads(site.told), "reason": why})
 
     def _check_people(self, step: str, parts: dict[str, Part]) -> None:

@@ -26,6 +26,8 @@ def steps(study: Study) -> list[tuple[str, dict[str, Any]]]:
     stated = study.levels()
     if study.kind == "count":
         return [("count", {})]
+    if study.kind == "feasibility":
+        return [("fits", {})]
     if study.kind == "moments":
         return [("moments", {"center": {name: 0.0 for name in study.estimator["columns"]}})]
     if study.kind == "meta":

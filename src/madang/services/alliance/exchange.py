@@ -22,10 +22,10 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.science.federated.rounds import FACTS, Part, check_part
 from madang.science.federated.study import study_of
-from madang.services.alliance import partners, wire
+from madang.services.alliance import discover, partners, wire
 from madang.services.alliance.acts import JOINED
 from madang.services.alliance.bell import Listener, ring
-from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudyRound, StudySite
+from madang.services.alliance.models import ONLINE, AllianceStudy, Partner, StudyPart, StudyRound, StudySite
 
 MOST_WAIT = 20.0  # seconds that a message waits for something to be there
 Answer = tuple[int, dict[str, str], bytes]
@@ -120,7 +120,14 @@ def _done(
 
     Looking at an answer comes before, so that nobody waits for it.
     """
-    kinds = {"poll": _nothing, "decide": _decided, "answer": _answered, "leave": _left, "ledger": _ledger}
+    kinds = {
+        "poll": _nothing,
+        "catalog": _catalog,
+        "decide": _decided,
+        "answer": _answered,
+        "leave": _left,
+        "ledger": _ledger,
+    }
     kind = str(meta.get("kind"))[:40]
     error: dict[str, Any] = {}
     try:
@@ -157,7 +164,13 @@ def _told(node: Node, partner: Partner, meta: dict[str, Any], told: dict[str, An
     given, have = meta.get("wait", 0), meta.get("have")
     wait = float(given) if isinstance(given, int | float) and not isinstance(given, bool) else 0.0
     known = set(map(str, have)) if isinstance(have, list) else set()
-    told |= _waiting(node, partner.id, min(max(wait, 0.0), MOST_WAIT) if "error" not in told else 0.0, known)
+    if meta.get("kind") == "poll" and "catalog" in meta and partner.state == "confirmed":
+        told["catalog_wanted"] = _differs(node, partner.id, meta)
+    at_once = "error" in told or told.get("catalog_wanted")
+    told |= _waiting(node, partner.id, 0.0 if at_once else min(max(wait, 0.0), MOST_WAIT), known)
+    if meta.get("kind") == "catalog" and "error" not in told:
+        with node.read() as session:
+            told["catalog"] = discover.catalog_of(session, partners.by_id(session, partner.id))
     if meta.get("kind") == "ledger":
         from madang.services.alliance.reconciling import ledger
 
@@ -167,10 +180,23 @@ def _told(node: Node, partner: Partner, meta: dict[str, Any], told: dict[str, An
     return wire.pack({"kind": "told", **told})
 
 
+def _differs(node: Node, partner_id: int, meta: dict[str, Any]) -> bool:
+    """Whether the two nodes know something else of each other's shares than is so."""
+    with node.read() as session:
+        ours = discover.hash_of(discover.catalog_of(session, partners.by_id(session, partner_id)))
+    return bool(meta["catalog"] != discover.hash_of(discover.kept(node, partner_id)) or meta.get("knows") != ours)
+
+
 Todo = Callable[[Session], str | None]  # what is to be told as wrong although it was kept
 
 
 def _nothing(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> Todo:
+    return lambda session: None
+
+
+def _catalog(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> Todo:
+    """A site tells what it shares; ours is in the answer."""
+    discover.keep(node, partner.id, meta.get("catalog"))
     return lambda session: None
 
 
@@ -339,7 +365,7 @@ def _waiting(node: Node, partner_id: int, wait: float, have: set[str]) -> dict[s
                     .where(
                         StudySite.partner_id == partner_id,
                         StudySite.state == "sent",
-                        StudySite.way == "online",
+                        StudySite.way.in_(ONLINE),
                         AllianceStudy.state.in_(("open", "running")),
                     )
                     .limit(20 + len(have))

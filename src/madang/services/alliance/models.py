@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from madang.node.database import Base, now
 from madang.node.text import Line, Machine
 
+ONLINE = ("online", "simulated")  # ways of sites that come for questions; the others bring what they bring
+
 
 class Partner(Base):
     """Another node, as we know it."""

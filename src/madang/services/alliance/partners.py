@@ -42,6 +42,7 @@ PARTS = {  # of an agreement, beside its limits
     "ethics": {},
     "members": [],
 }
+DISCOVER = ("nothing", "names", "described")  # how much a node tells of what it shares; `names` if not said
 
 
 def address_of(node: Node) -> str:
@@ -65,7 +66,9 @@ def agreement_of(given: Any) -> dict[str, Any]:
 
     if not isinstance(given, dict) or len(json.dumps(given, default=str)) > 200_000:
         raise MadangError("alliance.agreement", _("This is no agreement."))
-    unknown = set(given) - set(PARTS) - {"limits"}
+    unknown = set(given) - set(PARTS) - {"limits", "discover"}
+    if given.get("discover", "names") not in DISCOVER:
+        unknown.add("discover")
     for name, default in PARTS.items():
         if name in given and not isinstance(given[name], type(default)):
             unknown.add(name)
@@ -73,7 +76,7 @@ def agreement_of(given: Any) -> dict[str, Any]:
         raise MadangError(
             "alliance.agreement",
             _("An agreement has no {names}, or not so.").format(names=", ".join(sorted(unknown)) or "limits"),
-            ", ".join([*PARTS, "limits"]),
+            ", ".join([*PARTS, "limits", "discover"]),
         )
     limits = Limits.of(given.get("limits", {}))
     made = {**PARTS, **given, "limits": asdict(limits)}
@@ -119,7 +122,7 @@ def read_code(code: str) -> tuple[str, str, str]:
     return address, secret, key
 
 
-def join(node: Node, actor: Actor, code: str, name: str = "", authority: str = "") -> Partner:
+def join(node: Node, actor: Actor, code: str, name: str = "", authority: str = "", line: Any = None) -> Partner:
     """Accept an invitation: tell who we are, take the partner's key and agreement, sign it.
 
     Whoever types the code confirms the partner's key, whose thumbprint it holds. Errors: `alliance.code`, those of the
@@ -133,8 +136,8 @@ def join(node: Node, actor: Actor, code: str, name: str = "", authority: str = "
     if key == me.name:
         raise MadangError("alliance.code", _("This code is of this very node."), _("Use it at the other one."))
     meta = {"kind": "join", "secret": secret, "key": me.public, "name": node.settings.title}
-    with Line(node, address, authority) as line:
-        told, _arrays = line.send(me, key, 1, wire.pack(meta))
+    with line or Line(node, address, authority) as opened:
+        told, _arrays = opened.send(me, key, 1, wire.pack(meta))
     public = str(told.get("key", ""))
     document = agreement_of(told.get("agreement"))
     theirs = str(told.get("signature", ""))

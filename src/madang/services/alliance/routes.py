@@ -1,7 +1,7 @@
 """The pages of an alliance: partners, studies with their answers, approvals; and the address at which partners come."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 from pydantic import Field
@@ -10,7 +10,7 @@ from madang.base.translate import _
 from madang.node import jobs
 from madang.node.permissions import check, may
 from madang.science.federated.study import read_study
-from madang.services.alliance import agent, answering, coordinate, partners, wire
+from madang.services.alliance import agent, answering, coordinate, discover, partners, wire
 from madang.services.alliance.acts import APPROVE, ASK, CONFIRM, INVITE, LEAVE, SEE
 from madang.services.alliance.pictures import forest, survival
 from madang.services.alliance.running import run_job
@@ -32,6 +32,9 @@ class Overview(View):
     partners: list[dict[str, Any]]
     studies: list[dict[str, Any]]
     shares: list[dict[str, Any]]
+    discovered: list[dict[str, Any]]
+    watched: list[dict[str, Any]]
+    can_try: bool
     may_invite: bool
     may_ask: bool
 
@@ -43,6 +46,7 @@ class PartnerView(View):
     agreement: dict[str, Any]
     proposal: dict[str, Any]
     our_words: str
+    shares: list[dict[str, Any]]
     may_confirm: bool
     may_leave: bool
 
@@ -79,12 +83,16 @@ class Question(View):
     """A study to ask."""
 
     study: str = Field(title="The study", min_length=1, max_length=100_000)
+    only_try: Literal["", "yes"] = Field(default="", title="Whether it is tried on the simulated sites")
 
 
 def _overview(visit: Any, code: str = "") -> Overview:
     told = overview(visit.node, visit.actor)
     visit.node.audit.read(visit.actor, SEE.name)
-    return Overview(**told, code=code, may_invite=may(visit.actor, INVITE), may_ask=may(visit.actor, ASK))
+    can_try = any(each["way"] == "simulated" and each["state"] == "confirmed" for each in told["partners"])
+    return Overview(
+        **told, code=code, can_try=can_try, may_invite=may(visit.actor, INVITE), may_ask=may(visit.actor, ASK)
+    )
 
 
 @room.page("/alliance", "alliance.html")
@@ -112,10 +120,12 @@ def join(visit: Here, given: Join) -> Done:
 @room.act("/alliance/ask", at=alliance)
 def ask(visit: Here, given: Question) -> Done:
     """Ask partners a study."""
-    study = coordinate.ask(visit.node, visit.actor, read_study(given.study))
+    simulated = given.only_try == "yes"
+    study = coordinate.ask(visit.node, visit.actor, read_study(given.study), simulated=simulated)
     with visit.node.write() as session:
         jobs.start(session, visit.node, visit.actor, run_job, {"study": study.id}, study.title)
-    return Done(see=f"/alliance/studies/{study.id}", message=_("The partners are asked."))
+    said = _("It is tried on the simulated sites.") if simulated else _("The partners are asked.")
+    return Done(see=f"/alliance/studies/{study.id}", message=said)
 
 
 @room.page("/alliance/partners/{number}", "partner.html")
@@ -131,6 +141,7 @@ def partner(visit: Here, number: Number) -> PartnerView:
         told=told,
         agreement=by_version.get(told["agreement"], {}),
         proposal=by_version.get(told["proposed"], {}),
+        shares=discover.kept(visit.node, found.id),
         our_words=wire.in_words(wire.identity(visit.node.home).public),
         may_confirm=found.state == "joined" and may(visit.actor, CONFIRM),
         may_leave=found.state != "left" and may(visit.actor, LEAVE),

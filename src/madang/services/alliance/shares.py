@@ -19,7 +19,8 @@ from madang.node.acts import doing
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.text import clean_line
-from madang.science.federated.disclosure import Members
+from madang.science.federated.disclosure import Limits, Members
+from madang.science.federated.twins import described
 from madang.services.alliance.acts import SHARE
 from madang.services.alliance.models import RowsTold, Share
 
@@ -52,6 +53,8 @@ def share(
         version = node.home.lake().find(dataset)
         source = {"dataset": f"{version.dataset.name}@{version.number}", "sql": sql, "version": version.digest}
         digest = sha256_of(source)
+    table = table_of(node, Share(name=label, source=json.dumps(source)))  # or the sentence why it cannot be read
+    source["described"] = described(table, Limits())
     with doing(node, actor, SHARE, lambda session: None) as done:
         found = done.session.scalar(select(Share).where(Share.name == label)) or Share(name=label)
         found.source, found.digest = json.dumps(source), digest
@@ -59,7 +62,6 @@ def share(
         found.country = clean_line(country, _("The country"), 60)
         done.session.add(found)
         done.tell(name=label, digest=digest)
-    table_of(node, found)  # or the sentence why it cannot be read
     return found
 
 

@@ -12,7 +12,7 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
 from madang.science.federated.study import study_of, words
-from madang.services.alliance import wire
+from madang.services.alliance import discover, wire
 from madang.services.alliance.acts import SEE
 from madang.services.alliance.models import AllianceStudy, Partner, Share, StudyPart, StudySite
 
@@ -36,6 +36,8 @@ def overview(node: Node, actor: Actor) -> dict[str, Any]:
         "shares": [
             {"name": s.name, "digest": s.digest, "vocabulary": s.vocabulary, "country": s.country} for s in shares
         ],
+        "discovered": discover.discovered(node, actor),
+        "watched": discover.watched(node),
     }
 
 
@@ -51,6 +53,7 @@ def partner_told(partner: Partner) -> dict[str, Any]:
         "words": wire.in_words(partner.key) if partner.key else "",
         "address": partner.address,
         "standing": partner.standing,
+        "way": partner.way,
         "agreement": force.version if force else 0,
         "proposed": last.version if last and not last.ours else 0,
         "seen": partner.seen.isoformat() if partner.seen else "",

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from madang.base.errors import MadangError
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.services.alliance import answering, partners, wire
+from madang.services.alliance import answering, discover, partners, wire
 from madang.services.alliance.agent import Line, poll, send, undecided
 from madang.services.alliance.models import AllianceStudy
 
@@ -28,6 +28,8 @@ def turn(node: Node, line: Line, partner_id: int, wait: float = 0.0, told: dict[
         fresh = False
         if told.get("ledger_wanted") is True:
             told = tell_ledger(node, line, partner_id)
+        if told.get("catalog_wanted") is True:
+            told = tell_catalog(node, line, partner_id)
         for each in told.get("studies") or []:
             with node.read() as session:
                 known = session.scalar(select(AllianceStudy.id).where(AllianceStudy.uid == str(each.get("uid"))))
@@ -72,6 +74,16 @@ def tell_ledger(node: Node, line: Line, partner_id: int) -> dict[str, Any]:
         partner = partners.by_id(session, partner_id)
     told = send(node, line, partner_id, {"kind": "ledger", "ledger": ledger(node, partner)})
     kept(node, partner, told.get("ledger"))
+    return told
+
+
+def tell_catalog(node: Node, line: Line, partner_id: int) -> dict[str, Any]:
+    """Tell a partner what is shared here; what it shares is in the answer, and kept."""
+    with node.read() as session:
+        catalog = discover.catalog_of(session, partners.by_id(session, partner_id))
+    told = send(node, line, partner_id, {"kind": "catalog", "catalog": catalog})
+    if "catalog" in told:
+        discover.keep(node, partner_id, told["catalog"])
     return told
 
 
