@@ -201,6 +201,20 @@ def test_masks_leave_the_exact_sum_and_nothing_else(values: list[list[float]], g
         assert abs(told - exact) <= abs(exact) * Fraction(1, 1 << 104) + step
 
 
+@given(st.binary(min_size=32, max_size=32), st.integers(3, 9), st.randoms())
+def test_a_seed_is_put_together_by_enough_shares_and_by_no_fewer(seed: bytes, sites: int, chance: Any) -> None:
+    names = [f"s{k}" for k in range(sites - 1)]
+    least = masks.least_of(sites)
+    shares = masks.share_out(seed, names, least, b"nobody knows")
+    some = chance.sample(names, least)
+    assert masks.put_together({name: shares[name] for name in some}, names, least) == seed
+    with pytest.raises(MadangError):
+        masks.put_together({name: shares[name] for name in some[1:]}, names, least)
+    other = masks.share_out(bytes(32), names, least, b"nobody knows")  # one share fewer fits any seed
+    assert all(shares[name] != other[name] for name in names) or seed == bytes(32)
+    assert masks.hidden(masks.hidden(seed, b"k"), b"k") == seed
+
+
 @settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_differences_are_found_as_a_slow_twin_finds_them(data: st.DataObject) -> None:

@@ -7,11 +7,13 @@ import pyarrow as pa
 import pytest
 
 from madang.base.errors import MadangError
+from madang.science.federated import masks
 from madang.science.federated.disclosure import Limits
 from madang.science.federated.pooling import pooled
 from madang.science.federated.rounds import Site
 from madang.science.federated.study import read_study
-from madang.services.alliance import answering, coordinate, courier, partners, reconciling, turns
+from madang.services.alliance import answering, coordinate, courier, partners, reconciling, turns, wire
+from madang.services.alliance.models import StudyPart
 from madang.services.alliance.shown import overview, study_shown
 from portal_house import OWNER
 from services.alliance.alliance_house import Alliance, study_text
@@ -89,6 +91,60 @@ def test_masked_sums_survive_a_site_that_falls_out_first(alliance: Alliance) -> 
     alliance.approve_all()
     answer = alliance.run(asked.id, alliance.sites[:3], patience=1.5)
     assert answer["n"] == 180 and [each["in"] for each in answer["sites"]] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("place", [1, 5])
+def test_seeds_that_are_never_told_are_put_together_by_the_others(
+    alliance: Alliance, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    """A site answers, and tells no seed in one of the rounds; it is back in the next, and the answer is exact."""
+    text = STUDIES[5].replace("secure = false", "secure = true")
+    asked, real, lost = alliance.ask(text), answering.answer, alliance.sites[3]
+    alliance.approve_all()
+
+    def answer(node: Any, actor: Any, number: int, question: dict[str, Any]) -> bytes:
+        if node is lost and "unmask" in question and question["round"] == 2 * place:
+            raise MadangError("alliance.child", "gone")
+        return real(node, actor, number, question)
+
+    monkeypatch.setattr(answering, "answer", answer)
+    answer_ = alliance.run(asked.id, patience=2.5)
+    same(answer_["coef"], together(text.replace("secure = true", "secure = false"))["coef"])
+    assert all(each["in"] for each in answer_["sites"])
+    with alliance.center.read() as session:
+        steps = [each.step for each in session.query(StudyPart).filter(StudyPart.site_id.is_not(None)).all()]
+    assert steps.count("recover") == 3
+
+
+def test_no_seed_of_a_site_is_told_that_was_said_to_have_fallen_out(alliance: Alliance) -> None:
+    """Else the coordinator would have all masks of its answer; nor before the others' masks came off."""
+    asked = alliance.ask(study_text("count", secure=True))
+    alliance.approve_all()
+    runner = coordinate._Runner(
+        alliance.center, asked.id, asked.uid, read_study(study_text("count", secure=True)), 1, None
+    )
+    base = {"study": asked.uid, "step": "count", "told": {}, "together": runner.together}
+    names = [wire.identity(each.home).name for each in alliance.sites]
+
+    def told(site: Any, question: dict[str, Any]) -> dict[str, Any]:
+        given = {**question, "digest": answering.question_digest(question)}
+        with site.read() as session:
+            number = session.query(answering.AllianceStudy).one().id
+        return wire.unpack(answering.answer(site, OWNER, number, given))[0]
+
+    first, second = alliance.sites[:2]
+    facts = {name: told(site, base)["facts"] for name, site in zip(names, alliance.sites, strict=True)}
+    recover = {"study": asked.uid, "recover": base, "missing": [names[3]], "among": names[:3],
+               "shares": {names[3]: facts[names[3]]["shares"]}}  # fmt: skip
+    assert told(first, recover)["refused"]["code"] == "alliance.together"
+    told(first, {"study": asked.uid, "unmask": base, "answered": sorted(names[:3])})
+    assert told(first, recover)["refused"]["code"] == "alliance.together"
+    told(second, {"study": asked.uid, "unmask": base, "answered": sorted(names)})
+    print(told(second, {**recover, "again": 1}))
+    share = told(second, {**recover, "again": 1})["facts"]["shares"][names[3]]
+    least = masks.least_of(4)
+    with pytest.raises(MadangError):  # one share is too few
+        masks.put_together({names[1]: bytes.fromhex(share)}, names[:3], least)
 
 
 def test_a_courier_carries_a_study_and_its_answer(alliance: Alliance) -> None:

@@ -2,10 +2,13 @@
 
 Numbers are written in fixed point over the prime field of 2^127 - 1, two elements each: multiples of 2^-40 up to 2^84,
 and what is left of them in multiples of 2^-160. So a sum is exact after unmasking, whatever the order, for numbers
-between 2^-107 and 2^84; smaller ones are exact to 2^-160. Masks are those of Bonawitz et al. (CCS 2017) without the
-threshold sharing: each pair of sites has a seed that one adds and the other takes off, each site has one of its own.
-Who has answered is settled before any seed is told; then every site of that set tells its own seed and, of each site
-that fell out, the pair's seed. A site tells the seeds of an attempt once, for one set.
+between 2^-107 and 2^84; smaller ones are exact to 2^-160.
+
+Masks are those of Bonawitz et al. (CCS 2017): each pair of sites has a seed that one adds and the other takes off, each
+site has one of its own. Who has answered is settled before any seed is told; then every site of that set tells its own
+seed and, of each site that fell out, the pair's seed. A site tells the seeds of an attempt once, for one set. Its own
+seed it has shared out among the others before (Shamir 1979), so that `least_of` of them can tell it where the site
+falls out between its answer and its seed.
 """
 
 import hashlib
@@ -117,6 +120,61 @@ def unmask(
 def _add(elements: list[int], seed: bytes, sign: int) -> None:
     for place, each in enumerate(stream(seed, len(elements))):
         elements[place] += sign * each
+
+
+CHUNK = 11  # bytes of a seed that one polynomial shares
+
+
+def least_of(sites: int) -> int:
+    """How many of the other sites of a study of so many can tell the seed of one: two thirds of them, two at least."""
+    return max(2, math.ceil(2 * (sites - 1) / 3))
+
+
+def share_out(secret: bytes, names: Sequence[str], least: int, chance: bytes) -> dict[str, bytes]:
+    """A seed shared out among sites, of whom any `least` can tell it and fewer know nothing (Shamir 1979).
+
+    `chance` is a seed that nobody else knows; the same one makes the same shares.
+    """
+    found = dict.fromkeys(sorted(names), b"")
+    for place in range(0, len(secret), CHUNK):
+        chunk = int.from_bytes(secret[place : place + CHUNK], "big")
+        powers = [chunk, *stream(seed_of(chance, str(place)), least - 1)]
+        for x, name in enumerate(found, 1):
+            value = 0
+            for each in reversed(powers):
+                value = (value * x + each) % PRIME
+            found[name] += value.to_bytes(WIDTH, "big")
+    return found
+
+
+def put_together(shares: Mapping[str, bytes], names: Sequence[str], least: int, size: int = 32) -> bytes:
+    """The seed that was shared out among `names`, of at least `least` shares. Errors: `federated.mask`."""
+    places = {name: x for x, name in enumerate(sorted(names), 1)}
+    chosen = sorted(shares)[:least]
+    count = -(-size // CHUNK)
+    if len(chosen) < least or any(name not in places or len(shares[name]) != count * WIDTH for name in chosen):
+        raise MadangError("federated.mask", _("The masks of this round cannot be taken off: something is missing."))
+    found = b""
+    for chunk in range(count):
+        value = 0
+        for name in chosen:
+            weight = 1
+            for other in chosen:
+                if other != name:
+                    weight = weight * places[other] * pow(places[other] - places[name], -1, PRIME) % PRIME
+            value += weight * int.from_bytes(shares[name][chunk * WIDTH : (chunk + 1) * WIDTH], "big")
+        length = min(CHUNK, size - chunk * CHUNK)
+        value %= PRIME
+        if value >= 1 << (8 * length):
+            raise MadangError("federated.mask", _("The masks of this round cannot be taken off: a share is wrong."))
+        found += value.to_bytes(length, "big")
+    return found
+
+
+def hidden(share: bytes, key: bytes) -> bytes:
+    """A share for one site, or what was hidden so: combined with a stream that only the pair can make."""
+    pad = hashlib.shake_256(b"madang share 1" + key).digest(len(share))
+    return bytes(a ^ b for a, b in zip(share, pad, strict=True))
 
 
 def to_bytes(elements: Iterable[int]) -> bytes:

@@ -24,6 +24,7 @@ bin = 30                             # times are rounded up to its multiples, ev
 by = "site"
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -161,16 +162,20 @@ class Study:
 
 
 def read_study(data: bytes | str) -> Study:
-    """A study of TOML text. Errors: `study.unreadable`, `study.key`, `study.value`."""
+    """A study of TOML text, or of the JSON in which it travels.
+
+    Errors: `study.unreadable`, `study.key`, `study.value`.
+    """
     raw = data.encode() if isinstance(data, str) else data
     if len(raw) > LONGEST:
         raise MadangError("study.unreadable", _("A study has {most} bytes at most.").format(most=LONGEST))
     try:
-        document = tomllib.loads(raw.decode("utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        text = raw.decode("utf-8-sig")
+        document = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # those of both formats and of the encoding
         raise MadangError(
             "study.unreadable",
-            _("The study is no TOML: {reason}.").format(reason=str(error).rstrip(".")),
+            _("The study is no TOML or JSON: {reason}.").format(reason=str(error).rstrip(".")),
             _("docs/alliance.md shows one."),
         ) from None
     return study_of(document)

@@ -75,7 +75,7 @@ PARTNER = States(
         "invited": later("invited"),
         "joined": later("to be confirmed"),
         "confirmed": later("confirmed"),
-        "left": later("left", "partner"),
+        "left": later("left"),
     },
     model=".models:Partner",
 )
@@ -84,12 +84,12 @@ STUDY = States(
     "open",
     {
         "open": later("waiting for sites"),
-        "running": later("running", "study"),
-        "answered": later("answered", "study"),
-        "stopped": later("stopped", "study"),
-        "waiting": later("waiting for approval", "study"),
-        "approved": later("approved", "study"),
-        "refused": later("refused", "study"),
+        "running": later("running"),
+        "answered": later("answered"),
+        "stopped": later("stopped"),
+        "waiting": later("waiting for approval"),
+        "approved": later("approved"),
+        "refused": later("refused"),
     },
     model=".models:AllianceStudy",
 )

@@ -1,6 +1,5 @@
 """A site's side: studies come in, people (or a standing rule) decide, steps are answered once and remembered."""
 
-import base64
 import hashlib
 import json
 from datetime import timedelta
@@ -9,7 +8,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from madang.base.canonical import canonical_json, sha256_of
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.acts import doing, doing_in
@@ -26,9 +24,9 @@ from madang.services.alliance.acts import APPROVE, RECEIVE, REFUSE, TELL
 from madang.services.alliance.models import AllianceStudy, Partner, RowsTold, StudyPart
 from madang.services.alliance.partners import in_force
 from madang.services.alliance.shares import find_share, packed, table_of, unpacked
+from madang.services.alliance.together import found_study, mask_key, masked, question_digest, recovering, unmasking
 
 _open: dict[tuple[str, int], Site] = {}  # of this process: studies whose rows are in memory
-LEAST_MASKED = 3  # sites whose masked sum may be read
 
 
 def receive(node: Node, actor: Actor, partner_id: int, told: Any) -> AllianceStudy:
@@ -97,16 +95,6 @@ def refuse(node: Node, actor: Actor, number: int, reason: str = "") -> AllianceS
         done.tell(digest=done.thing.digest, reason=done.thing.problem)
     _open.pop((str(node.home.path), number), None)
     return done.thing
-
-
-def found_study(session: Session, number: int) -> AllianceStudy:
-    """A study by its number. Errors: `alliance.no_study`."""
-    found = session.get(AllianceStudy, number, options=[selectinload(AllianceStudy.sites)])
-    if found is None:
-        raise MadangError(
-            "alliance.no_study", _("There is no study {number}.").format(number=number), "madang alliance list"
-        )
-    return found
 
 
 def seen(node: Node, number: int) -> tuple[AllianceStudy, Partner]:
@@ -181,13 +169,6 @@ def _check_budget(session: Session, study: AllianceStudy, partner: Partner, limi
         )
 
 
-def question_digest(question: Any) -> str:
-    """The hash by which a question and its answer belong together."""
-    if not isinstance(question, dict):
-        raise MadangError("alliance.body", _("This is no question."))
-    return sha256_of({k: v for k, v in question.items() if k not in ("digest", "round")})
-
-
 def answer(node: Node, actor: Actor, number: int, question: dict[str, Any]) -> bytes:
     """The message with our answer to a question of a study: the same bytes whenever it is asked again.
 
@@ -212,8 +193,10 @@ def answer(node: Node, actor: Actor, number: int, question: dict[str, Any]) -> b
     try:
         meta: dict[str, Any]
         arrays: dict[str, Any]
-        if "unmask" in question:
-            meta, arrays, site = _unmasking(node, study, question), {}, None
+        if "unmask" in question or "recover" in question:
+            told = unmasking if "unmask" in question else recovering
+            meta, arrays, site = told(node, study, question), {}, None
+            step = "unmask" if "unmask" in question else "recover"
         else:
             site = open_site(node, study, partner)
             meta, arrays = _step(node, study, partner, site, question)
@@ -222,16 +205,14 @@ def answer(node: Node, actor: Actor, number: int, question: dict[str, Any]) -> b
     body = wire.pack({**head, **meta}, arrays)
     with doing(node, actor, TELL, lambda session: found_study(session, number)) as done:
         session = done.session
-        session.add(StudyPart(study_id=number, digest=digest, step=step or "unmask", body=body))
+        session.add(StudyPart(study_id=number, digest=digest, step=step, body=body))
         if site is not None:
             share = find_share(session, site.study.dataset)
             mine = packed(site.members)
             kept = session.scalars(select(RowsTold.members).where(RowsTold.study_id == number)).all()
             if mine not in kept:
                 session.add(RowsTold(share=share.digest, study_id=number, members=mine, size=int(site.members.size)))
-        done.tell(
-            digest=study.digest, partner=partner.name, step=step or "unmask", sha256=hashlib.sha256(body).hexdigest()
-        )
+        done.tell(digest=study.digest, partner=partner.name, step=step, sha256=hashlib.sha256(body).hexdigest())
     return body
 
 
@@ -246,145 +227,8 @@ def _step(
     if not site.study.secure or step in FACTS:
         arrays = {f"{name}.{k}": value[k] for name, value in part.sums.items() for k in (0, 1)}
         return {"facts": dict(part.facts)}, arrays
-    seeds = _seeds(node, study, question)
     shapes = layout(site.study, step, told)
-    elements = [e for name in shapes for e in masks.encode(*part.sums[name])]
-    me = wire.identity(node.home)
-    own = masks.seed_of(mask_secret(node, study.uid), question["digest"], "own")
-    return {"facts": {}}, {"masked": masks.to_bytes(masks.mask(elements, me.name, own, seeds))}
-
-
-def mask_secret(node: Node, uid: str) -> bytes:
-    """The secret of this node's masks in a study."""
-    return hashlib.sha256(b"madang alliance mask 1" + node.home.key("alliance-mask") + uid.encode()).digest()
-
-
-def mask_key(node: Node, uid: str) -> dict[str, str]:
-    """The public key of our masks in a study, signed, for the other sites."""
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
-    public = X25519PrivateKey.from_private_bytes(mask_secret(node, uid)).public_key().public_bytes_raw()
-    told, me = base64.b64encode(public).decode(), wire.identity(node.home)
-    signature = base64.b64encode(me.sign(canonical_json({"study": uid, "mask": told}))).decode()
-    return {"mask": told, "key": me.public, "signature": signature}
-
-
-def _seeds(node: Node, study: AllianceStudy, question: dict[str, Any]) -> dict[str, bytes]:
-    """The seeds of our pairs for a question, with all who are said to be in it. Errors: `alliance.together`."""
-    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-
-    together = question.get("together")
-    me = wire.identity(node.home)
-    if not isinstance(together, dict) or len(together) < LEAST_MASKED or me.name not in together:
-        raise MadangError(
-            "alliance.together",
-            _("Masked sums need at least {least} sites, this one among them.").format(least=LEAST_MASKED),
-        )
-    _check_together(node, study, together)
-    private = X25519PrivateKey.from_private_bytes(mask_secret(node, study.uid))
-    seeds = {}
-    for name, told in together.items():
-        if name == me.name:
-            continue
-        try:
-            signature, raw = base64.b64decode(told["signature"]), base64.b64decode(told["mask"])
-            text = canonical_json({"study": study.uid, "mask": told["mask"]})
-            if wire.thumbprint(told["key"]) != name or not wire.is_signed(told["key"], text, signature):
-                raise ValueError
-            shared = private.exchange(X25519PublicKey.from_public_bytes(raw))
-        except (KeyError, TypeError, ValueError):
-            raise MadangError("alliance.together", _("The mask key of a site is not signed by it.")) from None
-        seeds[name] = masks.seed_of(shared, question["digest"])
-    return seeds
-
-
-def _check_together(node: Node, study: AllianceStudy, together: dict[str, Any]) -> None:
-    """Who is in it stays who is in it, and no other study asks the same of all but a few."""
-    names = sorted(together)
-    keys = {name: str(told.get("mask")) for name, told in together.items() if isinstance(told, dict)}
-    with node.write() as session:
-        mine = found_study(session, study.id)
-        partner = session.get(Partner, mine.partner_id)
-        assert partner is not None
-        members = in_force(partner)[1]["members"]
-        if members and not set(names) <= set(members):
-            raise MadangError("alliance.together", _("A site is in it that the agreement does not name."))
-        if mine.together:
-            if json.loads(mine.together) == keys:
-                return
-            known = json.loads(mine.together)
-            bodies = session.scalars(
-                select(StudyPart.body).where(
-                    StudyPart.study_id == mine.id, StudyPart.step == "unmask", StudyPart.site_id.is_(None)
-                )
-            )
-            settled = {tuple(wire.unpack(body)[0]["facts"]["answered"]) for body in bodies}
-            if settled != {tuple(names)} or any(known.get(name) != key for name, key in keys.items()):
-                raise MadangError("alliance.together", _("The sites of a masked study cannot change."))
-            mine.together = json.dumps(keys)
-            return
-        others = session.scalars(
-            select(AllianceStudy).where(
-                AllianceStudy.id != mine.id, AllianceStudy.together != "", AllianceStudy.partner_id.is_not(None)
-            )
-        ).all()
-        for other in others:
-            before = set(json.loads(other.together))
-            if 0 < len(before ^ set(names)) < LEAST_MASKED and _alike(other, mine):
-                raise MadangError(
-                    "federated.disclosure",
-                    _("The same was asked of nearly the same sites: their difference would tell of one."),
-                    _("Ask the same sites, or at least {least} other ones.").format(least=LEAST_MASKED),
-                )
-        mine.together = json.dumps(keys)
-
-
-def _alike(a: AllianceStudy, b: AllianceStudy) -> bool:
-    left, right = study_of(json.loads(a.document)), study_of(json.loads(b.document))
-    return left.dataset == right.dataset
-
-
-def _unmasking(node: Node, study: AllianceStudy, question: dict[str, Any]) -> dict[str, Any]:
-    """Our own seed of a question, and those of our pairs with sites that fell out; once, for one set of sites."""
-    me = wire.identity(node.home)
-    base, answered = question["unmask"], question.get("answered")
-    if (
-        not isinstance(base, dict)
-        or not isinstance(answered, list)
-        or not all(isinstance(each, str) for each in answered)
-        or me.name not in answered
-    ):
-        raise MadangError("alliance.together", _("This node did not answer, so that it has no mask to take off."))
-    digest = question_digest(base)
-    together = set(base.get("together") or {})
-    if not set(answered) <= together or len(set(answered)) < LEAST_MASKED:
-        raise MadangError(
-            "alliance.together",
-            _("Masks come off for the sum of at least {least} sites.").format(least=LEAST_MASKED),
-        )
-    with node.read() as session:
-        given = session.scalar(
-            select(StudyPart.id).where(
-                StudyPart.study_id == study.id, StudyPart.digest == digest, StudyPart.site_id.is_(None)
-            )
-        )
-        told = session.scalars(
-            select(StudyPart.body).where(
-                StudyPart.study_id == study.id, StudyPart.step == "unmask", StudyPart.site_id.is_(None)
-            )
-        ).all()
-    if given is None:
-        raise MadangError("alliance.together", _("This node did not answer, so that it has no mask to take off."))
-    for body in told:
-        meta, _arrays = wire.unpack(body)
-        if meta["facts"]["base"] == digest:
-            raise MadangError("alliance.together", _("The masks of a question come off once."))
-        if set(meta["facts"]["answered"]) != set(answered):
-            raise MadangError("alliance.together", _("The sites of a masked study cannot change."))
-    own = masks.seed_of(mask_secret(node, study.uid), digest, "own")
-    seeds = _seeds(node, study, {**base, "digest": digest})
-    fallen = {name: seeds[name].hex() for name in sorted(together - set(answered))}
-    return {"facts": {"base": digest, "answered": sorted(answered), "own": own.hex(), "fallen": fallen}}
+    return masked(node, study, question, [e for name in shapes for e in masks.encode(*part.sums[name])])
 
 
 def forget_open() -> None:
@@ -392,4 +236,4 @@ def forget_open() -> None:
     _open.clear()
 
 
-__all__ = ["answer", "approve", "forget_open", "receive", "refuse"]
+__all__ = ["answer", "approve", "forget_open", "found_study", "mask_key", "question_digest", "receive", "refuse"]

@@ -458,6 +458,55 @@ def courier_back(file: File) -> None:
     _say(_("The answer belongs to study {number}.").format(number=study.id))
 
 
+hand = typer.Typer(add_completion=False, no_args_is_help=True, help=_("Sites without a node, which fill in a form."))
+app.add_typer(hand, name="hand")
+
+
+@hand.command("add")
+def hand_add(name: Annotated[str, typer.Argument(help=_("What to call the site."))]) -> None:
+    """Write down a site that has no node and answers by hand."""
+    from madang.services.alliance import byhand
+
+    with _node() as node:
+        made = byhand.add_site(node, _actor(node), name)
+    _say(_("{name} is asked what takes one round, and answers by hand.").format(name=made.name))
+
+
+@hand.command("form")
+def hand_form(number: Number, file: File) -> None:
+    """Write the form of a study (.csv), to be filled in at a site."""
+    from madang.services.alliance import byhand
+
+    with _node() as node:
+        _write(file, byhand.form(node, _actor(node), number).encode())
+    _say(_("{file} can be sent to the site.").format(file=file))
+
+
+@hand.command("back")
+def hand_back(
+    number: Number,
+    partner: Annotated[str, typer.Argument(help=_("Partner."))],
+    file: File,
+    source: Annotated[str, typer.Option("--from", help=_("Who told the numbers, and how: a name and a letter, say."))],
+) -> None:
+    """Take a filled form in."""
+    from madang.services.alliance import byhand
+
+    with _node() as node:
+        byhand.taken(node, _actor(node), number, partner, _read(file), source)
+    _say(_("The numbers of {partner} are in study {number}.").format(partner=partner, number=number))
+
+
+@app.command("crate")
+def crate_command(number: Number, file: File) -> None:
+    """Write an answer as an RO-Crate (.zip): the study, the answer, and what was asked."""
+    from madang.services.alliance.crate import crate_of
+
+    with _node() as node:
+        _write(file, crate_of(node, _actor(node), number))
+    _say(_("The crate is in {file}.").format(file=file))
+
+
 @app.command("run")
 def run_command(
     number: Number,
@@ -468,5 +517,5 @@ def run_command(
     from madang.services.alliance import coordinate
 
     with _node() as node:
-        answer = coordinate.run(node, _actor(node), number, patience=patience)
+        answer = coordinate.decided_and_run(node, _actor(node), number, 0.0, patience=patience)
     _told(answer, out)

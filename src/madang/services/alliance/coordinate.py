@@ -32,9 +32,9 @@ from madang.services.alliance.acts import ASK, END, RUN, SEE
 from madang.services.alliance.bell import Listener, ring
 from madang.services.alliance.exchange import part_of
 from madang.services.alliance.models import ONLINE, AllianceStudy, Partner, StudyPart, StudyRound, StudySite
+from madang.services.alliance.together import LEAST_MASKED
 
 PATIENCE = 60.0  # seconds in which a site has to answer a question
-LEAST_MASKED = 3
 
 
 class FellOut(Exception):
@@ -237,6 +237,7 @@ def _whole(node: Node, study: AllianceStudy, asked: Study, found: dict[str, Any]
                 "country": told.get("country", ""),
                 "data": told.get("data", ""),
                 "reason": told.get("reason", ""),
+                "source": told.get("source", ""),
             }
         )
     held = {s["vocabulary"] for s in sites if s["in"] and s["vocabulary"]}
@@ -245,6 +246,7 @@ def _whole(node: Node, study: AllianceStudy, asked: Study, found: dict[str, Any]
         "study": study.uid,
         "number": study.id,
         "title": study.title,
+        "asker": node.settings.title,
         "digest": study.digest,
         "state": "answered",
         "secure": asked.secure,
@@ -413,22 +415,22 @@ class _Runner:
 
     def _unmasked(self, question: dict[str, Any], digest: str, step: str, told: Any, bodies: dict[int, bytes]) -> Part:
         """The sum of masked answers, once all who answered have told their seeds."""
-        answered = sorted(wire.thumbprint(each.partner.key) for each in self.sites)
-        ask = {"study": self.uid, "unmask": question, "answered": answered}
-        inner = self._put(ask)
-        told_seeds = self._collect_seeds(inner)
-        masked: dict[str, Any] = {}
-        own: dict[str, Any] = {}
-        fallen: dict[str, Any] = {}
-        gone = sorted(set(self.together) - set(answered))
-        for each in self.sites:
-            name = wire.thumbprint(each.partner.key)
-            _meta, arrays = wire.unpack(bodies[each.id])
-            masked[name] = masks.from_bytes(arrays["masked"])
-            facts = wire.unpack(told_seeds[each.id])[0]["facts"]
-            own[name] = bytes.fromhex(facts["own"])
-            for lost in gone:
-                fallen.setdefault(lost, {})[name] = bytes.fromhex(facts["fallen"][lost])
+        names = {each.id: wire.thumbprint(each.partner.key) for each in self.sites}
+        answered = sorted(names.values())
+        inner = self._put({"study": self.uid, "unmask": question, "answered": answered})
+        told_seeds = {
+            names[site]: wire.unpack(body)[0]["facts"] for site, body in self._seeds(inner, len(answered)).items()
+        }
+        sent = {names[site]: wire.unpack(body) for site, body in bodies.items() if site in names}
+        masked = {name: masks.from_bytes(arrays["masked"]) for name, (_meta, arrays) in sent.items()}
+        own = {name: bytes.fromhex(facts["own"]) for name, facts in told_seeds.items()}
+        if missing := sorted(set(answered) - set(told_seeds)):
+            own |= self._recovered(
+                question, missing, {name: meta["facts"]["shares"] for name, (meta, _a) in sent.items()}
+            )
+        fallen = {
+            lost: self._pairs_of(lost, answered, told_seeds) for lost in sorted(set(self.together) - set(answered))
+        }
         high, low = masks.decode(masks.unmask(masked, own, fallen))
         self.together = {name: told for name, told in self.together.items() if name in answered}
         sums, at = {}, 0
@@ -442,12 +444,68 @@ class _Runner:
         check_part(self.study, step, told, part)
         return part
 
-    def _collect_seeds(self, digest: str) -> dict[int, bytes]:
+    def _pairs_of(self, lost: str, answered: list[str], told: dict[str, Any]) -> dict[str, bytes]:
+        """The seeds of a fallen site's pairs; all who answered have to tell theirs. Errors: `alliance.masks`."""
+        if set(answered) - set(told):
+            raise _unreadable()
+        return {name: bytes.fromhex(facts["fallen"][lost]) for name, facts in told.items()}
+
+    def _seeds(self, digest: str, count: int) -> dict[int, bytes]:
+        """What the sites told of their seeds: all, or after the time for it enough to help the others."""
+        end = time.monotonic() + self.patience
+        listener = Listener(self.node)
+        wanted = {each.id for each in self.sites}
+        while True:
+            with self.node.read() as session:
+                rows = session.execute(
+                    select(StudyPart.site_id, StudyPart.body).where(
+                        StudyPart.study_id == self.study_id, StudyPart.digest == digest, StudyPart.site_id.in_(wanted)
+                    )
+                ).all()
+                states = set(session.scalars(select(StudySite.state).where(StudySite.id.in_(wanted))))
+            found = {site: body for site, body in rows if site is not None}
+            if len(found) == len(wanted):
+                return found
+            if states != {"approved"}:
+                raise _unreadable()
+            if time.monotonic() >= end:
+                if len(found) >= masks.least_of(count):
+                    return found
+                raise _unreadable()
+            if self.progress is not None:
+                self.progress.check()
+            listener.wait(end - time.monotonic())
+
+    def _recovered(
+        self, question: dict[str, Any], missing: list[str], shares: dict[str, dict[str, str]]
+    ) -> dict[str, bytes]:
+        """The seeds of sites that fell out between their masked answer and their seed, from the shares of the others.
+
+        They stay in the study; the next round needs them again.
+        """
+        names = {each.id: wire.thumbprint(each.partner.key) for each in self.sites}
+        among = sorted(set(names.values()) - set(missing))
+        ask = {"study": self.uid, "recover": question, "missing": missing, "among": among,
+               "shares": {name: shares[name] for name in missing}}  # fmt: skip
+        digest = self._put(ask)
+        here, self.sites = self.sites, [each for each in self.sites if names[each.id] in among]
         try:
-            return self._collect(digest, masked=False)
-        except FellOut:
-            raise MadangError(
-                "alliance.masks",
-                _("A site fell out between its masked answer and its seed; this round cannot be read any more."),
-                _("Ask again with at least three other sites, or without masks."),
-            ) from None
+            told = {names[site]: wire.unpack(body)[0]["facts"]["shares"]
+                    for site, body in self._seeds(digest, len(names)).items()}  # fmt: skip
+        finally:
+            self.sites = here
+        least, everybody = masks.least_of(len(self.together)), set(self.together)
+        return {
+            lost: masks.put_together(
+                {name: bytes.fromhex(each[lost]) for name, each in told.items()}, sorted(everybody - {lost}), least
+            )
+            for lost in missing
+        }
+
+
+def _unreadable() -> MadangError:
+    return MadangError(
+        "alliance.masks",
+        _("Sites fell out between their masked answers and their seeds; this round cannot be read any more."),
+        _("Ask again with at least three other sites, or without masks."),
+    )

@@ -287,13 +287,17 @@ def _answered(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[s
                               {"partner": partner.name, "state": mine.state, "reason": problem})  # fmt: skip
             return None if "refused" in meta else problem
         session.add(StudyPart(study_id=study.id, site_id=site.id, digest=round_.digest,
-                              step=str(question.get("step", "unmask")), body=body))  # fmt: skip
+                              step=_step(question), body=body))  # fmt: skip
         node.audit.record(session, Actor.node(), "study.hear", f"study:{study.id}",
-                          {"partner": partner.name, "step": str(question.get("step", "unmask")),
+                          {"partner": partner.name, "step": _step(question),
                            "digest": study.digest, "sha256": hashlib.sha256(body).hexdigest()})  # fmt: skip
         return None
 
     return todo
+
+
+def _step(question: dict[str, Any]) -> str:
+    return str(question.get("step", "recover" if "recover" in question else "unmask"))
 
 
 def meta_of(meta: Mapping[str, Any]) -> dict[str, Any]:
@@ -308,6 +312,12 @@ def part_of(study: AllianceStudy, question: dict[str, Any], meta: dict[str, Any]
     facts = meta.get("facts")
     if not isinstance(facts, dict):
         raise MadangError("federated.answer", _("An answer has no facts."))
+    if "recover" in question:
+        shares = facts.get("shares")
+        wanted = set(question["missing"])
+        if not isinstance(shares, dict) or set(shares) != wanted or not all(map(_is_share, shares.values())):
+            raise MadangError("federated.answer", _("An answer has no seeds."))
+        return Part(facts=facts)
     if "unmask" in question:
         together = set(question["unmask"]["together"])
         fallen = facts.get("fallen")
@@ -328,6 +338,9 @@ def part_of(study: AllianceStudy, question: dict[str, Any], meta: dict[str, Any]
                 size *= each
             count += 2 * size
         data = arrays.get("masked")
+        shares = facts.get("shares")
+        if not isinstance(shares, dict) or not all(map(_is_share, shares.values())):
+            raise MadangError("federated.answer", _("An answer has no seeds."))
         if set(arrays) != {"masked"} or not isinstance(data, bytes) or len(masks.from_bytes(data)) != count:
             raise MadangError("federated.answer", _("A masked answer has another length."))
         return Part()
@@ -343,8 +356,12 @@ def part_of(study: AllianceStudy, question: dict[str, Any], meta: dict[str, Any]
     return part
 
 
-def _is_seed(value: Any) -> bool:
-    return isinstance(value, str) and len(value) == 64 and all(each in "0123456789abcdef" for each in value)
+def _is_seed(value: Any, size: int = 32) -> bool:
+    return isinstance(value, str) and len(value) == 2 * size and all(each in "0123456789abcdef" for each in value)
+
+
+def _is_share(value: Any) -> bool:
+    return _is_seed(value, 48)
 
 
 def _waiting(node: Node, partner_id: int, wait: float, have: set[str]) -> dict[str, Any]:
@@ -399,7 +416,8 @@ def _question(session: Any, partner_id: int) -> dict[str, Any] | None:
             select(StudyPart.id).where(StudyPart.site_id == site.id, StudyPart.digest == newest.digest)
         )
         question: dict[str, Any] = json.loads(newest.question)
-        if answered is None and ("answered" not in question or _name(site) in question["answered"]):
+        among = question.get("among", question.get("answered"))
+        if answered is None and (among is None or _name(site) in among):
             return {**question, "digest": newest.digest, "round": newest.number}
     return None
 

@@ -1,18 +1,22 @@
 """The pages of an alliance: partners, studies with their answers, approvals; and the address at which partners come."""
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Query
+from fastapi.responses import Response
 from markupsafe import Markup
 from pydantic import Field
 
 from madang.base.translate import _
 from madang.node import jobs
 from madang.node.permissions import check, may
-from madang.science.federated.study import read_study
-from madang.services.alliance import agent, answering, coordinate, discover, partners, wire
+from madang.science.federated.study import KINDS, read_study
+from madang.services.alliance import agent, answering, byhand, coordinate, discover, partners, wire
 from madang.services.alliance.acts import APPROVE, ASK, CONFIRM, INVITE, LEAVE, SEE
-from madang.services.alliance.pictures import forest, survival
+from madang.services.alliance.crate import crate_of
+from madang.services.alliance.examples import example, kinds
+from madang.services.alliance.pictures import bars, calibrated, forest, roc, survival
 from madang.services.alliance.running import run_job
 from madang.services.alliance.serving import message
 from madang.services.alliance.shown import overview, partner_told, study_shown
@@ -35,6 +39,9 @@ class Overview(View):
     discovered: list[dict[str, Any]]
     watched: list[dict[str, Any]]
     can_try: bool
+    kind: str
+    data: str
+    example: str
     may_invite: bool
     may_ask: bool
 
@@ -57,6 +64,7 @@ class StudyView(View):
     told: dict[str, Any]
     may_decide: bool
     may_run: bool
+    by_hand: list[str]
 
 
 class Invite(View):
@@ -86,8 +94,10 @@ class Question(View):
     only_try: Literal["", "yes"] = Field(default="", title="Whether it is tried on the simulated sites")
 
 
-def _overview(visit: Any, code: str = "") -> Overview:
+def _overview(visit: Any, code: str = "", kind: str = "", data: str = "") -> Overview:
     told = overview(visit.node, visit.actor)
+    share = next((each for each in told["discovered"] if not data or each["name"] == data), None)
+    told |= {"kind": kind, "data": data, "example": example(kind, share) if kind in KINDS else ""}
     visit.node.audit.read(visit.actor, SEE.name)
     can_try = any(each["way"] == "simulated" and each["state"] == "confirmed" for each in told["partners"])
     return Overview(
@@ -96,9 +106,13 @@ def _overview(visit: Any, code: str = "") -> Overview:
 
 
 @room.page("/alliance", "alliance.html")
-def alliance(visit: Here) -> Overview:
+def alliance(
+    visit: Here,
+    kind: Annotated[str, Query(max_length=40, description="The kind of a study to begin with.")] = "",
+    data: Annotated[str, Query(max_length=100, description="The data that it is about.")] = "",
+) -> Overview:
     """Partners, studies, and what is shared here."""
-    return _overview(visit)
+    return _overview(visit, kind=kind, data=data)
 
 
 @room.act("/alliance/invite", at=alliance)
@@ -178,6 +192,7 @@ def study(visit: Here, number: Number) -> StudyView:
         told=told,
         may_decide=not told["ours"] and told["state"] in ("waiting", "approved") and may(visit.actor, APPROVE),
         may_run=told["ours"] and told["state"] in ("open", "stopped", "running") and may(visit.actor, ASK),
+        by_hand=[each["site"] for each in told["sites"] if each["way"] == "hand"] if may(visit.actor, ASK) else [],
     )
 
 
@@ -203,8 +218,41 @@ def run(visit: Here, number: Number) -> Done:
     check(visit.actor, ASK)
     coordinate.find_asked(visit.node, visit.actor, number)
     with visit.node.write() as session:
-        jobs.start(session, visit.node, visit.actor, run_job, {"study": number, "wait": 0.0}, _("Study"))
+        jobs.start(session, visit.node, visit.actor, run_job, {"study": number, "wait": 5.0}, _("Study"))
     return Done(see=f"/alliance/studies/{number}", message=_("The study runs."))
+
+
+class Form(View):
+    """A filled form of a site that answers by hand."""
+
+    partner: str = Field(title="The site", min_length=1, max_length=100)
+    table: str = Field(title="The table", min_length=1, max_length=1_000_000)
+    source: str = Field(title="Who told the numbers", min_length=1, max_length=300)
+
+
+@room.act("/alliance/studies/{number}/hand", at=study)
+def hand(visit: Here, number: Number, given: Form) -> Done:
+    """Take in what a site answers by hand."""
+    byhand.taken(visit.node, visit.actor, number, given.partner, given.table.encode(), given.source)
+    return Done(see=f"/alliance/studies/{number}", message=_("The numbers are taken in."))
+
+
+@room.bytes("/alliance/studies/{number}/form.csv", "text/csv")
+def form(visit: Here, number: Number) -> Response:
+    """The form of a study for sites that answer by hand."""
+    text = byhand.form(visit.node, visit.actor, number)
+    return Response(text, headers=_saved(f"study-{number}.csv"), media_type="text/csv")
+
+
+@room.bytes("/alliance/studies/{number}/crate.zip", "application/zip")
+def crate(visit: Here, number: Number) -> Response:
+    """An answer as an RO-Crate."""
+    data = crate_of(visit.node, visit.actor, number)
+    return Response(data, headers=_saved(f"study-{number}.zip"), media_type="application/zip")
+
+
+def _saved(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def qr(text: str) -> Markup:
@@ -218,5 +266,10 @@ room.helpers |= {
     "qr": qr,
     "forest": forest,
     "survival": survival,
+    "bars": bars,
+    "kinds": kinds,
+    "named": lambda names: [(each, each) for each in names],
+    "calibrated": calibrated,
+    "roc": roc,
     "as_json": lambda v: json.dumps(v, indent=1, ensure_ascii=False),
 }

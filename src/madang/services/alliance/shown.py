@@ -109,6 +109,8 @@ def study_shown(node: Node, actor: Actor, number: int) -> dict[str, Any]:
                 "way": each.way,
                 "reason": str(json.loads(each.told).get("reason", "")),
                 "vocabulary": str(json.loads(each.told).get("vocabulary", "")),
+                "country": str(json.loads(each.told).get("country", "")),
+                "since": each.at.isoformat(),
             }
             for each in study.sites
         ],
