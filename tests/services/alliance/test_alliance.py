@@ -93,23 +93,24 @@ def test_masked_sums_survive_a_site_that_falls_out_first(alliance: Alliance) -> 
     assert answer["n"] == 180 and [each["in"] for each in answer["sites"]] == [True, True, True, False]
 
 
-@pytest.mark.parametrize("place", [1, 5])
+@pytest.mark.parametrize("place", [3, 7])
 def test_seeds_that_are_never_told_are_put_together_by_the_others(
     alliance: Alliance, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
     """A site answers, and tells no seed in one of the rounds; it is back in the next, and the answer is exact."""
     text = STUDIES[5].replace("secure = false", "secure = true")
+    wanted = together(text.replace("secure = true", "secure = false"))  # what compiles is compiled now
     asked, real, lost = alliance.ask(text), answering.answer, alliance.sites[3]
     alliance.approve_all()
 
     def answer(node: Any, actor: Any, number: int, question: dict[str, Any]) -> bytes:
-        if node is lost and "unmask" in question and question["round"] == 2 * place:
+        if node is lost and "unmask" in question and question["round"] == place:
             raise MadangError("alliance.child", "gone")
         return real(node, actor, number, question)
 
     monkeypatch.setattr(answering, "answer", answer)
-    answer_ = alliance.run(asked.id, patience=2.5)
-    same(answer_["coef"], together(text.replace("secure = true", "secure = false"))["coef"])
+    answer_ = alliance.run(asked.id, patience=8.0)
+    same(answer_["coef"], wanted["coef"])
     assert all(each["in"] for each in answer_["sites"])
     with alliance.center.read() as session:
         steps = [each.step for each in session.query(StudyPart).filter(StudyPart.site_id.is_not(None)).all()]
@@ -140,7 +141,6 @@ def test_no_seed_of_a_site_is_told_that_was_said_to_have_fallen_out(alliance: Al
     told(first, {"study": asked.uid, "unmask": base, "answered": sorted(names[:3])})
     assert told(first, recover)["refused"]["code"] == "alliance.together"
     told(second, {"study": asked.uid, "unmask": base, "answered": sorted(names)})
-    print(told(second, {**recover, "again": 1}))
     share = told(second, {**recover, "again": 1})["facts"]["shares"][names[3]]
     least = masks.least_of(4)
     with pytest.raises(MadangError):  # one share is too few

@@ -206,7 +206,9 @@ def recovering(node: Node, study: AllianceStudy, question: dict[str, Any]) -> di
         raise refused
     keys = _seeds(node, study, {**base, "digest": digest}, "share")
     try:
-        shares = {each: masks.hidden(bytes.fromhex(hidden[each]), keys[each]).hex() for each in sorted(missing)}
+        shares = {
+            each: masks.hidden(bytes.fromhex(hidden[each][me.name]), keys[each]).hex() for each in sorted(missing)
+        }
     except (KeyError, TypeError, ValueError):
         raise refused from None
     return {"facts": {"base": digest, "shares": shares}}
