@@ -6,6 +6,8 @@ READS: Reads = {
     "/alliance": ("/alliance", (IN, NO, YES, YES, YES)),
     "/alliance/partners/{number}": ("/alliance/partners/1", (IN, NO, NONE, NONE, NONE)),
     "/alliance/studies/{number}": ("/alliance/studies/1", (IN, NO, NONE, NONE, NONE)),
+    "/alliance/studies/{number}/form.csv": ("/alliance/studies/1/form.csv", (IN, NO, NONE, NO, NONE)),
+    "/alliance/studies/{number}/crate.zip": ("/alliance/studies/1/crate.zip", (IN, NO, NONE, NONE, NONE)),
 }
 ACTS: Acts = {
     "/alliance/messages": ("/alliance/messages", {}, (IN,) * 5),
@@ -17,5 +19,10 @@ ACTS: Acts = {
     "/alliance/partners/{number}/leave": ("/alliance/partners/1/leave", {"reason": ""}, (IN, NO, NO, NO, NONE)),
     "/alliance/studies/{number}/approve": ("/alliance/studies/1/approve", {"reason": ""}, (IN, NO, NONE, NO, NONE)),
     "/alliance/studies/{number}/refuse": ("/alliance/studies/1/refuse", {"reason": ""}, (IN, NO, NONE, NO, NONE)),
+    "/alliance/studies/{number}/hand": (
+        "/alliance/studies/1/hand",
+        {"partner": "x", "table": "n,1", "source": "x"},
+        (IN, NO, NONE, NO, NONE),
+    ),
     "/alliance/studies/{number}/run": ("/alliance/studies/1/run", None, (IN, NO, NONE, NO, NONE)),
 }
