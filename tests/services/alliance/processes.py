@@ -88,14 +88,19 @@ class Processes:
         raise AssertionError((self.folder / "center.log").read_text())
 
 
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextlib.contextmanager
 def processes(folder: Path, tables: Sequence[pa.Table], kinds: Sequence[str], agreement: object) -> Iterator[Processes]:
     """An alliance whose sites approve these kinds by rule, all of it running."""
     cert, _key = certificate(folder)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    made = Processes(folder, port)
+    made = Processes(folder, free_port())
+    port = made.port
     nodes = {name: Node.open(Home(folder / name)) for name in ["center", *(f"site{k}" for k in range(len(tables)))]}
     try:
         made.begin("center")

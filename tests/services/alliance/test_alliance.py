@@ -121,7 +121,7 @@ def test_no_seed_of_a_site_is_told_that_was_said_to_have_fallen_out(alliance: Al
     """Else the coordinator would have all masks of its answer; nor before the others' masks came off."""
     asked = alliance.ask(study_text("count", secure=True))
     alliance.approve_all()
-    runner = coordinate._Runner(
+    runner = coordinate.Runner(
         alliance.center, asked.id, asked.uid, read_study(study_text("count", secure=True)), 1, None
     )
     base = {"study": asked.uid, "step": "count", "told": {}, "together": runner.together}
@@ -190,7 +190,7 @@ def test_a_killed_coordinator_goes_on(alliance: Alliance) -> None:
     """Broken off at every question, begun again in between; the answer is that of a run that nobody broke."""
     asked = alliance.ask(STUDIES[6])
     alliance.approve_all()
-    put = coordinate._Runner._put
+    put = coordinate.Runner._put
     left = [1, 2, 3, 5]
 
     class Killed(BaseException):
@@ -202,14 +202,14 @@ def test_a_killed_coordinator_goes_on(alliance: Alliance) -> None:
             raise Killed
         return put(runner, question)
 
-    coordinate._Runner._put = dying  # type: ignore[method-assign]  # put back below
+    coordinate.Runner._put = dying  # type: ignore[method-assign]  # put back below
     try:
         while left:
             with pytest.raises(Killed):
                 alliance.run(asked.id)
         answer = alliance.run(asked.id)
     finally:
-        coordinate._Runner._put = put  # type: ignore[method-assign]  # put back below
+        coordinate.Runner._put = put  # type: ignore[method-assign]  # put back below
     same(answer, together(STUDIES[6]))
 
 

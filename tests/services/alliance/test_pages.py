@@ -81,16 +81,23 @@ def test_every_kind_of_answer_is_shown_and_carried(house: House, site: Served, f
             assert study.digest == json.loads(held["answer.json"])["digest"]
 
 
-def test_examples_are_studies_that_can_be_asked(house: House, tried: list[int]) -> None:
+def test_a_study_is_begun_with_an_example_tried_by_a_click_and_answered_by_hand(
+    house: House, site: Served, tried: list[int]
+) -> None:
+    examples_can_be_asked(house)
+    a_click_tries_it(house, site, tried)
+    a_site_answers_by_hand(house, site)
+
+
+def examples_can_be_asked(house: House) -> None:
     share = discover.discovered(house.node, OWNER)[0]
     for kind in KINDS:
         study = read_study(example(kind, share))
         assert study.kind == kind and set(study.columns()) <= {each["name"] for each in share["columns"]}
         assert read_study(example(kind, None)).kind == kind
-    assert tried
 
 
-def test_a_study_is_tried_by_a_click(house: House, site: Served, tried: list[int]) -> None:
+def a_click_tries_it(house: House, site: Served, tried: list[int]) -> None:
     from portal_house import work_off
 
     with site.browser({"madang": house.cookies["steward"]}) as visitor:
@@ -104,8 +111,7 @@ def test_a_study_is_tried_by_a_click(house: House, site: Served, tried: list[int
         assert {each["way"] for each in shown["sites"]} == {"simulated"}
 
 
-@pytest.mark.usefixtures("tried")
-def test_a_site_answers_by_hand(house: House, site: Served) -> None:
+def a_site_answers_by_hand(house: House, site: Served) -> None:
     byhand.add_site(house.node, OWNER, "island clinic")
     stated = study_text("table", DATA, columns=["sex"]) + "\n[variables]\nsex = { levels = ['1', '2'] }"
     asked = coordinate.ask(house.node, OWNER, read_study(stated), ["island clinic", *demo.HOSPITALS])

@@ -8,42 +8,10 @@ import typer
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.services.alliance import carried
+from madang.services.alliance.said import AsJson, File, Number, Reason, acting, node_of, read, say, write
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
-Reason = Annotated[str, typer.Option(help=_("Why, in words."))]
-
-
-def _node() -> Any:
-    from madang.node.node import opened
-
-    return opened()
-
-
-def _actor(node: Any) -> Any:
-    from madang.node.people.tokens import commander
-
-    return commander(node)
-
-
-def _say(text: str) -> None:
-    from madang.base.console import console
-
-    console().print(text, markup=False, soft_wrap=True, highlight=False)
-
-
-def _read(path: Path) -> bytes:
-    from madang.lake.files import sentences
-
-    with sentences(f"read {path}"):
-        return path.read_bytes()
-
-
-def _write(path: Path, data: bytes) -> None:
-    from madang.lake.files import sentences
-
-    with sentences(f"write {path}"):
-        path.write_bytes(data)
 
 
 @app.command("invite")
@@ -56,16 +24,16 @@ def invite_command(
     """Invite another node: prints a one-time code for its operator, and our key in words."""
     from madang.services.alliance import partners, wire
 
-    document = partners.read_agreement(_read(agreement)) if agreement is not None else None
-    with _node() as node:
-        made, code = partners.invite(node, _actor(node), name, document, address)
+    document = partners.read_agreement(read(agreement)) if agreement is not None else None
+    with node_of() as node:
+        made, code = partners.invite(node, acting(node), name, document, address)
         words = wire.in_words(wire.identity(node.home).public)
     if as_json:
         print(json.dumps({"partner": made.name, "code": code, "words": words}))
         return
     print(code)
-    _say(_("Our key in words: {words}").format(words=words))
-    _say(_("Once the other node has joined, compare its words and run `madang alliance confirm NAME`."))
+    say(_("Our key in words: {words}").format(words=words))
+    say(_("Once the other node has joined, compare its words and run `madang alliance confirm NAME`."))
 
 
 @app.command("join")
@@ -78,9 +46,9 @@ def join_command(
     """Accept an invitation, sign its agreement, and print both keys in words."""
     from madang.services.alliance import partners, wire
 
-    trust = _read(authority).decode("utf-8", "replace") if authority is not None else ""
-    with _node() as node:
-        made = partners.join(node, _actor(node), code, name, trust)
+    trust = read(authority).decode("utf-8", "replace") if authority is not None else ""
+    with node_of() as node:
+        made = partners.join(node, acting(node), code, name, trust)
         told = {
             "partner": made.name,
             "theirs": wire.in_words(made.key),
@@ -90,8 +58,8 @@ def join_command(
     if as_json:
         print(json.dumps(told, ensure_ascii=False))
         return
-    _say(_("{partner} is a partner; its key in words: {words}").format(partner=told["partner"], words=told["theirs"]))
-    _say(_("Read it ours: {words}").format(words=told["ours"]))
+    say(_("{partner} is a partner; its key in words: {words}").format(partner=told["partner"], words=told["theirs"]))
+    say(_("Read it ours: {words}").format(words=told["ours"]))
 
 
 @app.command("confirm")
@@ -99,11 +67,9 @@ def confirm_command(name: Annotated[str, typer.Argument(help=_("Partner."))]) ->
     """Confirm a node that has joined, after its words were compared."""
     from madang.services.alliance import partners, wire
 
-    with _node() as node:
-        made = partners.confirm(node, _actor(node), name)
-    _say(
-        _("{partner} is confirmed; its key in words: {words}").format(partner=made.name, words=wire.in_words(made.key))
-    )
+    with node_of() as node:
+        made = partners.confirm(node, acting(node), name)
+    say(_("{partner} is confirmed; its key in words: {words}").format(partner=made.name, words=wire.in_words(made.key)))
 
 
 @app.command("list")
@@ -112,8 +78,8 @@ def list_command(as_json: AsJson = False) -> None:
     from madang.base.console import show_table
     from madang.services.alliance.shown import overview
 
-    with _node() as node:
-        told = overview(node, _actor(node))
+    with node_of() as node:
+        told = overview(node, acting(node))
     if as_json:
         print(json.dumps(told, ensure_ascii=False, default=str))
         return
@@ -130,9 +96,9 @@ def leave_command(name: Annotated[str, typer.Argument(help=_("Partner."))], reas
     """Leave a partner, at once."""
     from madang.services.alliance import agent
 
-    with _node() as node:
-        left = agent.goodbye(node, _actor(node), name, reason)
-    _say(_("{partner} was left.").format(partner=left.name))
+    with node_of() as node:
+        left = agent.goodbye(node, acting(node), name, reason)
+    say(_("{partner} was left.").format(partner=left.name))
 
 
 @app.command("amend")
@@ -143,10 +109,10 @@ def amend_command(
     """Propose the next version of the agreement; it holds once both have signed."""
     from madang.services.alliance import partners
 
-    document = partners.read_agreement(_read(agreement))
-    with _node() as node:
-        made = partners.amend(node, _actor(node), name, document)
-    _say(_("Version {version} is proposed.").format(version=made.version))
+    document = partners.read_agreement(read(agreement))
+    with node_of() as node:
+        made = partners.amend(node, acting(node), name, document)
+    say(_("Version {version} is proposed.").format(version=made.version))
 
 
 @app.command("agree")
@@ -154,9 +120,9 @@ def agree_command(name: Annotated[str, typer.Argument(help=_("Partner."))]) -> N
     """Sign the version of the agreement that a partner proposed."""
     from madang.services.alliance import partners
 
-    with _node() as node:
-        made = partners.agree(node, _actor(node), name)
-    _say(_("Version {version} is signed by both.").format(version=made.version))
+    with node_of() as node:
+        made = partners.agree(node, acting(node), name)
+    say(_("Version {version} is signed by both.").format(version=made.version))
 
 
 @app.command("rule")
@@ -167,8 +133,8 @@ def rule_command(
     """Set the estimators that a standing rule approves for a partner."""
     from madang.services.alliance import partners
 
-    with _node() as node:
-        partners.stand(node, _actor(node), name, kinds or [])
+    with node_of() as node:
+        partners.stand(node, acting(node), name, kinds or [])
 
 
 @app.command("share")
@@ -192,10 +158,10 @@ def share_command(
         if not equals:
             raise MadangError("command.usage", _("{text} is no unit.").format(text=each), "--unit weight=kg")
         units[column] = meant
-    with _node() as node:
+    with node_of() as node:
         made = shares.share(
             node,
-            _actor(node),
+            acting(node),
             name,
             file=file,
             dataset=dataset,
@@ -204,7 +170,7 @@ def share_command(
             vocabulary=vocabulary,
             country=country,
         )
-    _say(_("{name} can be asked about.").format(name=made.name))
+    say(_("{name} can be asked about.").format(name=made.name))
 
 
 @app.command("ask")
@@ -221,9 +187,9 @@ def ask_command(
     from madang.science.federated.study import read_study
     from madang.services.alliance import coordinate
 
-    question = read_study(_read(study))
-    with _node() as node:
-        actor = _actor(node)
+    question = read_study(read(study))
+    with node_of() as node:
+        actor = acting(node)
         asked = coordinate.ask(node, actor, question, partner or [])
         answer = coordinate.decided_and_run(node, actor, asked.id, wait, patience=patience)
     _told(answer, out)
@@ -232,9 +198,9 @@ def ask_command(
 def _told(answer: dict[str, Any], out: Path | None) -> None:
     text = json.dumps(answer, ensure_ascii=False, indent=1)
     if out is not None and str(out) != "-":
-        _write(out, text.encode())
+        write(out, text.encode())
         inside = [each["site"] for each in answer.get("sites", []) if each["in"]]
-        _say(_("The answer is in {file}; in it are {sites}.").format(file=out, sites=", ".join(inside) or "-"))
+        say(_("The answer is in {file}; in it are {sites}.").format(file=out, sites=", ".join(inside) or "-"))
         return
     print(text)
 
@@ -254,13 +220,13 @@ def try_command(
     from madang.services.alliance import coordinate, partners
     from madang.services.alliance.trying import try_study
 
-    question = read_study(_read(study))
+    question = read_study(read(study))
     if data:
-        agreed = partners.read_agreement(_read(limits))["limits"] if limits is not None else {}
+        agreed = partners.read_agreement(read(limits))["limits"] if limits is not None else {}
         _told(try_study(question, data, agreed), out)
         return
-    with _node() as node:
-        actor = _actor(node)
+    with node_of() as node:
+        actor = acting(node)
         asked = coordinate.ask(node, actor, question, simulated=True)
         answer = coordinate.decided_and_run(node, actor, asked.id, 60.0)
     _told(answer, out)
@@ -280,8 +246,8 @@ def simulate_command(
 
     if (file is None) == (not like):
         raise MadangError("command.usage", _("Give either --file or --like."))
-    with _node() as node:
-        actor = _actor(node)
+    with node_of() as node:
+        actor = acting(node)
         units = {}
         if file is not None:
             table = shares.read_table(file)
@@ -292,7 +258,7 @@ def simulate_command(
             table = twin(told, seed, people)
             units = {each["name"]: each["unit"] for each in told["columns"] if each.get("unit")}
         simulated.simulate(node, actor, name, share, table, units=units, vocabulary="simulated")
-    _say(
+    say(
         _("{name} has {count} made-up people under the name {share}.").format(
             name=name, count=table.num_rows, share=share
         )
@@ -305,8 +271,8 @@ def discover_command(as_json: AsJson = False) -> None:
     from madang.base.console import show_table
     from madang.services.alliance import discover
 
-    with _node() as node:
-        found = discover.discovered(node, _actor(node))
+    with node_of() as node:
+        found = discover.discovered(node, acting(node))
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return
@@ -322,22 +288,19 @@ def discover_command(as_json: AsJson = False) -> None:
     )
 
 
-Number = Annotated[int, typer.Argument(help=_("Number of the study."))]
-
-
 @app.command("show")
 def show_command(number: Number, as_json: AsJson = False) -> None:
     """Say what a study asks, in words, and how it stands."""
     from madang.services.alliance.shown import study_shown
 
-    with _node() as node:
-        told = study_shown(node, _actor(node), number)
+    with node_of() as node:
+        told = study_shown(node, acting(node), number)
     if as_json:
         print(json.dumps(told, ensure_ascii=False, default=str))
         return
     for line in [told["title"], *told["words"], f"SHA-256 {told['digest']}", told["state_label"], told["problem"]]:
         if line:
-            _say(line)
+            say(line)
 
 
 @app.command("approve")
@@ -345,9 +308,9 @@ def approve_command(number: Number, reason: Reason = "") -> None:
     """Approve a study that a partner asks."""
     from madang.services.alliance import answering
 
-    with _node() as node:
-        found = answering.approve(node, _actor(node), number, reason)
-    _say(_("{title} is approved.").format(title=found.title))
+    with node_of() as node:
+        found = answering.approve(node, acting(node), number, reason)
+    say(_("{title} is approved.").format(title=found.title))
 
 
 @app.command("refuse")
@@ -355,9 +318,9 @@ def refuse_command(number: Number, reason: Reason = "") -> None:
     """Refuse a study, or withdraw from one."""
     from madang.services.alliance import answering
 
-    with _node() as node:
-        found = answering.refuse(node, _actor(node), number, reason)
-    _say(_("{title} is refused.").format(title=found.title))
+    with node_of() as node:
+        found = answering.refuse(node, acting(node), number, reason)
+    say(_("{title} is refused.").format(title=found.title))
 
 
 @app.command("reconcile")
@@ -369,15 +332,15 @@ def reconcile_command(
     """Compare our audit with a partner's: what left, what came; exit 1 where they differ."""
     from madang.services.alliance.reconciling import reconcile
 
-    with _node() as node:
-        found = reconcile(node, _actor(node), partner, wait)
+    with node_of() as node:
+        found = reconcile(node, acting(node), partner, wait)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
     else:
-        _say(_("{count} answers are in both audits.").format(count=found["same"]))
+        say(_("{count} answers are in both audits.").format(count=found["same"]))
         for name in ("only_we_told", "only_they_heard", "only_they_told", "only_we_heard"):
             for line in found[name]:
-                _say(f"{name}: {line}")
+                say(f"{name}: {line}")
     raise typer.Exit(0 if found["agree"] else 1)
 
 
@@ -389,7 +352,7 @@ def wait_command(
     """Ask partners for work and bring answers, outward only; this is what a site keeps running."""
     from madang.services.alliance import agent
 
-    with _node() as node:
+    with node_of() as node:
         if once:
             agent.keep_waiting(node, seconds=0.5, wait=0.0)
         else:
@@ -409,92 +372,8 @@ def serve_command(
     """Answer partners without the portal, with TLS of its own; the portal answers them as well."""
     from madang.services.alliance.serving import serve
 
-    with _node() as node:
+    with node_of() as node:
         serve(node, host, port, certificate, key, authority)
-
-
-courier = typer.Typer(add_completion=False, no_args_is_help=True, help=_("Studies and answers as signed files."))
-app.add_typer(courier, name="courier")
-File = Annotated[Path, typer.Argument(help=_("The file."))]
-
-
-@courier.command("out")
-def courier_out(number: Number, partner: Annotated[str, typer.Argument(help=_("Partner."))], file: File) -> None:
-    """Write the file with a study for a site that has no way out."""
-    from madang.services.alliance import courier as files
-
-    with _node() as node:
-        _write(file, files.carried_out(node, _actor(node), number, partner))
-    _say(_("{file} can be carried to {partner}.").format(file=file, partner=partner))
-
-
-@courier.command("in")
-def courier_in(file: File) -> None:
-    """At the site: take a study's file in."""
-    from madang.services.alliance import courier as files
-
-    with _node() as node:
-        study = files.brought_in(node, _actor(node), _read(file))
-    _say(_("It is study {number}: {title}").format(number=study.id, title=study.title))
-
-
-@courier.command("answer")
-def courier_answer(file: File, out: Annotated[Path, typer.Argument(help=_("The answer's file to write."))]) -> None:
-    """At the site: write the answer to an approved study."""
-    from madang.services.alliance import courier as files
-
-    with _node() as node:
-        _write(out, files.answered(node, _actor(node), _read(file)))
-    _say(_("{file} can be carried out.").format(file=out))
-
-
-@courier.command("back")
-def courier_back(file: File) -> None:
-    """At the asking node: take an answer's file in."""
-    from madang.services.alliance import courier as files
-
-    with _node() as node:
-        study = files.taken_back(node, _actor(node), _read(file))
-    _say(_("The answer belongs to study {number}.").format(number=study.id))
-
-
-hand = typer.Typer(add_completion=False, no_args_is_help=True, help=_("Sites without a node, which fill in a form."))
-app.add_typer(hand, name="hand")
-
-
-@hand.command("add")
-def hand_add(name: Annotated[str, typer.Argument(help=_("What to call the site."))]) -> None:
-    """Write down a site that has no node and answers by hand."""
-    from madang.services.alliance import byhand
-
-    with _node() as node:
-        made = byhand.add_site(node, _actor(node), name)
-    _say(_("{name} is asked what takes one round, and answers by hand.").format(name=made.name))
-
-
-@hand.command("form")
-def hand_form(number: Number, file: File) -> None:
-    """Write the form of a study (.csv), to be filled in at a site."""
-    from madang.services.alliance import byhand
-
-    with _node() as node:
-        _write(file, byhand.form(node, _actor(node), number).encode())
-    _say(_("{file} can be sent to the site.").format(file=file))
-
-
-@hand.command("back")
-def hand_back(
-    number: Number,
-    partner: Annotated[str, typer.Argument(help=_("Partner."))],
-    file: File,
-    source: Annotated[str, typer.Option("--from", help=_("Who told the numbers, and how: a name and a letter, say."))],
-) -> None:
-    """Take a filled form in."""
-    from madang.services.alliance import byhand
-
-    with _node() as node:
-        byhand.taken(node, _actor(node), number, partner, _read(file), source)
-    _say(_("The numbers of {partner} are in study {number}.").format(partner=partner, number=number))
 
 
 @app.command("crate")
@@ -502,9 +381,9 @@ def crate_command(number: Number, file: File) -> None:
     """Write an answer as an RO-Crate (.zip): the study, the answer, and what was asked."""
     from madang.services.alliance.crate import crate_of
 
-    with _node() as node:
-        _write(file, crate_of(node, _actor(node), number))
-    _say(_("The crate is in {file}.").format(file=file))
+    with node_of() as node:
+        write(file, crate_of(node, acting(node), number))
+    say(_("The crate is in {file}.").format(file=file))
 
 
 @app.command("run")
@@ -516,6 +395,10 @@ def run_command(
     """Run a study that was asked, with the sites that have approved."""
     from madang.services.alliance import coordinate
 
-    with _node() as node:
-        answer = coordinate.decided_and_run(node, _actor(node), number, 0.0, patience=patience)
+    with node_of() as node:
+        answer = coordinate.decided_and_run(node, acting(node), number, 0.0, patience=patience)
     _told(answer, out)
+
+
+app.add_typer(carried.courier, name="courier")
+app.add_typer(carried.hand, name="hand")
