@@ -9,6 +9,7 @@ READS: Reads = {
     "/discovery": ("/discovery", (IN, YES, YES, YES, YES)),
     "/discovery/{name}": ("/discovery/secret-molecules", HIDDEN),
     "/discovery/{name}/lots": ("/discovery/secret-molecules/lots", HIDDEN),
+    "/discovery/{name}/sequences": ("/discovery/secret-molecules/sequences", HIDDEN),
     "/discovery/{name}/activity.csv": ("/discovery/secret-molecules/activity.csv", HIDDEN),
     "/discovery/{name}/models/{number}": ("/discovery/secret-molecules/models/999", (NONE,) * 5),
     "/discovery/{name}/models/{number}/library.csv": (
@@ -27,6 +28,7 @@ READS: Reads = {
 ACTS: Acts = {
     "/discovery": ("/discovery", {"name": "?"}, (BAD,) * 5),
     "/discovery/{name}/assays": ("/discovery/no-such/assays", {"title": "t", "file": "eA=="}, (NONE,) * 5),
+    "/discovery/{name}/sequences": ("/discovery/no-such/sequences", {"text": "t"}, (NONE,) * 5),
     "/discovery/{name}/lots": ("/discovery/no-such/lots", {"table": "t"}, (NONE,) * 5),
     "/discovery/{name}/models": ("/discovery/no-such/models", {"name": "m", "file": "eA=="}, (NONE,) * 5),
     "/discovery/{name}/models/{number}/predictions": (

@@ -75,7 +75,7 @@ def lots_table() -> str:
 def results_table(seed: int = 12) -> str:
     """A made-up solubility of every molecule: what it is made of, and chance."""
     chance = random.Random(seed)
-    rows = []
+    rows: list[str] = []
     for line in molecules().splitlines():
         smiles, name = line.split()
         value = 2.4 - 0.04 * len(smiles) + 0.5 * smiles.count("O") - 0.4 * smiles.count("c6") + chance.gauss(0, 0.25)

@@ -47,6 +47,21 @@ def column_named(name: str) -> str:
     return words.get(name, name)
 
 
+def risk_named(kind: str) -> str:
+    """A liability of a sequence in the reader's language."""
+    words = {
+        "N-glycosylation": _("N-glycosylation"),
+        "deamidation": _("deamidation"),
+        "isomerization": _("isomerization"),
+        "fragmentation": _("fragmentation"),
+        "oxidation": _("oxidation"),
+        "integrin binding": _("integrin binding"),
+        "unpaired cysteine": _("unpaired cysteine"),
+        "pyroglutamate": _("pyroglutamate"),
+    }
+    return words.get(kind, kind)
+
+
 _HIDDEN = ("smiles", "operator", "unit", "assay", "low", "high")
 
 
@@ -66,4 +81,5 @@ HELPERS: dict[str, Any] = {"picture_of": picture_of, "figure": figure, "state_na
     "column_named": column_named,
     "pairs_of": pairs_of,
     "sorts": sorts,
+    "risk_named": risk_named,
 }

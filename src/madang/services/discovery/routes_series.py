@@ -1,5 +1,6 @@
 """The pages of series: the structure-activity table with R groups and matched pairs, lots and samples."""
 
+from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -10,9 +11,22 @@ from madang.base.translate import _
 from madang.node.permissions import may
 from madang.services.discovery import lots as register
 from madang.services.discovery import service, tables
-from madang.services.discovery.acts import ENTER
+from madang.services.discovery.acts import ENTER, FILL
 from madang.services.discovery.helpers import HELPERS
-from madang.services.discovery.views import LotLine, LotsPage, LotTable, Name, PairView, Short, Table, Text
+from madang.services.discovery.views import (
+    LotLine,
+    LotsPage,
+    LotTable,
+    Name,
+    NewSequences,
+    PairView,
+    RiskView,
+    SequencesPage,
+    SequenceView,
+    Short,
+    Table,
+    Text,
+)
 from madang.web import Done, Here, Room
 
 room = Room("discovery", __package__)
@@ -96,6 +110,42 @@ def enter(visit: Here, name: Name, given: LotTable) -> Done:
     told = text.format(taken=entered.taken, refused=len(entered.refused))
     why = [_("Line {line}: {reason}").format(line=line, reason=reason) for line, reason in entered.refused[:3]]
     return Done(see=f"/discovery/{name}/lots", message=" ".join([told, *why]))
+
+
+@room.page("/discovery/{name}/sequences", "sequences.html")
+def sequences(visit: Here, name: Name, near: Text = "") -> SequencesPage:
+    """The antibodies and peptides of a library: loops, liabilities, and which are alike."""
+    from madang.science.chemistry.sequences import all_of, find_alike
+
+    found = service.see(visit.node, visit.actor, name)
+    visit.node.audit.read(visit.actor, "library.see", f"library:{found.id}")
+    dataset = service.sequences_of(visit.node, name)
+    held = all_of(dataset.version()) if dataset.exists else []
+    shown = [
+        SequenceView(**{**asdict(each), "risks": [RiskView(**asdict(risk)) for risk in each.risks], "alike": score})
+        for each, score in find_alike(held, near, 100)
+    ]
+    return SequencesPage(
+        library=name,
+        title=found.title,
+        version=dataset.version().number if dataset.exists else 0,
+        count=len(held),
+        near=near,
+        sequences=shown,
+        may_add=may(visit.actor, FILL, found) and found.state == "open",
+    )
+
+
+@room.act("/discovery/{name}/sequences", at=sequences)
+def add_sequences(visit: Here, name: Name, given: NewSequences) -> Done:
+    """Add antibodies and peptides; what is refused is said line by line."""
+    text = given.file.decode("utf-8-sig", errors="replace") if given.file else given.text
+    version, refused = service.add_sequences(visit.node, visit.actor, name, text)
+    told = _("{count} sequences in all, {refused} not taken.").format(
+        count=version.info["sequences"], refused=len(refused)
+    )
+    why = [_("Line {line}: {reason}").format(line=each.line, reason=each.problem) for each in refused[:3]]
+    return Done(see=f"/discovery/{name}/sequences", message=" ".join([told, *why]))
 
 
 def _bound(text: str) -> float | None:

@@ -249,6 +249,25 @@ def assays(node: Node, actor: Actor, name: str) -> list[PlateAssay]:
         return list(session.scalars(mine))
 
 
+def sequences_of(node: Node, name: str) -> Any:
+    """The dataset with the antibodies and peptides of a library."""
+    return node.home.lake().dataset(f"{name}-sequences")
+
+
+def add_sequences(node: Node, actor: Actor, name: str, text: str) -> tuple[Any, Any]:
+    """Add antibodies and peptides to a library: the version, and what was refused with its reason."""
+    from madang.science.chemistry import sequences
+
+    found = see(node, actor, name)
+    check(actor, FILL, found)
+    if found.state != "open":
+        raise MadangError("library.state", _("The library is closed."), _("Begin another."))
+    version, refused = sequences.add_sequences(sequences_of(node, name), text)
+    with doing(node, actor, FILL, lambda session: _find(session, name)) as done:
+        done.tell(name=version.dataset.name, version=version.number, manifest=version.digest)
+    return version, refused
+
+
 def shortlist(node: Node, actor: Actor, name: str, title: str, goals: bytes) -> Shortlist:
     """Rank a library by a table of goals; the best rows are kept with the parts that explain their places."""
     from madang.science.chemistry.library import newest, read_table

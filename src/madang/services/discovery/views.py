@@ -458,3 +458,47 @@ class DockingPage(View):
     box: dict[str, Any]
     ligands: list[DockedLine]
     problems: list[DockedLine]
+
+
+class RiskView(View):
+    """A liability of a sequence."""
+
+    kind: str
+    motif: str
+    place: int
+    loop: str
+
+
+class SequenceView(View):
+    """A sequence with its loops and liabilities; `alike` where it was looked for by likeness."""
+
+    id: str
+    sequence: str
+    chain: str
+    found_by: str
+    cdr1: str
+    cdr2: str
+    cdr3: str
+    mass: float
+    isoelectric: float
+    risks: list[RiskView]
+    alike: float | None
+
+
+class SequencesPage(View):
+    """The antibodies and peptides of a library."""
+
+    library: str
+    title: str
+    version: int
+    count: int
+    near: str
+    sequences: list[SequenceView]
+    may_add: bool
+
+
+class NewSequences(View):
+    """Sequences to add: FASTA, or a table with columns id and sequence."""
+
+    file: bytes = Field(default=b"", title="The file")
+    text: str = Field(default="", title="The sequences", max_length=1_000_000)
