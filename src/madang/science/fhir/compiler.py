@@ -5,6 +5,7 @@ together on the way up from a finding, so a valid resource costs no text at all.
 and shared; recursion (Extension in Extension, contentReference) goes through a function that is filled in later.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from madang.science.fhir.definitions import CORE, Definitions
 from madang.science.fhir.facts import Constraint, Row, TypeRef
 from madang.science.fhir.findings import Found, at, here, under
 from madang.science.fhir.invariants import BUILT_IN, COUNTED, FUNCTIONS, NEEDS
-from madang.science.fhir.narrative import problem
+from madang.science.fhir.narrative import fragments, problem, uncontrolled
 from madang.science.fhir.primitives import NAMES as PRIMITIVES
 from madang.science.fhir.primitives import checker as primitive_checker
 from madang.science.fhir.tree import Node, tree_of
@@ -23,6 +24,9 @@ from madang.science.fhir.tree import Node, tree_of
 Check = Callable[[Any, "Context"], Found]
 RESOURCES = ("Resource", "DomainResource")
 COMMENT_KEYS = ("fhir_comments",)
+REFUSABLE = ("markup", "examples")  # what is no error by FHIR, and which a receiver may refuse
+MARKUP = re.compile(r"<[A-Za-z!/][^>]*>")
+EXAMPLE = re.compile(r"^https?://([^/?#]*\.)?example\.(org|com|net)([:/?#]|$)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -44,10 +48,17 @@ class Context:
 class Compiler:
     """Makes and keeps the functions of one set of definitions."""
 
-    def __init__(self, definitions: Definitions, expressions: bool = True, strict: bool = False) -> None:
+    def __init__(
+        self,
+        definitions: Definitions,
+        expressions: bool = True,
+        strict: bool = False,
+        refused: tuple[str, ...] = (),
+    ) -> None:
         self.definitions = definitions
         self.expressions = expressions  # whether invariants without a function of ours are evaluated as FHIRPath
         self.strict = strict  # whether what is not at hand is an error
+        self.refused = refused  # of REFUSABLE
         self._trees: dict[str, tuple[Node, dict[str, Node]] | None] = {}
         self._types: dict[tuple[str, str], Check] = {}
         self._nodes: dict[tuple[str, str], Check] = {}
@@ -90,6 +101,10 @@ class Compiler:
             wrong = test(value)
             return here(f.PRIMITIVE, f"primitive_{wrong}", name) if wrong else None
 
+        if name == "string" and "markup" in self.refused:
+            return _all([check, _without("markup", MARKUP)])
+        if name in ("uri", "url", "canonical") and "examples" in self.refused:
+            return _all([check, _without("example_url", EXAMPLE)])
         return check
 
     # One element.
@@ -109,6 +124,9 @@ class Compiler:
             parts.append(self._any_of([self.of_type(ref.code, url) for url in ref.profiles]))
         else:
             known = ref.profiles[0] if ref.profiles and self.tree(ref.profiles[0]) else ""
+            if ref.profiles and not known and self.strict:
+                url = ref.profiles[0]
+                parts.append(lambda value, context: here(f.PROFILE, "profile_unknown", url))
             parts.append(self.of_type(ref.code, known))
         if ref.code in ("Reference", "canonical") and ref.targets:
             parts.append(self._target(ref))
@@ -125,6 +143,8 @@ class Compiler:
             parts.append(binding_check(ref.code, row.binding, self.definitions.terminology))
         if row.widest:
             parts.append(binding_check(ref.code, ("required", row.widest), self.definitions.terminology))
+        if row.narrative:
+            parts.append(_controlled(row.narrative))
         if row.max_length or row.least is not None or row.most is not None:
             parts.append(_limits(row))
         return _all(parts)
@@ -135,11 +155,9 @@ class Compiler:
             return self._nodes[key]
         cell: list[Check] = []
         self._nodes[key] = lambda value, context: cell[0](value, context)
-        found = self.tree(node.profile)
-        target = found[1].get(identifier) if found else None
-        if target is None or not target.children:  # a profile that does not repeat it has it in its type
-            base = self.tree(CORE + identifier.partition(".")[0])
-            target = base[1].get(identifier) if base else None
+        # What a profile says of the element that is named does not hold for its repetition, so the type is asked.
+        base = self.tree(CORE + identifier.partition(".")[0]) or self.tree(node.profile)
+        target = base[1].get(identifier) if base else None
         if target is None:
             cell.append(lambda value, context: None)
         else:
@@ -248,7 +266,7 @@ class Compiler:
         if holds is None:
             from madang.science.fhir.paths import holds_by_path
 
-            return holds_by_path(constraint) if self.expressions else _all([])
+            return holds_by_path(constraint, self.definitions.terminology) if self.expressions else _all([])
         if key in COUNTED:
 
             def count(value: Any, context: Context) -> Found:
@@ -409,7 +427,39 @@ def _xhtml(value: Any, context: Context) -> Found:
     if type(value) is not str:
         return here(f.PRIMITIVE, "primitive_type", "xhtml")
     wrong = problem(value)
+    if not wrong and "#" in value and not all(_leads(name, context) for name in fragments(value)):
+        wrong = "link"
     return here(f.NARRATIVE, f"narrative_{wrong}") if wrong else None
+
+
+def _controlled(wanted: tuple[str, ...]) -> Check:
+    def check(value: Any, context: Context) -> Found:
+        div = value.get("div") if type(value) is dict else None
+        wrong = uncontrolled(div, wanted) if type(div) is str else None
+        return at("div", f.NARRATIVE, f"narrative_{wrong}") if wrong else None
+
+    return check
+
+
+def _leads(fragment: str, context: Context) -> bool:
+    """Whether a link `#name` that no part of the narrative has leads to a contained resource, or to an element."""
+    open_ = [context.resource, context.root]
+    while open_:
+        each = open_.pop()
+        if type(each) is dict:
+            if each.get("id") == fragment:
+                return True
+            div = each.get("div")
+            if type(div) is str and (f'id="{fragment}"' in div or f'name="{fragment}"' in div):
+                return True
+            open_.extend(each.values())
+        elif type(each) is list:
+            open_.extend(each)
+    return False
+
+
+def _without(kind: str, pattern: re.Pattern[str]) -> Check:
+    return lambda value, context: here(f.REFUSED, kind) if type(value) is str and pattern.search(value) else None
 
 
 __all__ = ["Check", "Compiler", "Context", "at", "matches", "under"]

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 ELSEWHERE = (CORE + "structuredefinition-fhir-type",)  # tools put it beside the element that R4 names
 ANYWHERE = ("element:Element", "element:*", "extension:*")
 RESOURCES = ("Resource", "DomainResource")
-DATA_TYPES = ("Element", "BackboneElement")
 
 
 def extension_check(compiler: "Compiler", node: Node) -> "Check":
@@ -53,6 +52,8 @@ def extension_check(compiler: "Compiler", node: Node) -> "Check":
 def _placed(compiler: "Compiler", url: str, above: str, found: Found) -> Found:
     profile = compiler.definitions.profile(url)
     allowed = profile.context if profile else ()
+    if profile and profile.rules:
+        found = [*(found or []), Raw("", "", f.EXTENSION, f.ERROR, "extension_rule", profile.rules)]
     if not allowed or any(each in ANYWHERE for each in allowed) or f"element:{above}" in allowed:
         return found
     inner = above == "Extension" or above.endswith(".extension")
@@ -66,7 +67,23 @@ def _placed(compiler: "Compiler", url: str, above: str, found: Found) -> Found:
 
 def misplaced(found: list[Raw], node: dict[str, Any], definitions: Definitions) -> list[Raw]:
     """Without those findings about the place of an extension that the whole path answers."""
-    return [each for each in found if each.kind != "extension_context" or not _may_stand(each, node, definitions)]
+    return [
+        each
+        for each in found
+        if (each.kind != "extension_context" or not _may_stand(each, node, definitions))
+        and (each.kind != "extension_rule" or _breaks(each, node))
+    ]
+
+
+def _breaks(each: Raw, node: dict[str, Any]) -> bool:
+    """Whether a rule of an extension does not hold on the element that has it; no where that cannot be told."""
+    from madang.science.fhir.paths import evaluate, verdict
+
+    element = _element(node, each.place.rpartition(".")[0])
+    try:
+        return any(verdict(evaluate(element, rule, node)) is False for rule in each.about)
+    except Exception:  # whatever a foreign expression brings the library to
+        return False
 
 
 def _may_stand(each: Raw, node: dict[str, Any], definitions: Definitions) -> bool:
@@ -86,16 +103,21 @@ def _found_by(expression: str, place: str, node: dict[str, Any]) -> bool:
     """Whether an expression on the resource finds the element that has the extension; true where it cannot be told."""
     from madang.science.fhir.paths import evaluate
 
+    try:
+        return _element(node, place) in evaluate(node, expression)
+    except Exception:  # whatever a foreign expression brings the library to
+        return True
+
+
+def _element(node: dict[str, Any], place: str) -> Any:
+    """What stands at a place of a resource."""
     element: Any = node
     for step in place.split(".") if place else ():
         name, _bracket, number = step.partition("[")
         element = element.get(name) if isinstance(element, dict) else None
         if number and isinstance(element, list):
             element = element[int(number[:-1])]
-    try:
-        return element in evaluate(node, expression)
-    except Exception:  # whatever a foreign expression brings the library to
-        return True
+    return element
 
 
 def names_of(path: list[str], definitions: Definitions) -> Iterator[str]:
@@ -103,7 +125,7 @@ def names_of(path: list[str], definitions: Definitions) -> Iterator[str]:
     if len(path) == 1:
         yield path[0]
         yield from RESOURCES
-    here_, kind = path[0], path[0]
+    here_, kind, backbone = path[0], path[0], False
     for step in path[1:]:
         profile = definitions.profile(kind)
         rows = {row.path: row for row in profile.rows} if profile else {}
@@ -117,6 +139,7 @@ def names_of(path: list[str], definitions: Definitions) -> Iterator[str]:
         if row is None:
             return
         here_ = row.path
+        backbone = bool(row.content) or (bool(row.types) and row.types[0].code == "BackboneElement")
         if row.types and row.types[0].code not in ("BackboneElement", "Element"):
             code = next((x.code for x in row.types if x.code.lower() == choice.lower()), row.types[0].code)
             last = step == path[-1]
@@ -129,6 +152,8 @@ def names_of(path: list[str], definitions: Definitions) -> Iterator[str]:
     yield here_
     yield ".".join(path)
     if len(path) > 1:
-        yield from DATA_TYPES
+        yield "Element"
+        if backbone:
+            yield "BackboneElement"
         if ".".join(path[1:]) in ("text", "contained", "extension", "meta", "language", "implicitRules"):
             yield f"DomainResource.{path[1]}"

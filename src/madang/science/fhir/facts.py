@@ -4,6 +4,7 @@ A `Row` is one ElementDefinition as far as a check depends on it. `row_of` reads
 StructureDefinition; `to_json` and `from_json` are the shape in which compiled facts are kept in a file.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,7 @@ class Row:
     must_support: bool = False
     item: str = ""  # the data item of KR CDI that the element carries
     must_value: bool = False  # extensions alone will not do
+    narrative: tuple[str, ...] = ()  # what a profile demands of the parts of a narrative
     modifier: bool = False
     max_length: int | None = None
     least: Any = None
@@ -84,6 +86,7 @@ class Profile:
     abstract: bool = False
     rows: tuple[Row, ...] = ()
     context: tuple[str, ...] = ()  # of an extension: where it may stand, as `element:Patient`
+    rules: tuple[str, ...] = ()  # of an extension: FHIRPath that must hold on the element that has it
     snapshot: bool = True
     package: str = field(default="", compare=False)
 
@@ -106,11 +109,32 @@ def profile_of(definition: dict[str, Any], package: str = "") -> Profile:
         base=str(definition.get("baseDefinition", "")).partition("|")[0],
         version=str(definition.get("version", "")),
         abstract=bool(definition.get("abstract")),
-        rows=tuple(row_of(element) for element in elements if isinstance(element, dict)),
+        rows=tuple(row_of(element) for element in _identified(elements)),
         context=context if definition.get("type") == "Extension" else (),
+        rules=tuple(map(str, definition.get("contextInvariant", []))) if definition.get("type") == "Extension" else (),
         snapshot=has,
         package=package,
     )
+
+
+def _identified(elements: Any) -> Iterator[dict[str, Any]]:
+    """The elements, each with its id; where it has none, it belongs to the slice of its path that began last."""
+    slices: dict[str, str] = {}
+    for element in elements if isinstance(elements, list) else ():
+        if not isinstance(element, dict):
+            continue
+        path = str(element.get("path", ""))
+        for each in [each for each in slices if each == path or each.startswith(path + ".")]:
+            del slices[each]
+        if element.get("sliceName"):
+            slices[path] = str(element["sliceName"])
+        if not element.get("id"):
+            steps, named = path.split("."), []
+            for count, step in enumerate(steps, start=1):
+                slice_name = slices.get(".".join(steps[:count]), "")
+                named.append(f"{step}:{slice_name}" if slice_name else step)
+            element = element | {"id": ".".join(named)}
+        yield element
 
 
 def row_of(element: dict[str, Any]) -> Row:
@@ -142,6 +166,7 @@ def row_of(element: dict[str, Any]) -> Row:
         ),
         must_support=bool(element.get("mustSupport")) or _obliged(element),
         item=_item(element),
+        narrative=_controls(element),
         must_value=any(str(x.get("url", "")).endswith(MUST_HAVE_VALUE) for x in element.get("extension", [])),
         modifier=bool(element.get("isModifier")),
         max_length=element.get("maxLength"),
@@ -186,6 +211,13 @@ def _additional(extension: dict[str, Any]) -> str:
     if parts.get("purpose", {}).get("valueCode") != "required":
         return ""
     return str(parts.get("valueSet", {}).get("valueCanonical", "")).partition("|")[0]
+
+
+def _controls(element: dict[str, Any]) -> tuple[str, ...]:
+    """What a profile demands of the parts of a narrative: `source`, `no language`."""
+    said = {str(x.get("url", "")).rpartition("/")[2]: x.get("valueCode") for x in element.get("extension", [])}
+    source = ("source",) if said.get("narrative-source-control") else ()
+    return (*source, "no language") if said.get("narrative-language-control") == "_no" else source
 
 
 def _item(element: dict[str, Any]) -> str:

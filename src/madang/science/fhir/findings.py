@@ -18,7 +18,7 @@ Found = list[Raw] | None
 CARDINALITY, UNKNOWN, FORM, PRIMITIVE = "cardinality", "unknown element", "JSON form", "primitive format"
 TARGET, REQUIRED, EXTENSIBLE, SLICING = "reference target", "required binding", "extensible binding", "slicing"
 EXTENSION, FIXED, NARRATIVE, TYPE = "extension", "fixed value", "narrative", "resource type"
-PROFILE, SYSTEM, REFERENCE, BUNDLE = "profile", "code system", "reference", "bundle"
+PROFILE, SYSTEM, REFERENCE, BUNDLE, REFUSED = "profile", "code system", "reference", "bundle", "refused"
 ERROR, WARNING, INFORMATION = "error", "warning", "information"
 
 

@@ -4,7 +4,7 @@
 here is evaluated by `science.fhir.paths`, which is also the slow twin of these functions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Holds = Callable[[Any, Any], bool]
@@ -95,13 +95,26 @@ def _contained_used(node: Any, context: Any) -> bool:
     if not isinstance(contained, list):
         return True
     texts = set(_texts(node))
-    text = node.get("text")
-    shown = str(text.get("div", "")) if isinstance(text, dict) else ""
+    shown = "".join(_divs(node))
     return all(
         "#" + str(each.get("id")) in texts or f'"#{each.get("id")}"' in shown or any(x == "#" for x in _texts(each))
         for each in contained
         if isinstance(each, dict)
     )
+
+
+def _divs(node: Any) -> Iterator[str]:
+    """The narratives of a resource, of its sections too: a picture or a link in one refers as well."""
+    open_ = [node]
+    while open_:
+        each = open_.pop()
+        if isinstance(each, dict):
+            div = each.get("div")
+            if isinstance(div, str):
+                yield div
+            open_.extend(each.values())
+        elif isinstance(each, list):
+            open_.extend(each)
 
 
 def _texts(node: Any) -> list[str]:

@@ -18,12 +18,18 @@ ATTRIBUTES = frozenset(
     " cite datetime border frame rules cellpadding cellspacing summary xmlns nowrap start value compact color size face"
     " noshade bgcolor idref clear".split()
 )
+SCHEMES = ("http", "https", "mailto", "tel", "sms", "ftp", "sftp", "data")  # where a reader of a narrative can go
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
+SOURCES = {"boilerplate", "generated", "original"}
+_LANGUAGE = re.compile(r"<div\s[^>]*?(?:xml:)?lang\s*=")
+_FRAGMENT = re.compile(r"<a\s[^>]*?href\s*=\s*[\"']#([^\"']*)[\"']")
+_NAMES = re.compile(r"\s(?:id|name)\s*=\s*[\"']([^\"']*)[\"']")
 ENTITIES = ("nbsp", "copy", "reg", "trade", "hellip", "mdash", "ndash", "lsquo", "rsquo", "ldquo", "rdquo", "middot")
 _NAMED = re.compile(r"&([A-Za-z]\w*);")
 
 
 def problem(value: str) -> str | None:
-    """None, or what is wrong: `form`, `namespace`, `element`, `attribute`, `active` or `empty`."""
+    """None, or what is wrong: `form`, `namespace`, `element`, `attribute`, `active`, `link` or `empty`."""
     if not value.lstrip().startswith("<div"):
         return "form"
     parser = expat.ParserCreate()
@@ -46,9 +52,41 @@ def problem(value: str) -> str | None:
                     return "active" if key.startswith("on") else "attribute"
                 if key in ("href", "src") and text[1:].strip().lower().startswith(("javascript:", "vbscript:")):
                     return "active"
+                if key == "href" and (scheme := _SCHEME.match(text[1:-1])) and scheme[1].lower() not in SCHEMES:
+                    return "link"
     if "img" in names or re.sub(r"<[^>]*>|&nbsp;|\s", "", bare):
         return None
     return "empty"
+
+
+def fragments(value: str) -> set[str]:
+    """What links of a narrative name in their own document, and that no part of the narrative is called."""
+    return set(_FRAGMENT.findall(value)) - set(_NAMES.findall(value)) - {""}
+
+
+def uncontrolled(value: str, wanted: tuple[str, ...]) -> str | None:
+    """None, or what a narrative lacks that a profile wants: parts that tell their `source`, no `language` sections."""
+    if "no language" in wanted and _LANGUAGE.search(value):
+        return "language"
+    if "source" not in wanted:
+        return None
+    told, open_ = [], False
+    parser = expat.ParserCreate()
+
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        told.append(bool(SOURCES & set(attributes.get("class", "").split())))
+
+    def text(data: str) -> None:
+        nonlocal open_
+        open_ = open_ or (bool(data.strip()) and not any(told))
+
+    parser.StartElementHandler, parser.EndElementHandler = begin, lambda name: told.pop()
+    parser.CharacterDataHandler = text
+    try:
+        parser.Parse(_NAMED.sub(_plain, value), True)
+    except (expat.ExpatError, ValueError):
+        return None  # said by the check of its form
+    return "source" if open_ else None
 
 
 def _refuse(*_arguments: object) -> None:

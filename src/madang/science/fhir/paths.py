@@ -19,7 +19,7 @@ from madang.science.fhir.findings import Found, here
 
 SECONDS = 2.0  # most time of one evaluation
 LARGEST_SET = 20_000  # members of an object in which `descendants()` is still asked for
-UNSUPPORTED = ("conformsTo(", "memberOf(", "htmlChecks(", "resolve()", "subsumes(", "subsumedBy(", "weight(")
+UNSUPPORTED = ("conformsTo(", "htmlChecks(", "resolve()", "subsumes(", "subsumedBy(", "weight(")
 
 
 class Endless(Exception):
@@ -73,7 +73,36 @@ def _has_value(inputs: list[Any]) -> list[bool]:
     return [len(values) == 1 and values[0] is not None and not isinstance(values[0], dict | list)]
 
 
-ADDED = {"hasValue": {"fn": _has_value, "arity": {0: []}}}  # functions of FHIR that the library has not
+_asked = threading.local()  # the terminology that memberOf() asks, for the length of one evaluation
+
+
+class CannotTell(Exception):
+    """The codes of a value set are not at hand."""
+
+
+def _member_of(inputs: list[Any], value_set: str) -> list[bool]:
+    """FHIR's memberOf(): whether the code, or one of the codings, is in a value set."""
+    values = [getattr(each, "data", each) for each in inputs]
+    if len(values) != 1 or getattr(_asked, "terminology", None) is None:
+        return []
+    value = values[0]
+    codings = value.get("coding") or [] if isinstance(value, dict) and "coding" in value else [value]
+    answers = []
+    for each in codings:
+        system, code = (each.get("system"), each.get("code")) if isinstance(each, dict) else (None, each)
+        if isinstance(code, str):
+            answers.append(_asked.terminology.contains(value_set.partition("|")[0], system, code))
+    if True in answers:
+        return [True]
+    if None in answers:
+        raise CannotTell(value_set)
+    return [False]
+
+
+ADDED = {  # functions of FHIR that the library has not
+    "hasValue": {"fn": _has_value, "arity": {0: []}},
+    "memberOf": {"fn": _member_of, "arity": {1: ["String"]}},
+}
 
 
 def evaluate(node: Any, expression: str, resource: Any = None, root: Any = None) -> list[Any]:
@@ -92,7 +121,7 @@ def evaluate(node: Any, expression: str, resource: Any = None, root: Any = None)
         )
 
 
-def holds_by_path(constraint: Constraint) -> Callable[[Any, Any], Found]:
+def holds_by_path(constraint: Constraint, terminology: Any = None) -> Callable[[Any, Any], Found]:
     """The check of one invariant by evaluation."""
     key, severity, expression = constraint.key, constraint.severity, constraint.expression
     if any(part in expression for part in UNSUPPORTED):
@@ -104,6 +133,7 @@ def holds_by_path(constraint: Constraint) -> Callable[[Any, Any], Found]:
         if broken:
             context.unsure[key] = context.unsure.get(key, 0) + 1
             return None
+        _asked.terminology = terminology
         try:
             answer = evaluate(value, expression, context.resource, context.root)
         except MadangError:

@@ -106,6 +106,7 @@ class Setup:
     profiles: tuple[str, ...] = ()
     terms: tuple[str, ...] = ()
     strict: bool = False
+    refused: tuple[str, ...] = ()
 
     def definitions(self) -> Definitions:
         """The definitions that are asked for."""
@@ -128,7 +129,7 @@ class Setup:
                     _("There is no profile {url} here.").format(url=repr(url)),
                     _("Name a guide (kr-core, r4), or give the profile with --package."),
                 )
-        return Validator(definitions, self.guide, self.profiles, self.strict)
+        return Validator(definitions, self.guide, self.profiles, self.strict, self.refused)
 
 
 @dataclass(frozen=True)

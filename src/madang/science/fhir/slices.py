@@ -291,9 +291,11 @@ def _typed(compiler: "Compiler", nodes: list[Node], steps: list[str]) -> Matcher
     return match
 
 
-def _profiled(compiler: "Compiler", nodes: list[Node], steps: list[str]) -> Matcher:
+def _profiled(compiler: "Compiler", nodes: list[Node], steps: list[str]) -> Matcher | None:
     urls = [url for node in nodes for ref in node.row.types for url in (*ref.profiles,)]
     urls += [node.profile for node in nodes if node.name == node.row.path]
+    if not any(compiler.tree(url) for url in urls):
+        return None  # the slice says nothing of this discriminator, or by profiles that are not at hand
 
     def match(item: Any, context: "Context") -> bool:
         for value in values_at(item, steps, context):

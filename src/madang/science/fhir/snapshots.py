@@ -100,13 +100,15 @@ def _unfold(rows: dict[str, Row], at: str, definitions: "Definitions") -> None:
     """The children of a data type, or of the element whose content it has, under an element."""
     row = rows[at]
     if row.content:
-        root = at.partition(".")[0]
-        source = row.content if row.content in rows else root
-        for identifier in [each for each in rows if each.startswith(source + ".")]:
+        # What the profile says of the element that is named does not hold for its repetition, so the type is asked.
+        type_ = definitions.profile(row.content.partition(".")[0])
+        known = {each.id: each for each in type_.rows} if type_ is not None else rows
+        source = row.content if row.content in known else at.partition(".")[0]
+        for identifier in [each for each in known if each.startswith(source + ".")]:
             rows[at + identifier[len(source) :]] = replace(
-                rows[identifier],
+                known[identifier],
                 id=at + identifier[len(source) :],
-                path=row.path + rows[identifier].path[len(source) :],
+                path=row.path + known[identifier].path[len(source) :],
             )
         rows[at] = replace(row, content="", types=(TypeRef("BackboneElement"),))
         return
@@ -138,6 +140,8 @@ def _merged(under: Row, said: Row, identifier: str) -> Row:
         changed["high"] = said.high
     if said.types:
         changed["types"] = tuple(_narrowed(each, under.types) for each in said.types)
+    if said.narrative:
+        changed["narrative"] = said.narrative
     if said.must_value:
         changed["must_value"] = True
     for name in ("fixed", "pattern", "binding", "max_length", "least", "most", "discriminators"):

@@ -38,10 +38,15 @@ class Validator:
     """Holds resources against definitions. Compiles what it needs at first use; not to be shared by threads."""
 
     def __init__(
-        self, definitions: Definitions, guide: str = "", profiles: tuple[str, ...] = (), strict: bool = False
+        self,
+        definitions: Definitions,
+        guide: str = "",
+        profiles: tuple[str, ...] = (),
+        strict: bool = False,
+        refused: tuple[str, ...] = (),
     ) -> None:
         self.definitions = definitions
-        self.compiler = Compiler(definitions, strict=strict)
+        self.compiler = Compiler(definitions, strict=strict, refused=refused)
         self.compiler.resource = self._inside
         self.selection = Selection(definitions, self.compiler, guide)
         self.named = profiles
@@ -103,13 +108,18 @@ class Validator:
                 found = [each for each in found or () if each not in (out or ())]
             if found:
                 out = (out or []) + found
-        if out and any(each.kind == "extension_context" for each in out):
+        if out and any(each.kind in ("extension_context", "extension_rule") for each in out):
             out = misplaced(out, resource, self.definitions)
         out = (out or []) + trouble if trouble else out
         if not contained:
             wrong = self._local_references(resource, context)
             out = (out or []) + wrong if wrong else out
             context.resource, context.local = above, local
+        if name == "StructureDefinition":
+            from madang.science.fhir.structures import problems as structure_problems
+
+            wrong = structure_problems(resource, self.definitions)
+            out = (out or []) + wrong if wrong else out
         if name == "Bundle":
             from madang.science.fhir.bundles import problems
 

@@ -82,6 +82,14 @@ def _sentences() -> dict[str, tuple[str, str]]:
         "narrative_attribute": (_("The narrative has an attribute that FHIR does not allow."), _("Remove it.")),
         "narrative_active": (_("The narrative has active content."), _("Remove scripts, forms and handlers.")),
         "narrative_link": (_("A link in the narrative leads nowhere that a reader can go."), _("Link by http or #id.")),
+        "narrative_source": (
+            _("A part of the narrative does not tell its source, and the profile wants that."),
+            _("Give it the class boilerplate, generated or original."),
+        ),
+        "narrative_language": (
+            _("The narrative has sections by language, and the profile does not allow that."),
+            _("Keep one language."),
+        ),
         "narrative_empty": (_("The narrative has no text."), _("Add text, or leave the narrative out.")),
         "bundle_twice": (_("Two entries of the bundle are the same resource."), _("Keep one, or give versions.")),
         "bundle_full_url": (_("fullUrl and the id of the resource differ."), _("Make both name the same resource.")),
@@ -96,6 +104,22 @@ def _sentences() -> dict[str, tuple[str, str]]:
         "bundle_many": (_("More than one entry fits the reference."), _("Refer by fullUrl.")),
         "bundle_lost": (_("The bundle has no entry for this reference."), _("Add the entry, or mend the reference.")),
         "bundle_unreached": (_("The entry cannot be reached from the Composition."), _("Refer to it, or remove it.")),
+        "extension_rule": (
+            _("The extension is not allowed here by a rule of its own."),
+            _("Read the rule in its definition."),
+        ),
+        "structure_path": (
+            _("The base of the profile has no element of this path."),
+            _("Name an element of the base; a choice by its name with [x], or by one of its types."),
+        ),
+        "structure_fixed": (
+            _("The profile fixes another value than its base does."),
+            _("Keep the value of the base."),
+        ),
+        "structure_discriminator": (
+            _("A discriminator names a child that the sliced element does not have."),
+            _("Name a child of the element, or $this."),
+        ),
         "example_url": (_("An example URL stands in real data."), _("Use a URL of your own.")),
         "markup": (_("The text looks like HTML."), _("Remove markup from texts.")),
         "too_long": (_("The resource is too long to be read."), _("Split it.")),

@@ -1,6 +1,7 @@
 """`madang fhir`: validate resources, test a system, serve a synthetic one."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,10 @@ def validate(
     strict: Annotated[
         bool, typer.Option("--strict", help=_("Refuse extensions whose definition is not at hand."))
     ] = False,
+    refuse: Annotated[
+        list[str] | None,
+        typer.Option(help=_("What FHIR allows and a receiver may refuse: markup in texts, examples (example URLs).")),
+    ] = None,
     workers: Annotated[int | None, typer.Option(help=_("Processes; all cores if not given."), min=1)] = None,
     worst: Annotated[int, typer.Option(help=_("How many findings to show."), min=0)] = WORST,
 ) -> None:
@@ -53,7 +58,7 @@ def validate(
     from madang.base.console import ProgressBars
     from madang.science.fhir.run import validate_files
 
-    setup = setup_of(profile or ["kr-core"], package or [], terms or [], strict)
+    setup = setup_of(profile or ["kr-core"], package or [], terms or [], strict, refuse or [])
     definitions = setup.validator().definitions  # says what is wrong with the options before any file is read
     with ProgressBars() as progress:
         stdin = sys.stdin.buffer if any(str(each) == "-" for each in paths) else None
@@ -222,8 +227,12 @@ def verify(
         raise typer.Exit(3)
 
 
-def setup_of(profiles: list[str], packages: list[Path], terms: list[Path], strict: bool = False) -> "Setup":
+def setup_of(
+    profiles: list[str], packages: list[Path], terms: list[Path], strict: bool = False, refused: Sequence[str] = ()
+) -> "Setup":
     """What is to be held against what, from the options."""
+    from madang.base.errors import MadangError
+    from madang.science.fhir.compiler import REFUSABLE
     from madang.science.fhir.definitions import SHIPPED
     from madang.science.fhir.run import Setup
 
@@ -232,7 +241,14 @@ def setup_of(profiles: list[str], packages: list[Path], terms: list[Path], stric
     urls = tuple(name for name in profiles if name not in SHIPPED)
     if any(url.startswith("http://www.hl7korea.or.kr/") for url in urls):
         guide = "kr-core"
-    return Setup(guide, tuple(map(str, packages)), urls, tuple(map(str, terms)), strict)
+    for name in refused:
+        if name not in REFUSABLE:
+            raise MadangError(
+                "fhir.refuse",
+                _("{name} cannot be refused.").format(name=name),
+                _("It is one of {names}.").format(names=", ".join(REFUSABLE)),
+            )
+    return Setup(guide, tuple(map(str, packages)), urls, tuple(map(str, terms)), strict, tuple(refused))
 
 
 def show(outcome: "Outcome", definitions: "Definitions", worst: int) -> None:

@@ -1,0 +1,168 @@
+"""Rules that profiles of others bring: contexts, value sets asked in FHIRPath, slices without ids, narratives."""
+
+from typing import Any
+
+import pytest
+
+from madang.science.fhir.definitions import CORE, Definitions, shipped
+from madang.science.fhir.validator import Validator
+
+OURS = "http://hospital.test/fhir/StructureDefinition/"
+DIV = '<div xmlns="http://www.w3.org/1999/xhtml">{}</div>'
+
+
+def profile(name: str, kind: str, *elements: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A StructureDefinition with a differential."""
+    made = {"resourceType": "StructureDefinition", "url": OURS + name, "name": name, "status": "active"}
+    made |= {"type": kind, "kind": "complex-type" if kind == "Extension" else "resource", "abstract": False}
+    made |= {"baseDefinition": CORE + kind, "derivation": "constraint", "fhirVersion": "4.0.1"}
+    return made | {"differential": {"element": list(elements)}} | more
+
+
+def sliced_by(path: str) -> dict[str, Any]:
+    return {"discriminator": [{"type": "value", "path": path}], "rules": "open"}
+
+
+def held(*definitions: dict[str, Any], **options: Any) -> Validator:
+    made: Definitions = shipped("r4")
+    for each in definitions:
+        made.add(each, "own")
+    return Validator(made, strict=True, **options)
+
+
+def kinds(validator: Validator, resource: dict[str, Any]) -> set[str]:
+    return {each.kind for each in validator.validate(resource).findings if each.severity == "error"}
+
+
+def test_what_a_receiver_may_refuse_is_refused_only_when_asked() -> None:
+    patient = {"resourceType": "Patient", "name": [{"text": "Kim <b>the</b> first"}]}
+    assert kinds(held(), patient) == set()
+    assert kinds(held(refused=("markup",)), patient) == {"markup"}
+    assert kinds(held(refused=("markup",)), {"resourceType": "Patient", "name": [{"text": "a < b and c > d"}]}) == set()
+    place = {"resourceType": "Patient", "identifier": [{"system": "http://ids.example.org/x", "value": "1"}]}
+    assert kinds(held(), place) == set()
+    assert kinds(held(refused=("examples",)), place) == {"example_url"}
+    real = {"resourceType": "Patient", "identifier": [{"system": "http://example.org.kr/x", "value": "1"}]}
+    assert kinds(held(refused=("examples",)), real) == set()
+
+
+@pytest.mark.parametrize(
+    ("inside", "good"),
+    [
+        ('<a href="http://hospital.test/x">a</a>', True),
+        ('<a href="Patient/1">a</a>', True),
+        ('<a href="mailto:a@hospital.test">a</a>', True),
+        ('<a href="urn:uuid:1">a</a>', False),
+        ('<a href="gopher:x">a</a>', False),
+        ('<a href="#there">a</a><p id="there">b</p>', True),
+        ('<a href="#inside">a</a>', True),
+        ('<a href="#nowhere">a</a>', False),
+    ],
+)
+def test_links_of_a_narrative_lead_somewhere(inside: str, good: bool) -> None:
+    text = {"status": "generated", "div": DIV.format(inside)}
+    contained = [{"resourceType": "Organization", "id": "inside", "name": "x"}]
+    patient = {"resourceType": "Patient", "text": text, "contained": contained}
+    patient["managingOrganization"] = {"reference": "#inside"}
+    assert kinds(held(), patient) == (set() if good else {"narrative_link"})
+
+
+def test_a_rule_of_an_extension_is_asked_of_the_element_that_has_it() -> None:
+    value = {"path": "Extension.value[x]", "min": 1, "type": [{"code": "boolean"}]}
+    made = profile("ext", "Extension", value, context=[{"type": "element", "expression": "Patient"}])
+    made |= {"contextInvariant": ["active.exists()"]}
+    extension = [{"url": OURS + "ext", "valueBoolean": True}]
+    validator = held(made)
+    assert kinds(validator, {"resourceType": "Patient", "active": True, "extension": extension}) == set()
+    assert kinds(validator, {"resourceType": "Patient", "extension": extension}) == {"extension_rule"}
+
+
+def test_a_data_type_is_no_backbone_element() -> None:
+    made = profile("ext", "Extension", context=[{"type": "element", "expression": "BackboneElement"}])
+    extension = [{"url": OURS + "ext", "valueBoolean": True}]
+    validator = held(made)
+    contact = {"resourceType": "Patient", "contact": [{"name": {"text": "x"}, "extension": extension}]}
+    assert kinds(validator, contact) == set()
+    assert kinds(validator, {"resourceType": "Patient", "name": [{"text": "x", "extension": extension}]}) == {
+        "extension_context"
+    }
+
+
+def test_a_value_set_is_asked_in_an_invariant() -> None:
+    values = {"resourceType": "ValueSet", "url": OURS + "vs", "status": "active"}
+    values |= {"compose": {"include": [{"system": "urn:s", "concept": [{"code": "a"}]}]}}
+    rule = {"key": "own-1", "severity": "error", "human": "x", "expression": f"memberOf('{OURS}vs')"}
+    made = profile("basic", "Basic", {"path": "Basic.code", "constraint": [rule]})
+    validator = held(values, made, profiles=(OURS + "basic",))
+    good = {"resourceType": "Basic", "code": {"coding": [{"system": "urn:s", "code": "a"}]}}
+    other = {"resourceType": "Basic", "code": {"coding": [{"system": "urn:s", "code": "b"}]}}
+    assert kinds(validator, good) == set()
+    assert kinds(validator, other) == {"invariant"}
+
+
+def test_elements_without_ids_belong_to_the_slice_that_began_last() -> None:
+    made = profile(
+        "sliced",
+        "Patient",
+        {"path": "Patient.identifier", "slicing": {"discriminator": [{"type": "value", "path": "system"}]}},
+        {"path": "Patient.identifier", "sliceName": "one", "min": 1, "max": "1"},
+        {"path": "Patient.identifier.system", "fixedUri": "urn:one"},
+        {"path": "Patient.identifier", "sliceName": "two", "max": "1"},
+        {"path": "Patient.identifier.system", "fixedUri": "urn:two"},
+        {"path": "Patient.identifier.value", "min": 1},
+    )
+    validator = held(made, profiles=(OURS + "sliced",))
+    one, two = {"system": "urn:one"}, {"system": "urn:two", "value": "2"}
+    assert kinds(validator, {"resourceType": "Patient", "identifier": [one, two]}) == set()
+    assert kinds(validator, {"resourceType": "Patient", "identifier": [two]}) == {"slice_missing"}
+    assert kinds(validator, {"resourceType": "Patient", "identifier": [one, {"system": "urn:two"}]}) == {"missing"}
+
+
+def test_what_a_profile_says_of_an_element_does_not_hold_for_its_repetition() -> None:
+    made = profile("parameters", "Parameters", {"path": "Parameters.parameter.name", "patternString": "outer"})
+    inner = {"name": "inner", "valueString": "x"}
+    outer = {"name": "outer", "part": [inner]}
+    validator = held(made, profiles=(OURS + "parameters",))
+    assert kinds(validator, {"resourceType": "Parameters", "parameter": [outer]}) == set()
+    assert kinds(validator, {"resourceType": "Parameters", "parameter": [inner]}) == {"pattern"}
+
+
+@pytest.mark.parametrize(
+    ("element", "kind"),
+    [
+        ({"path": "Patient.name", "min": 1}, ""),
+        ({"path": "Patient.deceasedBoolean", "min": 1}, ""),
+        ({"path": "Patient.deceasedMaybe", "min": 1}, "structure_path"),
+        ({"path": "Patient.surname", "min": 1}, "structure_path"),
+        ({"path": "Patient.name.family", "min": 1}, ""),
+        (
+            {"path": "Patient.name", "slicing": {"discriminator": [{"type": "value", "path": "use"}], "rules": "open"}},
+            "",
+        ),
+        (
+            {
+                "path": "Patient.name",
+                "slicing": {"discriminator": [{"type": "value", "path": "sort"}], "rules": "open"},
+            },
+            "structure_discriminator",
+        ),
+    ],
+)
+def test_a_profile_names_what_its_base_has(element: dict[str, Any], kind: str) -> None:
+    made = profile("own", "Patient", {"id": element["path"], **element})
+    found = kinds(held(), made)
+    assert (kind in found) == bool(kind), found
+    assert not {each for each in found if each.startswith("structure_")} - {kind}
+
+
+def test_a_narrative_tells_its_sources_where_a_profile_wants_it() -> None:
+    control = {"url": CORE + "narrative-source-control", "valueCode": "error"}
+    made = profile("told", "Patient", {"id": "Patient.text", "path": "Patient.text", "extension": [control]})
+    validator = held(made, profiles=(OURS + "told",))
+    for inside, good in (
+        ('<p class="generated">a</p>', True),
+        ('<p class="generated">a</p>b', False),
+        ("<p>a</p>", False),
+    ):
+        text = {"status": "generated", "div": DIV.format(inside)}
+        assert kinds(validator, {"resourceType": "Patient", "text": text}) == (set() if good else {"narrative_source"})
