@@ -45,6 +45,7 @@ PLAN = RoomPlan(
 # All but the plan are made when asked for.
 __all__ = [
     "PLAN",
+    "apart",
     "count_before_a_permit",
     "extract_of",
     "permit_document",

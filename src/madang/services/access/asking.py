@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, joinedload
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake import Version
+from madang.lake.engine import Engine
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
@@ -80,6 +81,29 @@ def permit_document(node: Node, number: str) -> dict[str, Any]:
 
     with node.read() as session:
         return read_permit(node, grant_of(session, number).permit.document)
+
+
+def apart(node: Node, one: str, other: str) -> tuple[int, int] | None:
+    """How many persons of one permit's population are not of the other's, and the other way round.
+
+    Counted in the newest version of their source; None where the sources are not the same, or there is none any more.
+    """
+    from madang.services.access.people import population_in
+
+    terms = [permit_document(node, number) for number in (one, other)]
+    if terms[0]["source"] != terms[1]["source"]:
+        return None
+    dataset = node.home.lake().dataset(terms[0]["source"])
+    if not dataset.exists:
+        return None
+    version = dataset.version()
+    with Engine() as engine:
+        version.attach(engine)
+        for name, each in zip(("one", "other"), terms, strict=True):
+            people = population_in(engine, version, each["population"])
+            engine.execute(f"CREATE TABLE _{name} AS {people.persons_sql()}")
+        only = "SELECT count(*) FROM _{} ANTI JOIN _{} USING (person_id)"
+        return int(engine.value(only.format("one", "other"))), int(engine.value(only.format("other", "one")))
 
 
 def grant_of(session: Session, number: str) -> Grant:

@@ -104,7 +104,13 @@ def _check_size(uploads: Sequence[Upload]) -> None:
 def _asked(node: Node, actor: Actor, act: Act, uploads: Sequence[Upload], wanted: Wanted) -> int:
     version, policy = wanted.version, read_policy(node)
     with node.read() as session:
-        last, before = ledger.entries(session, ledger.source(wanted.project_id, version), policy.rules)
+        last, before = ledger.entries(
+            node,
+            session,
+            ledger.source(wanted.project_id, version),
+            ledger.permit_in(version.dataset.name) if version is not None else "",
+            policy.rules,
+        )
     found = examine([_cleaned(each) for each in uploads], version, before, policy.rules)
     checkers, sampled = policy.drawn()
     refused = any(each.status is Status.FAIL for each in found)
@@ -287,7 +293,7 @@ def vote(node: Node, actor: Actor, number: int, agrees: bool, words: str = "") -
 
 def _held_again(node: Node, number: int) -> tuple[int, bool]:
     with node.read() as session:
-        return ledger.held_again(session, find(session, number))
+        return ledger.held_again(node, session, find(session, number))
 
 
 def say(node: Node, actor: Actor, number: int, text: str) -> None:
