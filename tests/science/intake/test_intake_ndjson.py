@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from madang.base.errors import MadangError
 from madang.science.standardize.intake import Block, read_blocks, register
-from madang.science.standardize.intake.ndjson import as_text, getter
+from madang.science.standardize.intake.ndjson import as_text, getter, walker
+from madang.science.standardize.intake.references import as_text as reference
 from madang.science.standardize.pack import Column, Source
 
 
@@ -97,3 +98,19 @@ def test_a_path_gives_what_its_steps_give_one_by_one(value: object, steps: list)
     found = getter(path)({"a": value})
     assert found == slow({"a": value}, steps)
     assert as_text(found) is None or isinstance(as_text(found), str)
+
+
+@settings(max_examples=100)
+@given(st.dictionaries(st.sampled_from("ab"), JSON, max_size=2), st.lists(st.tuples(STEPS, st.booleans()), max_size=6))
+def test_the_walk_of_a_source_gives_what_each_path_gives_alone(document: dict, paths: list) -> None:
+    wanted = tuple(dict.fromkeys((written(steps), is_reference) for steps, is_reference in paths))
+    found: list[list[str | None]] = [[] for _ in wanted]
+    walker(wanted)(document, *(column.append for column in found))
+    for (path, is_reference), values in zip(wanted, found, strict=True):
+        value = getter(path)(document)
+        read = value if value is None or isinstance(value, str) else (reference if is_reference else as_text)(value)
+        assert values == [read]
+
+
+def written(steps: list) -> str:
+    return "".join(f"[{step}]" if step == "*" or isinstance(step, int) else f".{step}" for step in steps).lstrip(".")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ def getter(path: str) -> Getter:
 
     Nothing there, and null, give None. Raises `MadangError` for what is no path.
     """
+    return _walker(_steps(path))
+
+
+def _steps(path: str) -> tuple[str | int | None, ...]:
     steps: list[str | int | None] = []
     at = 0
     while at < len(path):
@@ -32,7 +37,7 @@ def getter(path: str) -> Getter:
         name, index, _every = match.groups()
         steps.append(name if name is not None else int(index) if index is not None else None)
         at = match.end()
-    return _walker(tuple(steps))
+    return tuple(steps)
 
 
 def _walker(steps: tuple[str | int | None, ...]) -> Getter:
@@ -68,12 +73,76 @@ def as_text(value: Any) -> str | None:
     return orjson.dumps(value).decode()
 
 
+@cache
+def walker(wanted: tuple[tuple[str, bool], ...]) -> Callable[..., None]:
+    """A function of an object and one `append` for each path (and whether it leads to a reference): gives each the text
+    at its path, as `getter` and `as_text` do.
+
+    It is written once per source, so that what paths have in common is walked once for each object.
+    """
+    tree: _Tree = {}
+    rest: dict[str, Getter] = {}
+    for number, (path, is_reference) in enumerate(wanted):
+        getter(path)  # raises where it is no path
+        steps = _steps(path)
+        every = steps.index(None) if None in steps else len(steps)
+        node = tree
+        for step in steps[:every]:
+            node = node.setdefault(step, {})
+        if every < len(steps):
+            rest[f"g{number}"] = _walker((None, *steps[every + 1 :]))
+        node.setdefault(_LEAVES, []).append((number, is_reference, every < len(steps)))
+    lines = [
+        f"def walk(v0, {', '.join(f'a{number}' for number in range(len(wanted)))}):",
+        "    pass",
+        *_lines(tree, 0, 1),
+    ]
+    names: dict[str, Any] = {"text": as_text, "reference": references.as_text, **rest}
+    exec("\n".join(lines), names)  # of numbers and literals only
+    found: Callable[..., None] = names["walk"]
+    return found
+
+
+_Tree = dict[Any, Any]
+_LEAVES = ("leaves",)  # no step is a tuple
+
+
+def _lines(node: _Tree, at: int, depth: int) -> list[str]:
+    """The lines that give out what lies at a node, and below it; the value there is called `v{at}` and is not None."""
+    pad, value = "    " * depth, f"v{at}"
+    lines = []
+    for number, is_reference, every in node.get(_LEAVES, ()):
+        name, found = ("reference" if is_reference else "text"), value
+        if every:
+            lines.append(f"{pad}e = g{number}({value})")
+            found = "e"
+        lines.append(f"{pad}a{number}({found} if {found} is None or type({found}) is str else {name}({found}))")
+    for step, below in node.items():
+        if step is _LEAVES:
+            continue
+        child = f"v{at + 1}"
+        if isinstance(step, int):
+            lines.append(f"{pad}{child} = {value}[{step}] if type({value}) is list and len({value}) > {step} else None")
+        else:
+            lines.append(f"{pad}{child} = {value}.get({step!r}) if type({value}) is dict else None")
+        lines += [f"{pad}if {child} is None:", *(f"{pad}    a{number}(None)" for number in _numbers(below))]
+        lines += [f"{pad}else:", *_lines(below, at + 1, depth + 1)]
+    return lines
+
+
+def _numbers(node: _Tree) -> list[int]:
+    """The paths that lead through a node."""
+    found = [number for number, _, _ in node.get(_LEAVES, ())]
+    return found + [number for step, below in node.items() if step is not _LEAVES for number in _numbers(below)]
+
+
 def parse(data: bytes, fields: Sequence[Field], encoding: str) -> Rows:
     """The rows of a block of whole lines, as bytes of UTF-8."""
     # Several fields may read one reference: it is looked up once.
     wanted = list(dict.fromkeys((field.path or field.header, bool(field.reference)) for field in fields))
-    getters = [(getter(path), is_reference) for path, is_reference in wanted]
+    walk = walker(tuple(wanted))
     columns: list[list[str | None]] = [[] for _ in wanted]
+    appends = [column.append for column in columns]
     refused: list[tuple[int, str]] = []
     lines = data.split(b"\n")
     if not lines[-1]:
@@ -89,12 +158,7 @@ def parse(data: bytes, fields: Sequence[Field], encoding: str) -> Rows:
         if not isinstance(value, dict):
             refused.append((number, NO_OBJECT))
             continue
-        for column, (get, is_reference) in zip(columns, getters, strict=True):
-            found = get(value)
-            if found is None or type(found) is str:
-                column.append(found)
-            else:
-                column.append(references.as_text(found) if is_reference else as_text(found))
+        walk(value, *appends)
     read = {key: _bytes_or_null(column) for key, column in zip(wanted, columns, strict=True)}
     arrays = [read[field.path or field.header, bool(field.reference)] for field in fields]
     kept = np.delete(np.arange(len(lines)), [number for number, _ in refused]) if refused else None
