@@ -115,6 +115,18 @@ class Mail(_Table):
     )
 
 
+class Keeping(_Table):
+    """How what is published stays whole."""
+
+    hash_days: int = Field(
+        default=7,
+        ge=0,
+        le=366,
+        description="After how many days every file of what is published is hashed again; 0: never. A damaged one is "
+        "withheld, and administrators are told.",
+    )
+
+
 class Jobs(_Table):
     """Long work in child processes."""
 
@@ -223,6 +235,7 @@ class Settings(_Table):
     openid: OpenId = OpenId()
     mail: Mail = Mail()
     jobs: Jobs = Jobs()
+    keeping: Keeping = Keeping()
     outgoing: Outgoing = Outgoing()
     workspace: Workspace = Workspace()
     atlas: Atlas = Atlas()

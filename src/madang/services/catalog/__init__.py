@@ -22,7 +22,7 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:RECORD_STATES",),
     models=(".models",),
-    pages=(".routes", ".questions", ".steward", ".tables", ".exchange"),
+    pages=(".routes", ".questions", ".steward", ".tables", ".exchange", ".wishes", ".changes"),
     commands=(Command("record", later("Write records in other forms, and validate them."), ".commands:app"),),
     jobs=(
         JobKind(
@@ -32,6 +32,7 @@ PLAN = RoomPlan(
             aliases=("madang.services.catalog.service:prepare_version",),
             failed=".preparing:preparing_failed",
         ),
+        JobKind("catalog.hash", ".hashing:hash_files", lane="long"),
     ),
     roles=(
         RoleKind(
@@ -45,7 +46,7 @@ PLAN = RoomPlan(
             later("decides with others on requests for the organization's data"),
         ),
     ),
-    errors={"ask.busy": 429, "catalog.withheld": 503},
+    errors={"ask.busy": 429, "catalog.withheld": 503, "catalog.damaged": 503},
     menu=(
         MenuItem("data", later("Catalog"), "/records"),
         MenuItem("data", later("Steward's desk"), "/steward", act="record.manage"),
@@ -55,6 +56,9 @@ PLAN = RoomPlan(
         "dataset.remove": ".listening:removed",
         "dataset.remove_persons": ".listening:removed",
     },
+    keeps=".hashing:keep",
+    doctor=".hashing:look",
+    card=".hashing:waiting",
     discloses=".disclosure:may_be_known",
     opened=".service:portal_opened",
     docs="portal.md",

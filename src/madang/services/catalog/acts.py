@@ -2,7 +2,18 @@
 
 from madang.base.translate import later
 from madang.node.acts import States
-from madang.node.permissions import Details, allow, anyone, auditor, granted, role, role_anywhere, signed_in, where
+from madang.node.permissions import (
+    Details,
+    administrator,
+    allow,
+    anyone,
+    auditor,
+    granted,
+    role,
+    role_anywhere,
+    signed_in,
+    where,
+)
 
 
 class Made(Details):
@@ -39,6 +50,12 @@ class Withdrawn(Details):
     reason: str
 
 
+class Wished(Details):
+    """What somebody misses."""
+
+    words: str
+
+
 class Rule(Details):
     """The fewest persons that anything told of a holder's data may be about."""
 
@@ -65,6 +82,8 @@ LOOK = allow(
     reads=True,
     title=later("see what is in the data of a record"),
 )
+WISH = allow("wish.leave", signed_in, title=later("leave a wish for data"), details=Wished)
+CHECK_FILES = allow("record.check_files", administrator, title=later("hash the files of what is published"))
 MANAGE = allow("record.manage", role_anywhere("steward"), reads=True, title=later("see the steward's desk"))
 MAKE = allow("record.make", steward, title=later("begin a record"), to="draft", details=Made)
 ADD = allow("record.add", steward, title=later("take a version into a record"), details=Made)

@@ -40,6 +40,25 @@ def export(
     sys.stdout.buffer.flush()
 
 
+@app.command("check-files")
+def check_files() -> None:
+    """Hash every file of what is published now, and say what is damaged; exit 1 if something is."""
+    from madang.base.console import ProgressBars, console
+    from madang.node.database import now
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.catalog import hashing
+
+    with opened() as node, ProgressBars() as progress:
+        hashing.check_files(node, commander(node), now(), progress)
+        with node.read() as session:
+            bad = [each.name for each in hashing.damaged_records(session)]
+    console().print(
+        _("Damaged: {names}").format(names=", ".join(bad)) if bad else _("Every file is whole."), markup=False
+    )
+    raise typer.Exit(1 if bad else 0)
+
+
 @app.command("validate")
 def validate(
     name: Name,

@@ -71,6 +71,8 @@ class RecordVersion(Base):
     certified_until: Mapped[datetime | None]  # ... until when
     minimum: Mapped[int] = mapped_column(default=5)  # the fewest persons that its profile tells of
     documents: Mapped[dict[str, str]] = mapped_column(Documents, default=dict)  # kind to SHA-256 in files/
+    damaged: Mapped[int] = mapped_column(default=0, server_default="0")  # files that are not what they should be
+    hashed: Mapped[datetime | None]  # when all of them were hashed last
     created: Mapped[datetime] = mapped_column(default=now)
     published: Mapped[datetime | None]
 
@@ -174,3 +176,17 @@ class RecordFile(Base):
     rows: Mapped[int] = mapped_column(BigInteger)
     bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(Machine)
+    damaged: Mapped[datetime | None]  # when its bytes were first seen to be others
+
+
+class Wish(Base):
+    """What somebody looked for and did not find; `key` is the same for the same words, however they are spaced."""
+
+    __tablename__ = "wishes"
+    __table_args__ = (UniqueConstraint("key", "person_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Machine)
+    words: Mapped[str] = mapped_column(Line(200))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="CASCADE"))
+    created: Mapped[datetime] = mapped_column(default=now)

@@ -286,8 +286,23 @@ def version_of(actor: Actor, record: Record, number: int | None) -> RecordVersio
 
 
 def published_version(record: Record, number: int | None) -> RecordVersion:
-    """The same for whoever takes bytes away: of what is only ready nobody gets any. Errors: `catalog.no_version`."""
-    return _version(record, number, ("published",))
+    """The same for whoever takes bytes away: of what is only ready nobody gets any, of what is damaged neither.
+
+    Errors: `catalog.no_version`, `catalog.damaged`.
+    """
+    version = _version(record, number, ("published",))
+    check_whole(version)
+    return version
+
+
+def check_whole(version: RecordVersion) -> None:
+    """Refuse a version of which a file is damaged (see `hashing`): `catalog.damaged`."""
+    if version.damaged:
+        raise MadangError(
+            "catalog.damaged",
+            _("A file of this version was damaged on this machine, so it is withheld until it is mended."),
+            _("The administrators of this installation know; try again later, or take another version."),
+        )
 
 
 def _version(record: Record, number: int | None, states: tuple[str, ...]) -> RecordVersion:
