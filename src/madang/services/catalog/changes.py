@@ -10,7 +10,6 @@ from madang.lake.compare import compare
 from madang.node.permissions import check
 from madang.services.catalog import contents, disclosure, service
 from madang.services.catalog.acts import LOOK
-from madang.services.catalog.models import RecordVersion
 from madang.services.catalog.routes import room
 from madang.web import Here, View
 
@@ -58,7 +57,9 @@ def changes_of_version(visit: Here, name: str, number: Annotated[int, Path(ge=1,
         raise MadangError("catalog.no_version", _("There is no version before this one."), _("See the record's page."))
     dataset = visit.node.home.lake().dataset(found.dataset)
     differences = compare(dataset.version(before.number), dataset.version(after.number))
-    tells = _tells_rows(visit, before, after)
+    # Two versions' rows side by side tell of the few people by whom they differ, so that no smallest number would hold:
+    # they are for those who may read all of it.
+    tells = disclosure.may_read(visit.actor, found, before) and disclosure.may_read(visit.actor, found, after)
     changes = [
         Change(
             table=each.table,
@@ -80,12 +81,6 @@ def changes_of_version(visit: Here, name: str, number: Annotated[int, Path(ge=1,
         changes=changes,
         same=len(differences) - len(changes),
     )
-
-
-def _tells_rows(visit: Here, *versions: RecordVersion) -> bool:
-    """Whether numbers of rows are told: only to who may read all of it. Two versions' rows side by side tell of the
-    few people by whom they differ, so that no smallest number would hold."""
-    return all(disclosure.may_read(visit.actor, each.record, each) for each in versions)
 
 
 room.helpers |= {"change_named": lambda kind: NAMES[kind]()}
