@@ -22,14 +22,14 @@ READS: Reads = {
     "/robots.txt": ("/robots.txt", (YES,) * 5),
     "/records/{name}/answer.csv": ("/records/closed/answer.csv?sql=SELEC", (IN, NO, BAD, NO, NO)),
     "/records/{name}/versions/{number}": ("/records/draft/versions/1", (NONE, NONE, NONE, NO, NONE)),
-    "/wishes": ("/wishes", (IN, NO, YES, NO, NO)),
+    "/wanted": ("/wanted", (IN, NO, YES, NO, NO)),
     "/steward": ("/steward", (IN, NO, YES, NO, NO)),
     "/steward/{name}": ("/steward/closed", (IN, NO, YES, NO, NO)),
 }
 ACTS: Acts = {
     "/oai": ("/oai", {"verb": "none"}, (YES,) * 5),
     "/records/{name}/ask": ("/records/closed/ask", {"sql": "SELEC"}, (IN, NO, BAD, NO, NO)),
-    "/wishes": ("/wishes", {"words": "x"}, (IN, BAD, BAD, BAD, BAD)),
+    "/wanted": ("/wanted", {"words": "genomes"}, (IN, YES, YES, YES, YES)),
     "/steward": ("/steward", {"dataset": "closed", "organization": "hospital"}, (IN, NO, 409, NO, NO)),
     "/organizations/{organization}/minimum": ("/organizations/house/minimum", {"minimum": 5}, (IN, NO, NO, NO, NO)),
     "/steward/{name}": ("/steward/closed", {"edition": 0, "title": "t", "tier": "open"}, (IN, NO, 409, NO, NO)),

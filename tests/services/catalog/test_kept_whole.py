@@ -64,16 +64,16 @@ def test_a_wish_counts_once_for_each_person_and_only_stewards_see_it(house: Hous
     for who in ("member", "auditor", "member"):
         with site.browser({"madang": house.cookies[who]}) as browser:
             words = " 유전체  데이터 " if who == "member" else "유전체데이터"
-            said = browser.post("/wishes", data={"words": words}, headers=OURS)
+            said = browser.post("/wanted", data={"words": words}, headers=OURS)
             assert said.status_code == 303
-            assert browser.get("/wishes").status_code == 403
+            assert browser.get("/wanted").status_code == 403
     with site.browser({"madang": house.cookies["steward"]}) as steward:
-        (wish,) = steward.get(f"{API}/wishes").json()["wishes"]
+        (wish,) = steward.get(f"{API}/wanted").json()["wishes"]
         assert wish["people"] == 2
     with site.browser() as stranger:
         page = stranger.get("/records?q=nothing-of-this-kind&lang=en").text
         assert "Sign in to tell the holders" in page
-        assert stranger.post(f"{API}/wishes", json={"words": "anything"}, headers=OURS).status_code == 401
+        assert stranger.post(f"{API}/wanted", json={"words": "anything"}, headers=OURS).status_code == 401
 
 
 def test_what_changed_is_told_without_numbers_to_who_may_not_read(house: House, site: Served) -> None:

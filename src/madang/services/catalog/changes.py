@@ -64,7 +64,7 @@ def changes_of_version(visit: Here, name: str, number: Annotated[int, Path(ge=1,
         Change(
             table=each.table,
             title=contents.table_title(each.table),
-            kind=each.kind,
+            kind=each.kind,  # type: ignore[arg-type]  # `same` was left out
             rows_before=each.rows_before if tells else None,
             rows_after=each.rows_after if tells else None,
             columns_added=list(each.columns_added),

@@ -126,7 +126,7 @@ def _is_bad(path: Path, sha256: str, progress: Progress) -> bool:
         return True
 
 
-def _due(before: datetime) -> Select[tuple[int]]:
+def _due(before: datetime) -> Select[int]:
     late = or_(RecordVersion.hashed.is_(None), RecordVersion.hashed < before)
     query = select(RecordVersion.id).where(RecordVersion.state.in_(("ready", "published")), late)
     return query.order_by(RecordVersion.hashed.is_not(None), RecordVersion.hashed, RecordVersion.id)

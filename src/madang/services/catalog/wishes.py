@@ -40,7 +40,7 @@ class Wishes(View):
     wishes: list[WishView]
 
 
-@room.act("/wishes", at=records_page)
+@room.act("/wanted", at=records_page)
 def leave(visit: Here, given: Wished) -> Done:
     """Leave a wish for data; the same wish of one person counts once."""
     words = clean_line(given.words, _("What you miss"), required=True)
@@ -56,7 +56,7 @@ def leave(visit: Here, given: Wished) -> Done:
     return Done(see="/records", message=_("Your wish is noted; the holders of data here see how many people have it."))
 
 
-@room.page("/wishes", "wishes.html")
+@room.page("/wanted", "wishes.html")
 def wishes(visit: Here) -> Wishes:
     """What people looked for and did not find; for stewards."""
     check(visit.actor, MANAGE)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "catalog_damaged_files_and_wishes"
-down_revision = "people_invitations_and_changes_by_two"
+down_revision = "training_learning_platforms"
 
 
 def upgrade() -> None:
