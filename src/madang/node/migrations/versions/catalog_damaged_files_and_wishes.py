@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "catalog_damaged_files_and_wishes"
-down_revision = "training_learning_platforms"
+down_revision = "emr_runs_and_challenges"
 
 
 def upgrade() -> None:
