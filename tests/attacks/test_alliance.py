@@ -11,18 +11,20 @@ from typing import Any
 import httpx
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from madang.base.errors import MadangError
 from madang.node.database import now
 from madang.science.federated import masks
 from madang.science.federated.disclosure import Limits, Refused
+from madang.science.federated.pooling import pooled
 from madang.science.federated.rounds import Part, Site, check_part, layout
 from madang.science.federated.study import read_study
-from madang.services.alliance import answering, exchange, partners, wire
+from madang.services.alliance import answering, discover, exchange, partners, shares, wire
 from madang.services.alliance.serving import application
 from portal_house import OWNER
-from services.alliance.alliance_house import Alliance, link, make_nodes, study_text
+from services.alliance.alliance_house import OPEN, Alliance, link, make_nodes, study_text
 from services.alliance.conftest import tables
 from web.served import serving
 
@@ -372,3 +374,111 @@ def test_masks_need_three_sites_that_signed_their_keys(pair: Alliance) -> None:
     assert shapes == {"n": ()}
     with pytest.raises(MadangError):
         masks.from_bytes(b"\xff" * 16)
+
+
+def test_a_missing_value_does_not_single_out(pair: Alliance, tmp_path: Path) -> None:
+    """Two fits, of which one leaves two people out for a missing value, would tell of these two by their difference."""
+    site = pair.sites[0]
+    people = PEOPLE.append_column("lab", pa.array([None, None, *range(98)], pa.float64()))
+    pq.write_table(people, tmp_path / "lab.parquet")
+    shares.share(site, OWNER, "lab", file=tmp_path / "lab.parquet")
+    whole = study_text("linear", "lab", outcome="age", terms=["sex"])
+    assert "refused" not in asked(pair, whole, "a", "glm", {"levels": {}, "coef": None})
+    for uid, text in {
+        "b": study_text("linear", "lab", outcome="age", terms=["sex", "lab"]),
+        "c": study_text("moments", "lab", columns=["lab"]),
+        "d": study_text("feasibility", "lab", where='["lab is known"]'),
+    }.items():
+        with pytest.raises(Refused) as error:
+            answering.approve(site, OWNER, given(pair, text, uid))
+        assert error.value.rule == "difference"
+    assert {each["study"] for each in discover.watched(site)} == {2, 3, 4}
+
+
+def test_over_two_alliances_the_history_is_one(pair: Alliance, tmp_path: Path) -> None:
+    from madang.node.home import Home
+    from madang.node.node import Node
+
+    site, other = pair.sites[0], Node.open(Home(tmp_path / "other"))
+    with serving(application(other)) as served:
+        _made, code = partners.invite(other, OWNER, "site", OPEN, served.address)
+        second = partners.join(site, OWNER, code, "second")
+    asked(pair, study_text("count"), "a", "count", {})
+    study = read_study(study_text("count", where='["rare = 0"]'))
+    told = {"uid": "b", "digest": study.digest, "document": dict(study.document)}
+    received = answering.receive(site, OWNER, second.id, told)
+    with pytest.raises(Refused) as error:
+        answering.approve(site, OWNER, received.id)
+    assert error.value.rule == "difference"
+    other.close()
+
+
+def test_a_unit_that_differs_is_found_before_anything_is_told(pair: Alliance, tmp_path: Path) -> None:
+    site = pair.sites[0]
+    pq.write_table(PEOPLE, tmp_path / "people.parquet")
+    shares.share(site, OWNER, "units", file=tmp_path / "people.parquet", units={"age": "months"})
+    text = study_text("moments", "units", columns=["age"]) + '\n[variables]\nage = { unit = "a" }'
+    with pytest.raises(MadangError) as error:
+        answering.approve(site, OWNER, given(pair, text, "u"))
+    assert error.value.code == "federated.differs" and "age" in error.value.message and "months" in error.value.message
+
+
+def test_a_variable_that_is_constant_at_one_site_is_no_trouble_and_one_that_is_everywhere_is_said() -> None:
+    constant = PEOPLE.filter(pa.array(np.arange(100) % 2 == 1))
+    study = read_study(study_text("linear", outcome="age", terms=["sex"]))
+    sites = [Site(study, each, Limits()) for each in (PEOPLE, constant)]
+    found = pooled(study, lambda step, told: [(str(k), site.answer(step, told)) for k, site in enumerate(sites)])
+    alone = Site(study, pa.concat_tables([PEOPLE, constant]), Limits())
+    wanted = pooled(study, lambda step, told: [("all", alone.answer(step, told))])
+    assert found["coef"] == pytest.approx(wanted["coef"], rel=1e-13)
+    with pytest.raises(MadangError) as error:
+        pooled(study, lambda step, told: [("one", sites[1].answer(step, told))])
+    assert error.value.code == "federated.singular"
+
+
+def test_a_message_of_ten_gigabytes_is_not_read(pair: Alliance) -> None:
+    import http.client
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(pair.address)
+    line = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    line.putrequest("POST", wire.PATH)
+    line.putheader("Content-Length", str(10 * 1024**3))
+    line.endheaders()
+    assert line.getresponse().status == 413
+    line.close()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "no list",
+        [{"name": "x", "columns": "none"}],
+        [{"name": "x", "columns": [{"name": "a", "type": "blob"}]}],
+        [{"name": "x", "columns": [{"name": "a\u202e", "type": "text"}]}],
+        [{"name": "x", "columns": [], "people": -5}],
+        [{"name": "x", "columns": [{"name": "a", "type": "number", "low": float("nan")}]}],
+        [{"name": "x", "columns": []}] * 201,
+    ],
+)
+def test_a_description_that_is_none_is_not_kept(pair: Alliance, told: Any) -> None:
+    with pytest.raises(MadangError):
+        discover.keep(pair.center, 1, told)
+    assert discover.kept(pair.center, 1) != told
+
+
+def test_an_agreement_that_was_changed_on_the_way_is_no_agreement(pair: Alliance) -> None:
+    partners.amend(pair.center, OWNER, "site0", {"limits": {"minimum": 1}})
+    with pair.center.read() as session:
+        (first, second) = partners.ours_signed(partners.find(session, "site0"))
+    for told in (
+        [{**second, "document": {**second["document"], "law": "none"}}],
+        [{**second, "version": 3}],
+        [{**first, "signature": second["signature"]}],
+        [{**second, "signature": ""}],
+    ):
+        site = pair.sites[0]
+        with site.write() as session, pytest.raises(MadangError) as error:
+            partners.told_agreements(site, partners.find(session, "center"), told)
+        assert error.value.code == "alliance.agreement"
+        assert partners.in_force(pair.partner(site))[0] == 1

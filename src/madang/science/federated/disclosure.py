@@ -174,8 +174,8 @@ def check_history(asked: Sequence[Members], earlier: Sequence[Members], limits: 
                 if 0 < left < least and (not (mine & ~other).any() or not (other & ~mine).any()):
                     raise _difference(least)
     every = _distinct([*known, *asked])
-    atoms, sizes = np.unique(np.array(every), axis=1, return_counts=True)
-    matrix = atoms.astype(float)  # sets x atoms
+    first, sizes = _atoms(every)
+    matrix = np.array([each[first] for each in every], float)  # sets x atoms
     small = np.nonzero((sizes < least) & matrix.any(axis=0))[0]
     if not small.size:
         return
@@ -193,6 +193,17 @@ def check_history(asked: Sequence[Members], earlier: Sequence[Members], limits: 
                 unit[[a, b]] = 1.0
                 if np.linalg.norm(unit - basis.T @ (basis @ unit)) < 1e-8:
                     raise _difference(least)
+
+
+def _atoms(sets: Sequence[Members]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Of each group of rows that are in the same sets: the place of one of them, and how many they are."""
+    codes: NDArray[Any] = np.zeros(sets[0].size, np.int64)
+    for place, each in enumerate(sets, 1):
+        codes = codes * 2 + each
+        if place % 40 == 0:  # so that the numbers stay small
+            codes = np.unique(codes, return_inverse=True)[1].reshape(-1)
+    _values, first, sizes = np.unique(codes, return_index=True, return_counts=True)
+    return first, sizes
 
 
 def _row_space(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from madang.science.federated.disclosure import Limits, Members
 from madang.science.federated.exact import Array
 from madang.science.federated.glm import glm_round, glm_rows
 from madang.science.federated.moments import below_at, moments_at, range_at
-from madang.science.federated.study import Study, check_shape, members
+from madang.science.federated.study import Study, check_shape, known_in, members
 from madang.science.federated.survival import center_at, cox_round, cox_rows, event_times_at, survival_at
 
 Sums = dict[str, tuple[Array, Array]]
@@ -99,14 +99,29 @@ class Site:
         disclosure.check_text(texts, limits)
         self.study, self.limits = study, limits
         self.members: Members = members(study, table)
+        self.table = table
         self.rows = table.filter(pa.array(self.members)).combine_chunks()
         disclosure.check_rows(self.rows.num_rows, limits)
         self._complete: tuple[Design, pa.Table] | None = None
         self._last: tuple[list[Any], Any] | None = None
 
-    def used(self) -> Members:
-        """Which rows of the table are in the answer: in the cohort, and complete in what the estimator reads."""
-        return self.members
+    def used(self) -> list[Members]:
+        """Which rows of the table its answers are about: the cohort, and of it those complete in what is read together.
+
+        Two answers of which one leaves a few people out for a missing value tell of these by their difference, as two
+        cohorts would.
+        """
+        e = self.study.estimator
+        inner = e["of"] if self.study.kind == "meta" else e
+        if self.study.kind in ("moments", "quantiles"):
+            read = [[name] for name in e["columns"]]
+        elif self.study.kind in ("count", "feasibility", "table"):
+            read = [[]]
+        else:
+            ones = [str(inner[key]) for key in ("outcome", "exposure", "time", "event", "by") if inner.get(key)]
+            terms = inner.get("terms", [name for name in inner.get("coefficients", ()) if name != "(Intercept)"])
+            read = [[*ones, *inner.get("strata", ()), *(part for term in terms for part in term.split(":"))]]
+        return [self.members & known_in(self.table, names) for names in read]
 
     def answer(self, step: str, told: Told) -> Part:
         """What is told in a step. Errors: `federated.disclosure`, those of the estimators, `federated.step`."""

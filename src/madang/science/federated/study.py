@@ -88,6 +88,7 @@ TITLES = {
     "calibration": later("calibration and ROC of a given model"),
 }
 _CONDITION = re.compile(r"([\w.]+)\s*(<=|>=|!=|=|<|>|\bin\b)\s*(.+)", re.DOTALL)
+_KNOWN = re.compile(r"([\w.]+)\s+is\s+known")
 _COMPARE = {
     "<": pc.less,
     "<=": pc.less_equal,
@@ -270,13 +271,15 @@ def _estimator(given: dict[str, Any], outer: bool = True) -> dict[str, Any]:
 
 
 def condition(text: Any) -> tuple[str, str, str]:
-    """A condition as column, comparison and value. Errors: `study.value`."""
+    """A condition as column, comparison and value; `x is known` has no value. Errors: `study.value`."""
+    if isinstance(text, str) and (known := _KNOWN.fullmatch(text.strip()[:500])):
+        return known[1], "known", ""
     match = _CONDITION.fullmatch(text.strip()) if isinstance(text, str) and len(text) <= 500 else None
     if match is None or not NAME.fullmatch(match[1]):
         raise MadangError(
             "study.value",
             _("{text} is no condition.").format(text=repr(text)[:100]),
-            _("Write it as age >= 40 or sex in 1, 2."),
+            _("Write it as age >= 40, sex in 1, 2 or age is known."),
         )
     return match[1], match[2], match[3].strip()
 
@@ -289,6 +292,9 @@ def members(study: Study, table: pa.Table) -> NDArray[np.bool_]:
         if name not in table.column_names:
             raise MadangError("federated.column", _("There is no column {name} here.").format(name=name))
         column = table.column(name)
+        if comparison == "known":
+            found &= known_in(table, [name])
+            continue
         is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
         if not is_text:
             column = pa.chunked_array([pa.array(numbers(table, name), pa.float64(), from_pandas=True)])
@@ -298,6 +304,17 @@ def members(study: Study, table: pa.Table) -> NDArray[np.bool_]:
         else:
             kept = _COMPARE[comparison](column, pa.scalar(wanted[0], column.type))
         found &= np.asarray(pc.fill_null(kept, False).to_numpy(), bool)
+    return found
+
+
+def known_in(table: pa.Table, names: Sequence[str]) -> NDArray[np.bool_]:
+    """The rows in which none of these columns is missing."""
+    found = np.ones(table.num_rows, bool)
+    for name in names:
+        valid = pc.is_valid(table.column(name))
+        if pa.types.is_floating(table.schema.field(name).type):
+            valid = pc.and_(valid, pc.is_finite(pc.fill_null(table.column(name), 0)))
+        found &= np.asarray(valid.to_numpy(), bool)
     return found
 
 

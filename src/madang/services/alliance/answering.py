@@ -145,7 +145,7 @@ def open_site(node: Node, study: AllianceStudy, partner: Partner) -> Site:
             select(RowsTold).where(RowsTold.share == share.digest, RowsTold.study_id != study.id).order_by(RowsTold.id)
         ).all()
     site = Site(asked, table_of(node, share), limits, json.loads(share.units))
-    check_history([site.members], [unpacked(each) for each in earlier if each.size == site.members.size], limits)
+    check_history(site.used(), [unpacked(each) for each in earlier if each.size == site.members.size], limits)
     _open[key] = site
     while len(_open) > 4:
         _open.pop(next(iter(_open)))
@@ -208,10 +208,9 @@ def answer(node: Node, actor: Actor, number: int, question: dict[str, Any]) -> b
         session.add(StudyPart(study_id=number, digest=digest, step=step, body=body))
         if site is not None:
             share = find_share(session, site.study.dataset)
-            mine = packed(site.members)
-            kept = session.scalars(select(RowsTold.members).where(RowsTold.study_id == number)).all()
-            if mine not in kept:
-                session.add(RowsTold(share=share.digest, study_id=number, members=mine, size=int(site.members.size)))
+            if session.scalar(select(RowsTold.id).where(RowsTold.study_id == number).limit(1)) is None:
+                for mine in dict.fromkeys(packed(each) for each in site.used()):
+                    session.add(RowsTold(share=share.digest, study_id=number, members=mine, size=site.members.size))
         done.tell(digest=study.digest, partner=partner.name, step=step, sha256=hashlib.sha256(body).hexdigest())
     return body
 
