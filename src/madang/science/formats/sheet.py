@@ -18,6 +18,7 @@ _DATE = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d)?Z?)?)?)?(/\d{4}(-\d\d(-
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?\Z")
 ALIAS = "sample_alias"
 HUMAN = "9606"
+_KEPT = 20_000  # values of a column whose finding is kept
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,12 @@ def check_sheet(list_: Checklist, rows: Sequence[Sequence[Any]]) -> tuple[list[d
             found.append(Wrong(1, name, _("This column is missing.")))
     samples: list[dict[str, str]] = []
     first: dict[str, int] = {}
+    columns = [_Column(list_, place, name) for place, name in enumerate(head) if name in known]
     for number, row in enumerate(rows[1:], 2):
         cells = {name: _text(cell) for name, cell in zip(head, row, strict=False) if name}
         if not any(cells.values()):
             continue
-        found.extend(_row(list_, number, cells, row, head))
+        found.extend(_row(list_, number, cells, row, columns))
         alias = cells.get(ALIAS, "")
         if alias and alias in first:
             found.append(Wrong(number, ALIAS, _("Row {n} has this name already.").format(n=first[alias]), alias))
@@ -83,6 +85,8 @@ def check_sheet(list_: Checklist, rows: Sequence[Sequence[Any]]) -> tuple[list[d
 
 
 def _text(cell: Any) -> str:
+    if type(cell) is str:
+        return cell.strip()
     if cell is None:
         return ""
     if isinstance(cell, datetime):
@@ -94,34 +98,63 @@ def _text(cell: Any) -> str:
     return str(cell).strip()
 
 
-def _row(list_: Checklist, number: int, cells: dict[str, str], raw: Sequence[Any], head: list[str]) -> Iterable[Wrong]:
+_Reasons = tuple[tuple[str, str], ...]  # why, and what of the value is shown
+
+
+def _row(
+    list_: Checklist, number: int, cells: dict[str, str], raw: Sequence[Any], columns: list["_Column"]
+) -> Iterable[Wrong]:
     for name in (ALIAS, *list_.mandatory):
         if name in cells and not cells[name]:
             yield Wrong(number, name, _("This field is needed; write a term such as “not collected” if it is unknown."))
     for group in list_.one_of:
         if not any(cells.get(name) for name in group):
             yield Wrong(number, group[0], _("One of these is needed: {names}.").format(names=", ".join(group)))
-    for place, name in enumerate(head):
-        value = cells.get(name, "")
-        if not value or name not in list_.columns:
-            continue
-        if value.startswith(("=", "#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?")):
-            yield Wrong(number, name, _("This is a formula or its error, not a value."), value)
-        elif value.lower().startswith(("missing", "not ")) and value not in MISSING and name != ALIAS:
-            if value.lower() in MISSING or value.lower() in ("not available", "not known"):
-                yield Wrong(number, name, _("INSDC writes it otherwise, for example “not collected”."), value)
-        elif value not in MISSING:
-            yield from _value(list_, number, name, value, raw[place] if place < len(raw) else None)
+    for column in columns:
+        value = cells.get(column.name, "")
+        if value:
+            for why, shown in column.reasons(value, raw[column.place] if column.place < len(raw) else None):
+                yield Wrong(number, column.name, why, shown)
 
 
-def _value(list_: Checklist, number: int, name: str, value: str, raw: Any) -> Iterable[Wrong]:
+class _Column:
+    """A column of a sheet. What a value is found to be is kept, since most values come many times."""
+
+    def __init__(self, list_: Checklist, place: int, name: str) -> None:
+        self.name, self.place = name, place
+        self._list = list_
+        self._known: dict[tuple[str, bool], _Reasons] = {}
+
+    def reasons(self, value: str, raw: Any) -> _Reasons:
+        """Why a value is wrong; nothing where it is right."""
+        key = value, type(raw) in (int, float)
+        found = self._known.get(key)
+        if found is None:
+            found = tuple((each.reason, each.value) for each in _cell(self._list, self.name, value, key[1]))
+            if len(self._known) < _KEPT:
+                self._known[key] = found
+        return found
+
+
+def _cell(list_: Checklist, name: str, value: str, is_number: bool) -> Iterable[Wrong]:
+    """What is wrong with one value; the row is told by who asks."""
+    if value.startswith(("=", "#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?")):
+        yield Wrong(0, name, _("This is a formula or its error, not a value."), value)
+    elif value.lower().startswith(("missing", "not ")) and value not in MISSING and name != ALIAS:
+        if value.lower() in MISSING or value.lower() in ("not available", "not known"):
+            yield Wrong(0, name, _("INSDC writes it otherwise, for example “not collected”."), value)
+    elif value not in MISSING:
+        yield from _value(list_, 0, name, value, is_number)
+
+
+def _value(list_: Checklist, number: int, name: str, value: str, is_number: bool) -> Iterable[Wrong]:
     lower = name.lower()
     if name == ALIAS and re.search(r"[\s\"'<>]", value):
         yield Wrong(number, name, _("A name has no spaces, quotes or brackets."), value)
     if lower in ("taxon_id", "tax_id") and not re.fullmatch(r"[1-9]\d*", value):
         yield Wrong(number, name, _("A taxon is a number of the NCBI taxonomy, such as 9606."), value)
     if "date" in lower.split() or lower.endswith("_date"):
-        if isinstance(raw, (int, float)) and not re.fullmatch(r"(19|20)\d\d", value):
+        if is_number and not re.fullmatch(r"(19|20)\d\d", value):
             yield Wrong(number, name, _("This is a date as a bare number; write it as 2026-01-31."), value)
         elif not _DATE.match(value) or not _is_day(value):
             yield Wrong(number, name, _("A date is written 2026, 2026-01 or 2026-01-31."), value)
