@@ -32,12 +32,14 @@ class Checklist:
     units: dict[str, tuple[str, ...]] = field(default_factory=dict)
     one_of: tuple[tuple[str, ...], ...] = ()
     choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    alias: str = ALIAS  # the column that names a row
+    more: tuple[str, ...] = ()  # other columns that have to be there
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of its sheet, the mandatory ones first."""
         grouped = tuple(name for group in self.one_of for name in group)
-        return tuple(dict.fromkeys((ALIAS, *self.mandatory, *grouped, *self.optional)))
+        return tuple(dict.fromkeys((self.alias, *self.mandatory, *self.more, *grouped, *self.optional)))
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def check_sheet(list_: Checklist, rows: Sequence[Sequence[Any]]) -> tuple[list[d
             found.append(Wrong(1, name, _("This column is there twice.")))
         if name and name not in known:
             found.append(Wrong(1, name, _("The checklist {name} has no such field.").format(name=list_.name)))
-    for name in (ALIAS, *list_.mandatory):
+    for name in (list_.alias, *list_.mandatory, *list_.more):
         if name not in head:
             found.append(Wrong(1, name, _("This column is missing.")))
     samples: list[dict[str, str]] = []
@@ -73,12 +75,13 @@ def check_sheet(list_: Checklist, rows: Sequence[Sequence[Any]]) -> tuple[list[d
         if not any(cells.values()):
             continue
         found.extend(_row(list_, number, cells, row, columns))
-        alias = cells.get(ALIAS, "")
+        alias = cells.get(list_.alias, "")
         if alias and alias in first:
-            found.append(Wrong(number, ALIAS, _("Row {n} has this name already.").format(n=first[alias]), alias))
+            found.append(Wrong(number, list_.alias, _("Row {n} has this name already.").format(n=first[alias]), alias))
         first.setdefault(alias, number)
         samples.append(cells)
-    found.extend(_parents(samples, first))
+    if list_.alias == ALIAS:
+        found.extend(_parents(samples, first))
     if not samples:
         found.append(Wrong(2, "", _("There is no sample in the sheet.")))
     return samples, found
@@ -104,7 +107,7 @@ _Reasons = tuple[tuple[str, str], ...]  # why, and what of the value is shown
 def _row(
     list_: Checklist, number: int, cells: dict[str, str], raw: Sequence[Any], columns: list["_Column"]
 ) -> Iterable[Wrong]:
-    for name in (ALIAS, *list_.mandatory):
+    for name in (list_.alias, *list_.mandatory, *list_.more):
         if name in cells and not cells[name]:
             yield Wrong(number, name, _("This field is needed; write a term such as “not collected” if it is unknown."))
     for group in list_.one_of:
@@ -149,7 +152,7 @@ def _cell(list_: Checklist, name: str, value: str, is_number: bool) -> Iterable[
 
 def _value(list_: Checklist, number: int, name: str, value: str, is_number: bool) -> Iterable[Wrong]:
     lower = name.lower()
-    if name == ALIAS and re.search(r"[\s\"'<>]", value):
+    if name == list_.alias and re.search(r"[\s\"'<>]", value):
         yield Wrong(number, name, _("A name has no spaces, quotes or brackets."), value)
     if lower in ("taxon_id", "tax_id") and not re.fullmatch(r"[1-9]\d*", value):
         yield Wrong(number, name, _("A taxon is a number of the NCBI taxonomy, such as 9606."), value)

@@ -13,7 +13,7 @@ from madang.node.rooms import Command, JobKind, MenuItem, RoleKind, RoomPlan
 if TYPE_CHECKING:
     from madang.services.catalog.holding import Holding, begin_described, holder_of
 
-__all__ = ["Holding", "begin_described", "holder_of"]
+__all__ = ["Holding", "Original", "begin_described", "holder_of"]
 
 PLAN = RoomPlan(
     name="catalog",

@@ -14,6 +14,7 @@ from madang.node.people.actor import Actor
 from madang.services.catalog import disclosure, service
 from madang.services.catalog.forms import FORMS, Entry, EntryFile, EntryTable, Finding, find_form, validate
 from madang.services.catalog.forms.entry import license_of
+from madang.services.catalog.holding import originals_of
 from madang.services.catalog.models import Record
 from madang.services.catalog.prepare import outline
 
@@ -83,7 +84,8 @@ def entry_of(node: Node, actor: Actor, record: Record, origin: str) -> Entry:
             "rows": current.rows if disclosure.may_look(actor, record, current) else None,
             "bytes": current.bytes if counts else None,
             "download": f"{address}/download.zip?version={current.number}",
-            "files": tuple(
+            "files": _originals(node, record, origin if counts else "")
+            + tuple(
                 EntryFile(
                     file.name,
                     f"{address}/download/{file.table}.parquet?version={current.number}&file={file.sha256}",
@@ -100,6 +102,11 @@ def entry_of(node: Node, actor: Actor, record: Record, origin: str) -> Entry:
             ),
         }
     )
+
+
+def _originals(node: Node, record: Record, origin: str) -> tuple[EntryFile, ...]:
+    found = originals_of(node, record.dataset, record.name) if origin else []
+    return tuple(EntryFile(each.name, origin + each.address, each.media, each.bytes, each.sha256) for each in found)
 
 
 def export(

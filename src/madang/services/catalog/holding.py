@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.models import Organization
+from madang.node.rooms import open_plans
 from madang.services.catalog.disclosure import is_being_removed
 from madang.services.catalog.models import Record
 
@@ -30,6 +31,25 @@ class Holding:
     asks_training: str = ""
 
 
+@dataclass(frozen=True)
+class Original:
+    """A file as it came, which another room keeps (`RoomPlan.originals`): name, address within the portal, media type,
+    format, bytes and SHA-256."""
+
+    name: str
+    address: str
+    media: str
+    format: str
+    bytes: int
+    sha256: str
+
+
+def originals_of(node: Node, dataset: str, record: str) -> list[Original]:
+    """The files of a dataset as they came, from every room that keeps some."""
+    tellers = [plan.load(plan.originals) for plan in open_plans() if plan.originals]
+    return [each for teller in tellers for each in teller(node, dataset, record)]
+
+
 def holder_of(session: Session, dataset: str) -> Holding | None:
     """Who answers for a dataset of the lake; None where it has no record."""
     row = session.execute(
@@ -47,7 +67,15 @@ def holder_of(session: Session, dataset: str) -> Holding | None:
 
 
 def begin_described(
-    node: Node, actor: Actor, dataset: str, organization: str, titles: tuple[str, str], tier: str, **told: Any
+    node: Node,
+    actor: Actor,
+    dataset: str,
+    organization: str,
+    titles: tuple[str, str],
+    tier: str,
+    *,
+    kind: str = "cdm",
+    **told: Any,
 ) -> str:
     """A draft of a record for a dataset that another room made, described at once; its name. `told`: of `Description`.
 
@@ -55,7 +83,7 @@ def begin_described(
     """
     from madang.services.catalog import service
 
-    name = service.make(node, actor, dataset, organization)
+    name = service.make(node, actor, dataset, organization, kind=kind)
     record = service.see(node, actor, name)
     description = record.told.model_validate(record.told.model_dump() | told)
     given = service.Edited(record.edition, titles[0], titles[1], tier, tier, "", None, description)

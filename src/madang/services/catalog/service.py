@@ -80,7 +80,7 @@ def stewarded(node: Node, actor: Actor) -> Sequence[Organization]:
     return [each for each in every if may(actor, MAKE, Record(organization_id=each.id))]
 
 
-def make(node: Node, actor: Actor, dataset: str, organization: str) -> str:
+def make(node: Node, actor: Actor, dataset: str, organization: str, *, kind: str = "cdm") -> str:
     """A draft of a record for a dataset of the lake, filled in as far as the data say; its name.
 
     What has to be computed (verdict, profile) is begun as a job. Errors: `catalog.taken`, `catalog.kind`.
@@ -98,6 +98,7 @@ def make(node: Node, actor: Actor, dataset: str, organization: str) -> str:
         return Record(
             name=re.sub(r"[^a-z0-9]+", "-", version.dataset.name.lower()).strip("-")[:80],
             dataset=version.dataset.name,
+            kind=kind,
             organization_id=holder.id,
             owner_id=actor.person_id,
             title=told.title,

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from madang.base.translate import _, in_language
+from madang.node.node import Node
+from madang.services.catalog.holding import Original, originals_of
 from madang.services.catalog.models import TIERS
 
 VERDICTS = ("good", "flawed", "unusable", "unknown")
@@ -96,7 +98,7 @@ def json_ld(page: Any, visit: Any) -> dict[str, Any]:
 
 def kinds_named() -> list[tuple[str, str]]:
     """Kinds of datasets, for a choice."""
-    return [("cdm", _("tables of the OMOP CDM"))]
+    return [("cdm", _("tables of the OMOP CDM")), ("files", _("deposited files"))]
 
 
 def unit(name: str) -> str:
@@ -121,7 +123,13 @@ def terms_named(terms: Sequence[str]) -> str:
     return "; ".join(named)
 
 
+def originals_shown(node: Node, page: Any) -> list[Original]:
+    """The files of a record as they came, where its files are shown at all."""
+    return originals_of(node, page.dataset, page.name) if page.files else []
+
+
 HELPERS = {
+    "originals_of": originals_shown,
     "unit": unit,
     "kinds_named": kinds_named,
     "tier_name": tier_name,

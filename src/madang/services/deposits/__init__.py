@@ -21,6 +21,7 @@ PLAN = RoomPlan(
     menu=(MenuItem("data", later("Deposits"), "/deposits", signed_in=True),),
     listens={"record.publish": ".listening:published"},
     demo=".demo:make",
+    originals=".handing:originals",
     contributes=".contributing:of_deposit",
     docs="deposits.md",
 )

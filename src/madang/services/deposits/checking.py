@@ -3,26 +3,34 @@
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from madang.base.translate import _
 from madang.services.deposits.checklists import MODELS
 from madang.services.deposits.models import Deposit, DepositFile
+from madang.services.deposits.runs import PAIR, human_samples, people_files, runs_of
 
-_PAIR = re.compile(r"(.*?)[._-]R?([12])(?=[._]|\Z)(.*)")
+_TYPES = {
+    **dict.fromkeys(("FASTQ", "BAM", "CRAM", "SAM", "FASTA", "VCF", "BCF", "GFF"), "nucleotide"),
+    **dict.fromkeys(("PDB", "mmCIF"), "structure"),
+    **dict.fromkeys(("OME-TIFF", "TIFF", "DICOM", "NIfTI"), "image"),
+    **dict.fromkeys(("mzML",), "proteome"),
+    **dict.fromkeys(("CSV", "XLSX", "Parquet", "JSON", "h5ad", "HDF5"), "table"),
+}
 _HANGUL = re.compile(r"[가-힣]")
-HUMAN = "9606"
 
 
 def is_of_people(deposit: Deposit) -> bool:
     """Whether a sample is human, or the depositor speaks of consent."""
-    samples = json.loads(deposit.samples)
-    human = any(str(each.get("taxon_id", each.get("tax_id", ""))) == HUMAN for each in samples)
-    return human or bool(deposit.consent or deposit.ethics)
+    return bool(human_samples(deposit) or deposit.consent or deposit.ethics)
 
 
 def tier(deposit: Deposit) -> str:
-    """Data of people go to the controlled tier, others are open."""
+    """Data of people go to the controlled tier, others are open; `both` where a deposit has some of each."""
+    people, others = people_files(deposit)
+    if people and others:
+        return "both"
     return "controlled" if is_of_people(deposit) else "open"
 
 
@@ -48,7 +56,18 @@ def findings(deposit: Deposit) -> list[dict[str, Any]]:
     for name, message in _pairs(deposit.files):
         say("wrong", "pair", message, name)
     model = MODELS[deposit.model]
-    samples = json.loads(deposit.samples)
+    samples = deposit.sheets.samples
+    if model.umbrella:
+        if not deposit.description:
+            say("wrong", "deposit.description", _("The deposit has no description."))
+        if not deposit.title_en or _HANGUL.search(deposit.title_en):
+            say("wrong", "deposit.english", _("An umbrella project has an English title too."))
+        return found
+    kinds = {_TYPES.get(file.format, "other") for file in deposit.files if file.format}
+    if model.one_type and len(kinds) > 1:
+        types = ", ".join(sorted(kinds))
+        message = _("A primary project of K-BDS has data of one type; here are {names}.").format(names=types)
+        say("wrong", "deposit.types", message)
     if not deposit.files:
         say("wrong", "deposit.files", _("There is no file in the deposit."))
     if model.samples and not samples:
@@ -66,16 +85,56 @@ def findings(deposit: Deposit) -> list[dict[str, Any]]:
             if not field:
                 say("wrong", "deposit.people", message)
         say("look", "deposit.tier", _("There are data of people: they will be given on request only."))
+    for severity, code, message, name in _runs(deposit, model.samples):
+        say(severity, code, message, name)
     if not deposit.license:
         say("look", "deposit.license", _("No license is given."))
     return found
+
+
+def _runs(deposit: Deposit, has_samples: bool) -> Iterator[tuple[str, str, str, str]]:
+    """What is wrong between samples, runs and files: severity, code, sentence, file."""
+    sheets = deposit.sheets
+    if not has_samples or not sheets.samples:
+        return
+    aliases = {each["sample_alias"] for each in sheets.samples}
+    names = {file.name for file in deposit.files}
+    used = set[str]()
+    for row in sheets.runs:
+        if row["sample_alias"] not in aliases:
+            yield (
+                "wrong",
+                "run.sample",
+                _("Run {run}: there is no sample {name}.").format(run=row["run_alias"], name=row["sample_alias"]),
+                "",
+            )
+        for name in filter(None, (row.get("file_1"), row.get("file_2"))):
+            if name not in names:
+                yield (
+                    "wrong",
+                    "run.file",
+                    _("Run {run}: there is no file {name}.").format(run=row["run_alias"], name=name),
+                    "",
+                )
+            if name in used:
+                yield "wrong", "run.twice", _("The file stands in two runs."), name
+            used.add(name)
+        if row.get("library_layout") == "PAIRED" and not row.get("file_2"):
+            yield "wrong", "run.layout", _("Run {run} is PAIRED and has one file.").format(run=row["run_alias"]), ""
+    for run in runs_of(deposit):
+        if not run.sample and not run.is_told:
+            yield "wrong", "run.none", _("The file belongs to no sample: fill the sheet of runs."), run.files[0]
+    with_files = {run.sample for run in runs_of(deposit)}
+    for alias in sorted(aliases - with_files):
+        if with_files:
+            yield "look", "sample.files", _("There is no file of the sample {name}.").format(name=alias), ""
 
 
 def _pairs(files: list[DepositFile]) -> list[tuple[str, str]]:
     """Files of paired reads that do not belong together: other names of reads, another number, mates mixed up."""
     pairs: dict[tuple[str, str], dict[str, DepositFile]] = defaultdict(dict)
     for file in files:
-        if file.format == "FASTQ" and (match := _PAIR.match(file.name)):
+        if file.format == "FASTQ" and (match := PAIR.match(file.name)):
             pairs[match[1], match[3]][match[2]] = file
     found = []
     for both in pairs.values():

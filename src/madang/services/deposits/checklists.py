@@ -57,13 +57,16 @@ class Model:
     samples: bool
     people: bool
     english: bool = False
+    umbrella: bool = False  # it holds projects, and no files
+    one_type: bool = False  # a project has data of one type
 
 
 MODELS = {
     each.name: each
     for each in (
         Model("insdc", "INSDC", samples=True, people=True),
-        Model("k-bds", "K-BDS", samples=True, people=True, english=True),
+        Model("k-bds", "K-BDS", samples=True, people=True, english=True, one_type=True),
+        Model("umbrella", "umbrella", samples=False, people=False, english=True, umbrella=True),
         Model("table", "table", samples=False, people=True),
     )
 }

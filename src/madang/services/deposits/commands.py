@@ -18,7 +18,7 @@ To = Annotated[str, typer.Option("--to", help=_("The deposit; without it your ne
 @app.command("new")
 def new(
     name: Annotated[str, typer.Argument(help=_("A name of small letters, digits and hyphens."))],
-    model: Annotated[str, typer.Option(help="insdc, k-bds, table")] = "insdc",
+    model: Annotated[str, typer.Option(help="insdc, k-bds, table, umbrella")] = "insdc",
     title: Annotated[str, typer.Option(help=_("Its title."))] = "",
     title_en: Annotated[str, typer.Option(help=_("Its title in English."))] = "",
     description: Annotated[str, typer.Option(help=_("What it is."))] = "",
@@ -65,9 +65,55 @@ def sheet(
     out.write_bytes(made(find_checklist(Home.find(), checklist)))
 
 
+@app.command("runs")
+def runs_(out: Annotated[Path, typer.Argument(help=_("The XLSX file to write."))], to: To = "") -> None:
+    """Write the sheet of runs of a deposit, filled in as far as the names of its files tell."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+    from madang.services.deposits.runs import run_sheet
+
+    with opened() as node:
+        actor = commander(node)
+        out.write_bytes(run_sheet(service.see(node, actor, _name(node, actor, to))))
+
+
+@app.command("note")
+def note(
+    accession: Annotated[str, typer.Argument(help=_("Accession or number of the certificate."))], to: To = ""
+) -> None:
+    """Note the accession that a national station gave."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+
+    with opened() as node:
+        actor = commander(node)
+        service.note(node, actor, _name(node, actor, to), accession)
+
+
+@app.command("link")
+def link(promise: Annotated[int, typer.Argument(help=_("Number of the promise of a grant."))], to: To = "") -> None:
+    """Say that a deposit keeps a promise of a grant, and what it still lacks."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+
+    with opened() as node:
+        actor = commander(node)
+        lacking = service.link_promise(node, actor, _name(node, actor, to), promise)
+    for text in lacking or [_("It keeps the promise.")]:
+        console().print(text, markup=False)
+
+
 @app.command("samples")
-def samples(path: Annotated[Path, typer.Argument(help=_("The filled sample sheet."))], to: To = "") -> None:
-    """Take a filled sample sheet in; every wrong cell is named, exit 1."""
+def samples(
+    path: Annotated[Path, typer.Argument(help=_("The filled sample sheet."))],
+    to: To = "",
+    runs: Annotated[bool, typer.Option("--runs", help=_("It is a sheet of runs."))] = False,
+) -> None:
+    """Take a filled sheet of samples or runs in; every wrong cell is named, exit 1."""
     from madang.base.console import show_table
     from madang.node.node import opened
     from madang.node.people.tokens import commander
@@ -76,7 +122,7 @@ def samples(path: Annotated[Path, typer.Argument(help=_("The filled sample sheet
     _there(path)
     with opened() as node:
         actor = commander(node)
-        wrong = service.put_sheet(node, actor, _name(node, actor, to), path)
+        wrong = service.put_sheet(node, actor, _name(node, actor, to), path, "runs" if runs else "samples")
     if wrong:
         rows = [[str(each["row"]), each["column"], each["value"][:40], each["reason"]] for each in wrong]
         show_table(_("Wrong cells"), [_("row"), _("column"), _("value"), _("why")], rows)

@@ -36,7 +36,7 @@ def make(node: Node, progress: Progress) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for mate in ("1", "2"):
             rows = (f"@demo{number}/{mate}\n{'ACGT' * 25}\n+\n{'I' * 100}\n" for number in range(200))
-            (Path(folder) / f"demo_R{mate}.fastq").write_text("".join(rows))
+            (Path(folder) / f"demo-1_R{mate}.fastq").write_text("".join(rows))
         putting.put_folder(node, owner, NAME, Path(folder))
         sheet = Path(folder) / "sheet.csv"
         sheet.write_text(SHEET)

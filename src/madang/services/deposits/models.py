@@ -1,12 +1,26 @@
 """Tables of deposits and their files."""
 
+import json
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from madang.node.database import Base, now
 from madang.node.text import Line, Machine, Prose
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """What the sheets of a deposit told: samples and runs, each a name of field to value; the umbrella project that it
+    belongs to; and the wrong cells of the sheet that came last and was not taken in."""
+
+    samples: list[dict[str, str]] = field(default_factory=list)
+    runs: list[dict[str, str]] = field(default_factory=list)
+    umbrella: str = ""
+    wrong: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Deposit(Base):
@@ -28,7 +42,7 @@ class Deposit(Base):
     consent: Mapped[str] = mapped_column(Line(300), default="")  # its scope, with codes of DUO
     ethics: Mapped[str] = mapped_column(Line(100), default="")  # number of the approval
     deidentified: Mapped[str] = mapped_column(Prose(2_000), default="")  # how that was done
-    samples: Mapped[str] = mapped_column(Machine, default="[]")  # JSON: name of field to value, of each sample
+    samples: Mapped[str] = mapped_column(Machine, default="[]")  # JSON of Sheets; of earlier releases samples alone
     asked: Mapped[str] = mapped_column(Prose(4_000), default="")  # by the curator, when it was given back
     accession: Mapped[str] = mapped_column(Line(100), default="")  # of the national station, noted by hand
     checked: Mapped[datetime | None]
@@ -37,6 +51,16 @@ class Deposit(Base):
     files: Mapped[list["DepositFile"]] = relationship(
         order_by="DepositFile.name", cascade="all, delete-orphan", passive_deletes=True
     )
+
+    @property
+    def sheets(self) -> "Sheets":
+        """What its sheets told."""
+        told = json.loads(self.samples)
+        return Sheets(told) if isinstance(told, list) else Sheets(**told)
+
+    @sheets.setter
+    def sheets(self, told: "Sheets") -> None:
+        self.samples = json.dumps(asdict(told), ensure_ascii=False)
 
 
 class DepositFile(Base):

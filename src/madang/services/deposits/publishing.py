@@ -2,8 +2,11 @@
 
 import csv
 import io
-import json
 import re
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +19,50 @@ from madang.node.people.models import Organization
 from madang.services.catalog import begin_described
 from madang.services.deposits import store
 from madang.services.deposits.checking import is_of_people
-from madang.services.deposits.models import Deposit
+from madang.services.deposits.checklists import MODELS
+from madang.services.deposits.models import Deposit, DepositFile
+from madang.services.deposits.runs import human_samples, people_files, runs_of
+
+PEOPLE = "-people"  # what the name of the record of people's data ends in, where a deposit has others too
 
 
-def into_catalog(node: Node, actor: Actor, deposit: Deposit, tier: str) -> str:
-    """A dataset of what was deposited (files, samples) and the draft of its record; the record's name."""
-    lake = node.home.lake().dataset(f"deposit-{deposit.name}")
-    if not lake.exists:
-        with Engine() as engine, lake.write(None) as writer:
-            for table, rows in (("deposited_files", _files(deposit)), ("samples", json.loads(deposit.samples))):
+def into_catalog(node: Node, actor: Actor, deposit: Deposit) -> str:
+    """Datasets of what was deposited (files, samples, runs) and the drafts of their records; the name of the first.
+
+    Data of people become a record of their own, on request; others an open one.
+    """
+    people, others = people_files(deposit)
+    if MODELS[deposit.model].umbrella:
+        return _record(node, actor, deposit, [], set(), "", "open")
+    human = human_samples(deposit)
+    apart = {each["sample_alias"] for each in deposit.sheets.samples} - human
+    names = []
+    if others or not people:
+        names.append(_record(node, actor, deposit, others, apart, "", "open"))
+    if people:
+        whole = not others
+        told = human | apart if whole else human
+        names.append(_record(node, actor, deposit, people, told, "" if whole else PEOPLE, "controlled"))
+    return names[0]
+
+
+def _record(
+    node: Node, actor: Actor, deposit: Deposit, files: list[DepositFile], aliases: set[str], ending: str, tier: str
+) -> str:
+    dataset = node.home.lake().dataset(f"deposit-{deposit.name}{ending}")
+    sheets = deposit.sheets
+    samples = [each for each in sheets.samples if each["sample_alias"] in aliases]
+    kept = {file.name for file in files}
+    runs = [asdict(run) for run in runs_of(deposit) if kept.issuperset(run.files)]
+    tables = {
+        "deposited_files": _files(files),
+        "samples": samples,
+        "runs": [{**run, "files": " ".join(run["files"]), "is_told": str(run["is_told"])} for run in runs],
+        "projects": _projects(node, deposit),
+    }
+    if not dataset.exists:
+        with Engine() as engine, dataset.write(None) as writer:
+            for table, rows in tables.items():
                 if not rows:
                     continue
                 path = writer.new_file(table)
@@ -33,26 +71,66 @@ def into_catalog(node: Node, actor: Actor, deposit: Deposit, tier: str) -> str:
             writer.commit("import", {"report": {}, "deposit": deposit.name})
     with node.read() as session:
         holder = session.get_one(Organization, deposit.organization_id)
+    suffix = (_(" (data of people)"), " (data of people)") if ending else ("", "")
+    human = tier == "controlled"
     return begin_described(
         node,
         actor,
-        lake.name,
+        dataset.name,
         holder.name,
-        (deposit.title, deposit.title_en),
+        (deposit.title + suffix[0], deposit.title_en + suffix[1] if deposit.title_en else ""),
         tier,
+        kind="files",
         description=deposit.description,
+        description_en="",
         license=deposit.license,
-        keyword=tuple(sorted({file.format for file in deposit.files if file.format})) or ("deposit",),
+        keyword=tuple(sorted({file.format for file in files if file.format})) or ("deposit",),
+        keyword_en=(),
+        coding_system=(),
         health_category=("Omics",) if deposit.model != "table" else ("Tabular",),
         provenance=_("Deposited by its owner as {name}.").format(name=deposit.name),
-        access_rights=deposit.consent,
+        access_rights=deposit.consent if human else "",
+        data_use=duo_terms(deposit.consent) if human else (),
     )
 
 
-def _files(deposit: Deposit) -> list[dict[str, Any]]:
+def duo_terms(consent: str) -> tuple[str, ...]:
+    """The terms of the Data Use Ontology that a scope of consent names, by number (DUO:0000007) or by letters (GRU)."""
+    from madang.science.privacy.duo import terms_of
+
+    letters = {
+        **{"NRES": "DUO:0000004", "HMB": "DUO:0000006", "GRU": "DUO:0000042", "POA": "DUO:0000011"},
+        **{"NPU": "DUO:0000045", "NPUNCU": "DUO:0000018", "IRB": "DUO:0000021", "PUB": "DUO:0000019"},
+        **{"COL": "DUO:0000020", "GSO": "DUO:0000016", "NMDS": "DUO:0000015", "RTN": "DUO:0000029"},
+    }
+    found = []
+    for word in re.findall(r"DUO:\d{7}|[A-Z]{3,6}", consent):
+        term = letters.get(word, word)
+        try:
+            terms_of((term,))
+        except MadangError:
+            continue  # a word that is no term: it stays in the text
+        found.append(term)
+    return tuple(dict.fromkeys(found))
+
+
+def _projects(node: Node, deposit: Deposit) -> list[dict[str, Any]]:
+    """The projects of an umbrella; of any other deposit none."""
+    from madang.services.deposits.service import projects_of
+
+    if not MODELS[deposit.model].umbrella:
+        return []
+    with node.read() as session:
+        return [
+            {"name": each.name, "title": each.title, "model": each.model, "state": each.state}
+            for each in projects_of(session, deposit.name)
+        ] or [{"name": "", "title": "", "model": "", "state": ""}]
+
+
+def _files(files: Iterable[DepositFile]) -> list[dict[str, Any]]:
     return [
         {"name": file.name, "format": file.format, "bytes": file.bytes, "sha256": file.sha256, "md5": file.md5}
-        for file in deposit.files
+        for file in files
     ]
 
 
@@ -76,31 +154,70 @@ def _values(rows: list[dict[str, Any]]) -> str:
 
 
 def package(node: Node, deposit: Deposit, station: str, folder: Path) -> list[Path]:
-    """Write the national package: project, samples and files with md5 as its forms ask, and the files beside.
+    """Write the national package: project, samples, runs and files with md5 as its forms ask, and the files beside.
 
-    Errors: `deposit.station`, `deposit.people` (data of people go to the human database, not there).
+    Data of people go to the human database: where a deposit has others too, each has a folder of its own.
+    Errors: `deposit.station`.
     """
     if station != "k-bds":
         raise MadangError("deposit.station", _("There is no station {name!r}.").format(name=station), "k-bds")
+    people, others = people_files(deposit)
+    if people and others:
+        apart = {each["sample_alias"] for each in deposit.sheets.samples} - human_samples(deposit)
+        one = _package(node, deposit, others, apart, folder / "bioproject", human=False)
+        return one + _package(node, deposit, people, human_samples(deposit), folder / "human", human=True)
+    every = {each["sample_alias"] for each in deposit.sheets.samples}
+    return _package(node, deposit, people or others, every, folder, human=is_of_people(deposit))
+
+
+def package_zip(node: Node, deposit: Deposit, station: str) -> bytes:
+    """The tables of the national package as a zip; the files are fetched one by one, by the list of their hashes."""
+    out = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in package(node, deposit, station, Path(folder)):
+            if not path.is_symlink():
+                archive.write(path, str(path.relative_to(folder)))
+    return out.getvalue()
+
+
+def _package(
+    node: Node, deposit: Deposit, files: list[DepositFile], aliases: set[str], folder: Path, *, human: bool
+) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    human = is_of_people(deposit)
     project = {
         "title": deposit.title_en or deposit.title,
         "title_ko": deposit.title,
         "description": deposit.description,
         "database": "human biodata" if human else "BioProject",
-        "consent_scope": deposit.consent,
-        "ethics_number": deposit.ethics,
-        "deidentification": deposit.deidentified,
+        "umbrella": deposit.sheets.umbrella,
+        "consent_scope": deposit.consent if human else "",
+        "ethics_number": deposit.ethics if human else "",
+        "deidentification": deposit.deidentified if human else "",
         "license": deposit.license,
         "accession": deposit.accession,
     }
-    written = [folder / "project.tsv", folder / "samples.tsv", folder / "files.tsv", folder / "md5sum.txt"]
-    written[0].write_text(_tsv([{"field": name, "value": value} for name, value in project.items()]), "utf-8")
-    written[1].write_text(_tsv(json.loads(deposit.samples)), "utf-8")
-    written[2].write_text(_tsv(_files(deposit)), "utf-8")
-    written[3].write_text("".join(f"{file.md5}  {file.name}\n" for file in deposit.files), "utf-8")
-    for file in deposit.files:
+    names = {file.name for file in files}
+    runs = [run for run in runs_of(deposit) if names.issuperset(run.files)]
+    told = {row["run_alias"]: row for row in deposit.sheets.runs}
+    tables = {
+        "project.tsv": _tsv([{"field": name, "value": value} for name, value in project.items()]),
+        "samples.tsv": _tsv([each for each in deposit.sheets.samples if each["sample_alias"] in aliases]),
+        "experiments.tsv": _tsv(
+            [
+                told.get(run.alias, {})
+                | {"run_alias": run.alias, "sample_alias": run.sample}
+                | {f"file_{place}": name for place, name in enumerate(run.files, 1)}
+                for run in runs
+            ]
+        ),
+        "files.tsv": _tsv(_files(files)),
+        "md5sum.txt": "".join(f"{file.md5}  {file.name}\n" for file in files),
+    }
+    written = []
+    for name, text in tables.items():
+        (folder / name).write_text(text, "utf-8")
+        written.append(folder / name)
+    for file in files:
         target = folder / "files" / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():

@@ -1,10 +1,10 @@
 """The pages of deposits."""
 
-import json
 import tempfile
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Query
 from fastapi.responses import FileResponse
@@ -16,9 +16,10 @@ from madang.base.translate import _, in_language
 from madang.node.acts import label
 from madang.node.permissions import check, may
 from madang.services import grants
-from madang.services.deposits import checking, service, store
+from madang.services.deposits import checking, handing, publishing, service, store
 from madang.services.deposits.checklists import MODELS, checklists, find_checklist, sheet
 from madang.services.deposits.models import Deposit
+from madang.services.deposits.runs import run_sheet, runs_of
 from madang.web import Done, Here, Number, Room, View
 
 room = Room("deposits", __package__)
@@ -80,6 +81,24 @@ class PromiseLacks(View):
     missing: list[str]
 
 
+class RunView(View):
+    """A run: its sample and its files; told by the sheet of runs, or by the names of the files."""
+
+    alias: str
+    sample: str
+    files: list[str]
+    is_told: bool
+
+
+class WrongCell(View):
+    """A wrong cell of the sheet that came last."""
+
+    row: int
+    column: str
+    value: str
+    reason: str
+
+
 class DepositView(View):
     """A deposit."""
 
@@ -99,6 +118,12 @@ class DepositView(View):
     accession: str
     tier: str
     samples: list[dict[str, str]]
+    runs: list[RunView]
+    umbrella: str
+    projects: list[str]
+    holds_files: bool
+    has_samples: bool
+    wrong: list[WrongCell]
     files: list[FileView]
     findings: list[FindingView]
     checked: datetime | None
@@ -128,12 +153,20 @@ class Described(View):
     ethics: Annotated[str, Field(max_length=100)] = ""
     deidentified: Annotated[str, Field(max_length=2_000)] = ""
     checklist: Annotated[str, Field(max_length=100)] = ""
+    umbrella: Annotated[str, Field(max_length=60)] = ""
 
 
 class Sheet(View):
-    """A filled sample sheet."""
+    """A filled sheet of samples, or of runs."""
 
     sheet: bytes
+    kind: Literal["samples", "runs"] = "samples"
+
+
+class Accession(View):
+    """The accession that a national station gave."""
+
+    accession: Annotated[str, Field(max_length=100)]
 
 
 class File(View):
@@ -201,16 +234,16 @@ def describe(visit: Here, name: str, given: Described) -> Done:
 
 @room.act("/deposits/{name}/samples", at=deposit, largest=SHEET + 4096)
 def samples(visit: Here, name: str, given: Sheet) -> Done:
-    """Upload a sample sheet; every wrong cell is named."""
+    """Upload a sheet of samples or runs; every wrong cell is shown in place."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sheet.xlsx"
         path.write_bytes(given.sheet)
-        wrong = service.put_sheet(visit.node, visit.actor, name, path)
+        wrong = service.put_sheet(visit.node, visit.actor, name, path, given.kind)
     if wrong:
-        told = " ".join(f"[{each['row']}, {each['column']}] {each['reason']}" for each in wrong[:100])
-        count = len(wrong)
-        raise MadangError("deposit.cells", _("{count} cells are wrong: {cells}").format(count=count, cells=told))
-    return Done(see=f"/deposits/{name}", message=_("The samples were taken in."))
+        told = " ".join(f"[{each['row']}, {each['column']}] {each['reason']}" for each in wrong[:3])
+        message = _("{count} cells are wrong: {cells}").format(count=len(wrong), cells=told)
+        raise MadangError("deposit.cells", message, _("All of them stand below, each in its place."))
+    return Done(see=f"/deposits/{name}", message=_("The sheet was taken in."))
 
 
 @room.act("/deposits/{name}/files", at=deposit, largest=SMALL + 4096)
@@ -256,6 +289,13 @@ def give_back(visit: Here, name: str, given: Question) -> Done:
     return Done(see=f"/deposits/{name}")
 
 
+@room.act("/deposits/{name}/accession", at=deposit)
+def accession(visit: Here, name: str, given: Accession) -> Done:
+    """Note the accession or certificate that a national station gave."""
+    service.note(visit.node, visit.actor, name, given.accession)
+    return Done(see=f"/deposits/{name}", message=_("Saved."))
+
+
 @room.act("/deposits/{name}/approve", at=deposit)
 def approve(visit: Here, name: str, given: Nothing) -> Done:
     """Approve a deposit: the draft of its record is begun."""
@@ -272,6 +312,30 @@ def template(visit: Here, name: str, checklist: Annotated[str, Query(max_length=
     return Response(sheet(list_), media_type=XLSX, headers=disposition)
 
 
+@room.bytes("/deposits/{name}/runs.xlsx", XLSX)
+def run_template(visit: Here, name: str) -> Response:
+    """The sheet of runs, filled in as far as the names of the files tell."""
+    found = service.see(visit.node, visit.actor, name)
+    disposition = {"Content-Disposition": 'attachment; filename="runs.xlsx"'}
+    return Response(run_sheet(found), media_type=XLSX, headers=disposition)
+
+
+@room.bytes("/deposits/{name}/package.zip", "application/zip")
+def station_package(visit: Here, name: str) -> Response:
+    """What the form of the national station asks, without the files themselves, as a zip."""
+    found = service.see(visit.node, visit.actor, name)
+    content = publishing.package_zip(visit.node, found, "k-bds")
+    disposition = {"Content-Disposition": f'attachment; filename="{name}-k-bds.zip"'}
+    return Response(content, media_type="application/zip", headers=disposition)
+
+
+@room.bytes("/deposited/{name}/{number}", "application/octet-stream")
+def published_file(visit: Here, name: str, number: Number) -> Response:
+    """A deposited file of a published record, for whoever may read the record: everybody where it is open."""
+    path, file = handing.path_of(visit.node, visit.actor, name, number)
+    return FileResponse(path, media_type="application/octet-stream", filename=file)
+
+
 @room.bytes("/deposits/{name}/files/{number}", "application/octet-stream")
 def file(visit: Here, name: str, number: Number) -> Response:
     """A file of a deposit, for whoever may see the deposit."""
@@ -283,12 +347,18 @@ def file(visit: Here, name: str, number: Number) -> Response:
 
 
 def _view(visit: Here, found: Deposit) -> DepositView:
-    home = visit.node.home
+    home, sheets = visit.node.home, found.sheets
     kept = {field: getattr(found, field) for field in DepositView.model_fields if hasattr(found, field)}
     kept |= {
         "checklists": list(checklists(home)),
         "tier": checking.tier(found),
-        "samples": json.loads(found.samples),
+        "samples": sheets.samples,
+        "runs": [RunView(**asdict(run)) for run in runs_of(found)],
+        "umbrella": sheets.umbrella,
+        "projects": service.names_within(visit.node, found),
+        "holds_files": not MODELS[found.model].umbrella,
+        "has_samples": MODELS[found.model].samples,
+        "wrong": [WrongCell(**each) for each in sheets.wrong[:500]],
         "files": [
             FileView(
                 **{field: getattr(each, field) for field in FileView.model_fields if field != "there"},
@@ -326,12 +396,19 @@ def severity_name(severity: str) -> str:
 
 def tier_name(tier: str) -> str:
     """A tier in the reader's language."""
+    if tier == "both":
+        return _("those of people on request, the others open to all")
     return _("on request") if tier == "controlled" else _("open to all")
 
 
 def models_named(names: list[str]) -> list[tuple[str, str]]:
     """Models for a choice."""
-    told = {"insdc": "INSDC", "k-bds": "K-BDS", "table": _("a table, in short")}
+    told = {
+        "insdc": "INSDC",
+        "k-bds": "K-BDS",
+        "table": _("a table, in short"),
+        "umbrella": _("an umbrella of projects"),
+    }
     return [(name, told.get(name, name)) for name in names]
 
 

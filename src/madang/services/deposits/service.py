@@ -4,10 +4,11 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, selectinload
 
 from madang.base.errors import MadangError
@@ -23,12 +24,14 @@ from madang.science.formats import check_sheet
 from madang.services import grants
 from madang.services.deposits import checking, publishing, reading, store
 from madang.services.deposits.acts import APPROVE, BEGIN, CHECK, DESCRIBE, NOTE, PUT, RETURN, SEE, SUBMIT
-from madang.services.deposits.checklists import find_checklist, find_model
+from madang.services.deposits.checklists import MODELS, find_checklist, find_model
 from madang.services.deposits.models import Deposit, DepositFile
+from madang.services.deposits.runs import RUNS
 
 LARGEST = 1 << 40  # bytes of a file
 MOST_FILES = 10_000
-FIELDS = ("title", "title_en", "description", "license", "consent", "ethics", "deidentified", "checklist")
+MOST_WRONG = 2_000  # cells that are kept to be shown
+FIELDS = ("title", "title_en", "description", "license", "consent", "ethics", "deidentified", "checklist", "umbrella")
 
 
 def see(node: Node, actor: Actor, name: str) -> Deposit:
@@ -64,6 +67,10 @@ def begin(node: Node, actor: Actor, name: str, model: str, organization: str, ti
             _("{name!r} cannot name a deposit.").format(name=name[:80]),
             _("Use small letters, digits and hyphens, at most 60."),
         )
+    if name.endswith(publishing.PEOPLE):
+        raise MadangError(
+            "deposit.name", _("A name does not end in {ending}.").format(ending=publishing.PEOPLE), _("Choose another.")
+        )
     find_model(model)
     title = clean_line(title, _("The title"), 300) or name
 
@@ -84,8 +91,11 @@ def describe(node: Node, actor: Actor, name: str, **told: str) -> None:
         raise MadangError("deposit.field", _("A deposit has no field {name}.").format(name=strange[0]))
     if told.get("checklist"):
         find_checklist(node.home, told["checklist"])
-    with doing(node, actor, DESCRIBE, lambda session: find(session, actor, name)) as done:
+    with doing(node, actor, DESCRIBE, lambda session: _not_frozen(find(session, actor, name))) as done:
         for field, value in told.items():
+            if field == "umbrella":
+                done.thing.sheets = replace(done.thing.sheets, umbrella=_umbrella(done.session, done.thing, value))
+                continue
             many = field in ("description", "deidentified")
             cleaned = clean_prose(value, field, 2_000 if field == "deidentified" else 20_000) if many else None
             setattr(done.thing, field, cleaned if cleaned is not None else clean_line(value, field, 300))
@@ -93,18 +103,65 @@ def describe(node: Node, actor: Actor, name: str, **told: str) -> None:
         done.tell(what=", ".join(sorted(told)))
 
 
-def put_sheet(node: Node, actor: Actor, name: str, path: Path) -> list[dict[str, Any]]:
-    """Take a sample sheet in if no cell is wrong; else all wrong cells, and nothing changes."""
+def _not_frozen(deposit: Deposit) -> Deposit:
+    """A project whose registration certificate was noted does not change any more, where its model says so."""
+    if deposit.accession and MODELS[deposit.model].one_type:
+        raise MadangError(
+            "deposit.frozen",
+            _("The project is frozen: its certificate {number} was noted.").format(number=deposit.accession),
+            _("Begin another deposit for what is new."),
+        )
+    return deposit
+
+
+def _umbrella(session: Session, deposit: Deposit, name: str) -> str:
+    """The umbrella project that a deposit is to belong to: another deposit of the model that holds projects only."""
+    if not name:
+        return ""
+    found = session.scalar(select(Deposit).where(Deposit.name == name, _same_owner(deposit)))
+    if found is None or not MODELS[found.model].umbrella or MODELS[deposit.model].umbrella:
+        raise MadangError(
+            "deposit.umbrella",
+            _("{name} is no umbrella project of yours.").format(name=name[:80]),
+            _("Begin one by the model `umbrella`; it holds projects, and no files."),
+        )
+    return name
+
+
+def _same_owner(deposit: Deposit) -> ColumnElement[bool]:
+    return Deposit.owner_id.is_(None) if deposit.owner_id is None else Deposit.owner_id == deposit.owner_id
+
+
+def projects_of(session: Session, name: str) -> list[Deposit]:
+    """The deposits that belong to an umbrella project."""
+    query = select(Deposit).where(Deposit.samples.contains(f'"umbrella": "{name}"', autoescape=True))
+    return [each for each in session.scalars(query.order_by(Deposit.id)) if each.sheets.umbrella == name]
+
+
+def names_within(node: Node, deposit: Deposit) -> list[str]:
+    """The names of the deposits that belong to an umbrella project; of any other none."""
+    if not MODELS[deposit.model].umbrella:
+        return []
+    with node.read() as session:
+        return [each.name for each in projects_of(session, deposit.name)]
+
+
+def put_sheet(node: Node, actor: Actor, name: str, path: Path, kind: str = "samples") -> list[dict[str, Any]]:
+    """Take a sheet of `samples` or `runs` in if no cell is wrong; else all wrong cells, which the deposit keeps to be
+    shown in place, and what was taken in before stays. Errors: `deposit.sheet`."""
     deposit = see(node, actor, name)
-    list_ = find_checklist(node.home, deposit.checklist or "basic")
-    samples, wrong = check_sheet(list_, reading.cells_closed(path))
-    if wrong:
-        return [{"row": each.row, "column": each.column, "reason": each.reason, "value": each.value} for each in wrong]
-    with doing(node, actor, DESCRIBE, lambda session: find(session, actor, name)) as done:
-        done.thing.samples = json.dumps(samples, ensure_ascii=False)
-        done.tell(what="samples")
-        done.thing.changed, done.thing.checked = now(), None
-    return []
+    list_ = RUNS if kind == "runs" else find_checklist(node.home, deposit.checklist or "basic")
+    rows, found = check_sheet(list_, reading.cells_closed(path))
+    wrong = [{"row": each.row, "column": each.column, "reason": each.reason, "value": each.value} for each in found]
+    with doing(node, actor, DESCRIBE, lambda session: _not_frozen(find(session, actor, name))) as done:
+        if wrong:
+            done.thing.sheets = replace(done.thing.sheets, wrong=wrong[:MOST_WRONG])
+        else:
+            told = replace(done.thing.sheets, wrong=[])
+            done.thing.sheets = replace(told, runs=rows) if kind == "runs" else replace(told, samples=rows)
+            done.thing.changed, done.thing.checked = now(), None
+        done.tell(what=f"{kind}, {len(wrong)} wrong cells" if wrong else kind)
+    return wrong
 
 
 def file_name(name: str) -> str:
@@ -129,9 +186,13 @@ def reserve(node: Node, actor: Actor, name: str, file: str, size: int, wanted: s
     if not 0 <= size <= LARGEST:
         raise MadangError("deposit.length", _("A file has at most one terabyte."))
     store.room_for(node.home, size)
-    with doing(node, actor, DESCRIBE, lambda session: find(session, actor, name)) as done:
+    with doing(node, actor, DESCRIBE, lambda session: _not_frozen(find(session, actor, name))) as done:
         deposit = done.thing
         done.tell(what=f"file {file}")
+        if MODELS[deposit.model].umbrella:
+            raise MadangError(
+                "deposit.umbrella", _("An umbrella project holds projects, and no files."), _("Begin a project in it.")
+            )
         there = next((each for each in deposit.files if each.name.casefold() == file.casefold()), None)
         if there is not None:
             if there.name == file and there.bytes == size and not there.sha256:
@@ -162,7 +223,7 @@ def finish(node: Node, actor: Actor, name: str, number: int) -> DepositFile:
         path.touch(mode=0o600)
     sha256, md5 = store.digests(path)
     if file.wanted and file.wanted not in (sha256, md5):
-        with doing(node, actor, DESCRIBE, lambda session: find(session, actor, name)) as refused:
+        with doing(node, actor, DESCRIBE, lambda session: _not_frozen(find(session, actor, name))) as refused:
             refused.thing.files.remove(file_of(refused.thing, number))
             refused.tell(what=f"refused {file.name}")
         path.unlink(missing_ok=True)
@@ -202,7 +263,7 @@ def remove(node: Node, actor: Actor, name: str, file: str) -> None:
 
     Errors: `deposit.none`.
     """
-    with doing(node, actor, DESCRIBE, lambda session: find(session, actor, name)) as done:
+    with doing(node, actor, DESCRIBE, lambda session: _not_frozen(find(session, actor, name))) as done:
         found = next((each for each in done.thing.files if each.name == file), None)
         if found is None:
             raise MadangError("deposit.none", _("There is no such file in the deposit."))
@@ -257,14 +318,15 @@ def give_back(node: Node, actor: Actor, name: str, question: str) -> None:
 
 
 def approve(node: Node, actor: Actor, name: str) -> str:
-    """Take a deposit into the catalog as a draft of a record, data of people on request; the record's name."""
+    """Take a deposit into the catalog as a draft of a record, data of people on request; the record's name. Where it
+    has data of people and others, there are two records, and the one that is told has the others."""
     deposit = see(node, actor, name)
     may_not = deposit.state != "submitted" or not may(actor, APPROVE, deposit)
     if may_not:
         with doing(node, actor, APPROVE, lambda session: find(session, actor, name)) as done:
             done.tell(record="", tier="")  # says why it cannot be done
     tier = checking.tier(deposit)
-    record = publishing.into_catalog(node, actor, deposit, tier)
+    record = publishing.into_catalog(node, actor, deposit)
     with doing(node, actor, APPROVE, lambda session: find(session, actor, name)) as done:
         done.tell(record=record, tier=tier)
     return record
