@@ -13,9 +13,10 @@ from madang.base.errors import MadangError
 from madang.node import closed
 from madang.services.catalog import exporting
 from madang.services.catalog import service as catalog
-from madang.services.deposits import checking, publishing, putting, service, store
+from madang.services.deposits import checking, publishing, putting, runs, service, store
 from madang.services.deposits.checklists import checklists, sheet
-from portal_house import OURS, OWNER, House, work_off
+from madang.services.deposits.models import Deposit, DepositFile, Sheets
+from portal_house import OURS, OWNER, House, describe, work_off
 from support import children, needs, shared_data
 from web.served import Served
 
@@ -208,3 +209,130 @@ def test_ena_checklists_are_read_and_their_mandatory_fields_act(house: House) ->
         _samples, wrong = check_sheet(known[name], [["sample_alias"], ["a"]])
         assert {one.column for one in wrong if "missing" in one.reason} == set(each["mandatory"])
     assert sheet(known["ERC000033"])[:2] == b"PK"
+
+
+def test_files_of_people_get_a_record_of_their_own_and_only_the_others_are_open(
+    house: House, site: Served, tmp_path: Path
+) -> None:
+    boxes()
+    node = house.node
+    service.begin(node, OWNER, "mixed", "insdc", "hospital", "Mixed")
+    told = {"consent": "GRU, NPU", "ethics": "IRB-1", "deidentified": "k-anonymous", "license": "CC0-1.0"}
+    service.describe(node, OWNER, "mixed", description="Reads", title_en="Mixed reads", **told)
+    given = tmp_path / "given"
+    given.mkdir()
+    for sample in ("a", "b", "p1"):
+        for mate in (1, 2):
+            (given / f"{sample}_R{mate}.fastq").write_text(reads(mate, name=sample))
+    putting.put_folder(node, OWNER, "mixed", given)
+    rows = "a,562,2026-01-31,South Korea\nb,562,2026-01-31,South Korea\np1,9606,2026-01-31,South Korea\n"
+    (tmp_path / "sheet.csv").write_text(SHEET + rows)
+    assert service.put_sheet(node, OWNER, "mixed", tmp_path / "sheet.csv") == []
+    service.submit(node, OWNER, "mixed")
+    deposit = service.see(node, OWNER, "mixed")
+    assert checking.tier(deposit) == "both"
+    assert [(run.alias, run.sample) for run in runs.runs_of(deposit)] == [("a", "a"), ("b", "b"), ("p1", "p1")]
+    assert service.approve(node, OWNER, "mixed") == "deposit-mixed"
+    work_off(node)
+    for name in ("deposit-mixed", "deposit-mixed-people"):
+        assert service.see(node, OWNER, "mixed").state == "approved"
+        describe(node, name)
+        catalog.publish(node, OWNER, name, 1)
+    assert service.see(node, OWNER, "mixed").state == "published"
+    people = catalog.see(node, OWNER, "deposit-mixed-people")
+    assert people.tier == "controlled" and people.told.data_use == ("DUO:0000005", "DUO:0000018")
+    entry = exporting.entry_of(node, OWNER, catalog.see(node, OWNER, "deposit-mixed"), "http://x")
+    shown = [file.name for file in entry.files if file.address.startswith("http://x/deposited/")]
+    assert shown == ["a_R1.fastq", "a_R2.fastq", "b_R1.fastq", "b_R2.fastq"]
+    of = {file.name: file for file in deposit.files}
+    open_one, closed_one = of["a_R1.fastq"], of["p1_R1.fastq"]
+    assert site.get(f"/deposited/deposit-mixed/{open_one.id}").content == (given / "a_R1.fastq").read_bytes()
+    assert site.get(f"/deposited/deposit-mixed/{closed_one.id}").status_code == 404, "not of this record"
+    stranger = {"madang": house.cookies["member"]}
+    closed_answer = site.get(f"/deposited/deposit-mixed-people/{closed_one.id}", cookies=stranger)
+    assert closed_answer.status_code == 403
+    assert "p1_R1" not in site.get("/records/deposit-mixed").text
+    page = site.get("/records/deposit-mixed").text
+    assert "a_R1.fastq" in page and "ATLAS" not in page and "OMOP" not in page
+    out = tmp_path / "package"
+    publishing.package(node, service.see(node, OWNER, "mixed"), "k-bds", out)
+    assert "p1_R1" in (out / "human" / "files.tsv").read_text()
+    assert "p1" not in "".join(path.read_text() for path in (out / "bioproject").glob("*.*"))
+
+
+def test_a_file_that_is_of_no_sample_goes_with_people() -> None:
+    names = ("a_R1.fastq", "x_R1.fastq", "p_R1.fastq")
+    files = [DepositFile(id=n, name=name, bytes=1, format="FASTQ") for n, name in enumerate(names)]
+    found = Deposit(name="d", model="insdc", consent="", ethics="", files=files)
+    parent = {"sample_alias": "c", "taxon_id": "562", "derived_from": "p"}
+    samples = [{"sample_alias": "a", "taxon_id": "562"}, {"sample_alias": "p", "taxon_id": "9606"}, parent]
+    found.sheets = Sheets(samples=samples)
+    people, others = runs.people_files(found)
+    assert [file.name for file in others] == ["a_R1.fastq"] and len(people) == 2
+    assert runs.human_samples(found) == {"p", "c"}, "what stems from a person is of people"
+
+
+def test_a_sheet_of_runs_is_filled_in_and_taken_back_and_its_wrong_cells_stand_in_place(
+    house: House, site: Served, tmp_path: Path
+) -> None:
+    boxes()
+    begun(house, tmp_path)
+    service.check(house.node, OWNER, "mine")
+    filled = tmp_path / "runs.xlsx"
+    filled.write_bytes(runs.run_sheet(service.see(house.node, OWNER, "mine")))
+    wrong = service.put_sheet(house.node, OWNER, "mine", filled, "runs")
+    assert {each["column"] for each in wrong} == {
+        *("library_strategy", "library_source", "library_selection", "instrument_model")
+    }
+    steward = {"madang": house.cookies["steward"]}
+    assert len(site.get("/api/v1/deposits/mine", cookies=steward).json()["wrong"]) == 4
+    head = "run_alias,sample_alias,library_strategy,library_source,library_selection,library_layout,instrument_model,"
+    row = "r1,a,WGS,GENOMIC,RANDOM,PAIRED,Illumina NovaSeq 6000,a_R1.fastq,a_R2.fastq\n"
+    (tmp_path / "runs.csv").write_text(head + "file_1,file_2\n" + row)
+    assert service.put_sheet(house.node, OWNER, "mine", tmp_path / "runs.csv", "runs") == []
+    told = site.get("/api/v1/deposits/mine", cookies=steward).json()
+    assert told["wrong"] == [] and told["runs"][0]["files"] == ["a_R1.fastq", "a_R2.fastq"]
+    assert not [each for each in service.check(house.node, OWNER, "mine") if each["severity"] == "wrong"]
+    (tmp_path / "runs.csv").write_text(head + "file_1,file_2\n" + row.replace("r1,a,", "r1,z,").replace("a_R2", "c"))
+    service.put_sheet(house.node, OWNER, "mine", tmp_path / "runs.csv", "runs")
+    codes = {each["code"] for each in service.check(house.node, OWNER, "mine")}
+    assert {"run.sample", "run.file"} <= codes
+
+
+def test_an_umbrella_holds_projects_and_no_files(house: House, tmp_path: Path) -> None:
+    node = house.node
+    service.begin(node, OWNER, "roof", "umbrella", "hospital", "Roof")
+    service.begin(node, OWNER, "one", "insdc", "hospital", "One")
+    service.describe(node, OWNER, "one", umbrella="roof")
+    assert service.names_within(node, service.see(node, OWNER, "roof")) == ["one"]
+    with pytest.raises(MadangError, match="no umbrella project"):
+        service.describe(node, OWNER, "roof", umbrella="one")
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "a.csv").write_text("a\n1\n")
+    with pytest.raises(MadangError, match="holds projects"):
+        putting.put_folder(node, OWNER, "roof", tmp_path / "given")
+    service.begin(node, OWNER, "bds", "k-bds", "hospital", "BDS")
+    service.note(node, OWNER, "bds", "KAP1")
+    with pytest.raises(MadangError, match="frozen"):
+        service.describe(node, OWNER, "bds", description="More")
+
+
+def test_many_small_files_are_one_act_and_a_wrong_hash_takes_none_in(house: House, tmp_path: Path) -> None:
+    node = house.node
+    service.begin(node, OWNER, "mine", "table", "hospital")
+    given = tmp_path / "given"
+    given.mkdir()
+    for number in range(600):
+        (given / f"{number}.txt").write_text(f"{number}\n")
+    assert putting.put_folder(node, OWNER, "mine", given) == putting.Put(600, 0)
+    assert putting.put_folder(node, OWNER, "mine", given) == putting.Put(0, 600)
+    files = service.see(node, OWNER, "mine").files
+    assert {each.sha256 for each in files} == {
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in given.iterdir()
+    }
+    assert all(store.whole(node.home, each.sha256).stat().st_mode & 0o777 == 0o444 for each in files)
+    (given / "new.txt").write_text("new")
+    (given / "md5sum.txt").write_text(f"{'0' * 32}  new.txt\n")
+    with pytest.raises(MadangError, match="another one than its hash"):
+        putting.put_folder(node, OWNER, "mine", given)
+    assert len(service.see(node, OWNER, "mine").files) == 600

@@ -95,21 +95,20 @@ def _record(
 
 
 def duo_terms(consent: str) -> tuple[str, ...]:
-    """The terms of the Data Use Ontology that a scope of consent names, by number (DUO:0000007) or by letters (GRU)."""
-    from madang.science.privacy.duo import terms_of
+    """The terms of the Data Use Ontology that a scope of consent names, by number (DUO:0000018) or letters (GRU).
 
-    letters = {
-        **{"NRES": "DUO:0000004", "HMB": "DUO:0000006", "GRU": "DUO:0000042", "POA": "DUO:0000011"},
-        **{"NPU": "DUO:0000045", "NPUNCU": "DUO:0000018", "IRB": "DUO:0000021", "PUB": "DUO:0000019"},
-        **{"COL": "DUO:0000020", "GSO": "DUO:0000016", "NMDS": "DUO:0000015", "RTN": "DUO:0000029"},
-    }
+    Those that need a value (a disease, a region) and words that are no terms stay in the text alone.
+    """
+    from madang.science.privacy.duo import CONDITIONS, LATER, PRIMARY, terms_of
+
+    numbers = {letters: number for number, letters in (PRIMARY | CONDITIONS).items()} | {"NPUNCU": "DUO:0000018"}
     found = []
-    for word in re.findall(r"DUO:\d{7}|[A-Z]{3,6}", consent):
-        term = letters.get(word, word)
+    for word in re.findall(r"DUO:\d{7}|[A-Z]{2,6}", consent):
+        term = numbers.get(LATER.get(word, word), word)
         try:
             terms_of((term,))
         except MadangError:
-            continue  # a word that is no term: it stays in the text
+            continue
         found.append(term)
     return tuple(dict.fromkeys(found))
 

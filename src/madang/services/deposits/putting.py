@@ -11,8 +11,10 @@ from madang.base.translate import _
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.services.deposits import service, store
+from madang.services.deposits.small import Small, put_small
 
 _LINE = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{64})\s+\*?(.+?)\s*\Z")
+SMALL, AT_ONCE = 1 << 20, 250  # bytes of a file that is read at once; how many are one act
 _LIST = re.compile(r".*(md5|sha256)(sums?)?(\.txt)?\Z", re.I)
 
 
@@ -34,6 +36,7 @@ def put_folder(node: Node, actor: Actor, name: str, folder: Path) -> Put:
     wanted = _wanted(files)
     there = {each.name: each for each in service.see(node, actor, name).files}
     new = old = 0
+    small: list[Small] = []
     for path in files:
         if _LIST.match(path.name):
             continue
@@ -44,6 +47,12 @@ def put_folder(node: Node, actor: Actor, name: str, folder: Path) -> Put:
                 raise MadangError("deposit.taken", _("There is another file {name} already.").format(name=known.name))
             old += 1
             continue
+        if size <= SMALL and known is None:
+            small.append(Small(str(path.relative_to(top)), path, size, wanted.get(path.name, "")))
+            if len(small) == AT_ONCE:
+                new += put_small(node, actor, name, small)
+                small = []
+            continue
         place = service.reserve(node, actor, name, str(path.relative_to(top)), size, wanted.get(path.name, ""))
         at = store.offset(node.home, place.id)
         with path.open("rb") as source, store.appending(node.home, place.id, at, size) as part:
@@ -52,6 +61,8 @@ def put_folder(node: Node, actor: Actor, name: str, folder: Path) -> Put:
                 part.write(piece)
         service.finish(node, actor, name, place.id)
         new += 1
+    if small:
+        new += put_small(node, actor, name, small)
     return Put(new, old)
 
 

@@ -91,7 +91,7 @@ def describe(node: Node, actor: Actor, name: str, **told: str) -> None:
         raise MadangError("deposit.field", _("A deposit has no field {name}.").format(name=strange[0]))
     if told.get("checklist"):
         find_checklist(node.home, told["checklist"])
-    with doing(node, actor, DESCRIBE, lambda session: _not_frozen(find(session, actor, name))) as done:
+    with doing(node, actor, DESCRIBE, lambda session: not_frozen(find(session, actor, name))) as done:
         for field, value in told.items():
             if field == "umbrella":
                 done.thing.sheets = replace(done.thing.sheets, umbrella=_umbrella(done.session, done.thing, value))
@@ -103,7 +103,15 @@ def describe(node: Node, actor: Actor, name: str, **told: str) -> None:
         done.tell(what=", ".join(sorted(told)))
 
 
-def _not_frozen(deposit: Deposit) -> Deposit:
+def holds_files(deposit: Deposit) -> None:
+    """Errors: `deposit.umbrella` where the model takes no files."""
+    if MODELS[deposit.model].umbrella:
+        raise MadangError(
+            "deposit.umbrella", _("An umbrella project holds projects, and no files."), _("Begin a project in it.")
+        )
+
+
+def not_frozen(deposit: Deposit) -> Deposit:
     """A project whose registration certificate was noted does not change any more, where its model says so."""
     if deposit.accession and MODELS[deposit.model].one_type:
         raise MadangError(
@@ -153,7 +161,7 @@ def put_sheet(node: Node, actor: Actor, name: str, path: Path, kind: str = "samp
     list_ = RUNS if kind == "runs" else find_checklist(node.home, deposit.checklist or "basic")
     rows, found = check_sheet(list_, reading.cells_closed(path))
     wrong = [{"row": each.row, "column": each.column, "reason": each.reason, "value": each.value} for each in found]
-    with doing(node, actor, DESCRIBE, lambda session: _not_frozen(find(session, actor, name))) as done:
+    with doing(node, actor, DESCRIBE, lambda session: not_frozen(find(session, actor, name))) as done:
         if wrong:
             done.thing.sheets = replace(done.thing.sheets, wrong=wrong[:MOST_WRONG])
         else:
@@ -186,13 +194,10 @@ def reserve(node: Node, actor: Actor, name: str, file: str, size: int, wanted: s
     if not 0 <= size <= LARGEST:
         raise MadangError("deposit.length", _("A file has at most one terabyte."))
     store.room_for(node.home, size)
-    with doing(node, actor, DESCRIBE, lambda session: _not_frozen(find(session, actor, name))) as done:
+    with doing(node, actor, DESCRIBE, lambda session: not_frozen(find(session, actor, name))) as done:
         deposit = done.thing
         done.tell(what=f"file {file}")
-        if MODELS[deposit.model].umbrella:
-            raise MadangError(
-                "deposit.umbrella", _("An umbrella project holds projects, and no files."), _("Begin a project in it.")
-            )
+        holds_files(deposit)
         there = next((each for each in deposit.files if each.name.casefold() == file.casefold()), None)
         if there is not None:
             if there.name == file and there.bytes == size and not there.sha256:
@@ -223,15 +228,11 @@ def finish(node: Node, actor: Actor, name: str, number: int) -> DepositFile:
         path.touch(mode=0o600)
     sha256, md5 = store.digests(path)
     if file.wanted and file.wanted not in (sha256, md5):
-        with doing(node, actor, DESCRIBE, lambda session: _not_frozen(find(session, actor, name))) as refused:
+        with doing(node, actor, DESCRIBE, lambda session: not_frozen(find(session, actor, name))) as refused:
             refused.thing.files.remove(file_of(refused.thing, number))
             refused.tell(what=f"refused {file.name}")
         path.unlink(missing_ok=True)
-        raise MadangError(
-            "deposit.hash",
-            _("The file {name} is another one than its hash says.").format(name=file.name),
-            _("It was damaged on its way, or mixed up: send it again."),
-        )
+        raise store.other_hash(file.name)
     with doing(node, actor, PUT, lambda session: find(session, actor, name)) as done:
         found = file_of(done.thing, number)
         store.keep(node.home, path, sha256)
@@ -263,7 +264,7 @@ def remove(node: Node, actor: Actor, name: str, file: str) -> None:
 
     Errors: `deposit.none`.
     """
-    with doing(node, actor, DESCRIBE, lambda session: _not_frozen(find(session, actor, name))) as done:
+    with doing(node, actor, DESCRIBE, lambda session: not_frozen(find(session, actor, name))) as done:
         found = next((each for each in done.thing.files if each.name == file), None)
         if found is None:
             raise MadangError("deposit.none", _("There is no such file in the deposit."))

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,28 @@ def digests(path: Path) -> tuple[str, str]:
     return sha.hexdigest(), md5.hexdigest()
 
 
+def keep_bytes(home: Home, content: bytes, sha256: str) -> None:
+    """Lay a small file down by its hash: written beside, synced, then put in place by one rename."""
+    target = whole(home, sha256)
+    if target.exists():
+        return
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent)
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        os.chmod(name, 0o444)
+        os.replace(name, target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise MadangError("deposit.space", _("The disk is full; what came so far is kept.")) from None
+
+
 def keep(home: Home, path: Path, sha256: str) -> None:
     """Put a part in its place for good; the same bytes lie once."""
     target = whole(home, sha256)
@@ -120,3 +143,12 @@ def keep(home: Home, path: Path, sha256: str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def other_hash(name: str) -> MadangError:
+    """What is said of a file that came as another one than its depositor says."""
+    return MadangError(
+        "deposit.hash",
+        _("The file {name} is another one than its hash says.").format(name=name),
+        _("It was damaged on its way, or mixed up: send it again."),
+    )
