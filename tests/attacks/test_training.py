@@ -295,3 +295,32 @@ def test_cases_of_nbgrader() -> None:
     source = (folder / "cases/submitted-unchanged.ipynb").read_bytes()
     for name, score in (("unchanged", 1), ("changed", 2), ("grade-cell-changed", 1), ("locked-cell-changed", 1)):
         assert notebook_grader.grade(source, (folder / f"cases/submitted-{name}.ipynb").read_bytes()).score == score
+
+
+HOSTILE_COHORTS = {
+    "SQL in a name": '{"ConceptSets": [], "PrimaryCriteria": {"CriteriaList": [{"Death": {"CodesetId": "0; DROP TABLE x"}}]}}',
+    "a file": '{"ConceptSets": [{"id": 0, "name": "x", "expression": "read_text(\'/etc/passwd\')"}]}',
+    "deep": "[" * 5_000,
+    "a list": "[]",
+    "a number": "3",
+    "nothing in it": "{}",
+    "the wrong kinds": '{"ConceptSets": 3, "PrimaryCriteria": []}',
+    "an unknown table": '{"PrimaryCriteria": {"CriteriaList": [{"Passwd": {}}]}}',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_COHORTS)
+def test_no_cohort_definition_scores_by_tricks(name: str) -> None:
+    tables = {"person": {"columns": ["person_id BIGINT"], "rows": [[31_337]]}}
+    task = Task(
+        "x", "cohort", TITLE, TITLE, (Case(expect=[[31_337, "2020-01-01"]], hidden=True),), rest={"tables": tables}
+    )
+    found, told = None, ""
+    try:
+        found = grade(task, HOSTILE_COHORTS[name].encode())
+    except MadangError as error:
+        told = error.message
+    assert "31337" not in told
+    if found is not None:
+        assert found.score == 0
+        _tells_nothing(found)

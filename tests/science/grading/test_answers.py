@@ -41,6 +41,12 @@ def met(kind: str, expect: Any, text: str) -> bool:
             ["m,v\np,0.95", "m\np", "m,v\np,0.96\nq,1"],
         ),
         (
+            "mapping",
+            {"I": 9201, "E": [9203, 262]},
+            ["source_code,target_concept_id\nI,9201\nE,262", "target_concept_id,Source_Code\n9203,E\n9201,I\n0,Z"],
+            ["source_code,target_concept_id\nI,9201", "source_code,target_concept_id\nI,9201\nE,0"],
+        ),
+        (
             "shortlist",
             {"good": ["a", "b"], "bad": ["z"], "size": 2, "hits": 1},
             ["a\nx", "b,1\na,2"],
@@ -134,3 +140,19 @@ def test_renaming_hides_nothing() -> None:
     three = "import statistics\nmean = statistics.fmean\n"
     assert items.similarity(one, two) == 1.0
     assert items.similarity(one, three) < 0.3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "code,concept\nI,1",
+        "source_code,target_concept_id\nI,1\nI,2",
+        "source_code,target_concept_id\nI,-1",
+        "source_code,target_concept_id\nI,one",
+        "source_code,target_concept_id\nI,99999999999",
+    ],
+)
+def test_maps_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(MadangError) as error:
+        met("mapping", {"I": 1}, text)
+    assert error.value.code == "answer.mapping"

@@ -1,4 +1,4 @@
-"""Judging answers that are no program: a number, a choice, a table, a form, a shortlist, a text for a teacher.
+"""Judging answers that are no program: a number, a choice, a table, a map, a form, a shortlist, a text for a teacher.
 
 Each reads bytes, and gives for each case of the task whether it is met, as `Verdict`. Nothing is executed.
 """
@@ -49,7 +49,14 @@ def text_from(data: bytes) -> str:
 def judge(task: Task, data: bytes) -> list[Verdict]:
     """Of each case of a task that is neither code nor SQL. Errors: `answer.*`, what cannot be read."""
     text = text_from(data)
-    read = {"number": _number, "choice": _choice, "table": _table, "form": form_from, "shortlist": _shortlist}
+    read = {
+        "number": _number,
+        "choice": _choice,
+        "table": _table,
+        "form": form_from,
+        "shortlist": _shortlist,
+        "mapping": _mapping,
+    }
     if task.kind == "text":
         return [Verdict(met=False, waits=True) for _case in task.cases]
     answer = read[task.kind](text)
@@ -66,6 +73,8 @@ def _verdict(task: Task, case: Case, answer: Any) -> Verdict:
         return _of_form(case, answer)
     if task.kind == "shortlist":
         return _of_shortlist(case, answer)
+    if task.kind == "mapping":
+        return _of_mapping(case, answer)
     return _met(differ(case.expect, answer, case.close))
 
 
@@ -172,3 +181,35 @@ def _of_shortlist(case: Case, answer: list[str]) -> Verdict:
     if bad & set(answer):
         return _met(Difference.VALUE)
     return _met(Difference.NONE if len(good & set(answer)) >= case.expect["hits"] else Difference.VALUE)
+
+
+def _mapping(text: str) -> dict[str, int]:
+    names, rows = _table(text)
+    wanted = ("source_code", "target_concept_id")
+    if not set(wanted) <= set(names):
+        raise MadangError(
+            "answer.mapping",
+            _("A mapping has the columns source_code and target_concept_id."),
+            _("Write 0 where there is no standard concept."),
+        )
+    found: dict[str, int] = {}
+    for row in rows:
+        code, target = (row[names.index(name)].strip() for name in wanted)
+        if code in found or not re.fullmatch(r"[0-9]{1,10}", target):
+            raise MadangError("answer.mapping", _("Each code is mapped once, to the number of a concept."), code[:60])
+        found[code] = int(target)
+    return found
+
+
+def _of_mapping(case: Case, answer: dict[str, int]) -> Verdict:
+    """`expect`: {code: the concepts that may stand for it}; other codes of the answer belong to other cases."""
+    right = {code for code, accepted in case.expect.items() if answer.get(code) in _listed(accepted)}
+    missing = [code for code in case.expect if code not in answer]
+    told = _("{right} of {count} codes are right.").format(right=len(right), count=len(case.expect))
+    if len(right) == len(case.expect):
+        return _met(Difference.NONE)
+    return _met(Difference.MISSING if len(missing) == len(case.expect) else Difference.VALUE, told)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -25,7 +25,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.science.grading.compare import Closeness
 
-KINDS = ("code", "sql", "number", "choice", "table", "form", "shortlist", "plant", "text")
+KINDS = ("code", "sql", "number", "choice", "table", "form", "shortlist", "plant", "mapping", "cohort", "text")
 LANGUAGES = ("en", "ko")
 ENDINGS = {
     "code": (".py", ".py.txt"),
@@ -36,6 +36,8 @@ ENDINGS = {
     "form": (".json",),
     "shortlist": (".txt",),
     "plant": (".json",),
+    "mapping": (".csv",),
+    "cohort": (".json",),
     "text": (".txt",),
 }
 LARGEST = 1 << 20  # bytes of a file of a course
@@ -99,6 +101,8 @@ def read_task(folder: Path) -> Task:
     cases = document.get("case")
     if not isinstance(cases, list) or not cases or not all(isinstance(each, dict) for each in cases):
         raise _wrong(label, _("it has no [[case]]"))
+    if kind == "cohort":
+        _tables(document.get("tables"), label)
     seconds = document.get("seconds", 5.0)
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 < seconds <= 120:
         raise _wrong(label, _("seconds has to be between 0 and 120"))
@@ -176,7 +180,7 @@ def _case(given: Mapping[str, Any], label: str, close: Closeness, kind: str) -> 
     if not isinstance(hint, dict) or not all(isinstance(each, str) for each in hint.values()):
         raise _wrong(label, _("hint of a case is a text in each language (.en, .ko)"))
     tables = given.get("tables", {})
-    if kind == "sql":
+    if kind == "sql" or (kind == "cohort" and tables):
         tables = _tables(tables, label)
     return Case(
         expect=given.get("expect"),

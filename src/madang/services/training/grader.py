@@ -15,10 +15,11 @@ from madang.base.translate import _, language
 from madang.science.grading import answers, typed
 from madang.science.grading.compare import Difference, differ
 from madang.science.grading.tasks import Case, Task, in_language
-from madang.services.training import plant
+from madang.services.training import cohort_task, plant
 from madang.services.training.boxes import Over, Program, Session
 
 PER_CASE = 5.0  # seconds
+_OTHER = {"plant": plant.judge, "cohort": cohort_task.judge}
 Take = Callable[[Program], Session]
 
 
@@ -66,7 +67,7 @@ def grade(task: Task, data: bytes, *, take: Take = Session, extra: Mapping[str, 
     """
     begun = time.monotonic()
     if task.kind not in ("code", "sql"):
-        verdicts = plant.judge(task, data) if task.kind == "plant" else answers.judge(task, data)
+        verdicts = _OTHER.get(task.kind, answers.judge)(task, data)
         tried = [_Tried(each.difference, each.detail) for each in verdicts]
         lines = [_line(task, n, each) for n, each in enumerate(tried)]
         if any(each.waits for each in verdicts):
