@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +69,7 @@ def test_a_stopped_loop_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_with_files_it_waits_for_the_readings(tmp_path: Path) -> None:
     plan = described(tmp_path)
-    plan = replace(plan, simulated=False)
+    plan = replace(plan, mode="files")
     first = run(plan)
     assert first.rounds == 0 and first.waiting.endswith("readings.csv")
     folder = plan.folder / "round-01"
@@ -143,3 +144,25 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
             described(tmp_path, [failure])
         assert error.value.code == "foundry.failure"
     assert np.isfinite(run(replace(described(tmp_path), rounds=1)).best_reading)
+
+
+@pytest.mark.parametrize("mode", ["sila2", "pylabrobot"])
+def test_a_station_and_a_robot_end_as_the_simulated_devices_do(tmp_path: Path, mode: str) -> None:
+    pytest.importorskip(mode)
+    outcomes = []
+    for each in ("simulated", mode):
+        (tmp_path / each).mkdir()
+        plan = described(tmp_path / each, ["reader@1", "dispenser@2:partial"])
+        outcomes.append(run(replace(plan, mode=each, rounds=3)))
+    assert outcomes[0].best == outcomes[1].best and outcomes[0].best_reading == outcomes[1].best_reading
+    told = [[(note["kind"], note.get("step"), note.get("why")) for note in done.notes] for done in outcomes]
+    assert told[0] == told[1] and outcomes[0].wells == outcomes[1].wells
+
+
+def test_a_station_that_is_not_there_and_a_package_that_is_missing_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sila2.client", None)
+    plan = replace(described(tmp_path), mode="sila2", address="127.0.0.1:1")
+    with pytest.raises(MadangError, match="sila2, which is not installed"):
+        run(plan)

@@ -58,6 +58,30 @@ def run_command(
         )
 
 
+@app.command("station")
+def station_command(
+    file: File,
+    port: Annotated[int, typer.Option(min=1, max=65535, help=_("Port of this machine."))] = 50052,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help=_("End after so many seconds."))] = None,
+) -> None:
+    """Offer the simulated devices of a description as a station of SiLA 2, on loopback, without discovery."""
+    import contextlib
+    import time
+    from dataclasses import replace
+
+    from madang.base.console import console
+    from madang.science.bioprocess.foundry.description import read_foundry
+    from madang.science.bioprocess.foundry.loop import devices_of
+    from madang.science.bioprocess.foundry.station import HOST, serve
+
+    plan = replace(read_foundry(file), mode="simulated")
+    with devices_of(plan) as devices, contextlib.suppress(KeyboardInterrupt):
+        assert devices is not None
+        with serve(devices, port):
+            console().print(_("Station at {address}; Ctrl-C ends it.").format(address=f"{HOST}:{port}"), markup=False)
+            time.sleep(seconds or 1e8)
+
+
 @app.command("history")
 def history_command(file: File, well: Annotated[str, typer.Option(help=_("Only this well, as B7."))] = "") -> None:
     """Every well's history: what was in it, what became of it, what was read."""

@@ -59,6 +59,8 @@ def run_foundry(node: Node, actor: Actor, project: str, title: str, description:
     told = _toml(description)
     if "folder" in told or told.get("sequences", PARTS) != PARTS:
         raise MadangError("foundry.file", _("A description of a project names no files but {file}.").format(file=PARTS))
+    if told.get("devices", {}).get("address"):
+        raise MadangError("foundry.address", _("A description of a project names no addresses of stations."))
     files = {"foundry.toml": description} | ({PARTS: sequences} if sequences else {})
     with tempfile.TemporaryDirectory(prefix="madang-foundry-") as place:
         for name, text in files.items():

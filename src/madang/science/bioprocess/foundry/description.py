@@ -30,10 +30,19 @@ class Foundry:
     maximize: bool
     hours: float
     volume: float
-    simulated: bool
+    mode: str  # simulated, pylabrobot, sila2 or files
+    address: str  # of a station of SiLA 2; empty: one with simulated devices is started on loopback
     failures: tuple[Failure, ...]
     retries: int
     folder: Path
+
+    @property
+    def simulated(self) -> bool:
+        """Whether what is read comes from simulated biology."""
+        return self.mode in ("simulated", "pylabrobot") or (self.mode == "sila2" and not self.address)
+
+
+MODES = ("simulated", "pylabrobot", "sila2", "files")
 
 
 def read_foundry(file: Path) -> Foundry:
@@ -58,7 +67,7 @@ def read_foundry(file: Path) -> Foundry:
     objective, devices, rule = section.section("objective"), section.section("devices"), section.section("rule")
     result = objective.text("name", "fluorescence")
     maximize = objective.text("goal", "maximize", ("maximize", "minimize")) == "maximize"
-    simulated = devices.text("mode", "simulated", ("simulated", "files")) == "simulated"
+    mode, address = devices.text("mode", "simulated", MODES), devices.text("address", "")
     failures = tuple(read_failure(str(text)) for text in devices.values("failures", []))
     retries = rule.whole("retries", 2, 0, 20)
     for part_ in (objective, devices, rule, section):
@@ -75,7 +84,7 @@ def read_foundry(file: Path) -> Foundry:
     names = tuple(part.name for part in parts)
     return Foundry(
         *(name, space, names, sequences, rounds, experiments, replicates, plate, seed, result, maximize, hours),
-        *(volume, simulated, failures, retries, folder),
+        *(volume, mode, address, failures, retries, folder),
     )
 
 

@@ -5,8 +5,10 @@ Whoever starts again goes on after the last round that has its results. With fil
 after each worklist and goes on once the reader's export lies there.
 """
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,11 +62,46 @@ def run(plan: Foundry, devices: Devices | None = None, progress: Progress | None
     progress = progress or Silent()
     with sentences(_("make the folder of rounds")):
         make_folder(plan.folder, 0o755)
-    biology = Biology(plan.space, plan.seed) if plan.simulated else None
+    if devices is None:
+        with devices_of(plan) as found:
+            return _rounds(plan, found, progress)
+    return _rounds(plan, devices, progress)
+
+
+@contextlib.contextmanager
+def devices_of(plan: Foundry) -> Iterator[Devices | None]:
+    """The devices that a plan asks for; None where files stand for them."""
+    high, blank = _controls(plan)
+    if plan.mode == "files":
+        yield None
+        return
+    if plan.mode == "sila2":
+        from madang.science.bioprocess.foundry.station import HOST, SilaDevices, serve
+
+        if plan.address:
+            yield SilaDevices(plan.address)
+            return
+        with socket.socket() as free:
+            free.bind((HOST, 0))
+            port = free.getsockname()[1]
+        biology = Biology(plan.space, plan.seed)
+        with serve(SimulatedDevices(biology, plan.seed, plan.plate, high, blank, plan.failures), port):
+            yield SilaDevices(f"{HOST}:{port}")
+        return
+    kind = SimulatedDevices
+    if plan.mode == "pylabrobot":
+        from madang.science.bioprocess.foundry.robot import RobotDevices as kind
+    yield kind(Biology(plan.space, plan.seed), plan.seed, plan.plate, high, blank, plan.failures)
+
+
+def _controls(plan: Foundry) -> tuple[list[str], list[str]]:
     names = wells(plan.plate)
-    high, blank = names[:CONTROLS], names[-CONTROLS:]
-    if devices is None and biology is not None:
-        devices = SimulatedDevices(biology, plan.seed, plan.plate, high, blank, plan.failures)
+    return names[:CONTROLS], names[-CONTROLS:]
+
+
+def _rounds(plan: Foundry, devices: Devices | None, progress: Progress) -> Outcome:
+    biology = Biology(plan.space, plan.seed) if plan.simulated else None
+    high, blank = _controls(plan)
     state = _State()
     waiting = ""
     with progress.step(_("rounds"), plan.rounds, _("rounds")):
