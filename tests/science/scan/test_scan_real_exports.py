@@ -133,6 +133,7 @@ def test_a_result_below_a_limit_is_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
+        "EMPI", "IDV_ID", "NHS_NUMBER", "UNIT_NO", "enrolid", "HN", "대상자번호", "연구번호",
         "USUBJID", "uniquepid", "DESYNPUF_ID", "PATIENT", "CHARTNO", "REGNO", "BENE_ID", "JID", "INDI_DSCM_NO",
         "가입자일련번호", "PATIENTID", "PatientKey", "subject_id", "PERSON_ID", "환자번호",
     ],

@@ -21,7 +21,7 @@ _KOREAN: Mapping[str, str] = MappingProxyType(
         "an address": "주소",
         "an e-mail address": "이메일|전자우편",
         "a patient number": "환자번호|등록번호|차트번호|병록번호|환자id|가입자일련번호|가입자번호"
-        "|개인식별|개인일련번호|수진자번호|연구대상자",
+        "|개인식별|개인일련번호|수진자번호|연구대상자|대상자번호|연구번호|피보험자번호|수급자번호|고객번호|증례번호",
     }
 )
 """What a name holds in which one of these occurs, spaces aside."""
@@ -40,7 +40,9 @@ _ENGLISH: Mapping[str, str] = MappingProxyType(
         r"(no|num|nr|number|id|key|sk|cd)|mrn|pid|patients?"
         r"|(chart|hospital|medical record|case|registration|reg) ?(no|num|number|id)|regno|chartno"
         r"|usubjid|subjid|u ?subj ?id|unique ?pid|uniquepid|desynpuf id|jid|indi dscm no|rn indi|primary ?id"
-        r"|(person|subject|patient) source value",
+        r"|(person|subject|patient) source value|e?mpi|idv id|nhs ?(no|num|number)"
+        r"|(unit|med ?rec|hsp|enrollee|cust|customer) ?(no|num|number|id)|enrolid|hn|pers(on)? ?nr|eid"
+        r"|participant ?(no|num|number|id)",
     }
 )
 """What a name holds that is one of these, taken apart at capitals, digits and signs."""
