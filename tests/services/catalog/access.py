@@ -8,6 +8,7 @@ READS: Reads = {
     "/records/{name}": ("/records/draft", (NONE, NONE, YES, YES, NONE)),
     "/records/{name}/tables/{table}": ("/records/closed/tables/person", (YES,) * 5),
     "/records/{name}/quality": ("/records/closed/quality", (IN, NO, YES, NO, NO)),
+    "/records/{name}/checks": ("/records/closed/checks", (IN, NO, YES, NO, NO)),
     "/records/{name}/profile": ("/records/closed/profile", (YES,) * 5),
     "/records/{name}/download/{table}.parquet": ("/records/closed/download/person.parquet", (IN, NO, YES, NO, NO)),
     "/records/{name}/download/{table}.csv": ("/records/closed/download/person.csv", (IN, NO, YES, NO, NO)),

@@ -92,3 +92,14 @@ def test_what_changed_is_told_without_numbers_to_who_may_not_read(house: House, 
         assert all(each["rows_after"] or each["rows_before"] for each in full["changes"])
         assert browser.get(f"{API}/records/clinic/versions/1").status_code == 404
         assert "/records/clinic/versions/2" in browser.get("/records/clinic").text
+
+
+def test_the_quality_page_says_what_failed_in_sentences_of_the_readers_language(house: House, site: Served) -> None:
+    house.published("clinic", tier="open")
+    with site.browser() as browser:
+        told = browser.get(f"{API}/records/clinic/checks").json()
+        assert told["passed"] and told["failed"] == len(told["failures"]) + told["more"]
+        assert sum(each["failed"] for each in told["categories"]) == told["failed"]
+        english, korean = (browser.get(f"/records/clinic/checks?lang={each}").text for each in ("en", "ko"))
+        assert "Can it be true?" in english and "사실일 수 있는 값인가?" in korean
+        assert told["failures"][0]["check"] in english and told["failures"][0]["sentence"] not in english

@@ -22,7 +22,7 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:RECORD_STATES",),
     models=(".models",),
-    pages=(".routes", ".questions", ".steward", ".tables", ".exchange", ".wishes", ".changes"),
+    pages=(".routes", ".questions", ".steward", ".tables", ".exchange", ".wishes", ".changes", ".checks"),
     commands=(Command("record", later("Write records in other forms, and validate them."), ".commands:app"),),
     jobs=(
         JobKind(

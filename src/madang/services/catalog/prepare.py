@@ -13,6 +13,7 @@ from madang.base.translate import LANGUAGES, _, speaking
 from madang.lake import Version
 from madang.node import files
 from madang.node.home import Home
+from madang.services.catalog import failing
 from madang.services.catalog.contents import named_concepts
 
 
@@ -20,7 +21,7 @@ from madang.services.catalog.contents import named_concepts
 class Prepared:
     """What was found, and the documents by kind.
 
-    These are quality, profile, their pages quality-ko, profile-en and so on, pictures-ko, pictures-en, outline, and
+    These are quality, profile, their pages quality-ko, profile-en and so on, checks-ko, pictures-en, outline, and
     the columns of each table, see `contents_kind`.
     """
 
@@ -52,6 +53,7 @@ def prepare(home: Home, version: Version, *, minimum: int, progress: Progress) -
     }
     for language in LANGUAGES:
         with speaking(language):
+            documents[f"checks-{language}"] = files.keep(home, orjson.dumps(failing.summary(done)))
             documents[f"quality-{language}"] = files.keep(home, quality_page(done).encode())
             documents[f"profile-{language}"] = files.keep(home, profiling.page(found).encode())
             documents[f"pictures-{language}"] = files.keep(home, orjson.dumps(_pictures(found)))
