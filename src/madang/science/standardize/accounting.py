@@ -158,6 +158,30 @@ def check_rows(
     )
 
 
+class Valueless:
+    """Counts the rows of events that should tell a value and do not: a form of value that nothing reads looks so."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, tuple[int, int]] = {}
+        """By the event: rows without a value, and all of its rows; of events whose SELECT gives values."""
+
+    def note(self, engine: Engine, select: Select) -> None:
+        """Count those of the rows that are in `_events` now."""
+        told = [name for name, _ in select.columns if name in ("value", "value_number", "value_code")]
+        if not told:
+            return
+        none = " AND ".join(f"{quote_name(name)} IS NULL" for name in told)
+        found = engine.rows(f"SELECT count(*) FILTER ({none}), count(*) FROM _events WHERE _rule IS NULL")[0]
+        before = self.rows.get(select.name, (0, 0))
+        self.rows[select.name] = (before[0] + found[0], before[1] + found[1])
+
+    def told(self) -> list[str]:
+        """A sentence for each event that has such rows."""
+        return [
+            f"{none:,} of {every:,} rows of {name} tell no value." for name, (none, every) in self.rows.items() if none
+        ]
+
+
 def check_deaths(engine: Engine, select: Select, rows: str, before: set[int]) -> None:
     """A person dies once: the model has one row of DEATH for each. `before` are the dead so far, and grows."""
     dead = [person for (person,) in engine.rows(f"SELECT person_id FROM {rows} r WHERE person_id IS NOT NULL")]

@@ -159,8 +159,7 @@ class _Run:
         self.deaths: set[int] = set()
         self.cut: Counter[str] = Counter()
         """Texts that were too long for their fields."""
-        self.valueless: dict[str, tuple[int, int]] = {}
-        """Rows of events whose SELECT gives values that tell none, and all of their rows."""
+        self.valueless = accounting.Valueless()
         self.versioned: set[str] = set()
         """Staged sources of which some rows have later versions."""
         self.warnings: list[str] = []
@@ -307,11 +306,7 @@ class _Run:
             self.warnings += [
                 f"{n:,} texts of {column} are longer than their field and are cut." for column, n in self.cut.items()
             ]
-            self.warnings += [
-                f"{none:,} of {every:,} rows of {name} tell no value."
-                for name, (none, every) in self.valueless.items()
-                if none
-            ]
+            self.warnings += self.valueless.told()
             self.warnings += senses(engine, self.extract)
             report = summarize(engine, self.made, accounts, fates, parent, self.seconds, self.warnings)
             return replace(report, unread=self.unread)
@@ -431,23 +426,13 @@ class _Run:
                 self.engine, self.ledger, mapper, select, event, "_event_bases", self.made.new_file, self.cut
             ):
                 self.made.add(written.table, written.path, select.name)
-        self._note_valueless(select)
+        self.valueless.note(self.engine, select)
         self.joined.note(select, "_events")
         answered = "(SELECT DISTINCT _row FROM _events)" if select.unnests else "_events"
         accounting.check_rows(self.engine, select, given, answered, self.keys)
         if select.unnests:  # a join that doubles rows would give every item of a line twice
             told = f"SELECT count(DISTINCT _row * {event.items} + coalesce(item, 0)) FROM _events"
             accounting.check_rows(self.engine, select, self.engine.value(told), "_events", self.keys)
-
-    def _note_valueless(self, select: Select) -> None:
-        """Count the rows that should tell a value and do not: a form of value that nothing reads looks like this."""
-        told = [name for name, _ in select.columns if name in ("value", "value_number", "value_code")]
-        if not told:
-            return
-        none = " AND ".join(f"{quote_name(name)} IS NULL" for name in told)
-        found = self.engine.rows(f"SELECT count(*) FILTER ({none}), count(*) FROM _events WHERE _rule IS NULL")[0]
-        before = self.valueless.get(select.name, (0, 0))
-        self.valueless[select.name] = (before[0] + found[0], before[1] + found[1])
 
     @contextmanager
     def _narrowed(self, source: Source, period: str | None, files: Sequence[Registered]) -> Iterator[None]:
