@@ -142,7 +142,9 @@ def give_role(node: Node, actor: Actor, person_id: int, role: str, organization_
         if not changing.holds(session, person, role, organization) and guarded.is_guarded(
             session, actor, "role", person, role
         ):
-            return guarded.ask(session, node, actor, "role", person, role=role, place=organization.name)
+            return guarded.ask(
+                session, node, actor, "role", person, role=role, place=organization.name, title=organization.title
+            )
         changing.hold(session, node, actor, person, role, organization)
     return None
 

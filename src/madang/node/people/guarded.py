@@ -144,7 +144,7 @@ def sentence(change: GuardedChange) -> str:
         kind = kind_of_role(told["role"])
         role = _(kind.title) if kind else told["role"]
         return _("{asker} wants {login} to hold the role {role} in {place}.").format(
-            asker=asker, login=change.person.login, role=role, place=told["place"]
+            asker=asker, login=change.person.login, role=role, place=told.get("title") or told["place"]
         )
     if change.kind == "password":
         return _("{asker} wants to set a new password for {login}.").format(asker=asker, login=change.person.login)
