@@ -100,9 +100,9 @@ class Study:
         """The tables of the extract."""
         return self.extract.tables
 
-    def table(self, source: str, by: Sequence[str], where: Where | None = None) -> Output:
-        """How many people there are in each group."""
-        return self._ask("count", source, where, by=list(by))
+    def table(self, source: str, by: Sequence[str], where: Where | None = None, rounding: int = 0) -> Output:
+        """How many people there are in each group, as the nearest multiple of `rounding` where it is given."""
+        return self._ask("count", source, where, by=list(by), rounding=rounding)
 
     def mean(self, source: str, variable: str, by: Sequence[str] = (), where: Where | None = None) -> Output:
         """The mean of a variable in each group."""

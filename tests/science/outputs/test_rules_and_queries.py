@@ -16,9 +16,11 @@ from madang.research import open_study
 from madang.science.privacy.outputs.compute import compute
 from madang.science.privacy.outputs.judge import Finding, Status, judge, overall
 from madang.science.privacy.outputs.queries import Kind, Query, query_of
-from madang.science.privacy.outputs.recompute import Extract, Match, hold
+from madang.science.privacy.outputs.recompute import Extract, Match, hold, told_counts
 from madang.science.privacy.outputs.rules import Rules, read_rules, shipped
 from support import shared_data
+
+RULES = Rules()
 
 
 def people(size: int = 300) -> pa.Table:
@@ -196,6 +198,30 @@ def test_forged_evidence_is_found(extract: Extract, forged: str) -> None:
     assert hold(document, rows, extract.engine, Rules()).match is not Match.SAME
 
 
+def test_what_is_left_out_is_not_told(extract: Extract) -> None:
+    query = query_of({"kind": "count", "source": "person", "person": "person_id", "by": ["sex"]})
+    answer = compute(extract.engine, query, RULES)
+    shown = [dict(row) for row in answer.rows]
+    assert told_counts(answer, shown, RULES) == answer.counts(RULES)
+    first, *rest = shown
+    for fewer in ([{**first, "count": ""}, *rest], rest):  # a number or a whole row
+        told = told_counts(answer, fewer, RULES)
+        assert [value for _key, value in told["cells"]] == [None, *(row["count"] for row in rest)]
+        assert told["suppressed"] == [0, None]
+
+
+def test_rounded_counts_are_verified_as_such(extract: Extract) -> None:
+    document = {"kind": "count", "source": "person", "person": "person_id", "by": ["sex"]}
+    exact = compute(extract.engine, query_of(document), RULES)
+    answer = compute(extract.engine, query_of({**document, "rounding": 7}), RULES)
+    assert [row["count"] for row in answer.rows] == [(row["count"] + 3) // 7 * 7 for row in exact.rows]
+    counts = answer.counts(RULES)
+    assert counts["rounding"] == 7 and all(value % 7 == 0 for _key, value in counts["cells"])
+    rows = [dict(row) for row in answer.rows]
+    assert hold({**document, "rounding": 7}, rows, extract.engine, RULES).match is Match.SAME
+    assert hold(document, rows, extract.engine, RULES).match is Match.DIFFERENT
+
+
 def test_a_query_reads_the_extract_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "extract"
     folder.mkdir()
@@ -258,6 +284,8 @@ def test_rules_that_cannot_be_used_are_refused(tmp_path: Path, text: str) -> Non
         *(None, [], {}, {"kind": "count"}, {"kind": "mean", "source": "a"}, {"kind": "count", "source": 3}),
         *({"kind": "x", "source": "a"}, {"kind": "count", "source": "a", "limit": 3}),
         {"kind": "quantiles", "source": "a", "variable": "b", "quantiles": [2]},
+        *({"kind": "count", "source": "a", "rounding": each} for each in (1, -5, True, "5", 5.0, 1001)),
+        {"kind": "mean", "source": "a", "variable": "b", "rounding": 5},
     ],
 )
 def test_queries_that_cannot_be_asked_are_refused(document: Any) -> None:

@@ -33,7 +33,7 @@ def answers(question: dict[str, Any]) -> list[dict[str, Any]]:
                     "sentence": as_document(held.sentence),
                     "findings": [finding.document() for finding in held.findings],
                     "hidden": _hidden(held, item["rows"]),
-                    "counts": held.answer.counts(rules) if held.answer is not None else None,
+                    "counts": held.counts,
                 }
             )
     return found

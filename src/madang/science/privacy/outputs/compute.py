@@ -50,12 +50,21 @@ class Answer:
     def counts(self, rules: Rules) -> dict[str, Any]:
         """The counts behind the answer as a table for `check`: small ones hidden; a model has one count of all."""
         cells = [
-            [list(group.key), None if 0 < group.people < rules.minimum_count else group.people] for group in self.groups
+            [list(group.key), None if 0 < group.people < rules.minimum_count else rounded(group.people, self.query)]
+            for group in self.groups
         ]
         document: dict[str, Any] = {"attributes": list(self.query.by), "cells": cells}
+        if self.query.rounding:
+            document["rounding"] = self.query.rounding
         if self.query.where:
             document["where"] = {name: list(values) for name, values in self.query.where.items()}
         return document
+
+
+def rounded(count: int, query: Query) -> int:
+    """A count as a query gives it: the nearest multiple of its rounding, the larger one where it lies between two."""
+    base = query.rounding
+    return (count + base // 2) // base * base if base else count
 
 
 def compute(engine: Engine, query: Query, rules: Rules) -> Answer:
@@ -168,6 +177,7 @@ def _values(
         values = answers.get(group.key, (0, *[None] * (len(names) - 1)))
         row: Row = dict(zip(query.by, group.key, strict=True))
         row.update({name: _finite(value) for name, value in zip(names, values, strict=True)})
+        row["count"] = rounded(int(row["count"] or 0), query)
         found.append(row)
     return (*query.by, *names), tuple(found)
 

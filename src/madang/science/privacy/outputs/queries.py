@@ -29,7 +29,8 @@ class Query:
     `source` is a table of the extract or one SELECT over its tables; `person` the column that tells people apart, empty
     where every row is a person. `where` keeps rows by values of columns. `by` are the columns that groups are made of;
     a value of `variable` may be missing. Regressions have an `outcome` and `terms`; survival has `time` and `event`
-    (true or 1 where it happened, else the person was censored then).
+    (true or 1 where it happened, else the person was censored then). Counts are given as the nearest multiple of
+    `rounding`, exactly where it is 0.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Query:
     terms: tuple[str, ...] = ()
     time: str = ""
     event: str = ""
+    rounding: int = 0
 
     def document(self) -> dict[str, Any]:
         """The query as JSON, without what it does not say."""
@@ -53,6 +55,8 @@ class Query:
         for name in ("by", "quantiles", "terms"):
             if getattr(self, name):
                 found[name] = list(getattr(self, name))
+        if self.rounding:
+            found["rounding"] = self.rounding
         if self.where:
             found["where"] = {name: list(values) for name, values in self.where.items()}
         return found
@@ -96,6 +100,12 @@ def query_of(document: Any) -> Query:
     ):
         raise _wrong(_("`quantiles` are numbers from 0 to 1"))
     given["quantiles"] = tuple(float(level) for level in levels)
+    rounding = document.get("rounding", 0)
+    if isinstance(rounding, bool) or not isinstance(rounding, int) or not (rounding == 0 or 2 <= rounding <= 1000):
+        raise _wrong(_("`rounding` is a whole number from 2 to 1000"))
+    if rounding and kind is not Kind.COUNT:
+        raise _wrong(_("only counts are rounded"))
+    given["rounding"] = rounding
     where = document.get("where", {})
     if not isinstance(where, dict):
         raise _wrong(_("`where` gives values of columns"))

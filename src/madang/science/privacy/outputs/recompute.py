@@ -33,6 +33,7 @@ class Held:
     sentence: str
     findings: tuple[Finding, ...] = ()
     answer: Answer | None = None
+    counts: dict[str, Any] | None = None  # the counts that what is shown tells
 
 
 class Extract:
@@ -111,7 +112,31 @@ def hold(document: Any, shown: Sequence[Mapping[str, Any]], engine: Engine, rule
     wrong = _difference(answer, shown)
     if wrong:
         return Held(Match.DIFFERENT, wrong, findings, answer)
-    return Held(Match.SAME, said(later("The declared query gives these numbers.")), findings, answer)
+    sentence = said(later("The declared query gives these numbers."))
+    return Held(Match.SAME, sentence, findings, answer, told_counts(answer, shown, rules))
+
+
+def told_counts(answer: Answer, shown: Sequence[Mapping[str, Any]], rules: Rules) -> dict[str, Any]:
+    """The counts that a result tells: a cell whose numbers are all left out, or whose row is, tells none.
+
+    Which of the empty cells are small ones is not told either, so any count may be behind each of them.
+    """
+    document = answer.counts(rules)
+    by = answer.query.by
+    if not by or answer.query.kind is Kind.SURVIVAL:
+        return document
+    numbers = [name for name in answer.columns if name not in by]
+    told = {
+        tuple(_text(row.get(name)) for name in by)
+        for row in shown
+        if any(str(row.get(name) if row.get(name) is not None else "").strip() for name in numbers)
+    }
+    more = [cell for cell in document["cells"] if cell[1] is not None and tuple(map(_text, cell[0])) not in told]
+    if more:
+        for cell in more:
+            cell[1] = None
+        document["suppressed"] = [0, None]
+    return document
 
 
 def _difference(answer: Answer, shown: Sequence[Mapping[str, Any]]) -> str:
