@@ -1,7 +1,11 @@
 """House rules that a script can check, over every file that git knows or would take."""
 
+import ast
+import graphlib
 import re
 import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +94,25 @@ def test_every_requirement_has_a_hash_and_no_address() -> None:
         assert "://" not in text
     for script in ("bootstrap", "environment"):
         assert "--require-hashes" in text_of(ROOT / "script" / script)
+
+
+def test_files_import_one_another_in_no_circle() -> None:
+    """What is imported when a module is; imports within functions, at first use, may look back."""
+    files = {module_of(path): path for path in (ROOT / "src").rglob("*.py")}
+    graph = {name: set(imported(ast.parse(path.read_text()), files)) - {name} for name, path in files.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # raises with the circle, if there is one
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(tree: ast.Module, files: Mapping[str, Path]) -> Iterator[str]:
+    """The modules of ours that the statements at the top of a module import."""
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in files)
+        elif isinstance(node, ast.ImportFrom) and node.module in files:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in files else node.module
