@@ -13,7 +13,7 @@ from madang.base.errors import MadangError
 from madang.node import closed
 from madang.services.catalog import exporting
 from madang.services.catalog import service as catalog
-from madang.services.deposits import checking, publishing, putting, runs, service, store
+from madang.services.deposits import checking, publishing, putting, reading, runs, service, store
 from madang.services.deposits.checklists import checklists, sheet
 from madang.services.deposits.models import Deposit, DepositFile, Sheets
 from portal_house import OURS, OWNER, House, describe, work_off
@@ -336,3 +336,18 @@ def test_many_small_files_are_one_act_and_a_wrong_hash_takes_none_in(house: Hous
     with pytest.raises(MadangError, match="another one than its hash"):
         putting.put_folder(node, OWNER, "mine", given)
     assert len(service.see(node, OWNER, "mine").files) == 600
+
+
+def test_files_that_are_read_together_are_told_as_each_alone_and_one_that_kills_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes()
+    contents = {"a.fastq": reads(1), "b.csv": "a,b\n1,2\n", "c.fastq": "@x\nAC\n", "d.json": "{", "empty.csv": ""}
+    files = []
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+        files.append((tmp_path / name, name))
+    alone = [reading.look_closed(path, name) for path, name in files]
+    assert reading.look_all(files) == alone
+    monkeypatch.setattr(reading, "_ask_all", lambda group: [])  # as after a parser that ended by itself
+    assert reading.look_all(files) == alone

@@ -13,8 +13,14 @@ ROWS, CELLS = 20_000, 2_000_000
 
 
 def main() -> None:
-    """`look NAME` or `cells NAME`."""
+    """`look NAME`, `cells NAME`, or `looks NAME ...` of /given/0, /given/1 and so on: one line of JSON for each."""
     what, name = sys.argv[1:3]
+    if what == "looks":
+        from madang.science.formats import look
+
+        for number, each in enumerate(sys.argv[2:]):
+            print(json.dumps(asdict(look(GIVEN.parent / str(number), each)), default=str), flush=True)
+        return
     if what == "look":
         from madang.science.formats import look
 

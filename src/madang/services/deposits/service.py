@@ -277,11 +277,11 @@ def remove(node: Node, actor: Actor, name: str, file: str) -> None:
 def check(node: Node, actor: Actor, name: str) -> list[dict[str, Any]]:
     """Look into every file and at everything together; what is found, each with file, severity and sentence."""
     deposit = see(node, actor, name)
-    told: dict[int, dict[str, Any]] = {}
-    for file in deposit.files:
-        again = not file.format or "file.unreadable" in file.findings
-        if file.sha256 and again:  # what was read once is the same as long as its hash is
-            told[file.id] = reading.look_closed(store.whole(node.home, file.sha256), file.name)
+    unread = [  # what was read once is the same as long as its hash is
+        file for file in deposit.files if file.sha256 and (not file.format or "file.unreadable" in file.findings)
+    ]
+    found_in = reading.look_all([(store.whole(node.home, file.sha256), file.name) for file in unread])
+    told = {file.id: each for file, each in zip(unread, found_in, strict=True)}
     with doing(node, actor, CHECK, lambda session: find(session, actor, name)) as done:
         for file in done.thing.files:
             if (each := told.get(file.id)) is not None:
