@@ -16,6 +16,7 @@ from madang.base.errors import MadangError
 from madang.lake import Engine, Version
 from madang.lake.spark import SparkEngine, to_spark
 from madang.lake.spark.engine import installed
+from madang.lake.spark.grouping import grouped
 from support import MISSING
 
 SAME = [
@@ -59,6 +60,28 @@ SAME = [
     "SELECT n, lag(n) OVER (ORDER BY n) FROM t WHERE n IS NOT NULL",
     "SELECT count(*) FILTER (WHERE n > 2) FROM t",
     "SELECT p FROM t WHERE p > 1.25",
+]
+LINKED = [  # whether there is a row in another table, in all shapes: those that are grouped, and those that are not
+    f"SELECT count(*) FROM (SELECT t.* FROM t AS t WHERE {condition})"
+    for condition in (
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.n)",
+        "NOT EXISTS (SELECT * FROM u AS o WHERE o.k = t.n)",
+        "t.n IS NOT NULL AND NOT EXISTS (SELECT * FROM u AS o WHERE t.n = o.k)",
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.m AND o.n > 3)",
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.m AND (o.n > 3 OR o.n IS NULL) AND t.n = 4)",
+        "NOT EXISTS (SELECT * FROM u AS o WHERE o.k = t.m AND o.n > 3 AND t.n > 4)",
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.m AND t.n > o.n)",
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.m AND t.n + 0 >= o.n + 0 AND o.n < 100)",
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.m AND o.n < t.n)",
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.m AND o.n >= t.n) OR t.n = 1",
+        "NOT EXISTS (SELECT * FROM u AS o WHERE o.k = t.m AND t.n <= o.n)",
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.m AND t.n <= o.n AND t.y > o.n)",
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.m AND o.n = t.n)",
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.n) AND EXISTS (SELECT * FROM t AS o WHERE o.m = t.n AND o.s = '')",
+        "EXISTS (SELECT * FROM u AS o WHERE o.n > 3)",
+        "EXISTS (SELECT * FROM u AS o WHERE o.k = t.n AND TRUE)",
+        "t.n IN (SELECT k FROM u)",
+    )
 ]
 IN_ORDER = [
     "SELECT n FROM t ORDER BY n",
@@ -105,7 +128,7 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Version:
             "w": pa.array([at(2020, 2, 29, 23, 59, 59), at(1969, 12, 31), at(2038, 1, 19), None, None, None]),
         }
     )
-    u = pa.table({"k": pa.array([2, 3, 9], pa.int64()), "n": pa.array([3, 4, 5], pa.int64())})
+    u = pa.table({"k": pa.array([2, 3, 9, 2, 2, None], pa.int64()), "n": pa.array([3, 4, 5, None, 6, 1], pa.int64())})
     return commit(new_lake(tmp_path_factory.mktemp("spark")).dataset("two"), {"t": t, "u": u})
 
 
@@ -137,9 +160,17 @@ def test_every_construct_has_one_answer_on_both_engines(version: Version, spark:
 def test_questions_asked_together_have_the_answers_of_each(version: Version, spark: SparkEngine) -> None:
     questions = {sql: sql for sql in SAME if sql.startswith(("SELECT count(*) FROM t", "SELECT count(*) FROM (SELECT"))}
     questions |= {"nobody": "SELECT sum(n) FROM t WHERE n > 99"}
+    questions |= {sql: sql for sql in LINKED}
     with Engine() as duck:
         version.attach(duck)
         assert spark.counts(questions) == {name: duck.value(sql) for name, sql in questions.items()}
+
+
+def test_questions_of_a_kind_are_one_reading() -> None:
+    """So that the test above compares what it says: all but those that are left alone by their shape are grouped."""
+    readings, rest = grouped({sql: sql for sql in LINKED})
+    assert [len(reading.names) for reading in readings] == [len(LINKED) - len(rest)]
+    assert len(rest) == 4
 
 
 def test_a_question_that_fails_leaves_the_engine_standing(spark: SparkEngine) -> None:

@@ -5,6 +5,7 @@ The driver (`driver.py`) knows nothing of Madang; when we go, its input ends and
 writes to the lake, so whoever is killed on the way leaves nothing half done.
 """
 
+import contextlib
 import datetime
 import decimal
 import json
@@ -22,6 +23,7 @@ import pyarrow as pa
 from madang.base.errors import Cancelled, MadangError
 from madang.base.translate import _
 from madang.lake.dataset import Version
+from madang.lake.spark.grouping import grouped
 from madang.lake.spark.translate import to_spark
 
 VERSION = "4.3"  # of Spark, whose answers were proved equal
@@ -103,7 +105,8 @@ class SparkEngine:
         process, self._process = self._process, None
         for stream in (process.stdin, process.stdout):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(OSError):  # what was to be said to a process that is gone
+                    stream.close()
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -175,22 +178,21 @@ class SparkEngine:
     def counts(self, questions: Mapping[str, str]) -> dict[str, int | MadangError | None]:
         """The one number of each of many SELECTs, asked together; None where it is null, the error where it fails.
 
-        Questions about one table with nothing but a condition are asked in one reading of it.
+        Questions about one table are asked in one reading of it, also those whether there is a row in another table;
+        see `grouped`.
         """
         found: dict[str, int | MadangError | None] = {}
-        plain, rest = _sorted_out(questions)
-        for table, conditions in plain.items():
-            for some in _chunks(list(conditions.items()), 200):
-                columns = ", ".join(f"count(CASE WHEN {text} THEN 1 END)" for text, _names in some)
-                asked = {name: questions[name] for _text, names in some for name in names}
-                for values in self._together(f"SELECT {columns} FROM {table} t", asked, found):
-                    for (_text, names), value in zip(some, values, strict=True):
-                        found |= dict.fromkeys(names, int(value))
+        readings, rest = grouped(questions)
+        for reading in readings:
+            asked = {name: questions[name] for names in reading.names for name in names}
+            for values in self._together(reading.sql, asked, found):
+                for names, value in zip(reading.names, values, strict=True):
+                    found |= dict.fromkeys(names, int(value))
         for few in _chunks(list(rest.items()), 24):
-            texts = [f"SELECT {n} AS n, ({text}) AS v" for n, (_name, text) in enumerate(few)]
-            asked = {name: questions[name] for name, _text in few}
+            texts = [f"SELECT {n} AS n, ({text}) AS v" for n, (text, _names) in enumerate(few)]
+            asked = {name: questions[name] for _text, names in few for name in names}
             for n, value in self._together(" UNION ALL ".join(texts), asked, found):
-                found[few[n][0]] = None if value is None else int(value)
+                found |= dict.fromkeys(few[n][1], None if value is None else int(value))
         return found
 
     def _together(
@@ -233,67 +235,6 @@ class SparkEngine:
             raise Cancelled() if self._cancelled else _lost()
         told: dict[str, Any] = json.loads(line)
         return told
-
-
-def _sorted_out(questions: Mapping[str, str]) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
-    """Questions that are a condition on one table called t, by table and condition; and all others, in Spark's SQL."""
-    plain: dict[str, dict[str, list[str]]] = {}
-    rest: dict[str, str] = {}
-    for name, sql in questions.items():
-        text = to_spark(sql)
-        found = _condition(text)
-        if found is None:
-            rest[name] = text
-        else:
-            plain.setdefault(found[0], {}).setdefault(found[1], []).append(name)
-    return plain, rest
-
-
-def _condition(text: str) -> tuple[str, str] | None:
-    """Table and condition of a count of rows of one table called t, else None."""
-    import sqlglot
-    from sqlglot import exp
-
-    tree: Any = sqlglot.parse_one(text, dialect="spark")
-    if not isinstance(tree, exp.Select) or not _is_count(tree):
-        return None
-    inner: Any = tree
-    below = _source(tree)
-    if isinstance(below, exp.Subquery) and not tree.args.get("where"):
-        inner = below.this
-        if not isinstance(inner, exp.Select) or not _is_star(inner):
-            return None
-    source = _source(inner)
-    if not isinstance(source, exp.Table) or source.alias != "t" or len(list(inner.find_all(exp.Select))) != 1:
-        return None
-    if any(value for key, value in inner.args.items() if key not in _OF_A_CONDITION):
-        return None
-    where = inner.args.get("where")
-    return source.name, where.this.sql(dialect="spark") if where is not None else "true"
-
-
-_OF_A_CONDITION = {"expressions", "from", "from_", "where", "operation_modifiers"}
-
-
-def _source(select: Any) -> Any:
-    found = select.args.get("from_") or select.args.get("from")
-    return found.this if found is not None else None
-
-
-def _is_star(select: Any) -> bool:
-    from sqlglot import exp
-
-    return len(select.expressions) == 1 and (
-        isinstance(select.expressions[0], exp.Star)
-        or (isinstance(select.expressions[0], exp.Column) and isinstance(select.expressions[0].this, exp.Star))
-    )
-
-
-def _is_count(select: Any) -> bool:
-    from sqlglot import exp
-
-    found = select.expressions[0]
-    return len(select.expressions) == 1 and isinstance(found, exp.Count) and isinstance(found.this, exp.Star)
 
 
 def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

@@ -73,6 +73,11 @@ def _allowed() -> tuple[Any, ...]:
 
 def to_spark(sql: str) -> str:
     """One SELECT of DuckDB as Spark SQL. Errors: `spark.syntax`, `spark.subset` (what it is, and where it stands)."""
+    return str(tree_of(sql).sql(dialect="spark"))
+
+
+def tree_of(sql: str) -> Any:
+    """The same as a tree of sqlglot."""
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
@@ -88,8 +93,7 @@ def to_spark(sql: str) -> str:
     tree = found[0]
     for node in tree.walk():
         _check(node, sql)
-    tree = tree.transform(_rewritten)
-    return str(tree.sql(dialect="spark"))
+    return tree.transform(_rewritten, copy=False)
 
 
 def _check(node: Any, sql: str) -> None:

@@ -27,7 +27,7 @@ from madang.web.visit import Visit, address_of, visit_of
 room = Room("tes", __package__)
 BASE = "/ga4gh/tes/v1"
 MOST = 2_000  # tasks of a page
-_MOMENT = 3.0  # seconds
+_MOMENT = 8.0  # seconds
 _TAIL = 64_000  # characters of what a command printed that a task shows
 STATES = {
     each.upper().replace("-", "_"): each for each in ("queued", "initializing", "running", "canceling", "complete")
