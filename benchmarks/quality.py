@@ -127,8 +127,11 @@ def show(what: str, seconds: float, floor_: float) -> None:
     print(f"{what:32} {seconds:8.2f} s  {seconds / floor_:6.1f} x floor")
 
 
-def multiply(source: Path, target: Path, times: int) -> int:
-    """Write every table `times` with shifted identifiers as Parquet; the number of rows of all of them."""
+def multiply(source: Path, target: Path, times: int, *, ordered: bool = True) -> int:
+    """Write every table `times` with shifted identifiers as Parquet; the number of rows of all of them.
+
+    `ordered`: sorted by the number of the copy, which wants room for all of a table.
+    """
     total = 0
     with tempfile.TemporaryDirectory(dir=target) as spill, Engine("4GB", 2, spill=Path(spill)) as engine:
         kept = {}
@@ -158,7 +161,8 @@ def multiply(source: Path, target: Path, times: int) -> int:
             sql = f"SELECT * FROM {table}"
             if not once:
                 every = f"{table}, (SELECT range AS k FROM range({times}))"
-                sql = f"SELECT * EXCLUDE (k) FROM (SELECT * REPLACE ({', '.join(shifted)}) FROM {every} ORDER BY k)"
+                order = " ORDER BY k" if ordered else ""
+                sql = f"SELECT * EXCLUDE (k) FROM (SELECT * REPLACE ({', '.join(shifted)}) FROM {every}{order})"
             total += engine.copy_to_parquet(sql, target / f"{table}.parquet")
     return total
 

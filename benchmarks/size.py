@@ -4,7 +4,8 @@
 
 `--cdm` is a folder with an OMOP CDM 5.4 as CSV with its vocabulary; its people are taken `--times` over with shifted
 identifiers (25,000 rows each time for the public Synthea27Nj, so 40,000 times are a billion). Every part runs in a
-process of its own with 3 GB for the engine and two threads; its highest memory is that of the process. `--keep` leaves
+process of its own with 3 GB for the engine and two threads; its highest memory is that of the process. From 5,000 times
+on rows are not sorted. `--keep` leaves
 the lakes there, one folder for each size, for `benchmarks/spark.py`.
 """
 
@@ -28,7 +29,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from quality import multiply
-print(multiply(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])))
+print(multiply(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), ordered=int(sys.argv[4]) < 5000))
 """
 
 COHORT = """

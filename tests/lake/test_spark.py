@@ -1,9 +1,15 @@
 """Spark beside DuckDB: every construct of the written subset on both engines, one set of files, equal answers."""
 
+import contextlib
 import datetime
 import decimal
 import math
+import os
+import random
 import shutil
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +17,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from lakes import commit, new_lake
+from spark_cluster import standalone
 
 from madang.base.errors import MadangError
 from madang.lake import Engine, Version
 from madang.lake.spark import SparkEngine, to_spark
 from madang.lake.spark.engine import installed
 from madang.lake.spark.grouping import grouped
-from support import MISSING
+from support import EVERYTHING, MISSING
 
 SAME = [
     "SELECT count(*) FROM t",
@@ -247,3 +254,47 @@ def _said(value: Any) -> str:
     if isinstance(value, (int, float, decimal.Decimal)) and not isinstance(value, bool):
         return repr(float(value))
     return repr(value)
+
+
+@pytest.mark.big
+@pytest.mark.skipif(not EVERYTHING, reason="only with --all: a cluster takes minutes to start")
+def test_executors_that_are_killed_change_nothing(tmp_path: Path) -> None:
+    """On a standalone cluster of two workers, one of whose executors is killed at random moments."""
+    _needed()
+    draw = random.Random(23)
+    version = commit(
+        new_lake(tmp_path).dataset("many"),
+        {"t": pa.table({"n": list(range(200_000)), "g": [draw.randrange(500) for _row in range(200_000)]})},
+    )
+    questions = [
+        "SELECT g, count(*) AS c, sum(n) AS s FROM t GROUP BY g",
+        "SELECT count(*) FROM t AS a JOIN t AS b ON a.g = b.g WHERE a.n < 2000",
+        "SELECT count(DISTINCT g) FROM t WHERE n > 1000",
+    ]
+    with Engine() as duck:
+        version.attach(duck)
+        wanted = [sorted(map(list, duck.rows(sql))) for sql in questions]
+    killed, over = [], threading.Event()
+    with standalone(tmp_path) as cluster:
+
+        def kill() -> None:
+            while not over.wait(draw.uniform(0.5, 4)):
+                running = cluster.executors()
+                if len(running) > 1:  # with none left there would be nobody to go on
+                    killed.append(draw.choice(running))
+                    with contextlib.suppress(OSError):
+                        os.kill(killed[-1], signal.SIGKILL)
+
+        with SparkEngine(memory="512m", threads=2, master=cluster.address) as engine:
+            engine.attach(version)
+            killer = threading.Thread(target=kill, daemon=True)
+            killer.start()
+            try:
+                end = time.monotonic() + 60
+                while time.monotonic() < end or len(killed) < 4:
+                    assert [sorted(engine.rows(sql)) for sql in questions] == wanted
+                    assert time.monotonic() < end + 240, killed
+            finally:
+                over.set()
+                killer.join()
+    assert len(set(killed)) == len(killed) >= 4

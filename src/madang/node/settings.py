@@ -219,6 +219,20 @@ class Atlas(_Table):
     )
 
 
+class Spark(_Table):
+    """The second engine, for data that outgrow one machine."""
+
+    master: str = Field(
+        default="local[*]",
+        pattern=r"^\S+$",
+        description="Where Spark runs unless a command says otherwise: `local[*]` is this machine, "
+        "`spark://host:7077` a standalone cluster that sees the lake under the same path.",
+    )
+    memory: str = Field(
+        default="4g", pattern=r"^[1-9]\d*[mg]$", description="Memory of Spark's driver, and of each of its executors."
+    )
+
+
 class Settings(_Table):
     """The whole of madang.toml."""
 
@@ -234,6 +248,7 @@ class Settings(_Table):
     sign_in: SignIn = SignIn()
     openid: OpenId = OpenId()
     mail: Mail = Mail()
+    spark: Spark = Spark()
     jobs: Jobs = Jobs()
     keeping: Keeping = Keeping()
     outgoing: Outgoing = Outgoing()

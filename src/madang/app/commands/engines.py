@@ -23,12 +23,18 @@ def chosen_engine(name: str) -> str:
 
 @contextmanager
 def second_engine(name: str, master: str, *versions: "Version | None") -> "Iterator[SparkEngine | None]":
-    """Spark with the tables of these versions (a later one's stand before an earlier one's), or None for ours."""
+    """Spark with the tables of these versions (a later one's stand before an earlier one's), or None for ours.
+
+    It runs where `master` says, otherwise where the settings do.
+    """
     if chosen_engine(name) != "spark":
         yield None
         return
     from madang.lake.spark import SparkEngine
+    from madang.node.home import Home
+    from madang.node.settings import load_settings
 
-    with SparkEngine(master=master) as engine:
+    settings = load_settings(Home.find().path).spark
+    with SparkEngine(master=master or settings.master, memory=settings.memory) as engine:
         engine.attach(*(version for version in versions if version is not None))
         yield engine

@@ -68,7 +68,7 @@ def assess(
     ] = False,
     worst: Annotated[int, typer.Option(min=0, help=_("How many of the worst failures to show."))] = WORST,
     engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
-    master: Annotated[str, typer.Option(help=_("Where Spark runs, as `spark://host:7077`."))] = "local[*]",
+    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
 ) -> None:
     """Ask all checks, and show the verdict and the worst failures. Counts only, no rows."""
     from madang.app.commands.engines import chosen_engine, second_engine

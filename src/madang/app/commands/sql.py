@@ -26,7 +26,7 @@ def command(
     memory: Annotated[str, typer.Option(help=_("Most memory of the engine."))] = "4GB",
     threads: Annotated[int | None, typer.Option(min=1, help=_("Threads; all cores if not given."))] = None,
     engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
-    master: Annotated[str, typer.Option(help=_("Where Spark runs, as `spark://host:7077`."))] = "local[*]",
+    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
 ) -> None:
     """Ask one version of a dataset by SQL. Text comes out in UTF-8. Nothing can be changed, and no other file read."""
     from madang.app.commands import sql_output

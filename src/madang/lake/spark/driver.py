@@ -23,6 +23,7 @@ def session(master: str, memory: str, threads: int) -> Any:
     settings = {
         "spark.ui.enabled": "false",
         "spark.driver.memory": memory,
+        "spark.executor.memory": memory,
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
         "spark.sql.timestampType": "TIMESTAMP_NTZ",

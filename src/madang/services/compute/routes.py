@@ -21,7 +21,7 @@ from madang.web import Done, Here, Number, Room, View
 
 room = Room("compute", __package__)
 _SHOWN = 50  # tasks of a page
-_TAIL = 40_000  # characters of a log that a page shows
+_TAIL = 10_000  # characters of a log that a page shows
 
 
 class TaskLine(View):

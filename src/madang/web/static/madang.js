@@ -28,6 +28,21 @@ document.querySelectorAll("[data-events]").forEach((place) => {
   events.addEventListener("end", () => { events.close(); location.reload(); });
 });
 
+// A page on which work goes on shows how it goes, unless somebody is in one of its fields.
+const again = async () => {
+  const mark = document.querySelector("[data-again]");
+  if (!mark) return;
+  if (!document.hidden && !document.activeElement.closest("form, details, main a")) {
+    const answer = await fetch(location.href).catch(() => null);
+    if (answer && answer.ok) {
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      document.getElementById("content").replaceChildren(...page.getElementById("content").childNodes);
+    }
+  }
+  setTimeout(again, 1000 * mark.dataset.again);
+};
+setTimeout(again, 3000);
+
 // Copy what stands beside the button.
 document.querySelectorAll("[data-copy]").forEach((button) => {
   button.hidden = !navigator.clipboard;
