@@ -1,7 +1,7 @@
 """Compute: short tasks through TES beside bare boxes and processes; accepting, listing; the small genome; a region of
 ten million variants.
 
-    python benchmarks/compute.py [tasks|accept|list|region|genome] ...    MADANG_SHARED_DATA has its reads
+    python benchmarks/compute.py [tasks|slurm|accept|list|region|genome] ...    MADANG_SHARED_DATA has its reads
 """
 
 import json
@@ -70,6 +70,26 @@ def tasks(http: httpx.Client, count: int = 1_000) -> None:
         begun = time.monotonic()
         list(pool.map(lambda _each: subprocess.run(["echo"], capture_output=True, check=True), range(count)))
         said("the same by bare processes, not closed in", f"{time.monotonic() - begun:.1f} s", "")
+
+
+def on_slurm(http: httpx.Client, count: int = 1_000) -> None:
+    """The same tasks by a real Slurm that is started for it, from the request until all are done."""
+    from types import SimpleNamespace
+
+    from services.compute.slurm_house import slurm
+
+    with slurm(SimpleNamespace(node=NODE)):  # type: ignore[arg-type]  # it asks for nothing but the node
+        begun = time.monotonic()
+        made = http.post(BASE + "/tasks", json=[ONE] * count).json()
+        working = runner.Runner(NODE)
+        last = int(made[-1]["id"])
+        while any(each.id <= last for each in service.list_tasks(NODE, Actor.owner(), OPEN_ONLY)):
+            for _each in range(20):
+                working.round()
+        said(f"{count} one-line tasks by slurm", f"{time.monotonic() - begun:.1f} s", "goal 60 s")
+
+
+OPEN_ONLY = service.Asked(states=("queued", "initializing", "running"), most=1)
 
 
 def accept(http: httpx.Client) -> None:
@@ -149,11 +169,11 @@ def genome() -> None:
 
 def main() -> None:
     wanted = sys.argv[1:] or ["tasks", "accept", "list", "region", "genome"]
-    names: dict[str, Any] = {"tasks": tasks, "accept": accept, "list": listing}
+    names: dict[str, Any] = {"tasks": tasks, "slurm": on_slurm, "accept": accept, "list": listing}
     with serving(portal(NODE, keeper=False)) as site, client(site.address) as http:
         for name in wanted:
             if name in names:
-                if name != "tasks":  # nothing is to run while accepting and listing are measured
+                if name != "tasks":  # nothing else is to run while these are measured
                     runner.wake = lambda node: None  # type: ignore[assignment]  # for the rest of this process
                 names[name](http)
     for name, function in (("region", region), ("genome", genome)):

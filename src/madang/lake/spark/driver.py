@@ -1,6 +1,7 @@
 """The process that speaks Spark: in an environment of its own, knows nothing of Madang, takes JSON lines.
 
-    {"op": "open", "tables": {"person": ["/path/a.parquet", ...]}}   views over exactly these files
+    {"op": "open", "tables": {"person": ["/path/a.parquet", ...]}, "schemas": {"person": "person_id BIGINT, ..."}}
+                                                                      views over exactly these files
     {"op": "rows", "sql": "..."}                                      all rows, as lists
     {"op": "stop"}
 
@@ -85,7 +86,9 @@ def main() -> None:
                 break
             if asked["op"] == "open":
                 for name, paths in asked["tables"].items():
-                    spark.read.parquet(*paths).createOrReplaceTempView(name)
+                    reader, schema = spark.read, asked.get("schemas", {}).get(name)
+                    reader = reader.schema(schema) if schema else reader  # else a job for each table finds it out
+                    reader.parquet(*paths).createOrReplaceTempView(name)
                 say(ok=len(asked["tables"]))
             elif asked["op"] == "rows":
                 frame = spark.sql(asked["sql"])

@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -125,6 +125,7 @@ class SparkEngine:
         Errors: `spark.file` where one of them is not there.
         """
         tables: dict[str, list[str]] = {}
+        schemas: dict[str, str] = {}
         for version in versions:
             for name, table in version.tables.items():
                 lost = [path for path in table.paths if not path.is_file()]
@@ -136,11 +137,12 @@ class SparkEngine:
                     )
                 if table.paths:
                     tables[name] = [str(path) for path in table.paths]
-        self.open(tables)
+                    schemas[name] = _schema(table.schema)
+        self.open(tables, schemas)
 
-    def open(self, tables: Mapping[str, Sequence[str]]) -> None:
-        """Views of these names over these Parquet files."""
-        self._ask({"op": "open", "tables": tables})
+    def open(self, tables: Mapping[str, Sequence[str]], schemas: Mapping[str, str] | None = None) -> None:
+        """Views of these names over these Parquet files; `schemas` as Spark writes them, empty: to be found out."""
+        self._ask({"op": "open", "tables": tables, "schemas": schemas or {}})
 
     def rows(self, sql: str, limit: int | None = None) -> list[list[Any]]:
         """All rows of one SELECT in DuckDB's SQL. Errors: `spark.subset`, `spark.failed`, `spark.lost`."""
@@ -235,6 +237,24 @@ class SparkEngine:
             raise Cancelled() if self._cancelled else _lost()
         told: dict[str, Any] = json.loads(line)
         return told
+
+
+_TYPES = {
+    **{name: name for name in ("BIGINT", "SMALLINT", "TINYINT", "DOUBLE", "FLOAT", "DATE", "BOOLEAN")},
+    **{"INTEGER": "INT", "VARCHAR": "STRING", "BLOB": "BINARY", "TIMESTAMP": "TIMESTAMP_NTZ"},
+}
+
+
+def _schema(columns: Iterable[Sequence[str]]) -> str:
+    """The schema of a table as Spark writes it; empty where a type is not among those that both know by heart."""
+    told = []
+    for name, kind in columns:
+        known = kind if kind.startswith("DECIMAL(") else _TYPES.get(kind)
+        if known is None:
+            return ""
+        quoted = name.replace("`", "``")
+        told.append(f"`{quoted}` {known}")
+    return ", ".join(told)
 
 
 def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
