@@ -102,6 +102,9 @@ def test_a_live_system_is_tested_as_a_job_and_the_key_is_erased_at_the_end(house
         events = jobs.events_after(house.node, vendor, over.job_id or 0)
         assert any(each.kind == "moved" and each.total for each in events), "a page sees how far it is"
         del there.endpoint.store["Procedure"]
+        with pytest.raises(MadangError) as error:
+            running.go_on(house.node, vendor, made.id, "read.Procedure")
+        assert error.value.code == "conformance.sign_in"
         again = running.go_on(house.node, vendor, made.id, "read.Procedure", there.sign_in)
         work_off(house.node)
         assert kept(house, again.id).state == "over"

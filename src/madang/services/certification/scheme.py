@@ -104,14 +104,14 @@ class Slot(_Criterion):
     """
 
     shown: Literal["slot"]
-    source: Words
+    source: Text
 
 
 class Fact(_Part):
     """Something that is publicly known of a scheme, and where it stands."""
 
     text: Text
-    source: Words
+    source: Text
 
 
 Criterion = Annotated[Automatic | Document | OnSite | Decision | Slot, Field(discriminator="shown")]

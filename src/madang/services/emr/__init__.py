@@ -32,7 +32,12 @@ PLAN = RoomPlan(
             "node",
         ),
     ),
-    errors={"conformance.real_number": 422, "conformance.host": 422, "conformance.challenge": 422},
+    errors={
+        "conformance.real_number": 422,
+        "conformance.host": 422,
+        "conformance.challenge": 422,
+        "conformance.sign_in": 422,
+    },
     folders={"emr": 0o700, "schemes": 0o755},
     menu=(MenuItem("trust", later("EMR conformance"), "/emr"),),
     card=".service:waiting",

@@ -165,7 +165,7 @@ def scheme(visit: Here, name: str) -> SchemeView:
                     id=each.id,
                     text=str(each.text),
                     shown_by=words[each.shown],
-                    source=each.source if isinstance(each, Slot) else "",
+                    source=str(each.source) if isinstance(each, Slot) else "",
                 )
                 for each in found.criteria
                 if each.division == key
@@ -180,7 +180,7 @@ def scheme(visit: Here, name: str) -> SchemeView:
         summary=str(found.summary),
         months=found.months,
         sha256=found.digest,
-        facts=[(str(each.text), each.source) for each in found.facts],
+        facts=[(str(each.text), str(each.source)) for each in found.facts],
         divisions=divisions,
         slots=found.slots,
         own=found.digest != schemes.frame().digest,
@@ -220,13 +220,23 @@ def criteria_of(scheme: Scheme, report: ConformanceReport) -> list[Held]:
             shown_by=words[each.outcome.criterion.shown],
             verdict=each.verdict,
             verdict_name=verdicts[each.verdict],
-            measured=each.shown if isinstance(each.outcome.criterion, Automatic) else "",
+            measured=_measured(each),
             counts=each.counts,
             note=each.note,
         )
         for each in schemes.held_against(scheme, report)
         if not isinstance(each.outcome.criterion, Slot)
     ]
+
+
+def _measured(each: schemes.Held) -> str:
+    """What was measured, in words where it is a word."""
+    criterion = each.outcome.criterion
+    if not isinstance(criterion, Automatic):
+        return ""
+    if criterion.measure == "evidence":
+        return {"assessment": _("Assessment"), "challenge": _("Challenge")}.get(each.shown, "")
+    return each.shown
 
 
 def challenge_line(each: ConformanceChallenge) -> ChallengeLine:

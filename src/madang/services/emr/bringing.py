@@ -28,7 +28,7 @@ from madang.node.sealing import seal
 from madang.services.datasets import STANDARDIZE, begun_by
 from madang.services.emr.acts import BRING
 from madang.services.emr.models import ConformanceRun
-from madang.services.emr.running import NOTHING, SignIn, check_host, credentials_in, find, kit_of
+from madang.services.emr.running import NOTHING, SignIn, check_host, check_signed, credentials_in, find, kit_of
 
 if TYPE_CHECKING:
     from madang.lake import Version
@@ -134,6 +134,7 @@ def bring(
     with doing(node, actor, BRING, lambda session: find(session, number)) as done:
         run = done.thing
         check_host(node, run.target)
+        check_signed(run, given)
         run.secret = b""
         if given is not None:
             secret = {"token": given.token, "client": given.client, "key": given.key}

@@ -104,6 +104,7 @@ class RunView(View):
     has_report: bool
     mine: bool
     may_go_on: bool
+    signs_in: bool
     may_bring: bool
     brought: dict[str, Any]
 
@@ -155,6 +156,7 @@ def run(visit: Here, number: Number) -> RunView:
         has_report=bool(found.document),
         mine=found.owner_id == visit.actor.person_id,
         may_go_on=found.state in GO_ON.frm and may(visit.actor, GO_ON, found),
+        signs_in=running.signed_in_before(found),
         may_bring=found.state in BRING.frm and may(visit.actor, BRING, found),
         brought=json.loads(found.brought),
     )

@@ -120,6 +120,7 @@ def go_on(node: Node, actor: Actor, number: int, only: str = "", sign_in: SignIn
     only = only.strip()
     with doing(node, actor, GO_ON, lambda session: find(session, number)) as done:
         check_host(node, done.thing.target)
+        check_signed(done.thing, given)
         _begin(done, actor, given, only)
         return done.thing
 
@@ -133,6 +134,21 @@ def _begin(done: Doing[ConformanceRun], actor: Actor, given: Credentials | None,
     title = _("Test {target}").format(target=run.target)
     run.job_id = jobs.start(session, node, actor, test_job, {"run": run.id, "only": only}, title)
     done.tell(target=run.target, kind=run.kind, only=only)
+
+
+def signed_in_before(run: ConformanceRun) -> bool:
+    """Whether the kit signed in when it tested this system."""
+    return any(sent.get("signed") for each in json.loads(run.results) for sent in each["requests"])
+
+
+def check_signed(run: ConformanceRun, given: Credentials | None) -> None:
+    """Refuse to ask a system without what it was asked with before: every answer would be another one."""
+    if given is None and signed_in_before(run):
+        raise MadangError(
+            "conformance.sign_in",
+            _("The test signed in before, and what it signed in with was erased."),
+            _("Give the token, or the client and its key, again."),
+        )
 
 
 def _purpose(number: int) -> str:
