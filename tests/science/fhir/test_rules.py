@@ -166,3 +166,20 @@ def test_a_narrative_tells_its_sources_where_a_profile_wants_it() -> None:
     ):
         text = {"status": "generated", "div": DIV.format(inside)}
         assert kinds(validator, {"resourceType": "Patient", "text": text}) == (set() if good else {"narrative_source"})
+
+
+def test_a_code_that_comes_again_is_judged_and_counted_the_same() -> None:
+    """Good codes are looked up by their text the second time; what they count must not depend on that."""
+    validator = Validator(shipped("kr-core"), "kr-core")
+    from madang.science.fhir.server.made_up import made_up_lives, resources
+
+    records = [each for each in resources(made_up_lives(2)) if each["resourceType"] in ("Condition", "Observation")]
+    broken = [{**each, "code": {"coding": [{"system": 7, "code": "x"}]}} for each in records[:3]]
+    for each in (*records, *broken):
+        first, again = validator.validate(each), validator.validate(each)
+        alone = Validator(shipped("kr-core"), "kr-core").validate(each) if each in broken else first
+        for one in (again, alone):
+            assert one.findings == first.findings
+            assert one.context.unsure == first.context.unsure
+            assert one.context.keys == first.context.keys
+            assert one.context.references == first.context.references

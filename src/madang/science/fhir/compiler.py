@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from orjson import dumps
+
 from madang.science.fhir import findings as f
 from madang.science.fhir.bindings import binding_check, coding_check
 from madang.science.fhir.definitions import CORE, Definitions
@@ -23,6 +25,7 @@ from madang.science.fhir.tree import Node, tree_of
 
 Check = Callable[[Any, "Context"], Found]
 RESOURCES = ("Resource", "DomainResource")
+REMEMBERED = 20_000  # good objects of one element
 COMMENT_KEYS = ("fhir_comments",)
 REFUSABLE = ("markup", "examples")  # what is no error by FHIR, and which a receiver may refuse
 MARKUP = re.compile(r"<[A-Za-z!/][^>]*>")
@@ -147,7 +150,19 @@ class Compiler:
             parts.append(_controlled(row.narrative))
         if row.max_length or row.least is not None or row.most is not None:
             parts.append(_limits(row))
-        return _all(parts)
+        whole = _all(parts)
+        # Codes come again and again; what else is said of one could look at the resource around it.
+        alone = ref.code == "CodeableConcept" and not row.content and not self._own(node, ref)
+        return remembered(whole) if alone else whole
+
+    def _own(self, node: Node, ref: TypeRef) -> bool:
+        """Whether an element, or one below it, has an invariant that its type has not."""
+        return any(
+            each.key not in self._type_keys(TypeRef(one.code)) and each.key not in BUILT_IN
+            for below in node.walk()
+            for one in (below.row.types or (ref,))
+            for each in below.row.constraints
+        )
 
     def _content(self, node: Node, identifier: str) -> Check:
         key = (node.profile, identifier)
@@ -299,6 +314,35 @@ class Compiler:
     def coding(self) -> Check:
         """The check of every Coding: a code that its complete code system does not have."""
         return coding_check(self.definitions.terminology)
+
+
+def remembered(check: Check) -> Check:
+    """The check of objects that come again: what was found good is looked up by its text, and counts the same."""
+    good: dict[bytes, tuple[int, tuple[tuple[str, int], ...]]] = {}
+
+    def memo(value: Any, context: Context) -> Found:
+        try:
+            key = dumps(value)
+        except TypeError:  # a number that no 64 bits hold
+            return check(value, context)
+        known = good.get(key)
+        if known is not None:
+            context.keys += known[0]
+            for name, count in known[1]:
+                context.unsure[name] = context.unsure.get(name, 0) + count
+            return None
+        keys, unsure, marks = context.keys, dict(context.unsure), _marks(context)
+        found = check(value, context)
+        if not found and _marks(context) == marks and len(good) < REMEMBERED:
+            more = {name: count - unsure.get(name, 0) for name, count in context.unsure.items()}
+            good[key] = context.keys - keys, tuple(each for each in more.items() if each[1])
+        return found
+
+    return memo
+
+
+def _marks(context: Context) -> tuple[int, int, int]:
+    return len(context.references), len(context.local), sum(context.counted.values())
 
 
 def _type_in(text: str, context: Context) -> str:
