@@ -154,3 +154,20 @@ def test_recipes_that_cannot_be_are_refused(given_: dict[str, object], code: str
     with pytest.raises(MadangError) as error:
         read_recipe(Section(given_, "recipe.toml"))
     assert error.value.code == code
+
+
+def test_the_feed_that_is_chosen_by_prediction_beats_the_recipes_on_a_plant_that_differs() -> None:
+    from madang.science.bioprocess.twin.attributes import Limit
+    from madang.science.bioprocess.twin.control import Controller, control
+    from madang.science.bioprocess.twin.kinetics import kinetics
+    from madang.science.bioprocess.twin.recipe import Change, Recipe
+
+    changes = (Change(48.0, 0.0009, 300.0, 20.0), Change(140.0, temperature=34.0))
+    recipe = Recipe(kinetics("cho"), 336.0, 16.0, start={"volume": 1.0, "biomass": 0.4}, changes=changes)
+    limits = [Limit("viability", least=0.5), Limit("volume", most=1.5)]
+    for plant in ({}, {"mu_max": 0.036}):
+        done = control(recipe, Controller(every=48.0), limits, plant)
+        assert done.reached > done.fixed
+        assert done.states[-1, 0] <= 1.5 * 1.05 and done.feed[0] == 0  # begins when the recipe's feed does
+    again = control(recipe, Controller(every=48.0), limits, {})
+    assert again.feed == control(recipe, Controller(every=48.0), limits, {}).feed

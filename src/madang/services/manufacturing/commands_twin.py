@@ -47,6 +47,12 @@ def run_command(
         table = [[a["name"], a["mean"], a["low"], a["high"], a["probability"]] for a in told["attributes"]]
         title = _("{batches} batches: all limits hold with probability {probability}")
         show_table(title.format(batches=told["batches"], probability=f"{told['probability']:.3f}"), columns, table)
+    if "control" in answer:
+        told = answer["control"]
+        table = [[each["from"], each["rate"]] for each in told["feed"]]
+        title = _("Feed by model prediction: {aim} {reached} against {fixed} of the recipe's feed on the same plant")
+        title = title.format(aim=told["aim"], reached=f"{told['reached']:.4g}", fixed=f"{told['fixed']:.4g}")
+        show_table(title, [_("from h"), _("L/h")], table)
     if "sensitivities" in answer:
         table = [[s["attribute"], s["factor"], s["first"], s["total"]] for s in answer["sensitivities"]]
         show_table(_("What matters"), [_("attribute"), _("factor"), _("alone"), _("with others")], table)
@@ -102,6 +108,7 @@ def computed(section: "Section") -> dict[str, Any]:
 
     from madang.science.bioprocess import DEVELOPMENT_USE
     from madang.science.bioprocess.twin.attributes import DERIVED, Limit, attribute, ph
+    from madang.science.bioprocess.twin.control import control, read_controller
     from madang.science.bioprocess.twin.kinetics import STATES
     from madang.science.bioprocess.twin.recipe import read_recipe
     from madang.science.bioprocess.twin.solve import solve
@@ -121,6 +128,8 @@ def computed(section: "Section") -> dict[str, Any]:
             )
         )
         one.end()
+    steering = section.section("control")
+    steered = read_controller(steering) if steering.names() else None
     section.end()
     times = recipe.times()
     states = solve(recipe.batches(), times)
@@ -137,6 +146,17 @@ def computed(section: "Section") -> dict[str, Any]:
         "pH": [float(value) for value in ph(states, recipe.kinetics)[0]],
         "end": {**{name: float(states[0, -1, STATES.index(name)]) for name in shown}, **derived},
     }
+    if steered is not None:
+        done = control(recipe, steered[0], limits, steered[1])
+        answer["control"] = {
+            "aim": steered[0].aim,
+            "feed": [{"from": hour, "rate": rate} for hour, rate in zip(done.hours, done.feed, strict=True)],
+            "reached": done.reached,
+            "fixed": done.fixed,
+            "limits_hold": done.held,
+            "limits_hold_fixed": done.fixed_held,
+            "states": {name: [float(value) for value in done.states[:, STATES.index(name)]] for name in shown},
+        }
     if asked.names() or space.names():
         seed = asked.whole("seed", 1)
         spread = asked.section("spread")

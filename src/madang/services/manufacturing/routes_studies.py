@@ -109,6 +109,7 @@ def twin(visit: Here, number: Number) -> TwinView:
         standard_error=asked.get("error"),
         attributes=list(asked.get("attributes", ())),
         sensitivities=sorted(answer.get("sensitivities", ()), key=lambda each: -each["total"]),
+        control=answer.get("control"),
         charts=_courses(answer),
         space=_spaces(answer),
     )

@@ -66,6 +66,7 @@ class TwinView(View):
     standard_error: float | None
     attributes: list[dict[str, Any]]
     sensitivities: list[dict[str, Any]]
+    control: dict[str, Any] | None
     charts: list[ChartView]
     space: list[ChartView]
 
