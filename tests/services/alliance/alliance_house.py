@@ -54,7 +54,7 @@ class Alliance:
             self.turn(site)
 
     def run(
-        self, number: int, sites: Sequence[Node] | None = None, patience: float = 20.0, decide: bool = False
+        self, number: int, sites: Sequence[Node] | None = None, patience: float = 200.0, decide: bool = False
     ) -> dict[str, Any]:
         """Run a study while the sites (or some) keep coming; with `decide` once they have all decided by rule."""
         stop = threading.Event()

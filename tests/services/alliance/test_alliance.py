@@ -24,7 +24,7 @@ STUDIES = [
     study_text("count"),
     study_text("table", columns=["sex", "sick"]),
     study_text("moments", columns=["age", "time"]),
-    study_text("quantiles", columns=["age"], shares=[0.25, 0.5]),
+    study_text("quantiles", columns=["age"], shares=[0.25, 0.5], bin=1),
     study_text("linear", outcome="age", terms=["sex"]),
     study_text("glm", outcome="sick", terms=["age", "sex"], family="binomial"),
     study_text("cox", time="time", event="status", terms=["age", "sex"], bin=30),
@@ -150,7 +150,14 @@ def test_no_seed_of_a_site_is_told_that_was_said_to_have_fallen_out(alliance: Al
 def test_a_courier_carries_a_study_and_its_answer(alliance: Alliance) -> None:
     inner = {"kind": "cox", "time": "time", "event": "status", "terms": ["age", "sex"], "bin": 30}
     of = "{" + ", ".join(f"{k} = {json.dumps(v)}" for k, v in inner.items()) + "}"
-    for text in [study_text("count"), study_text("moments", columns=["age"]), study_text("meta") + f"\nof = {of}"]:
+    stated = "\n[variables]\n" + "\n".join(f"{name} = {{ levels = ['0', '1'] }}" for name in ("sex", "sick"))
+    table = study_text("table", columns=["sex", "sick"]) + stated
+    for text in [
+        study_text("count"),
+        table,
+        study_text("moments", columns=["age"]),
+        study_text("meta") + f"\nof = {of}",
+    ]:
         asked = alliance.ask(text)
         far = alliance.sites[3]
         bundle = courier.carried_out(alliance.center, OWNER, asked.id, "site3")
@@ -164,7 +171,9 @@ def test_a_courier_carries_a_study_and_its_answer(alliance: Alliance) -> None:
         answer = alliance.run(asked.id, alliance.sites[:3])
         assert [each["way"] for each in answer["sites"]] == ["online"] * 3 + ["courier"]
         assert all(each["in"] for each in answer["sites"])
-        if answer["kind"] == "count":
+        assert answer["vocabularies_differ"]
+        if answer["kind"] in ("count", "table"):
+            same(answer, together(text))
             assert answer["n"] == 240
         if answer["kind"] == "meta":
             exact = together(study_text("cox", **{k: v for k, v in inner.items() if k != "kind"}))

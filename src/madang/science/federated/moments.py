@@ -63,11 +63,14 @@ def range_at(table: pa.Table, column: str, digits: int) -> tuple[int, float, flo
 Counts = Callable[[list[float]], list[tuple[int, int]]]
 
 
-def quantiles_of(n: int, bounds: tuple[float, float], shares: Sequence[float], below: Counts) -> list[float]:
-    """For the coordinator: quantiles of type 7 (R's and NumPy's default) by bisection over the doubles themselves.
+def quantiles_of(
+    n: int, bounds: tuple[float, float], shares: Sequence[float], below: Counts, step: float = 0.0
+) -> list[float]:
+    """For the coordinator: quantiles of type 7 (R's and NumPy's default), by halving over the doubles themselves three
+    times in each round, or over the multiples of `step` where all values are such.
 
-    `below(points)` asks all sites and gives the sums of `below_at`. Exact: it ends at the very value of a row; some 64
-    rounds, fewer where values are coarse.
+    `below(points)` asks all sites and gives the sums of `below_at`. Exact: it ends at the very value of a row; some 22
+    rounds, with a step as many as its multiples between the bounds need.
     """
     wanted: dict[int, None] = {}
     for share in shares:
@@ -75,19 +78,24 @@ def quantiles_of(n: int, bounds: tuple[float, float], shares: Sequence[float], b
         wanted[math.floor(place)] = None
         wanted[math.ceil(place)] = None
     ranks = list(wanted)
-    low = {rank: _order(bounds[0]) for rank in ranks}
-    high = {rank: _order(bounds[1]) for rank in ranks}
+    first, last = (math.floor(bounds[0] / step), math.ceil(bounds[1] / step)) if step else map(_order, bounds)
+
+    def value(order: int) -> float:
+        return order * step if step else _value(order)
+
+    low, high = dict.fromkeys(ranks, first), dict.fromkeys(ranks, last)
     while open_ := [rank for rank in ranks if low[rank] < high[rank]]:
-        middles = {rank: (low[rank] + high[rank]) // 2 for rank in open_}
-        points = sorted({_value(middle) for middle in middles.values()})
+        places = {rank: sorted({low[rank] + (high[rank] - low[rank]) * k // 8 for k in range(1, 8)}) for rank in open_}
+        points = sorted({value(each) for middles in places.values() for each in middles})
         told = dict(zip(points, below(points), strict=True))
-        for rank, middle in middles.items():
-            _less, at_most = told[_value(middle)]
-            if at_most > rank:
-                high[rank] = middle
-            else:
+        for rank, middles in places.items():
+            for middle in middles:
+                _less, at_most = told[value(middle)]
+                if at_most > rank:
+                    high[rank] = middle
+                    break
                 low[rank] = middle + 1
-    values = {rank: _value(low[rank]) for rank in ranks}
+    values = {rank: value(low[rank]) for rank in ranks}
     found = []
     for share in shares:
         place = (n - 1) * share

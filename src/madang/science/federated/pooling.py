@@ -150,7 +150,7 @@ def _quantiles(study: Study, ask: Ask) -> dict[str, Any]:
             sums = np.sum([part.sums[name][0] for _site, part in parts], axis=0)
             return [(int(a), int(b)) for a, b in sums]
 
-        values = quantiles_of(n, bounds, shares, below)
+        values = quantiles_of(n, bounds, shares, below, study.bin)
         described[name] = {"n": n, "q": {f"{share * 100:.10g}%": v for share, v in zip(shares, values, strict=True)}}
     return {"describe": described}
 

@@ -375,7 +375,7 @@ def words(study: Study) -> list[str]:
         "feasibility": _("one number, rounded down to tens"),
         "table": _("how many rows each combination of values has"),
         "moments": _("of each column the number of values, their sum, and the sum of their squares"),
-        "quantiles": _("in up to 70 rounds, how many values lie below some points"),
+        "quantiles": _("in up to 25 rounds, how many values lie below some points"),
         "linear": _("the sums of products of all pairs of variables"),
         "glm": _("in each of up to 26 rounds, weighted sums of products of all pairs of variables"),
         "cox": _("which (rounded) times have events, and in each of up to 40 rounds sums over who is at risk then"),
