@@ -310,3 +310,71 @@ def test_the_pages(spaces: Spaces) -> None:
             assert "안심분석실" in korean and "Open a workspace" not in korean
         assert site.get("/workspaces").status_code in (303, 401, 403)
         assert site.get("/api/v1/workspaces").status_code in (401, 403)
+
+
+def test_kill_9_of_the_portal_ends_gateway_and_boxes_and_loses_no_file(
+    spaces: Spaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cell runs while the portal is killed: its box ends, what it wrote and the notebook are there afterwards."""
+    import re
+    import subprocess
+    import sys
+
+    import httpx
+
+    from madang.node.people.sessions import begin_session
+
+    node, number = spaces.house.node, spaces.workspace.id
+    with node.write() as session:
+        from madang.node.people.models import Person
+
+        person = session.get(Person, spaces.people["lee"])
+        assert person is not None
+        cookie = begin_session(session, node, person)
+    environment = os.environ | {"MADANG_HOME": str(node.home.path), "MADANG_LANG": "en", "MADANG_WORKSPACE_PORT": "0"}
+    command = [str(Path(sys.executable).with_name("madang")), "serve", "--port", "0"]
+
+    def entered_by_portal(address: str) -> Guest:
+        with httpx.Client(base_url=address, cookies={"madang": cookie}, headers=OURS, timeout=60) as portal_of:
+            way = portal_of.post(f"/api/v1/workspaces/{number}/enter", headers={"Origin": address}).json()["see"]
+        origin, _mark, path = way.partition("/enter")
+        client = httpx.Client(base_url=origin.replace("localhost", "127.0.0.1"), timeout=30)
+        client.get(f"/enter{path}").raise_for_status()
+        return Guest(client, origin.replace("localhost", "127.0.0.1"))
+
+    for round_number in range(2):
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as served:
+            assert served.stdout is not None
+            found = re.search(r"http://[\d.:]+", served.stdout.readline())
+            assert found is not None
+            guest = entered_by_portal(found[0])
+            if round_number == 1:
+                assert guest.ask("list").json()["notebooks"] == ["mine"]
+                assert notebooks.load(books(spaces), "mine")["cells"][0]["source"] == "kept"
+                served.terminate()
+                break
+            made = guest.ask("create", {"name": "mine"}).json()
+            cells = [{"id": made["cells"][0]["id"], "kind": "code", "source": "kept"}]
+            guest.ask("save", {"name": "mine", "version": 1, "cells": cells}).raise_for_status()
+            code = "open('/workspace/kept.txt', 'w').write('kept')\nimport time; time.sleep(60)"
+            guest.ask("run", {"notebook": "mine", "cell": cells[0]["id"], "code": code}).raise_for_status()
+            written = service.folder_of(node, number) / "files" / "kept.txt"
+            end = time.monotonic() + 30
+            while not written.exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            gateway = door.read_place(node)["pid"]
+            gone = [gateway, *below(gateway)]
+            assert len(gone) >= 3
+            os.kill(served.pid, signal.SIGKILL)
+            end = time.monotonic() + 20
+            while any(_lives(pid) for pid in gone) and time.monotonic() < end:
+                time.sleep(0.1)
+            assert not any(_lives(pid) for pid in gone)
+            assert written.read_text() == "kept"
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return b"Z" not in Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+    except OSError:
+        return False
