@@ -48,6 +48,21 @@ class JobKind:
 
 
 @dataclass(frozen=True)
+class Narrow:
+    """How far a session reaches that somebody else vouched for: `scopes`, as of a token, and addresses.
+
+    At an address that begins with none of `paths` whoever has it is a stranger.
+    """
+
+    scopes: frozenset[str]
+    paths: tuple[str, ...]
+
+    def reaches(self, path: str) -> bool:
+        """Whether it reaches an address."""
+        return any(path == each or path.startswith(f"{each}/") for each in self.paths)
+
+
+@dataclass(frozen=True)
 class Command:
     """A command of `madang`: its name, one line of help (marked by `later`), `module:attribute` of its Typer code."""
 
@@ -101,7 +116,7 @@ class RoomPlan:
     traces: Mapping[str, str] = field(default_factory=dict)  # kind of thing: "module:function" of (node, actor, name)
     demo: str = ""  # "module:function" of (node, progress): its part of `madang demo`
     opened: str = ""  # "module:function" of (node): called when the portal opens
-    narrow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # how a session began: scopes, as of a token
+    narrow: Mapping[str, "Narrow"] = field(default_factory=dict)  # sessions that reach no further, by how they began
     needs: tuple[str, ...] = ()  # modules of packages without which it is shut
     docs: str = ""  # its page in docs/
 
@@ -196,9 +211,9 @@ def kind_of_role(name: str) -> RoleKind | None:
 
 
 @cache
-def narrow_sessions() -> dict[str, frozenset[str]]:
-    """Sessions that reach no further than the scopes of a token, by how they began."""
-    return {how: frozenset(scopes) for plan in plans() for how, scopes in plan.narrow.items()}
+def narrow_sessions() -> dict[str, Narrow]:
+    """Sessions that reach no further than a room says, by how they began."""
+    return {how: narrow for plan in plans() for how, narrow in plan.narrow.items()}
 
 
 def may_be_known(node: Any, dataset: str) -> bool:

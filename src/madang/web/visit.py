@@ -52,7 +52,8 @@ def visit_of(request: HTTPConnection) -> Visit:
             )
         return Visit(request, node, actor)
     cookie = request.cookies.get(cookie_name(request), "")
-    found = actor_of_cookie(node, cookie, address) if cookie else None
+    path = request.url.path.removeprefix("/api/v1")
+    found = actor_of_cookie(node, cookie, address, path) if cookie else None
     return Visit(request, node, found or Actor.stranger(address))
 
 

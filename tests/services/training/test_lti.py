@@ -141,13 +141,13 @@ def test_somebody_comes_in_and_reaches_learning_only(house: House, site: Served,
         )
         assert sent.status_code == 200 and "Your last answer" in sent.text
         for path in ("/workspaces", "/api/v1/workspaces", "/account", "/training/classes", "/training/platforms"):
-            assert browser.get(path).status_code in (401, 403), path
+            assert browser.get(path).status_code in (303, 401, 403), path
         for path, given in (
             ("/workspaces", {"reference": "anything"}),
             ("/account/tokens", {"name": "x", "scopes": "write", "days": "3"}),
             ("/training/platforms", {"title": "x"}),
         ):
-            assert browser.post(path, data=given, headers=OURS).status_code in (401, 403, 404, 405, 422), path
+            assert browser.post(path, data=given, headers=OURS).status_code in (303, 401, 403, 404, 405, 422), path
     with house.node.read() as session:
         person = session.query(Person).filter(Person.login.startswith("lti-")).one()
         assert (person.name, person.password, person.roles) == ("한 가람", None, [])
@@ -158,6 +158,25 @@ def test_somebody_comes_in_and_reaches_learning_only(house: House, site: Served,
         assert browser.get(ticket_in(launch(browser, state, rogue.sign(rogue.claims(nonce))))).status_code == 303
     with house.node.read() as session:
         assert session.query(Identity).count() == 1
+
+
+def test_such_a_session_sees_no_page_that_a_stranger_does_not(house: House, site: Served, rogue: Rogue) -> None:
+    """Every address of every room: only learning is open, and what is open to everybody."""
+    from services.access_tables import READS, filled, furnish
+
+    made = furnish(house)
+    with site.browser() as browser:
+        state, nonce = set_out(site, browser, rogue)
+        browser.get(ticket_in(launch(browser, state, rogue.sign(rogue.claims(nonce)))))
+        more = []
+        for path, (example, _statuses) in READS.items():
+            address = filled(example, made)
+            if path.startswith(("/training/lti", "/sign")) or "{stream}" in path:
+                continue
+            told = browser.get(address).status_code
+            if told == 200 and site.get(address).status_code != 200:
+                more.append(path)
+    assert set(more) <= {"/training/me"}
 
 
 FORGED: dict[str, Callable[[Rogue, str], str]] = {

@@ -49,11 +49,12 @@ def begin_session(
     return cookie
 
 
-def actor_of_cookie(node: Node, cookie: str, address: str = "") -> Actor | None:
+def actor_of_cookie(node: Node, cookie: str, address: str = "", path: str = "") -> Actor | None:
     """Who a cookie stands for; None if the session is over, idle for too long, or never was.
 
     Who lacks something (`Actor.lacks`) holds no roles: they can see what is open and set it up.
-    Where a room says so by how a session began, it reaches no further than the scopes of a token.
+    Where a room says so by how a session began, it reaches no further than its scopes and addresses; `path` is where
+    they are.
     """
     at = now()
     idle = at - timedelta(minutes=node.settings.sign_in.idle_minutes)
@@ -62,7 +63,10 @@ def actor_of_cookie(node: Node, cookie: str, address: str = "") -> Actor | None:
         if found is None or found.ends <= at or found.seen <= idle:
             return None
         try:
-            scopes = narrow_sessions().get(found.method)
+            narrow = narrow_sessions().get(found.method)
+            if narrow is not None and not narrow.reaches(path):
+                return None
+            scopes = narrow.scopes if narrow is not None else None
             actor = Actor.person(session, found.person_id, scopes=scopes, address=address, session_id=found.id)
         except MadangError:
             return None

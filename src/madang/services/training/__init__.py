@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from madang.base.translate import later
-from madang.node.rooms import Command, JobKind, MenuItem, RoleKind, RoomPlan
+from madang.node.rooms import Command, JobKind, MenuItem, Narrow, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
     from madang.services.training.giving import trusted
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PLAN", "course_data", "trusted"]
 
+_REACHED = ("/training", "/badges", "/sign-out")  # by who came from a learning platform
 PLAN = RoomPlan(
     name="training",
     package=__package__,
@@ -28,7 +29,9 @@ PLAN = RoomPlan(
     commands=(Command("training", later("Check courses, grade answers, verify badges."), ".commands:app"),),
     errors={"answer.too_often": 429, "training.box": 503, "badge.not_passed": 409, "lti.refused": 403},
     jobs=(JobKind("training.pass_grade", ".passing:pass_grade"),),
-    narrow={"lti": ("answer.send", "answer.see", "badge.give", "launch.choose")},
+    narrow={
+        "lti": Narrow(frozenset(("answer.send", "answer.see", "badge.give", "launch.choose")), _REACHED),
+    },
     folders={"training": 0o700},
     menu=(
         MenuItem("learning", later("Courses"), "/training"),
