@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--penicillin", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--log-seconds", type=float, default=20)
-    parser.add_argument("--only", choices=["monitor", "twin", "penicillin", "optimize", "log", "fit"])
+    parser.add_argument("--only", choices=["monitor", "twin", "penicillin", "optimize", "foundry", "log", "fit"])
     given = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     parts: dict[str, Any] = {
@@ -51,6 +51,7 @@ def main() -> None:
         "twin": twin,
         "penicillin": lambda: penicillin(given.penicillin),
         "optimize": lambda: optimize(given.seeds),
+        "foundry": lambda: foundry(given.seeds),
         "log": lambda: log(given.log_seconds),
         "fit": fit_runs,
     }
@@ -193,6 +194,49 @@ def harvest(rows: np.ndarray) -> np.ndarray:
     ]
     quality = np.clip(1 - np.maximum(0, ends[:, STATES.index("ammonia")] - 6) / 6, 0, 1)
     return ends[:, STATES.index("product")] * ends[:, 0] * 1000 * quality
+
+
+FOUNDRY = """
+seed = {seed}
+name = "pathway"
+rounds = 10
+experiments = 8
+[[part]]
+name = "promoter"
+choices = ["P1", "P2", "P3", "P4", "P5", "P6"]
+[[part]]
+name = "rbs"
+choices = ["R1", "R2", "R3", "R4", "R5"]
+[[part]]
+name = "terminator"
+choices = ["T1", "T2", "T3"]
+[[factor]]
+name = "inducer"
+low = 0
+high = 100
+[[factor]]
+name = "temperature"
+low = 25
+high = 37
+[devices]
+failures = ["reader@3", "dispenser@5:silent*9"]
+"""
+
+
+def foundry(seeds: int) -> None:
+    """Ten rounds closed by simulated devices, one failing once and one failing for good in a round, against a fixed
+    design of the same size: in how many seeds the truth of the best construct is better."""
+    from madang.science.bioprocess.foundry.description import read_foundry
+    from madang.science.bioprocess.foundry.loop import run
+
+    better = 0
+    for seed in range(1, seeds + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "pathway.toml"
+            path.write_text(FOUNDRY.format(seed=seed))
+            done = run(read_foundry(path))
+        better += done.found is not None and done.fixed is not None and done.found > done.fixed
+    print(f"foundry: better than a fixed design of the same size in {better} of {seeds} seeds", flush=True)
 
 
 def optimize(seeds: int) -> None:
