@@ -115,4 +115,4 @@ def imported(tree: ast.Module, files: Mapping[str, Path]) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module in files:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                yield inner if inner in files else node.module
+                yield inner if inner in files else str(node.module)
