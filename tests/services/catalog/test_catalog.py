@@ -159,6 +159,7 @@ def test_downloads_are_what_the_lake_has(house: House, site: Served) -> None:
         "visit_occurrence",
         "cdm_source",
         "manifest.json",
+        "README.txt",
     }
     assert whole.testzip() is None
     table = pq.read_table(io.BytesIO(site.get(f"/records/{name}/download/person.parquet").content))

@@ -5,11 +5,13 @@ for spreadsheets: it begins with a mark that says it is UTF-8, and a text that w
 apostrophe in front. `exact` leaves both out.
 """
 
+import hashlib
 import io
 import zipfile
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from madang.lake.engine import Engine, quote_name, quote_paths
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
+from madang.services.catalog.models import Record, RecordVersion
 from madang.services.catalog.service import published_version, see
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -33,13 +36,21 @@ _TEXTLESS = frozenset(
 )
 
 
+Entry = tuple[str, Path | bytes]  # of a zip: its name, and its file or its content
+
+
 @dataclass(frozen=True)
 class Bytes:
-    """What is handed out: a name for the file, its kind, and its content in pieces or where it lies."""
+    """What is handed out: a name for the file, its kind, and its content where it lies or as what makes its pieces.
+
+    Pieces come out the same each time; `etag` says which they are, `length` how many bytes, where that is known.
+    """
 
     name: str
     media: str
-    content: Iterator[bytes] | Path
+    content: Callable[[], Iterator[bytes]] | Path
+    etag: str
+    length: int | None = None
 
 
 def hand_out(
@@ -69,7 +80,8 @@ def hand_out(
     node.audit.read(actor, "record.download", f"record:{record.id}", details)
     stem = f"{record.name}-{version.number}" + (f"-{table}" if table else "")
     if form == "csv":
-        return Bytes(f"{stem}.csv", "text/csv; charset=utf-8", _csv(lake, table, exact=exact))
+        make = partial(_csv, lake, table, exact=exact)
+        return Bytes(f"{stem}.csv", "text/csv; charset=utf-8", make, _etag(version, table, f"csv{exact}"))
     paths = list(lake.tables[table].paths) if table else []
     if table and file:
         held = zip(lake.tables[table].files, paths, strict=True)
@@ -77,11 +89,42 @@ def hand_out(
         if not paths:
             raise MadangError("catalog.no_table", _("{name} has no file of that hash.").format(name=name))
     if form == "parquet" and len(paths) == 1:
-        return Bytes(f"{stem}.parquet", "application/vnd.apache.parquet", paths[0])
-    return Bytes(f"{stem}.zip", "application/zip", _zip(_entries(lake, table)))
+        etag = file or _etag(version, table, "parquet")
+        return Bytes(f"{stem}.parquet", "application/vnd.apache.parquet", paths[0], etag)
+    beside = readme(node, record, version, table)
+    entries = [*_entries(lake, table), ("README.txt", beside.encode())]
+    etag = _etag(version, table, "zip", beside)
+    return Bytes(f"{stem}.zip", "application/zip", partial(_zip, entries), etag, zip_length(entries))
 
 
-def _entries(lake: Version, table: str) -> Iterator[tuple[str, Path]]:
+def _etag(version: RecordVersion, *parts: str) -> str:
+    """Names the bytes: the version's manifest and the form in which they go."""
+    return hashlib.sha256("\0".join((version.manifest, *parts)).encode()).hexdigest()
+
+
+def readme(node: Node, record: Record, version: RecordVersion, table: str) -> str:
+    """What lies beside the files in a zip: what they are, under which terms, how to cite and check them."""
+    told, site = record.told, node.settings.web.address
+    holder = record.organization.title_en or record.organization.title
+    year = (version.published or record.created).year
+    address = f"{site}/records/{record.name}?version={version.number}"
+    lines = [
+        record.title_en or record.title,
+        record.title if record.title_en else "",
+        "",
+        f"Version {version.number}" + (f", table {table}" if table else ""),
+        f"Holder: {holder}",
+        f"License: {told.license or 'as the record says'}",
+        "These data are synthetic: they are about no real person." if told.synthetic else "",
+        f"Cite as: {', '.join(told.creator) or holder} ({year}). {record.title_en or record.title} "
+        f"(version {version.number}). {node.settings.title}. {address}",
+        f"SHA-256 of the manifest: {version.manifest}",
+        "" if table else "manifest.json names every file with its rows and its SHA-256.",
+    ]
+    return "\n".join(line for line, before in zip(lines, ["x", *lines], strict=False) if line or before) + "\n"
+
+
+def _entries(lake: Version, table: str) -> Iterator[Entry]:
     for name, each in sorted(lake.tables.items()):
         if table in ("", name):
             for path in each.paths:
@@ -90,14 +133,32 @@ def _entries(lake: Version, table: str) -> Iterator[tuple[str, Path]]:
         yield "manifest.json", lake.dataset.manifest_path(lake.number)
 
 
-def _zip(entries: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
+def _size(content: Path | bytes) -> int:
+    return content.stat().st_size if isinstance(content, Path) else len(content)
+
+
+def zip_length(entries: Iterable[Entry]) -> int:
+    """How many bytes `_zip` makes, without making them: APPNOTE 4.3, each entry stored with a descriptor behind it."""
+    at, directory, count = 0, 0, 0
+    for name, content in entries:
+        size = _size(content)
+        large = (16 if size > zipfile.ZIP64_LIMIT else 0) + (8 if at > zipfile.ZIP64_LIMIT else 0)
+        directory += 46 + len(name.encode()) + (4 + large if large else 0)
+        at += 30 + len(name.encode()) + 20 + size + 24
+        count += 1
+    far = max(at, directory) > zipfile.ZIP64_LIMIT or count > zipfile.ZIP_FILECOUNT_LIMIT
+    return at + directory + 22 + (56 + 20 if far else 0)
+
+
+def _zip(entries: Iterable[Entry]) -> Iterator[bytes]:
     """A zip as it is made: nothing is packed, since Parquet is packed already."""
     out = _Pieces()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name, path in entries:
+        for name, content in entries:
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.file_size = path.stat().st_size
-            with path.open("rb") as file, archive.open(entry, "w", force_zip64=True) as packed:
+            entry.file_size = _size(content)
+            source = content.open("rb") if isinstance(content, Path) else io.BytesIO(content)
+            with source as file, archive.open(entry, "w", force_zip64=True) as packed:
                 while piece := file.read(_CHUNK):
                     packed.write(piece)
                     yield out.take()

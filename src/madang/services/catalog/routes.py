@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import Query
-from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from markupsafe import Markup
 from starlette.responses import Response
 
@@ -22,6 +22,7 @@ from madang.services.catalog.models import Record, RecordFile, RecordVersion
 from madang.services.catalog.prepare import outline
 from madang.web import Here, Number, Room, View
 from madang.web.headers import ALONE
+from madang.web.resuming import resumable
 
 room = Room("catalog", __package__)
 COLUMNS = 100  # of a table on its record's page; its own page has all
@@ -306,26 +307,25 @@ def parquet(
     file: Annotated[str, Query(pattern=r"^(|[0-9a-f]{64})$")] = "",
 ) -> Response:
     """A table as Parquet; a zip where it has several files, unless one is asked for by its SHA-256."""
-    return _bytes(hand_out(visit.node, visit.actor, name, version, table, "parquet", file=file))
+    return _bytes(visit, hand_out(visit.node, visit.actor, name, version, table, "parquet", file=file))
 
 
 @room.bytes("/records/{name}/download/{table}.csv", "text/csv")
 def csv(visit: Here, name: str, table: str, version: Number | None = None, exact: bool = False) -> Response:
     """A table as CSV; texts that a spreadsheet would take for formulas are defused, unless `exact`."""
-    return _bytes(hand_out(visit.node, visit.actor, name, version, table, "csv", exact=exact))
+    return _bytes(visit, hand_out(visit.node, visit.actor, name, version, table, "csv", exact=exact))
 
 
 @room.bytes("/records/{name}/download.zip", "application/zip")
 def whole(visit: Here, name: str, version: Number | None = None) -> Response:
     """All tables of a version as a zip of Parquet files, with the manifest."""
-    return _bytes(hand_out(visit.node, visit.actor, name, version, "", "zip"))
+    return _bytes(visit, hand_out(visit.node, visit.actor, name, version, "", "zip"))
 
 
-def _bytes(out: Bytes) -> Response:
+def _bytes(visit: Here, out: Bytes) -> Response:
     if isinstance(out.content, Path):
         return FileResponse(out.content, media_type=out.media, filename=out.name)
-    disposition = f'attachment; filename="{out.name}"'
-    return StreamingResponse(out.content, media_type=out.media, headers={"Content-Disposition": disposition})
+    return resumable(visit.request, out.content, length=out.length, etag=out.etag, media=out.media, name=out.name)
 
 
 def _document(visit: Here, found: Record, number: int | None, kind: str) -> Response:
