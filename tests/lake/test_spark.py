@@ -90,6 +90,7 @@ LINKED = [  # whether there is a row in another table, in all shapes: those that
         "t.n IN (SELECT k FROM u)",
     )
 ]
+KILLS = 4  # of executors
 IN_ORDER = [
     "SELECT n FROM t ORDER BY n",
     "SELECT n FROM t ORDER BY n DESC",
@@ -274,27 +275,30 @@ def test_executors_that_are_killed_change_nothing(tmp_path: Path) -> None:
     with Engine() as duck:
         version.attach(duck)
         wanted = [sorted(map(list, duck.rows(sql))) for sql in questions]
-    killed, over = [], threading.Event()
+    killed: list[int] = []
     with standalone(tmp_path) as cluster:
 
-        def kill() -> None:
-            while not over.wait(draw.uniform(0.5, 4)):
-                running = cluster.executors()
-                if len(running) > 1:  # with none left there would be nobody to go on
-                    killed.append(draw.choice(running))
-                    with contextlib.suppress(OSError):
-                        os.kill(killed[-1], signal.SIGKILL)
+        def kill(after: float) -> None:
+            """One of several; with none left there would be nobody to go on."""
+            time.sleep(after)
+            running = cluster.executors()
+            if len(running) > 1:
+                killed.append(draw.choice(running))
+                with contextlib.suppress(OSError):
+                    os.kill(killed[-1], signal.SIGKILL)
 
         with SparkEngine(memory="512m", threads=2, master=cluster.address) as engine:
             engine.attach(version)
-            killer = threading.Thread(target=kill, daemon=True)
-            killer.start()
-            try:
-                end = time.monotonic() + 60
-                while time.monotonic() < end or len(killed) < 4:
-                    assert [sorted(engine.rows(sql)) for sql in questions] == wanted
-                    assert time.monotonic() < end + 240, killed
-            finally:
-                over.set()
-                killer.join()
-    assert len(set(killed)) == len(killed) >= 4
+            taken = 0.0
+            for _round in range(30):
+                begun = time.monotonic()
+                killer = threading.Thread(target=kill, args=(draw.uniform(0, taken),), daemon=True)
+                if taken:  # the first round says how long one takes
+                    killer.start()
+                assert [sorted(engine.rows(sql)) for sql in questions] == wanted
+                if taken:
+                    killer.join()
+                taken = time.monotonic() - begun
+                if len(killed) >= KILLS:
+                    break
+    assert len(set(killed)) == len(killed) >= KILLS
