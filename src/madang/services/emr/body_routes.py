@@ -156,7 +156,7 @@ def withdraw(visit: Here, number: Number) -> Done:
 def scheme(visit: Here, name: str) -> SchemeView:
     """A scheme for products, as far as it is public or the body filled it in."""
     found = schemes.scheme_of(visit.node.home, name)
-    words = shown_words()
+    words = schemes.shown_words()
     divisions = [
         DivisionView(
             title=str(division.title),
@@ -188,30 +188,9 @@ def scheme(visit: Here, name: str) -> SchemeView:
     )
 
 
-def shown_words() -> dict[str, str]:
-    """How criteria are shown, in words."""
-    return {
-        "automatic": _("by the test", "criterion"),
-        "document": _("by documents", "criterion"),
-        "on-site": _("on site", "criterion"),
-        "decision": _("by decision", "criterion"),
-        "slot": _("the body fills it in", "criterion"),
-    }
-
-
-def verdict_words() -> dict[str, str]:
-    """Verdicts in words."""
-    return {
-        "met": _("met", "criterion"),
-        "not met": _("not met", "criterion"),
-        "unknown": _("not measured", "criterion"),
-        "open": _("open", "criterion"),
-    }
-
-
 def criteria_of(scheme: Scheme, report: ConformanceReport) -> list[Held]:
     """What became of the criteria of a scheme by a report; slots are left out, since nothing can meet them."""
-    words, verdicts = shown_words(), verdict_words()
+    words, verdicts = schemes.shown_words(), schemes.verdict_words()
     return [
         Held(
             id=each.outcome.criterion.id,

@@ -194,13 +194,14 @@ def bring_here(
     from madang.science.fhir.kit.collecting import collected
     from madang.science.fhir.kit.session import Session
     from madang.services.emr.client import Connection
-    from madang.services.emr.testing import check_url, folder_session, is_url
+    from madang.services.emr.testing import check_answers, check_url, folder_session, is_url
 
     name, definitions = check_name(into), shipped("kr-core")
     with opened() as node:
         if is_url(target):
             check_url(target)
             kit = Session(target, Connection(authority), definitions, given)
+            check_answers(kit, target)
             sign_in(kit)
         else:
             kit = folder_session(target, definitions, "kr-core")

@@ -31,7 +31,7 @@ from madang.services.emr.acts import ASSESS, GO_ON, SEE_RUN, TEST
 from madang.services.emr.challenges import drawn_for, kit_part
 from madang.services.emr.models import ConformanceChallenge, ConformanceReport, ConformanceRun
 from madang.services.emr.signed import now, sealed
-from madang.services.emr.testing import check_url, private_key
+from madang.services.emr.testing import check_answers, check_url, private_key
 
 MOST = 100  # runs of a list
 SAVED_EVERY = 1.0  # seconds between two looks that a page can have
@@ -172,14 +172,11 @@ def kit_of(
     kit = Session(target, connection, shipped("kr-core"), given)
     if challenge:
         kit.drawn, kit.challenge = kit_part(challenge)
-    answer = kit.ask("GET", "metadata", signed=False)
-    if answer.error:
+    try:
+        check_answers(kit, target)
+    except MadangError:
         connection.close()
-        raise MadangError(
-            "fhir.no_endpoint",
-            _("{url} does not answer.").format(url=target),
-            _("Give the base URL of the endpoint, as https://hospital.example/fhir."),
-        )
+        raise
     return kit, connection
 
 

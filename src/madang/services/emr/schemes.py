@@ -118,6 +118,27 @@ def note(
         return done.thing
 
 
+def shown_words() -> dict[str, str]:
+    """How criteria are shown, in words."""
+    return {
+        "automatic": _("by the test", "criterion"),
+        "document": _("by documents", "criterion"),
+        "on-site": _("on site", "criterion"),
+        "decision": _("by decision", "criterion"),
+        "slot": _("the body fills it in", "criterion"),
+    }
+
+
+def verdict_words() -> dict[str, str]:
+    """Verdicts in words."""
+    return {
+        "met": _("met", "criterion"),
+        "not met": _("not met", "criterion"),
+        "unknown": _("not measured", "criterion"),
+        "open": _("open", "criterion"),
+    }
+
+
 def scheme_bytes(home: Home, name: str) -> bytes:
     """The file of a scheme, for the body to fill in."""
     from importlib.resources import files
@@ -137,11 +158,12 @@ def show_scheme(home: Home, name: str, report: Path | None) -> None:
     scheme, out = scheme_of(home, name), console()
     document = read_report(report) | {"basis": "self-declaration"} if report is not None else None
     outcomes = outcomes_of(scheme, document) if document is not None else []
-    shown = {each.criterion.id: f"{each.verdict.value} {each.shown}" for each in outcomes}
+    verdicts, ways = verdict_words(), shown_words()
+    shown = {each.criterion.id: f"{verdicts[each.verdict.value]} {each.shown}" for each in outcomes}
     for fact in scheme.facts:
         out.print(f"{fact.text} [{fact.source}]", markup=False)
     rows = [
-        [str(scheme.divisions[each.division].title), str(each.text), each.shown, shown.get(each.id, "")]
+        [str(scheme.divisions[each.division].title), str(each.text), ways[each.shown], shown.get(each.id, "")]
         for each in scheme.criteria
     ]
     show_table(f"{scheme.reference}: {scheme.title}", [_("division"), _("criterion"), _("shown"), _("outcome")], rows)

@@ -104,6 +104,16 @@ def run_kit(
     return sealed(Home.find(), made)
 
 
+def check_answers(session: Session, target: str) -> None:
+    """Refuse an endpoint that does not answer at all."""
+    if session.ask("GET", "metadata", signed=False).error:
+        raise MadangError(
+            "fhir.no_endpoint",
+            _("{url} does not answer.").format(url=target),
+            _("Give the base URL of the endpoint, as https://hospital.example/fhir."),
+        )
+
+
 def check_url(target: str) -> None:
     """Refuse what is no base URL of an endpoint."""
     try:
