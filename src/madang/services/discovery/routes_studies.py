@@ -11,13 +11,13 @@ from madang.services.discovery import studies
 from madang.services.discovery.helpers import HELPERS
 from madang.services.discovery.models import Study
 from madang.services.discovery.routes import library
-from madang.services.discovery.views import (
+from madang.services.discovery.views import Name
+from madang.services.discovery.views_studies import (
     DockedLine,
     DockingPage,
     DroppedLine,
     ModelPage,
     Molecules,
-    Name,
     NewDocking,
     NewModel,
     Predicted,
