@@ -351,3 +351,13 @@ def test_files_that_are_read_together_are_told_as_each_alone_and_one_that_kills_
     assert reading.look_all(files) == alone
     monkeypatch.setattr(reading, "_ask_all", lambda group: [])  # as after a parser that ended by itself
     assert reading.look_all(files) == alone
+
+
+def test_a_list_of_hashes_that_came_as_a_file_is_compared_at_the_check(house: House, tmp_path: Path) -> None:
+    boxes()
+    begun(house, tmp_path)
+    good = hashlib.md5(reads(1).encode()).hexdigest()
+    told = f"{good}  a_R1.fastq\n{'0' * 32}  a_R2.fastq\n".encode()
+    service.put_bytes(house.node, OWNER, "mine", "md5sum.txt", told)
+    found = service.check(house.node, OWNER, "mine")
+    assert [each["file"] for each in found if each["code"] == "file.hash"] == ["a_R2.fastq"]

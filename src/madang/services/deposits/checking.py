@@ -44,6 +44,8 @@ def findings(deposit: Deposit) -> list[dict[str, Any]]:
     for file in deposit.files:
         if not file.sha256:
             say("wrong", "file.part", _("The file is not all there yet."), file.name)
+        if file.sha256 and file.wanted and file.wanted not in (file.sha256, file.md5):
+            say("wrong", "file.hash", _("It is another file than the list of hashes says."), file.name)
         for each in json.loads(file.findings):
             say(each["severity"], each["code"], each["message"], file.name)
     hashes: dict[str, list[str]] = defaultdict(list)

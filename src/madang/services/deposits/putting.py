@@ -1,7 +1,6 @@
 """Files of a folder into a deposit, by command: what is there already is left, md5 lists are compared."""
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,10 @@ from madang.base.translate import _
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.services.deposits import service, store
+from madang.services.deposits.lists import hashes_told, is_list
 from madang.services.deposits.small import Small, put_small
 
-_LINE = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{64})\s+\*?(.+?)\s*\Z")
 SMALL, AT_ONCE = 1 << 20, 250  # bytes of a file that is read at once; how many are one act
-_LIST = re.compile(r".*(md5|sha256)(sums?)?(\.txt)?\Z", re.I)
 
 
 @dataclass(frozen=True)
@@ -33,12 +31,12 @@ def put_folder(node: Node, actor: Actor, name: str, folder: Path) -> Put:
     """
     top = folder if folder.is_dir() else folder.parent
     files = sorted(_files(folder)) if folder.is_dir() else [folder]
-    wanted = _wanted(files)
+    wanted = hashes_told(path for path in files if is_list(path.name))
     there = {each.name: each for each in service.see(node, actor, name).files}
     new = old = 0
     small: list[Small] = []
     for path in files:
-        if _LIST.match(path.name):
+        if is_list(path.name):
             continue
         known = there.get(str(path.relative_to(top)))
         size = path.stat().st_size
@@ -72,14 +70,3 @@ def _files(folder: Path) -> Iterator[Path]:
             path = Path(at) / each
             if not path.is_symlink() and path.is_file():
                 yield path
-
-
-def _wanted(files: list[Path]) -> dict[str, str]:
-    """Name of file to the hash that a vendor's list gives."""
-    found: dict[str, str] = {}
-    for path in files:
-        if _LIST.match(path.name) and path.stat().st_size < 10 << 20:
-            for line in path.read_text("utf-8", "replace").splitlines():
-                if match := _LINE.match(line):
-                    found[Path(match[2]).name] = match[1].lower()
-    return found

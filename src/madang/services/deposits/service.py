@@ -25,6 +25,7 @@ from madang.services import grants
 from madang.services.deposits import checking, publishing, reading, store
 from madang.services.deposits.acts import APPROVE, BEGIN, CHECK, DESCRIBE, NOTE, PUT, RETURN, SEE, SUBMIT
 from madang.services.deposits.checklists import MODELS, find_checklist, find_model
+from madang.services.deposits.lists import hashes_told, is_list
 from madang.services.deposits.models import Deposit, DepositFile
 from madang.services.deposits.runs import RUNS
 
@@ -282,8 +283,11 @@ def check(node: Node, actor: Actor, name: str) -> list[dict[str, Any]]:
     ]
     found_in = reading.look_all([(store.whole(node.home, file.sha256), file.name) for file in unread])
     told = {file.id: each for file, each in zip(unread, found_in, strict=True)}
+    whole = [file for file in deposit.files if file.sha256 and is_list(file.name)]
+    wanted = hashes_told(store.whole(node.home, file.sha256) for file in whole)
     with doing(node, actor, CHECK, lambda session: find(session, actor, name)) as done:
         for file in done.thing.files:
+            file.wanted = wanted.get(Path(file.name).name, file.wanted)
             if (each := told.get(file.id)) is not None:
                 file.format = each["format"]
                 file.facts = json.dumps(each["facts"], ensure_ascii=False)
