@@ -27,10 +27,11 @@ READS: Reads = {
 }
 _NEW = {"project": "none", "dataset": "none", "title": "t"}
 _SAID = {"text": "t"}
+_STUDY = {"file": '{"a": {"kind": "count", "source": "person"}}'}
 _BODIES: dict[str, dict[str, Any]] = {
     **{what: {} for what in ("count", "submit", "withdraw", "decide", "permit")},
     **{what: {"text": "t"} for what in ("appeal", "ask", "not-urgent")},
-    "codes": {"file": "bGlzdCx2b2NhYnVsYXJ5LGNvZGUKYSxLQ0Q4LEUxMQo="},
+    "codes": {"file": "list,vocabulary,code\na,KCD8,E11\n"},
     "steps": {"step": "fee"},
     "votes": {"choice": "approve", "edition": 1},
 }
@@ -40,7 +41,7 @@ ACTS: Acts = {
     **{f"/applications/{{number}}/{what}": (f"{_N}/{what}", body, (NONE,) * 5) for what, body in _BODIES.items()},
     "/permits/{number}/studies": (
         f"{_P}/studies",
-        {"file": "eyJhIjogeyJraW5kIjogImNvdW50IiwgInNvdXJjZSI6ICJwZXJzb24ifX0="},
+        _STUDY,
         (NONE,) * 5,
     ),
     "/permits/{number}/studies/{study}/run": (f"{_P}/studies/1/run", {}, (NONE,) * 5),
