@@ -21,6 +21,7 @@ from web.served import Served
 
 NAME = "secret"
 OURS = {"Sec-Fetch-Site": "same-origin"}
+ENGLISH = {"Accept-Language": "en"}
 
 
 def actor(node: Node, login: str) -> Actor:
@@ -236,7 +237,9 @@ def test_a_model_is_trained_predicts_and_ranks(filled: House, site: Served) -> N
         for language in ("ko", "en"):
             page = browser.get(f"/discovery/{NAME}/models/{made.id}", headers={"Accept-Language": language})
             assert page.status_code == 200 and page.text.count("<svg role") == 3
-        answer = browser.post(f"/discovery/{NAME}/models/{made.id}/predictions", data={"text": "CCO"}, headers=OURS)
+        answer = browser.post(
+            f"/discovery/{NAME}/models/{made.id}/predictions", data={"text": "CCO"}, headers=OURS | ENGLISH
+        )
         assert answer.status_code == 200 and "predicted" in answer.text.lower()
         assert browser.get(f"/discovery/{NAME}/models/{failed.id}").status_code == 200
         assert browser.get(f"/discovery/{NAME}/models/{made.id}/library.csv").text.count("\n") == 61
