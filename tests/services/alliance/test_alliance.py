@@ -72,6 +72,7 @@ def test_answers_equal_those_of_all_rows(alliance: Alliance, secure: bool) -> No
 
 
 def test_sites_that_refuse_or_fall_out_are_named(alliance: Alliance) -> None:
+    wanted = together(STUDIES[5], 2)  # what compiles is compiled now
     asked = alliance.ask(STUDIES[5])
     alliance.approve_all(alliance.sites[:3])
     alliance.turn(alliance.sites[3])
@@ -79,8 +80,8 @@ def test_sites_that_refuse_or_fall_out_are_named(alliance: Alliance) -> None:
         number = session.query(answering.AllianceStudy).one().id
     answering.refuse(alliance.sites[3], OWNER, number, "not now")
     alliance.turn(alliance.sites[3])
-    answer = alliance.run(asked.id, alliance.sites[:2], patience=1.5)  # the third does not answer
-    same(answer["coef"], together(STUDIES[5], 2)["coef"])
+    answer = alliance.run(asked.id, alliance.sites[:2], patience=15.0)  # the third does not answer
+    same(answer["coef"], wanted["coef"])
     told = {each["site"]: (each["in"], each["state"], each["reason"]) for each in answer["sites"]}
     assert told["site3"] == (False, "refused", "not now") and told["site2"][:2] == (False, "fell-out")
 
@@ -89,7 +90,7 @@ def test_masked_sums_survive_a_site_that_falls_out_first(alliance: Alliance) -> 
     text = study_text("count", secure=True)
     asked = alliance.ask(text)
     alliance.approve_all()
-    answer = alliance.run(asked.id, alliance.sites[:3], patience=1.5)
+    answer = alliance.run(asked.id, alliance.sites[:3], patience=15.0)
     assert answer["n"] == 180 and [each["in"] for each in answer["sites"]] == [True, True, True, False]
 
 
@@ -109,7 +110,7 @@ def test_seeds_that_are_never_told_are_put_together_by_the_others(
         return real(node, actor, number, question)
 
     monkeypatch.setattr(answering, "answer", answer)
-    answer_ = alliance.run(asked.id, patience=8.0)
+    answer_ = alliance.run(asked.id, patience=15.0)
     same(answer_["coef"], wanted["coef"])
     assert all(each["in"] for each in answer_["sites"])
     with alliance.center.read() as session:
