@@ -19,6 +19,8 @@ ACTS: Acts = {
     "/compute/tasks": ("/compute/tasks", {"command": ""}, (BAD,) * 5),
     "/compute/files": ("/compute/files", {"name": "x"}, (BAD,) * 5),
     "/compute/{number}/cancel": ("/compute/999/cancel", {}, (NONE,) * 5),
+    "/compute/{number}/place": ("/compute/999/place", {"workspace": 1}, (NONE,) * 5),
+    "/compute/{number}/release": ("/compute/999/release", {}, (NONE,) * 5),
     "/compute/{number}/again": ("/compute/999/again", {}, (NONE,) * 5),
     "/sequencing/runs": ("/sequencing/runs", {"reference": ""}, (BAD,) * 5),
 }

@@ -1,12 +1,22 @@
 """Who gets what at the doors of the room contributions; see services/access_tables.py."""
 
-from services.access_tables import IN, YES, Acts, Reads
+from services.access_tables import IN, NO, NONE, YES, Acts, Reads
 
 READS: Reads = {
+    "/contributions": ("/contributions", (IN, YES, YES, YES, YES)),
     "/contributions/{reference}": ("/contributions/record:closed", (IN, YES, YES, YES, YES)),
     "/contributions/{reference}/statement.jwt": (
         "/contributions/record:closed/statement.jwt",
         (IN, YES, YES, YES, YES),
     ),
 }
-ACTS: Acts = {}
+ACTS: Acts = {
+    "/contributions": ("/contributions", {"reference": "record:closed"}, (IN, YES, YES, YES, YES)),
+    "/contributions/rules": (
+        "/contributions/rules",
+        {"name": "n", "weights": "a = 1", "parties": "x"},
+        (IN, NO, NO, NO, NO),
+    ),
+    "/contributions/rules/{number}/sign": ("/contributions/rules/999/sign", {"party": "x"}, (NONE,) * 5),
+    "/contributions/forget": ("/contributions/forget", {}, (IN, YES, YES, YES, YES)),
+}

@@ -9,9 +9,15 @@ READS: Reads = {
     "/deposits": ("/deposits", (IN, YES, YES, YES, YES)),
     "/deposits/{name}": ("/deposits/theirs", HIDDEN),
     "/deposits/{name}/sheet.xlsx": ("/deposits/theirs/sheet.xlsx", HIDDEN),
+    "/deposits/{name}/runs.xlsx": ("/deposits/theirs/runs.xlsx", HIDDEN),
+    "/deposits/{name}/package.zip": ("/deposits/theirs/package.zip", HIDDEN),
+    "/deposited/{name}/{number}": ("/deposited/nothing/1", (NONE,) * 5),
     "/deposits/{name}/files/{number}": ("/deposits/theirs/files/DEPOSIT_FILE", HIDDEN),
 }
 ACTS: Acts = {
+    "/deposits/{name}/accession": ("/deposits/nobodys/accession", {"accession": "X"}, (NONE,) * 5),
+    "/deposits/{name}/files": ("/deposits/nobodys/files", None, ()),
+    "/deposits/{name}/promise": ("/deposits/nobodys/promise", {"promise": 1}, (NONE,) * 5),
     "/deposits": ("/deposits", {"name": "A B", "model": "insdc", "organization": "hospital"}, (BAD,) * 5),
     "/deposits/{name}": ("/deposits/nobodys", {"title": "x"}, (NONE,) * 5),
     "/deposits/{name}/samples": ("/deposits/nobodys/samples", None, ()),

@@ -108,7 +108,7 @@ def as_proposed(files: dict[str, bytes], told: Any) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_a_paper_and_its_reviewer(desk: Desk, house: House, site: Served, language: str) -> None:  # noqa: F811
+def test_a_paper_and_its_reviewer(desk: Desk, house: House, site: Served, language: str) -> None:  # noqa: F811  # fixtures are taken by their names
     needs("bwrap")
     if not closed.is_available():
         needs("/permission to close programs in")

@@ -177,6 +177,7 @@ def sign_rule(visit: Here, number: Number, given: Signed) -> Done:
 @room.act("/contributions/forget", at=contributions)
 def forget(visit: Here, given: Nothing) -> Done:
     """Be a pseudonym in every statement from now on; no count changes."""
+    check(visit.actor, SEE)
     number = service.forget(visit.node, visit.actor, f"person:{visit.actor.person_id or 0}")
     return Done(see="/contributions", message=_("You are contributor {number} from now on.").format(number=number))
 

@@ -85,6 +85,15 @@ def take_in(visit: Here, given: Import) -> Done:
     return Done(see="/grants", message=" ".join([message, *read.warnings[:3]]))
 
 
+@room.bytes("/grants/template.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+def template(visit: Here) -> Response:
+    """An empty table of awards and promised datasets, to be filled and taken in."""
+    _signed_in(visit)
+    media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    headers = {"Content-Disposition": 'attachment; filename="awards.xlsx"'}
+    return Response(tables.template(), media_type=media, headers=headers)
+
+
 @room.page("/grants/{number}", "award.html")
 def award(visit: Here, number: str, at: Day = "", funder: Funder = "") -> AwardView:
     """An award with its promises, and what followed it."""
@@ -228,15 +237,6 @@ def workbook(visit: Here, at: Day = "", year: Annotated[str, Query(pattern=r"^(|
     name = f"grants-{year or at or now().date()}.xlsx"
     media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     return Response(content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
-
-
-@room.bytes("/grants/template.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-def template(visit: Here) -> Response:
-    """An empty table of awards and promised datasets, to be filled and taken in."""
-    _signed_in(visit)
-    media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    headers = {"Content-Disposition": 'attachment; filename="awards.xlsx"'}
-    return Response(tables.template(), media_type=media, headers=headers)
 
 
 @room.bytes("/grants.json", "application/json")
