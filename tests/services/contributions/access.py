@@ -1,6 +1,6 @@
 """Who gets what at the doors of the room contributions; see services/access_tables.py."""
 
-from services.access_tables import IN, NO, NONE, YES, Acts, Reads
+from services.access_tables import BAD, IN, NO, YES, Acts, Reads
 
 READS: Reads = {
     "/contributions": ("/contributions", (IN, YES, YES, YES, YES)),
@@ -10,13 +10,10 @@ READS: Reads = {
         (IN, YES, YES, YES, YES),
     ),
 }
+RULE = {"name": "n", "weights": "curated = 1", "parties": "hospital"}
 ACTS: Acts = {
     "/contributions": ("/contributions", {"reference": "record:closed"}, (IN, YES, YES, YES, YES)),
-    "/contributions/rules": (
-        "/contributions/rules",
-        {"name": "n", "weights": "a = 1", "parties": "x"},
-        (IN, NO, NO, NO, NO),
-    ),
-    "/contributions/rules/{number}/sign": ("/contributions/rules/999/sign", {"party": "x"}, (NONE,) * 5),
+    "/contributions/rules": ("/contributions/rules", RULE, (IN, NO, YES, NO, NO)),
+    "/contributions/rules/{number}/sign": ("/contributions/rules/999/sign", {"party": "x"}, (BAD,) * 5),
     "/contributions/forget": ("/contributions/forget", {}, (IN, YES, YES, YES, YES)),
 }

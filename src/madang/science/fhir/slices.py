@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from madang.science.fhir import findings as f
 from madang.science.fhir.findings import Found, Raw, under
+from madang.science.fhir.patterns import pattern_test
 from madang.science.fhir.tree import Node
 
 if TYPE_CHECKING:
@@ -219,8 +220,6 @@ def _follow(compiler: "Compiler", node: Node, steps: list[str]) -> Iterator[Node
 
 def _condition(compiler: "Compiler", node: Node) -> Callable[[Any], bool] | None:
     """What a value must be to belong to the slice: fixed, of a pattern, with such children, or in a value set."""
-    from madang.science.fhir.compiler import pattern_test
-
     row = node.row
     if row.fixed is not None:
         return lambda value: bool(value == row.fixed)
