@@ -48,8 +48,8 @@ class Actor:
     session_id: int | None = None
     projects: Mapping[int, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))  # and roles in them
     permits: tuple["Held", ...] = ()  # that their projects hold
-    lacks: str = ""  # what they have to set up before they can do anything: `code` or `password`
     stands_for: str = ""  # whose role they act in, where somebody handed it to them
+    lacks: str = ""  # what they have to set up before they can do anything: `code` or `password`
 
     @classmethod
     def owner(cls) -> Self:

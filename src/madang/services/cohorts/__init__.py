@@ -13,9 +13,8 @@ from madang.node.rooms import Command, JobKind, MenuItem, RoomPlan
 if TYPE_CHECKING:
     from madang.services.cohorts.populations import Population, count_population
     from madang.services.cohorts.service import definition_of, find, keep, see
-    from madang.services.cohorts.words import told
 
-__all__ = ["Population", "count_population", "definition_of", "find", "keep", "see", "told"]
+__all__ = ["Population", "count_population", "definition_of", "find", "keep", "see"]
 
 PLAN = RoomPlan(
     name="cohorts",
@@ -41,7 +40,7 @@ PLAN = RoomPlan(
 )
 
 # Where a public name is; imported at first use, so that help is instant.
-_HOMES = {"populations": ("Population", "count_population"), "words": ("told",)}
+_HOMES = {"populations": ("Population", "count_population")}
 
 
 def __getattr__(name: str) -> Any:
