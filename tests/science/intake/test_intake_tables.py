@@ -1,6 +1,7 @@
 """Spreadsheets and files of statistics programs are sources like any other: typed, numbered, accounted for, traced."""
 
 import datetime
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from madang.lake.engine import Engine
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, standardize
 from madang.science.standardize.check import check_pack
-from madang.science.standardize.intake import check_files
+from madang.science.standardize.intake import check_files, tables
 from madang.science.standardize.pack import load_pack
 from madang.science.standardize.scan import scan
 from madang.science.standardize.trace import Tracer
@@ -190,3 +191,19 @@ def test_other_sheets_are_named_by_a_scan(tmp_path: Path) -> None:
     found = scan(tmp_path)
     assert [source.rows for source in found.sources] == [4]
     assert [name for name, _ in found.skipped] == ["two.xlsx [second]"]
+
+
+def test_tables_that_threads_read_at_once_are_not_taken_for_one_another(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    paths = []
+    for number in range(8):
+        book = openpyxl.Workbook()
+        book.active.append([f"only_{number}"])
+        for row in range(300):
+            book.active.append([f"{number}:{row}"])
+        paths.append(tmp_path / f"{number}.xlsx")
+        book.save(paths[-1])
+    with ThreadPoolExecutor(8) as threads:
+        texts = [path.read_text(encoding="utf-8") for path in threads.map(tables.as_text, paths * 2)]
+    for number, text in enumerate(texts):
+        assert text.splitlines() == [f"only_{number % 8}", *(f"{number % 8}:{row}" for row in range(300))]

@@ -7,8 +7,10 @@ Line breaks within a value become blanks.
 
 import atexit
 import csv
+import itertools
 import math
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -28,6 +30,8 @@ NAMES = {"xlsx": "a spreadsheet", "sas": "a SAS file", "spss": "an SPSS file", "
 _ROWS = 50_000
 _written: dict[tuple[str, int, int, str, str], Path] = {}
 _folder: list[tempfile.TemporaryDirectory[str]] = []
+_numbers = itertools.count()
+_writing = threading.Lock()
 
 
 def kind_of(path: Path) -> str | None:
@@ -36,40 +40,48 @@ def kind_of(path: Path) -> str | None:
 
 
 def as_text(path: Path, source: Source | None = None) -> Path:
-    """The text of a table, in a temporary folder of this process. Error: `source.unreadable`."""
+    """The text of a table, in a temporary folder of this process. Error: `source.unreadable`.
+
+    Several threads read files at once: each table is written once, and each into a file of its own.
+    """
     status = path.stat()
     sheet = source.sheet if source else ""
     encoding = source.encoding if source and source.encoding not in ("utf-8", "each") else ""
     key = (str(path.absolute()), status.st_size, status.st_mtime_ns, sheet, encoding)
-    if key not in _written or not _written[key].exists():
-        if not _folder:
-            _folder.append(tempfile.TemporaryDirectory(prefix="madang-tables-"))
-            atexit.register(_folder[0].cleanup)
-        target = Path(_folder[0].name) / f"{len(_written)}.csv"
-        kind = kind_of(path)
-        what = NAMES[kind or "sas"]
-        try:
-            blocks = _sheet(path, sheet) if kind == "xlsx" else _statistics(path, encoding)
-            with target.open("w", encoding="utf-8", newline="") as out:
-                writer = csv.writer(out, lineterminator="\n")
-                for rows in blocks:
-                    writer.writerows([_text(value) for value in row] for row in rows)
-        except MadangError:
-            raise
-        except ModuleNotFoundError as error:
-            raise MadangError(
-                "source.unreadable",
-                f"{path.name} is {what}, and the package that reads it ({error.name}) is not installed.",
-                "Install the packages of the rooms, or export it as CSV.",
-            ) from None
-        except Exception as error:  # each of the packages has errors of its own
-            raise MadangError(
-                "source.unreadable",
-                f"{path.name} cannot be read as {what}: {str(error).strip().rstrip('.') or 'it is damaged'}.",
-                "Open it in its program and save it again, or export it as CSV.",
-            ) from None
-        _written[key] = target
-    return _written[key]
+    with _writing:
+        if key not in _written or not _written[key].exists():
+            _written[key] = _write(path, sheet, encoding)
+        return _written[key]
+
+
+def _write(path: Path, sheet: str, encoding: str) -> Path:
+    if not _folder:
+        _folder.append(tempfile.TemporaryDirectory(prefix="madang-tables-"))
+        atexit.register(_folder[0].cleanup)
+    target = Path(_folder[0].name) / f"{next(_numbers)}.csv"
+    kind = kind_of(path)
+    what = NAMES[kind or "sas"]
+    try:
+        blocks = _sheet(path, sheet) if kind == "xlsx" else _statistics(path, encoding)
+        with target.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out, lineterminator="\n")
+            for rows in blocks:
+                writer.writerows([_text(value) for value in row] for row in rows)
+    except MadangError:
+        raise
+    except ModuleNotFoundError as error:
+        raise MadangError(
+            "source.unreadable",
+            f"{path.name} is {what}, and the package that reads it ({error.name}) is not installed.",
+            "Install the packages of the rooms, or export it as CSV.",
+        ) from None
+    except Exception as error:  # each of the packages has errors of its own
+        raise MadangError(
+            "source.unreadable",
+            f"{path.name} cannot be read as {what}: {str(error).strip().rstrip('.') or 'it is damaged'}.",
+            "Open it in its program and save it again, or export it as CSV.",
+        ) from None
+    return target
 
 
 def other_sheets(path: Path) -> list[str]:
