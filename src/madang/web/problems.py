@@ -36,8 +36,8 @@ _STATUS = (
 )
 
 
-# Where a person who has to set something up first is led.
-_SET_UP = {"people.lacks_password": "/account#password", "people.lacks_code": "/account/codes"}
+# Where a person is led who lacks something (`Actor.lacks`, the error `people.lacks_...`).
+SET_UP = {"password": "/account#password", "code": "/account/codes"}
 
 
 def status_of(error: MadangError) -> int:
@@ -63,8 +63,9 @@ def answer(request: HTTPConnection, error: MadangError) -> Response:
     if error.code == "permission.sign_in" and request.scope["method"] in ("GET", "HEAD"):
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/sign-in?{urlencode({'next': back})}", 303)
-    if error.code in _SET_UP and request.scope["method"] in ("GET", "HEAD"):
-        return RedirectResponse(_SET_UP[error.code], 303)
+    lacked = error.code.removeprefix("people.lacks_")
+    if lacked in SET_UP and request.scope["method"] in ("GET", "HEAD"):
+        return RedirectResponse(SET_UP[lacked], 303)
     from madang.web.pages import show_problem
 
     return show_problem(request, error, status, headers)

@@ -22,6 +22,7 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people import changing
 from madang.node.people.actor import Actor
+from madang.node.people.addresses import addresses
 from madang.node.people.models import HOUSE, GuardedChange, Organization, Person, Role
 from madang.node.permissions import Details, administrator, allow, auditor, check, not_who
 from madang.node.rooms import kind_of_role
@@ -90,7 +91,7 @@ def ask(
         done.tell(kind=kind, person=person.login, role=details.get("role", ""), organization=details.get("place", ""))
     change = done.thing
     session.refresh(change, ["person", "asked"])
-    for email in _overseers(session):
+    for email in addresses(session, *OVERSEERS):
         mail.write(
             session, email, _("A change waits for a second person"),
             "\n\n".join((sentence(change), when(node, change), _("See People > Changes in the portal."))),
@@ -175,12 +176,6 @@ def _do(session: Session, node: Node, actor: Actor, change: GuardedChange) -> No
         changing.put_password(session, node, actor, person, change.secret, "person.password", to_be_changed=True)
     else:
         changing.forget(session, node, actor, person)
-
-
-def _overseers(session: Session) -> Sequence[str]:
-    query = select(Person.email).join(Role, Role.person_id == Person.id)
-    query = query.where(Role.organization_id == HOUSE, Role.role.in_(OVERSEERS))
-    return session.scalars(query.where(Person.disabled.is_(None), Person.email != "").distinct()).all()
 
 
 def _change(session: Session, number: int) -> GuardedChange:

@@ -23,7 +23,7 @@ from madang.node.doctor import Finding
 from madang.node.jobs.models import Job
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.node.people.models import HOUSE, Person, Role
+from madang.node.people.addresses import addresses
 from madang.node.permissions import check, may
 from madang.services.catalog.acts import CHECK_FILES
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
@@ -133,9 +133,7 @@ def _due(before: datetime) -> Select[int]:
 
 
 def _tell(session: Session, record: Record) -> None:
-    query = select(Person.email).join(Role, Role.person_id == Person.id)
-    query = query.where(Role.organization_id == HOUSE, Role.role == "administrator", Person.disabled.is_(None))
-    for email in session.scalars(query.where(Person.email != "").distinct()):
+    for email in addresses(session, "administrator"):
         mail.write(session, email, _("A file is damaged"), _sentence(record))
 
 

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from madang.base.translate import _
 from madang.node.people import openid, sessions, sign_in
 from madang.web import Here, Room, View, notes
+from madang.web.problems import SET_UP
 from madang.web.visit import cookie_name, is_encrypted
 
 room = Room("people", __package__)
@@ -109,7 +110,7 @@ def _signed_in(visit: Here, cookie: str, next: str) -> Response:
 def _first(visit: Here, cookie: str) -> str:
     """Where somebody goes who has to choose a password or set up codes before anything else."""
     actor = sessions.actor_of_cookie(visit.node, cookie, visit.address)
-    return {"password": "/account#password", "code": "/account/codes"}.get(actor.lacks if actor else "", "")
+    return SET_UP.get(actor.lacks, "") if actor else ""
 
 
 def _asked(visit: Here) -> str:
