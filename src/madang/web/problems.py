@@ -63,7 +63,7 @@ def answer(request: HTTPConnection, error: MadangError) -> Response:
     if error.code == "permission.sign_in" and request.scope["method"] in ("GET", "HEAD"):
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/sign-in?{urlencode({'next': back})}", 303)
-    lacked = error.code.removeprefix("people.lacks_")
+    lacked = error.code.rpartition("lacks_")[2]
     if lacked in SET_UP and request.scope["method"] in ("GET", "HEAD"):
         return RedirectResponse(SET_UP[lacked], 303)
     from madang.web.pages import show_problem
