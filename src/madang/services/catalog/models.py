@@ -89,8 +89,9 @@ class Record(Base):
     """A dataset as people find it. `state` is draft, published or withdrawn; what remains of that is a tombstone."""
 
     __tablename__ = "records"
-    # Whatever lists are chosen, ordered and counted by: see `finding`.
+    # Whatever lists are chosen, ordered and counted by: see `finding`; what harvesters go along: see `oai`.
     __table_args__ = (
+        Index("ix_records_changed", "changed", "id", "state", "organization_id"),
         Index(
             "ix_records_found",
             *("state", "published", "id", "organization_id", "kind", "tier", "tier_after", "embargo_end"),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as Tree
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import joinedload
 
 from madang.node.database import now
@@ -180,7 +180,7 @@ class _Answer:
         query = _chosen(asked)
         if last is not None:
             at, number = last
-            query = query.where(or_(Record.changed > at, (Record.changed == at) & (Record.id > number)))
+            query = query.where(tuple_(Record.changed, Record.id) > tuple_(at, number))  # by `ix_records_changed`
         query = query.options(joinedload(Record.organization)).order_by(Record.changed, Record.id).limit(PAGE + 1)
         with self.node.read() as session:
             records = session.scalars(query).all()

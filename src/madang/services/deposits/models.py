@@ -46,6 +46,7 @@ class Deposit(Base):
     asked: Mapped[str] = mapped_column(Prose(4_000), default="")  # by the curator, when it was given back
     accession: Mapped[str] = mapped_column(Line(100), default="")  # of the national station, noted by hand
     checked: Mapped[datetime | None]
+    job_id: Mapped[int | None]  # of its check, where that takes long
     created: Mapped[datetime] = mapped_column(default=now)
     changed: Mapped[datetime] = mapped_column(default=now)
     files: Mapped[list["DepositFile"]] = relationship(
@@ -79,4 +80,5 @@ class DepositFile(Base):
     format: Mapped[str] = mapped_column(Machine, default="")
     facts: Mapped[str] = mapped_column(Machine, default="{}")
     findings: Mapped[str] = mapped_column(Machine, default="[]")
+    source: Mapped[str] = mapped_column(Machine, default="", server_default="")  # JSON of a Source: where it stays
     created: Mapped[datetime] = mapped_column(default=now)
