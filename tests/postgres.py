@@ -42,14 +42,14 @@ class Postgres:
         assert (done.returncode != 0) == fails, done.stderr
         return done.stderr if fails else done.stdout.strip()
 
-    def database(self, name: str) -> str:
-        """A fresh database."""
-        self.psql("-c", f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+    def database(self, name: str, like: str = "template0") -> str:
+        """A new database: an empty one, or a copy of one that nobody is connected to."""
+        self.psql("-c", f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE {like}")
         return name
 
-    def fresh(self) -> str:
-        """A fresh database whose name nobody else has."""
-        return self.database(f"test_{uuid.uuid4().hex}")
+    def fresh(self, like: str = "template0") -> str:
+        """A new database whose name nobody else has."""
+        return self.database(f"test_{uuid.uuid4().hex}", like)
 
     def url(self, database: str) -> str:
         """How a program connects to a database."""

@@ -5,18 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from madang.node.home import Home
 from madang.node.node import Node
-from postgres import Postgres
+from templates import templates
+
+
+def empty(node: Node) -> None:
+    """A fresh installation with nobody in it."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def node(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     """A fresh installation, once on each database."""
     monkeypatch.setenv("MADANG_LANG", "en")
-    if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres")
-        monkeypatch.setenv("MADANG_DATABASE_URL", server.url(server.fresh()))
-    opened = Node.open(Home(tmp_path / "home"))
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    opened = templates().copied(empty, tmp_path / "home", server, monkeypatch)
     yield opened
     opened.close()

@@ -7,15 +7,24 @@ import pytest
 
 from madang.app.portal import portal
 from madang.node import jobs
-from madang.node.home import Home
 from madang.node.node import Node
 from madang.node.people import accounts
-from madang.node.people.models import HOUSE, Person
+from madang.node.people.models import HOUSE
 from madang.node.people.sessions import begin_session
 from portal_house import OWNER, PASSWORD, House
-from postgres import Postgres
 from support import quick_passwords
+from templates import templates
 from web.served import Served, serving
+
+ROLES = ("member", "steward", "auditor", "administrator")
+
+
+def peopled(node: Node) -> None:
+    """A hospital, and a person of each role in it or in the house."""
+    hospital = accounts.create_organization(node, OWNER, "hospital", "병원", "Hospital")
+    for role in ROLES:
+        person = accounts.create_person(node, OWNER, role, role.title(), password=PASSWORD)
+        accounts.give_role(node, OWNER, person, role, hospital if role in ("member", "steward") else HOUSE)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.big)])
@@ -34,19 +43,12 @@ def _opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     quick_passwords(monkeypatch)
     monkeypatch.setenv("MADANG_LANG", "en")
     monkeypatch.setattr(jobs.queue, "wake", lambda node: None)
-    if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres")
-        monkeypatch.setenv("MADANG_DATABASE_URL", server.url(server.fresh()))
-    node = Node.open(Home(tmp_path / "home"))
-    hospital = accounts.create_organization(node, OWNER, "hospital", "병원", "Hospital")
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    node = templates().copied(peopled, tmp_path / "home", server, monkeypatch)
     cookies = {}
-    for role, place in (("member", hospital), ("steward", hospital), ("auditor", HOUSE), ("administrator", HOUSE)):
-        person = accounts.create_person(node, OWNER, role, role.title(), password=PASSWORD)
-        accounts.give_role(node, OWNER, person, role, place)
-        with node.write() as session:
-            found = session.get(Person, person)
-            assert found is not None
-            cookies[role] = begin_session(session, node, found)
+    with node.write() as session:
+        for role in ROLES:
+            cookies[role] = begin_session(session, node, accounts.find_person(session, role))
     yield House(node, cookies)
     node.close()
 
