@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--penicillin", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--log-seconds", type=float, default=20)
+    parser.add_argument("--log-rate", type=int, default=0, help="readings a second; 0 is as fast as it goes")
     parser.add_argument("--only", choices=["monitor", "twin", "penicillin", "optimize", "foundry", "log", "fit"])
     given = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
@@ -52,7 +53,7 @@ def main() -> None:
         "penicillin": lambda: penicillin(given.penicillin),
         "optimize": lambda: optimize(given.seeds),
         "foundry": lambda: foundry(given.seeds),
-        "log": lambda: log(given.log_seconds),
+        "log": lambda: log(given.log_seconds, given.log_rate),
         "fit": fit_runs,
     }
     for name, part in parts.items():
@@ -308,16 +309,26 @@ def sklearn_peer(space: Space, points: list[Any], seen: np.ndarray, seed: int) -
     return space.decode(rows[int(np.argmax(deviation * (norm.pdf(z) + z * norm.cdf(z))))])
 
 
-def log(seconds: float) -> None:
-    """How many readings a second the log takes, synced each second, and that all are there."""
+def log(seconds: float, rate: int) -> None:
+    """Readings into the log, synced each second, and that all are there: as fast as it goes, or `rate` a second.
+
+    At a rate, 1/20 of a second's readings are due at once, as from a source that does not wait; how late the writer
+    was at worst is shown.
+    """
     from madang.science.bioprocess.runs.segments import READING, Tag, open_log, read_log
 
+    tags = rate // 20 or 4000
     with tempfile.TemporaryDirectory(prefix="madang-log-") as folder:
         log_ = open_log(Path(folder))
-        numbers = [log_.tag(Tag(f"t{k}")) for k in range(4000)]
+        numbers = [log_.tag(Tag(f"t{k}")) for k in range(tags)]
         begin = synced = time.perf_counter()
-        written = 0
+        work = time.process_time()
+        written, late = 0, 0.0
         while time.perf_counter() - begin < seconds:
+            if rate:
+                ahead = written / rate - (time.perf_counter() - begin)
+                late = max(late, -ahead)
+                time.sleep(max(ahead, 0))
             for number in numbers:
                 log_.add(number, written, written, float(written))
                 written += 1
@@ -326,13 +337,16 @@ def log(seconds: float) -> None:
                 log_.sync()
                 synced = time.perf_counter()
         log_.close()
-        took = time.perf_counter() - begin
+        took, work = time.perf_counter() - begin, time.process_time() - work
         held = read_log(Path(folder))
         lost = written - len(held.readings)
         ordered = bool((held.readings["source"] == np.arange(written)).all())
         size = sum(path.stat().st_size for path in Path(folder).glob("*.seg"))
-    print(f"{written / took:,.0f} readings a second for {took:.0f} s one by one, synced each second; lost {lost}, in")
-    print(f"order {ordered}; {size / written:.1f} bytes a reading (the record itself has {READING.itemsize})")
+    print(
+        f"{written / took:,.0f} readings a second for {took:.0f} s one by one ({work:.1f} s of processor), synced each"
+    )
+    print(f"second; {written:,} written, lost {lost}, in order {ordered}; {size / written:.1f} bytes a reading")
+    print(f"(the record itself has {READING.itemsize})" + (f"; at most {late:.2f} s late" if rate else ""))
 
 
 def fit_runs() -> None:

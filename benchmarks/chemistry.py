@@ -3,10 +3,16 @@
     python benchmarks/chemistry.py --smiles FILE [--molecules 1000000] [--queries 200] [--fpsim2 PYTHON] [--work FOLDER]
 
 `--smiles` is a file of SMILES, one per line; as many molecules as asked for are made of its molecules, cut at an
-acyclic single bond and joined anew, by a seeded generator (`--work` keeps them for the next time). Queries are drawn
-before anything is built. Answers of the first 20 are held against brute force over all fingerprints, substructures
-against RDKit's own matching of a sample. `--fpsim2` is a Python that has FPSim2: it builds its own
-file from the same molecules and answers the same queries. Medians are shown, with the machine and its load.
+acyclic single bond and joined anew, by a seeded generator. `--work` keeps them, the indexes and FPSim2's file for the
+next time, so that `--only search` need not make them again. Queries are drawn before anything is built. Answers of the
+first 20 are held against brute force over all fingerprints, substructures against RDKit's own matching of a sample.
+`--fpsim2` is a Python that has FPSim2: it builds its own file from the same molecules and answers the same queries.
+Medians are shown, with the machine and its load.
+
+    python benchmarks/chemistry.py --only tables --tables FOLDER
+
+trains a full model of every CSV of the folder (the Biogen endpoints: columns smiles, activity) and prints how it does
+for molecules that it did not see: whole clusters, scattered molecules, nearest neighbors beside it, intervals, domain.
 """
 
 import argparse
@@ -22,6 +28,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +45,24 @@ from madang.science.chemistry.structure import fingerprint, fingerprint_bytes, p
 
 CUT = Chem.MolFromSmarts("[!#1]-!@[#6]")
 CHUNK = 5_000
+LIBRARY = {False: "without-patterns", True: "with-patterns"}
+PARTS = ("molecules", "index", "index-substructures", "search", "fpsim2", "register", "curves", "learn", "tables")
 COLUMNS = {
     "compound": pa.schema([COMPOUND.field(name) for name in ("compound_id", "id", "smiles")]),
     "fingerprint": FINGERPRINT,
 }
 PEER = """
-import json, sys, time
+import json, pathlib, sys, time
 from FPSim2 import FPSim2Engine
 from FPSim2.io import create_db_file
 molecules, queries, path = sys.argv[1:4]
-began = time.perf_counter()
-lines = [line.split() for line in open(molecules)]
-create_db_file([[s, int(n)] for s, n in lines], path, "smiles", "Morgan", {"radius": 2, "fpSize": 2048})
-built = time.perf_counter() - began
+if not pathlib.Path(path).exists():
+    began = time.perf_counter()
+    lines = [line.split() for line in open(molecules)]
+    create_db_file([[s, int(n)] for s, n in lines], path, "smiles", "Morgan", {"radius": 2, "fpSize": 2048})
+    built = time.perf_counter() - began
+else:
+    built = 0.0
 engine = FPSim2Engine(path)
 times = []
 for smiles in open(queries).read().split():
@@ -114,9 +126,11 @@ def prints(job: tuple[list[str], bool]) -> tuple[bytes, bytes]:
     return whole, b"".join(pattern_bytes(each) for each in read) if patterns else bytes(128 * len(read))
 
 
-def indexed(path: Path, lake: Lake, folder: Path, patterns: bool) -> search.Index:
+def indexed(path: Path, work: Path, patterns: bool) -> search.Index:
     """A library of the molecules, as registering them would write it but without properties, and its index."""
-    name = "with-patterns" if patterns else "without-patterns"
+    name = LIBRARY[patterns]
+    shutil.rmtree(work / name, ignore_errors=True)
+    lake, folder = Lake(work / name / "lake", work / name / "restricted"), work / name / "indexes"
     lines = path.read_text().splitlines()
     chunks = [lines[start : start + CHUNK] for start in range(0, len(lines), CHUNK)]
     dataset, first = lake.dataset(name), 1
@@ -168,46 +182,62 @@ def started() -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smiles", type=Path, required=True)
+    parser.add_argument("--smiles", type=Path)
+    parser.add_argument("--tables", type=Path, help="a folder of tables to train on")
+    parser.add_argument("--structure", default="smiles")
+    parser.add_argument("--value", default="activity")
     parser.add_argument("--molecules", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--register", type=int, default=5_000, help="how many are registered with all properties")
     parser.add_argument("--fpsim2", type=Path)
     parser.add_argument("--work", type=Path)
-    parser.add_argument("--only", default="", help="one of index, register, curves, learn")
+    parser.add_argument("--only", default="", choices=["", *PARTS], help="one part; without it all of them")
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    if options.only in ("", "tables") and options.tables:
+        tables(sorted(options.tables.glob("*.csv")), options.structure, options.value)
+    if options.only == "tables" or not options.smiles:
+        return
     work = options.work or Path(tempfile.mkdtemp(prefix="madang-chemistry-"))
     work.mkdir(parents=True, exist_ok=True)
     path = work / f"{options.molecules}.smi"
     molecules(options.smiles, options.molecules, path)
     drawn = random.Random(2026).sample(range(options.molecules), options.queries)  # before anything is built
     every = path.read_text().splitlines()
-    if options.only in ("", "index"):
-        searching(path, every, drawn, work)
-    if options.only in ("", "register"):
-        registering(every[:: max(1, len(every) // 5_000)], work)
-    if options.only in ("", "curves"):
-        curves()
-    if options.only in ("", "learn"):
-        learning(every[:: max(1, len(every) // 10_000)][:10_000], work)
-    if options.fpsim2:
-        peer(options.fpsim2, every, [every[place] for place in drawn], work)
+    queries = [every[place] for place in drawn]
+    parts: dict[str, Callable[[], None]] = {
+        "index": lambda: indexing(path, every, work, patterns=False),
+        "index-substructures": lambda: indexing(path, every, work, patterns=True),
+        "search": lambda: searching(every, queries, work),
+        "register": lambda: registering(every[:: max(1, len(every) // options.register)], work),
+        "curves": curves,
+        "learn": lambda: learning(every[:: max(1, len(every) // 10_000)][:10_000], work),
+    }
+    for name in PARTS:
+        if options.only in ("", name) and name in parts:
+            parts[name]()
+    if options.fpsim2 and options.only in ("", "search", "fpsim2"):
+        peer(options.fpsim2, every, queries, work)
 
 
-def searching(path: Path, every: list[str], drawn: list[int], work: Path) -> None:
-    lake, folder = Lake(work / "lake", work / "restricted"), work / "indexes"
-    for name in ("lake", "restricted", "indexes"):
-        shutil.rmtree(work / name, ignore_errors=True)
+def indexing(path: Path, every: list[str], work: Path, patterns: bool) -> None:
     began = started()
-    indexed(path, lake, folder, patterns=False)
-    print(f"{len(every):,} SMILES to an index for similarity: {spent(began)}", flush=True)
-    began = started()
-    index = indexed(path, lake, folder, patterns=True)
-    size = sum(each.stat().st_size for each in folder.glob("with-patterns/*")) / 1e6
-    print(f"the same with substructures: {spent(began)}; {size:,.0f} MB of files", flush=True)
+    indexed(path, work, patterns)
+    what = "similarity and substructures" if patterns else "similarity"
+    size = sum(each.stat().st_size for each in (work).glob(f"{LIBRARY[patterns]}/indexes/*/*")) / 1e6
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{len(every):,} SMILES to an index for {what}: {spent(began)}; {size:,.0f} MB of files", flush=True)
     print(f"most memory of the process that writes: {most:,.0f} MB", flush=True)
-    similarity(index, [every[place] for place in drawn])
+
+
+def searching(every: list[str], queries: list[str], work: Path) -> None:
+    """Both kinds of search in the index that `index-substructures` made."""
+    place = work / LIBRARY[True]
+    if not place.exists():
+        indexed(work / f"{len(every)}.smi", work, patterns=True)
+    version = Lake(place / "lake", place / "restricted").dataset(LIBRARY[True]).version()
+    index = search.Index(version, place / "indexes")
+    similarity(index, queries)
     substructures(index, every)
 
 
@@ -291,6 +321,32 @@ def learning(some: list[str], work: Path) -> None:
         print(f"{name} model: {1_000 / processors:,.0f} molecules a second of processor, with intervals", flush=True)
 
 
+def tables(paths: list[Path], structure: str, value: str) -> None:
+    """A line for each table: Pearson r by whole clusters with its 95% interval, by scattered molecules and by scaffold,
+    what nearest neighbors reach, how often 90% intervals held (beside binomial error), and the mean error in and out of
+    the domain."""
+    from madang.science.chemistry.assay import read_assay
+    from madang.science.chemistry.model import train
+
+    print("| table | compounds | r by cluster | nearest neighbors | scattered | scaffold | in 90% | error in, out |")
+    print("|---|---|---|---|---|---|---|---|")
+    for path in paths:
+        assay = read_assay(path, structure, value)
+        card = train(path.stem, assay, threads=2).card
+        cluster, many = card["splits"]["cluster"], len(assay.smiles)
+        low, high = cluster["model"]["interval"]
+        held, error = cluster["coverage"]["0.9"], 1.96 * (0.09 / many) ** 0.5
+        inside, outside = (card["domain"][where]["mae"] for where in ("inside", "outside"))
+        scaffold = card["splits"].get("scaffold", {}).get("model", {}).get("pearson_r")
+        print(
+            f"| {path.stem} | {many:,} ({len(assay.dropped)} dropped) | {cluster['model']['pearson_r']:.3f}"
+            f" ({low:.3f} to {high:.3f}) | {cluster['baseline']['pearson_r']:.3f}"
+            f" | {card['splits']['random']['model']['pearson_r']:.3f} | {scaffold:.3f}"
+            f" | {held:.1%} (90% ± {error:.1%}) | {inside:.3f}, {outside:.3f} |",
+            flush=True,
+        )
+
+
 def curves() -> None:
     chance = np.random.default_rng(1)
     x = np.repeat(10 / 3.0 ** np.arange(10), 2)
@@ -314,7 +370,8 @@ def peer(python: Path, smiles: list[str], queries: list[str], work: Path) -> Non
         print(f"FPSim2 did not run: {done.stderr.strip().splitlines()[-1:]}")
         return
     answer = json.loads(done.stdout.splitlines()[-1])
-    show("FPSim2: built", float(answer["built"]))
+    if answer["built"]:
+        show("FPSim2: built, one process", float(answer["built"]))
     show("FPSim2: top 10, 2 workers", answer["times"])
 
 

@@ -27,8 +27,8 @@ class Renaming(View):
     name: str = Field(title="The name", max_length=10)
 
 
-def _room() -> Room:
-    room = Room("things", "madang.web")
+def _rooms() -> list[Room]:
+    room, other = Room("things", "madang.web"), Room("things", "madang.web")
 
     @room.page("/things/{number}", "problem.html")
     def thing(visit: Here, number: int) -> Thing:
@@ -46,13 +46,18 @@ def _room() -> Room:
             raise MadangError("thing.taken", "That name is taken.")
         return Done(see=f"/things/{number + 1}", message=f"Now it is <{given.name}>.")
 
-    return room
+    @other.act("/things/{number}/colors", at=thing)  # of another file, at the page of this one
+    def color(visit: Here, number: int, given: Renaming) -> Done:
+        """Color a thing."""
+        raise MadangError("thing.taken", "That color is taken.")
+
+    return [room, other]
 
 
 @pytest.fixture
 def things(tmp_path: Path) -> Iterator[Served]:
     node = Node.open(Home(tmp_path / "home"))
-    with serving(make_application(node, [_room()], keeper=False)) as served:
+    with serving(make_application(node, _rooms(), keeper=False)) as served:
         yield served
     node.close()
 
@@ -86,6 +91,12 @@ def test_a_form_that_is_refused_comes_again_and_json_gets_a_problem(
         twin = things.post("/api/v1/things/7?lang=en", json={"name": name})
         assert twin.headers["content-type"] == "application/problem+json"
         assert twin.json()["status"] == twin.status_code == status
+
+
+def test_a_form_of_another_file_comes_again_at_its_page(things: Served) -> None:
+    for name, status, sentence in (("red", 409, "That color is taken."), ("x" * 11, 422, "10 is the most")):
+        page = things.post("/things/7/colors?lang=en", data={"name": name}, headers=OURS)
+        assert page.status_code == status and sentence in page.text and "7" in page.text
 
 
 @pytest.mark.parametrize(
@@ -166,7 +177,7 @@ def test_only_our_proxies_are_believed(
 ) -> None:
     monkeypatch.setenv("MADANG_WEB_PROXIES", str(proxies))
     node = Node.open(Home(tmp_path / "home"))
-    with serving(make_application(node, [_room()], keeper=False)) as served:
+    with serving(make_application(node, _rooms(), keeper=False)) as served:
         forged = {"X-Forwarded-For": "10.8.8.8, 10.9.9.9"}
         assert served.get("/api/v1/things/7", headers=forged).json()["message"].endswith(said)
     node.close()

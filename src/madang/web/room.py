@@ -52,6 +52,9 @@ class Done(View):
     message: str = ""
 
 
+_homes: dict[Callable[..., Any], "Room"] = {}  # of each page's function: a form may be at the page of another file
+
+
 class Room:
     """The doors of one room. `package` is where its templates are; several files of a room may share one."""
 
@@ -76,6 +79,7 @@ class Room:
             self._route(PREFIX + path, _with_status(function), ["GET"], **self._described(function))
             self._route(PREFIX + path, _with_status(function), ["HEAD"], **_JSON)
             self.templates[function] = template
+            _homes[function] = self
             return function
 
         return add
@@ -105,7 +109,8 @@ class Room:
                     answer = RedirectResponse(done.see, 303)
                     notes.leave(answer, visit.request, done.message)
                     return answer
-                return _shown(self, self.templates[at], done, visit, given=fields)
+                home = _homes[at]
+                return _shown(home, home.templates[at], done, visit, given=fields)
 
             sent.__signature__ = _with_fields(function)  # type: ignore[attr-defined]  # how FastAPI is told
             self._route(path, sent, ["POST"], response_model=None, include_in_schema=False, max_body_size=largest)
@@ -182,7 +187,8 @@ class Room:
         except MadangError as other:  # nor may they see that page
             return problems.answer(visit.request, error if other.code == error.code else other)
         status = problems.status_of(error)
-        return _shown(self, self.templates[at], value, visit, given=fields, problem=error, status=status)
+        home = _homes[at]
+        return _shown(home, home.templates[at], value, visit, given=fields, problem=error, status=status)
 
 
 def _with_status(function: Callable[..., Any]) -> Callable[..., Any]:

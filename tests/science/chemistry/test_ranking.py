@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 pytest.importorskip("rdkit")
 
 from madang.base.errors import MadangError
-from madang.science.chemistry.ranking import Goal, desirability, diverse, pareto_fronts, rank, read_goals
+from madang.science.chemistry.ranking import Goal, desirability, diverse, pareto_fronts, picked, rank, read_goals
 from madang.science.chemistry.series import matched_pairs, r_groups
 
 HIGH = Goal("a", "higher", 0, 10)
@@ -59,14 +59,35 @@ def test_fronts(rows):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12))
-def test_picks_are_far_apart(seed, count):
-    bits = np.random.default_rng(seed).random((10, 2048)) < 0.01
+def test_picks_are_far_apart_and_cost_no_more_than_the_budget(seed, count):
+    chance = np.random.default_rng(seed)
+    bits = chance.random((10, 2048)) < 0.01
+    words = np.packbits(bits, axis=1, bitorder="little").view(np.uint64)
     alike = np.array([[(a & b).sum() / max((a | b).sum(), 1) for b in bits] for a in bits])
-    picked = [0]
-    while len(picked) < min(count, 10):
-        left = [place for place in range(10) if place not in picked]
-        picked.append(min(left, key=lambda place: (max(alike[place, one] for one in picked), place)))
-    assert diverse(np.packbits(bits, axis=1, bitorder="little").view(np.uint64), count) == picked
+    costs = np.where(chance.random(10) < 0.2, np.inf, chance.integers(0, 9, 10).astype(float))
+    for price, budget in ((np.zeros(10), np.inf), (costs, 15.0)):
+        chosen = []
+        while len(chosen) < min(count, 10):
+            left = [k for k in range(10) if k not in chosen and price[chosen].sum() + price[k] <= budget]
+            if not left:
+                break
+            near = [0.0] * 10 if not chosen else [max(alike[k, one] for one in chosen) for k in range(10)]
+            chosen.append(min(left, key=lambda place, near=near: (near[place], place)))
+        assert diverse(words, count, 0, None if budget == np.inf else price, budget) == chosen
+
+
+def test_a_pick_is_of_the_best_and_within_its_budget():
+    smiles = ["CCO", "CCCO", "c1ccccc1", "CC(=O)N", "CCCCO", "CCN"] * 5
+    ranked = rank([{"id": f"m{k}", "smiles": s, "a": 10 - k} for k, s in enumerate(smiles)], [HIGH])
+    assert len(picked(ranked, 3)) == 3 and picked(ranked, 3)[0] == 1
+    costs = {"m0": 5.0, "m1": 1.0, "m2": 100.0, "m3": 2.0}
+    chosen = picked(ranked, 4, costs, 8)
+    assert chosen[0] == 1 and sorted(chosen) == [1, 2, 4] and picked(ranked, 4, costs, 4)[0] == 2
+    assert picked(ranked, 0) == [] and picked(rank([{"id": "x", "smiles": "C", "a": 0}], [HIGH]), 3) == []
+    for wrong in ((-1, costs, None), (2, costs, -1.0), (2, None, 5.0)):
+        with pytest.raises(MadangError) as error:
+            picked(ranked, *wrong)
+        assert error.value.code == "chemistry.pick"
 
 
 @pytest.mark.parametrize("row", ["a,higher,5,1", "a,sideways,0,1", "a,higher,x,1", "a,target,0,1"])

@@ -24,6 +24,7 @@ READS: Reads = {
     "/discovery/{name}/activity": ("/discovery/secret-molecules/activity", HIDDEN),
     "/discovery/{name}/assays/{number}": ("/discovery/secret-molecules/assays/PLATE_ASSAY", HIDDEN),
     "/discovery/shortlists/{number}": ("/discovery/shortlists/SHORTLIST", HIDDEN),
+    "/discovery/shortlists/{number}/{file}": ("/discovery/shortlists/SHORTLIST/shortlist.csv", HIDDEN),
 }
 ACTS: Acts = {
     "/discovery": ("/discovery", {"name": "?"}, (BAD,) * 5),
@@ -51,7 +52,7 @@ ACTS: Acts = {
 def furnish(house: Any) -> dict[str, str]:
     """A library of a project of the member's, with plates and a shortlist."""
     from madang.node.people.projects import make_project
-    from madang.services.discovery import service
+    from madang.services.discovery import service, shortlists
     from madang.services.discovery.demo import _GOALS, plate
     from portal_house import OWNER
 
@@ -60,5 +61,5 @@ def furnish(house: Any) -> dict[str, str]:
     files = [("m.smi", b"CCO DEMO-0001\nc1ccccc1O DEMO-0031\n")]
     service.fill(node, OWNER, "secret-molecules", "secret", files)
     assay = service.measure(node, OWNER, "secret-molecules", "Plates", plate())
-    made = service.shortlist(node, OWNER, "secret-molecules", "First", _GOALS)
+    made = shortlists.shortlist(node, OWNER, "secret-molecules", "First", _GOALS)
     return {"PLATE_ASSAY": str(assay.id), "SHORTLIST": str(made.id)}

@@ -6,13 +6,14 @@ import pytest
 
 pytest.importorskip("rdkit")
 
+from madang.base.canonical import sha256_of
 from madang.base.errors import MadangError
 from madang.node import signing
 from madang.node.node import Node
 from madang.node.people import Actor
 from madang.node.people.accounts import find_person
 from madang.node.people.projects import make_project
-from madang.services.discovery import lots, service, studies
+from madang.services.discovery import lots, service, shortlists, studies
 from madang.services.discovery.demo import _GOALS, make, molecules, plate
 from madang.services.discovery.service import Query
 from madang.services.discovery.tables import activity, as_csv, pairs
@@ -52,7 +53,7 @@ def test_a_library_is_seen_by_its_project_alone(filled: House) -> None:
             lambda who=other: service.see(node, who, NAME),
             lambda who=other: service.search(node, who, NAME, Query("CCO"), 3),
             lambda who=other: service.measure(node, who, NAME, "t", plate()),
-            lambda who=other: service.shortlist(node, who, NAME, "t", _GOALS),
+            lambda who=other: shortlists.shortlist(node, who, NAME, "t", _GOALS),
             lambda who=other: service.fill(node, who, "other", "kinase", [("m.smi", b"CCO a\n")]),
         ):
             with pytest.raises(MadangError):
@@ -86,18 +87,49 @@ def test_plates_become_a_table_and_a_shortlist_that_is_decided_and_signed(filled
     service.measure(node, member, NAME, "First plates", plate())
     table = activity(node, member, NAME).rows
     assert [row["id"] for row in table] == ["DEMO-0001", "DEMO-0031"] and all(row["pic50"] for row in table)
-    made = service.shortlist(node, member, NAME, "Candidates", _GOALS)
+    made = shortlists.shortlist(node, member, NAME, "Candidates", _GOALS)
     rows = json.loads(made.rows)
     assert rows[0]["id"] in ("DEMO-0001", "DEMO-0031")  # the others have no pic50, so a score of 0
-    service.decide(node, member, made.id, rows[0]["id"], "make", "the most potent")
+    shortlists.decide(node, member, made.id, rows[0]["id"], "make", "the most potent")
     with pytest.raises(MadangError, match="not in the shortlist"):
-        service.decide(node, member, made.id, "nobody", "make", "")
-    service.lock(node, member, made.id)
-    locked = service.see_shortlist(node, member, made.id)
+        shortlists.decide(node, member, made.id, "nobody", "make", "")
+    shortlists.lock(node, member, made.id)
+    locked = shortlists.see_shortlist(node, member, made.id)
     said = signing.read_signed(locked.signed, signing.public_keys(node.home), "shortlist+jwt")
     assert said["sha256"] == made.sha256 and said["decisions"][0][:3] == [rows[0]["id"], "make", "the most potent"]
     with pytest.raises(MadangError):
-        service.decide(node, member, made.id, rows[0]["id"], "drop", "too late")
+        shortlists.decide(node, member, made.id, rows[0]["id"], "drop", "too late")
+
+
+def test_a_shortlist_picks_what_is_unlike_within_a_budget(filled: House, site: Served) -> None:
+    goals = "property,shape,low,high\nqed,higher,0,1\ncost,lower,0,100\n"
+    costs = "compound,cost\n" + "".join(f"DEMO-{number:04d},{number}\n" for number in range(1, 41))
+    asked = {"title": "Cheap", "goals": goals, "costs": costs, "pick": "4", "budget": "30"}
+    with site.browser({"madang": filled.cookies["member"]}) as browser:
+        at = f"/discovery/{NAME}/shortlists"
+        answer = browser.post(at, data=asked, headers=OURS | ENGLISH)
+        assert answer.status_code == 303
+        address = answer.headers["location"].partition("?")[0]
+        shown = browser.get(f"/api/v1{address}").json()
+        picks = [each for each in shown["places"] if each["picked"]]
+        assert picks and len(picks) <= 4 and sum(each["cost"] for each in picks) == shown["cost"] <= 30
+        assert any(part["property"] == "cost" for part in shown["places"][0]["parts"])
+        for language, word in (("en", "Cost together"), ("ko", "합계 비용")):
+            assert word in browser.get(address, headers={"Accept-Language": language}).text
+        table = browser.get(f"{address}/shortlist.csv").text
+        assert table.count(",yes,") + table.count(",yes\r") == len(picks)
+        document = browser.get(f"{address}/shortlist.json").json()
+        said = {key: document[key] for key in ("goals", "pick", "budget", "rows", "manifest")}
+        assert sha256_of(said) == document["sha256"]
+        assert browser.get(f"{address}/other.csv").status_code == 404
+        for wrong, reason in (
+            ({"costs": "compound,cost\nDEMO-0001,-3\n"}, "Line 2"),
+            ({"costs": "compound,cost\nDEMO-0001,3\nDEMO-0001,4\n"}, "Line 3"),
+            ({"costs": "compound,cost\nghost,3\n"}, "ghost"),
+            ({"costs": "", "goals": "property,shape,low,high\nqed,higher,0,1\n"}, "needs costs"),
+        ):
+            refused = browser.post(at, data=asked | wrong, headers=OURS | ENGLISH)
+            assert refused.status_code == 422 and reason in refused.text
 
 
 def test_a_closed_library_takes_nothing_more(filled: House) -> None:
@@ -118,7 +150,7 @@ def test_a_dataset_of_somebody_else_is_not_taken_over(filled: House) -> None:
 def test_pages_and_their_twins(filled: House, site: Served) -> None:
     node, member = filled.node, actor(filled.node, "member")
     assay = service.measure(node, member, NAME, "<script>alert(1)</script>", plate())
-    made = service.shortlist(node, member, NAME, "Candidates", _GOALS)
+    made = shortlists.shortlist(node, member, NAME, "Candidates", _GOALS)
     paths = (
         "/discovery",
         f"/discovery/{NAME}",
@@ -151,7 +183,7 @@ def test_the_demo_makes_its_part_once(house: House) -> None:
     for _twice in range(2):
         make(house.node, Silent())
     (library,) = service.libraries(house.node, OWNER)
-    assert len(service.shortlists(house.node, OWNER, library.name)) == 1
+    assert len(shortlists.shortlists(house.node, OWNER, library.name)) == 1
 
 
 def test_conditions_hold_all_at_once(filled: House) -> None:
@@ -225,7 +257,7 @@ def test_a_model_is_trained_predicts_and_ranks(filled: House, site: Served) -> N
     assert said[0]["low"] < said[0]["value"] < said[0]["high"] and said[1]["problem"]
     assert "CNC(=O)c1ccc(F)cc1" not in events(node)
     goals = b"property,shape,low,high\npredicted odd,higher,4,12\n"
-    ranked = json.loads(service.shortlist(node, member, NAME, "By the model", goals).rows)
+    ranked = json.loads(shortlists.shortlist(node, member, NAME, "By the model", goals).rows)
     assert ranked[0]["score"] > 0
     with pytest.raises(MadangError):
         studies.train(node, actor(node, "steward"), NAME, "odd", table=table.encode())
@@ -242,6 +274,8 @@ def test_a_model_is_trained_predicts_and_ranks(filled: House, site: Served) -> N
         )
         assert answer.status_code == 200 and "predicted" in answer.text.lower()
         assert browser.get(f"/discovery/{NAME}/models/{failed.id}").status_code == 200
+        refused = browser.post(f"/discovery/{NAME}/models", data={"name": "Not So"}, headers=OURS | ENGLISH)
+        assert refused.status_code == 422 and "Not So" in refused.text
         assert browser.get(f"/discovery/{NAME}/models/{made.id}/library.csv").text.count("\n") == 61
 
 

@@ -150,21 +150,56 @@ def pareto_fronts(wishes: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     return front
 
 
-def diverse(words: npt.NDArray[np.uint64], count: int, first: int = 0) -> list[int]:
+def diverse(
+    words: npt.NDArray[np.uint64],
+    count: int,
+    first: int = 0,
+    costs: npt.NDArray[np.float64] | None = None,
+    budget: float = float("inf"),
+) -> list[int]:
     """Places of `count` fingerprints (n, 32) that are far apart: each is the one least like those picked before it
-    (the earliest of equals), beginning with `first`."""
-    if not len(words):
-        return []
+    (the earliest of equals), beginning with `first`.
+
+    With `costs` (n; inf where it is not known) those whose cost is more than what is left of `budget` are passed over,
+    so there may be fewer.
+    """
     ones = np.bitwise_count(words).sum(axis=1).astype(np.float64)
-    picked = [first]
-    closest = np.full(len(words), -1.0)
+    price = np.zeros(len(words)) if costs is None else costs
+    picked: list[int] = []
+    closest, left = np.full(len(words), -1.0), budget
     while len(picked) < min(count, len(words)):
-        last = picked[-1]
-        common = np.bitwise_count(words & words[last]).sum(axis=1)
-        closest = np.maximum(closest, common / np.maximum(ones + ones[last] - common, 1))
-        closest[picked] = np.inf
-        picked.append(int(np.argmin(closest)))
+        distance = np.where(price <= left, closest, np.inf)
+        distance[picked] = np.inf
+        place = first if not picked and distance[first] < np.inf else int(np.argmin(distance))
+        if distance[place] == np.inf:
+            break
+        picked.append(place)
+        left -= price[place] if np.isfinite(price[place]) else 0.0
+        common = np.bitwise_count(words & words[place]).sum(axis=1)
+        closest = np.maximum(closest, common / np.maximum(ones + ones[place] - common, 1))
     return picked
+
+
+def picked(
+    ranked: Sequence[Ranked], count: int, costs: Mapping[str, float] | None = None, budget: float | None = None
+) -> list[int]:
+    """Places of a diverse pick: the best, then always the one least like those picked, of the best tenth of a ranking
+    (at least `count`) without those of score 0. With a `budget` their costs together, by id, are at most that much; one
+    whose cost is not known is then not picked. Errors: `chemistry.pick`."""
+    from madang.science.chemistry.structure import fingerprint, read_structure
+
+    if count < 0 or (budget is not None and not budget >= 0):
+        raise MadangError("chemistry.pick", _("A pick is a number from 0 on, and so is its budget."))
+    if budget is not None and not costs:
+        raise MadangError("chemistry.pick", _("A budget needs costs."), _("Give a table with what the compounds cost."))
+    best = [one for one in ranked[: max(count, len(ranked) // 10)] if one.score > 0]
+    if not best or not count:
+        return []
+    words = np.array([fingerprint(read_structure(one.smiles)) for one in best])
+    if budget is None:
+        return [best[place].place for place in diverse(words, count)]
+    price = np.array([(costs or {}).get(one.id, np.inf) for one in best])
+    return [best[place].place for place in diverse(words, count, 0, price, budget)]
 
 
 def _part(goal: Goal, value: Any) -> Part:

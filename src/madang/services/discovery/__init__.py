@@ -15,7 +15,7 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:LIBRARY_STATES", ".acts:SHORTLIST_STATES"),
     models=(".models",),
-    pages=(".routes", ".routes_series", ".routes_studies"),
+    pages=(".routes", ".routes_series", ".routes_studies", ".routes_shortlists"),
     commands=(
         Command("discovery", later("Search libraries of molecules, predict, fit, dock and rank."), ".commands:app"),
     ),
@@ -25,7 +25,7 @@ PLAN = RoomPlan(
     ),
     folders={"models": 0o700, "docking": 0o700},
     menu=(MenuItem("labs", later("Drug discovery"), "/discovery", signed_in=True),),
-    card=".service:waiting",
+    card=".shortlists:waiting",
     demo=".demo:make",
     needs=("rdkit", "numba", "scipy", "python_calamine"),
     contributes=".contributing:of_shortlist",

@@ -27,12 +27,16 @@ def rank_command(
     pick: Annotated[
         int, typer.Option(help=_("Also pick so many that are unlike each other, from the best tenth."))
     ] = 0,
+    cost: Annotated[str, typer.Option(help=_("The column with what a compound costs."))] = "",
+    budget: Annotated[
+        float | None, typer.Option(help=_("What the picked compounds may cost together; needs --cost."))
+    ] = None,
     out: Annotated[Path | None, typer.Option(help=_("Write the ranking to this CSV file."))] = None,
     json_out: JsonOut = None,
 ) -> None:
     """Rank compounds by what is wanted of them; every place is explained by its parts."""
     from madang.base.console import show_table
-    from madang.science.chemistry.ranking import rank, read_goals
+    from madang.science.chemistry.ranking import picked, rank, read_goals
 
     wanted = read_goals(goals)
     rows = _rows(source, structure)
@@ -40,20 +44,29 @@ def rank_command(
         more = {str(row.get("id", "")): row for row in _rows(str(join), "", structures=False)}
         rows = [{**more.get(str(row.get("id", "")), {}), **row} for row in rows]
     ranked = rank(rows, wanted)
-    chosen = _picked(ranked, pick) if pick else set()
+    costs = _costs(rows, cost) if cost else {}
+    chosen = set(picked(ranked, pick, costs or None, budget))
     names = [goal.property for goal in wanted]
-    columns = ["place", "id", "smiles", "score", "front", *names, *(f"{name} desirability" for name in names), "picked"]
+    wished = [f"{name} desirability" for name in names]
+    columns = ["place", "id", "smiles", "score", "front", *names, *wished, *(["cost"] if cost else []), "picked"]
     table: list[list[Any]] = []
     for one in ranked:
         values = ["" if part.value is None else f"{part.value:.6g}" for part in one.parts]
         wishes = [f"{part.desirability:.3f}" for part in one.parts]
         mark = "yes" if one.place in chosen else ""
-        table.append([one.place, one.id, one.smiles, f"{one.score:.4f}", one.front, *values, *wishes, mark])
+        price = [costs.get(one.id, "")] if cost else []
+        table.append([one.place, one.id, one.smiles, f"{one.score:.4f}", one.front, *values, *wishes, *price, mark])
     if out:
         write_csv(out, columns, table)
     if json_out:
-        write_json(json_out, [asdict(one) | {"picked": one.place in chosen} for one in ranked])
+        priced = [{"cost": costs.get(one.id)} if cost else {} for one in ranked]
+        told = [asdict(one) | more | {"picked": one.place in chosen} for one, more in zip(ranked, priced, strict=True)]
+        write_json(json_out, told)
     show_table(_("Ranking"), columns, table[:PRINTED])
+    if pick:
+        spent = sum(costs.get(one.id, 0) for one in ranked if one.place in chosen)
+        text = _("{count} picked; they cost {cost} together.") if cost else _("{count} picked.")
+        typer.echo(text.format(count=len(chosen), cost=f"{spent:,.6g}"))
 
 
 def rgroups_command(
@@ -139,12 +152,20 @@ def _rows(source: str, structure: str, structures: bool = True) -> list[dict[str
     return rows
 
 
-def _picked(ranked: Any, count: int) -> set[int]:
-    import numpy as np
-
-    from madang.science.chemistry.ranking import diverse
-    from madang.science.chemistry.structure import fingerprint, read_structure
-
-    best = ranked[: max(count, len(ranked) // 10)]
-    words = np.array([fingerprint(read_structure(one.smiles)) for one in best])
-    return {best[place].place for place in diverse(words, count)}
+def _costs(rows: list[dict[str, Any]], column: str) -> dict[str, float]:
+    """What the rows cost, by id; rows without a number are left out."""
+    if rows and not any(column in row for row in rows):
+        raise MadangError(
+            "chemistry.no_column",
+            _("There is no column {name}.").format(name=repr(column)),
+            _("There are: {names}.").format(names=", ".join(list(rows[0])[:30])),
+        )
+    found: dict[str, float] = {}
+    for row in rows:
+        try:
+            price = float(str(row.get(column, "")).replace(",", ""))
+        except ValueError:
+            continue
+        if 0 <= price < float("inf"):
+            found[str(row["id"])] = price
+    return found

@@ -12,7 +12,7 @@ from madang.base.progress import Progress
 from madang.base.translate import _
 from madang.node.node import Node
 from madang.node.people import Actor, Project
-from madang.services.discovery import lots, service, studies
+from madang.services.discovery import lots, service, shortlists, studies
 from madang.services.discovery.models import MoleculeLibrary
 
 PROJECT = "demo-kidney"
@@ -107,9 +107,9 @@ def make(node: Node, progress: Progress) -> None:
         service.measure(node, owner, NAME, "합성 용해도 / Synthetic solubility", results)
         table = training_table().encode()
         studies.train(node, owner, NAME, "solubility", table=table, value="value", date="date", light=True)
-        made = service.shortlist(node, owner, NAME, "데모 후보 목록 / Demo shortlist", _GOALS)
-        first = service.see_shortlist(node, owner, made.id)
-        service.decide(node, owner, made.id, _first(first.rows), "make", "데모용 결정 / A decision of the demo")
+        made = shortlists.shortlist(node, owner, NAME, "데모 후보 목록 / Demo shortlist", _GOALS)
+        first = shortlists.see_shortlist(node, owner, made.id)
+        shortlists.decide(node, owner, made.id, _first(first.rows), "make", "데모용 결정 / A decision of the demo")
 
 
 def _first(rows: str) -> str:

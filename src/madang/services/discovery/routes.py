@@ -11,8 +11,8 @@ from madang.base.translate import _
 from madang.node.acts import label
 from madang.node.people.projects import list_projects
 from madang.node.permissions import may
-from madang.services.discovery import service
-from madang.services.discovery.acts import CLOSE, FILL, LOCK
+from madang.services.discovery import service, shortlists
+from madang.services.discovery.acts import CLOSE, FILL
 from madang.services.discovery.helpers import HELPERS
 from madang.services.discovery.lots import lots
 from madang.services.discovery.models import Study
@@ -23,26 +23,20 @@ from madang.services.discovery.views import (
     Choice,
     Compound,
     CurveView,
-    Decision,
     FileLine,
     Filling,
-    Goals,
     Libraries,
     LibraryPage,
     Line,
     ListLine,
     Name,
-    Place,
     PlateView,
     QueryView,
-    Reason,
     RejectLine,
     ResultView,
     Short,
-    ShortlistPage,
     StudyLine,
     Text,
-    VerdictView,
     Workbook,
 )
 from madang.web import Done, Here, Number, Room
@@ -146,7 +140,7 @@ def library(
         properties=list(properties_of(mine, *see_it)),
         shortlists=[
             ListLine(number=s.id, title=s.title, state=label("shortlist", s.state), created=s.created)
-            for s in service.shortlists(visit.node, visit.actor, name)
+            for s in shortlists.shortlists(visit.node, visit.actor, name)
         ],
         may_fill=may(visit.actor, FILL, found) and found.state == "open",
         may_close=may(visit.actor, CLOSE, found) and found.state == "open",
@@ -218,13 +212,6 @@ def assay(visit: Here, name: Name, number: Number) -> AssayPage:
     )
 
 
-@room.act("/discovery/{name}/shortlists", at=library)
-def rank(visit: Here, name: Name, given: Goals) -> Done:
-    """Rank the compounds of a library by a table of goals."""
-    made = service.shortlist(visit.node, visit.actor, name, given.title, given.goals.encode())
-    return Done(see=f"/discovery/shortlists/{made.id}", message=_("The compounds are ranked."))
-
-
 @room.act("/discovery/{name}/close", at=library)
 def close(visit: Here, name: Name) -> Done:
     """Close a library: nothing is added any more."""
@@ -232,75 +219,4 @@ def close(visit: Here, name: Name) -> Done:
     return Done(see=f"/discovery/{name}", message=_("The library is closed."))
 
 
-@room.page("/discovery/shortlists/{number}", "shortlist.html")
-def shortlist(visit: Here, number: Number) -> ShortlistPage:
-    """A shortlist: every place explained by its parts, and what was decided."""
-    from madang.science.chemistry.depict import drawing
-
-    found = service.see_shortlist(visit.node, visit.actor, number)
-    visit.node.audit.read(visit.actor, "shortlist.see", f"shortlist:{found.id}")
-    latest = {verdict.compound: verdict.decision for verdict in found.verdicts}
-    places = [
-        Place(
-            place=row["place"],
-            id=row["id"],
-            smiles=row["smiles"],
-            svg=drawing(row["smiles"]),
-            score=row["score"],
-            front=row["front"],
-            parts=[Reason(**{key: part[key] for key in Reason.model_fields}) for part in row["parts"]],
-            decision=latest.get(row["id"], ""),
-        )
-        for row in json.loads(found.rows)[:100]
-    ]
-    return ShortlistPage(
-        number=found.id,
-        library=found.library.name,
-        title=found.title,
-        state=found.state,
-        state_name=label("shortlist", found.state),
-        version=found.version,
-        sha256=found.sha256,
-        signed=found.signed,
-        goals=json.loads(found.goals),
-        places=places,
-        verdicts=[
-            VerdictView(
-                compound=one.compound,
-                decision=one.decision,
-                reason=one.reason,
-                person=one.person.name if one.person else "",
-                created=one.created,
-            )
-            for one in found.verdicts
-        ],
-        open=found.state == "open",
-        may_lock=may(visit.actor, LOCK, found) and found.state == "open",
-    )
-
-
-@room.act("/discovery/shortlists/{number}/decisions", at=shortlist)
-def decide(visit: Here, number: Number, given: Decision) -> Done:
-    """Decide what becomes of a compound."""
-    service.decide(visit.node, visit.actor, number, given.compound, given.decision, given.reason)
-    return Done(see=f"/discovery/shortlists/{number}", message=_("The decision is noted."))
-
-
-@room.act("/discovery/shortlists/{number}/lock", at=shortlist)
-def lock(visit: Here, number: Number) -> Done:
-    """Lock a shortlist and sign it."""
-    service.lock(visit.node, visit.actor, number)
-    return Done(see=f"/discovery/shortlists/{number}", message=_("The shortlist is locked and signed."))
-
-
-def decision_named(decision: str) -> str:
-    """A decision in the reader's language."""
-    named = {"make": _("make it"), "test": _("test it"), "hold": _("wait"), "drop": _("give it up")}
-    return named.get(decision, "")
-
-
-room.helpers |= HELPERS | {
-    "decision_named": decision_named,
-    "named": lambda choices: [(each.name, each.title) for each in choices],
-    "decisions": lambda: [(each, decision_named(each)) for each in service.DECISIONS],
-}
+room.helpers |= HELPERS | {"named": lambda choices: [(each.name, each.title) for each in choices]}

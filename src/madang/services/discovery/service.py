@@ -1,4 +1,4 @@
-"""What people of a project do: fill a library, search it, read plates, rank, decide, lock."""
+"""What people of a project do with a library: fill it, search it, read plates, close it."""
 
 import hashlib
 import hmac
@@ -14,20 +14,16 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from madang.base.canonical import sha256_of
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.node import signing
 from madang.node.acts import doing
-from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.projects import find_project
 from madang.node.permissions import check, may, visible
-from madang.node.text import clean_line, clean_prose
-from madang.services.discovery.acts import CLOSE, DECIDE, FILL, LOCK, MEASURE, RANK, SEARCH, SEE, SEE_LIST
-from madang.services.discovery.models import MoleculeLibrary, PlateAssay, Shortlist, Verdict
-from madang.web.cards import Card
+from madang.node.text import clean_line
+from madang.services.discovery.acts import CLOSE, FILL, MEASURE, SEARCH, SEE
+from madang.services.discovery.models import MoleculeLibrary, PlateAssay
 
 PATIENCE = 20  # seconds for a substructure search of a page
 MOST_HITS = 200
@@ -268,116 +264,11 @@ def add_sequences(node: Node, actor: Actor, name: str, text: str) -> tuple[Any, 
     return version, refused
 
 
-def shortlist(node: Node, actor: Actor, name: str, title: str, goals: bytes) -> Shortlist:
-    """Rank a library by a table of goals; the best rows are kept with the parts that explain their places."""
-    from madang.science.chemistry.library import newest, read_table
-    from madang.science.chemistry.ranking import rank, read_goals
-    from madang.services.discovery.studies import properties_of
-    from madang.services.discovery.tables import activity
-
-    found = see(node, actor, name)
-    with tempfile.TemporaryDirectory(prefix="madang-goals-") as folder:
-        path = Path(folder) / "goals.csv"
-        path.write_bytes(goals)
-        wanted = read_goals(path)
-    version = newest(node.home.lake().dataset(name))
-    measured = {row["id"]: row for row in activity(node, actor, name).rows}
-    said = properties_of(node, actor, name)
-    rows = [
-        {**row, **measured.get(row["id"], {}), **{key: values.get(row["id"]) for key, values in said.items()}}
-        for row in read_table(version, "compound").to_pylist()
-    ]
-    names = {key for row in measured.values() for key in row}
-    rows = [{**dict.fromkeys(names), **row} for row in rows]
-    ranked = [asdict(one) for one in rank(rows, wanted)[:MOST_RANKED]]
-    document = {"goals": [asdict(goal) for goal in wanted], "rows": ranked, "manifest": version.digest}
-    digest = sha256_of(document)
-
-    def new(session: Session) -> Shortlist:
-        return Shortlist(
-            library_id=found.id,
-            title=clean_line(title, _("The title"), 300, required=True),
-            organization_id=found.organization_id,
-            project_id=found.project_id,
-            owner_id=actor.person_id,
-            version=version.number,
-            manifest=version.digest,
-            goals=json.dumps(document["goals"], ensure_ascii=False),
-            rows=json.dumps(ranked, ensure_ascii=False),
-            sha256=digest,
-            state="open",
-            verdicts=[],
-        )
-
-    with doing(node, actor, RANK, new) as done:
-        done.session.add(done.thing)
-        done.tell(library=name, version=version.number, sha256=digest)
-    return done.thing
-
-
-def shortlists(node: Node, actor: Actor, name: str) -> list[Shortlist]:
-    """The shortlists of a library, the newest first."""
-    found = see(node, actor, name)
-    with node.read() as session:
-        mine = select(Shortlist).where(Shortlist.library_id == found.id).order_by(Shortlist.id.desc())
-        return list(session.scalars(mine))
-
-
-def see_shortlist(node: Node, actor: Actor, number: int) -> Shortlist:
-    """A shortlist with all that was decided. Errors: `shortlist.none`."""
-    with node.read() as session:
-        found = _shortlist(session, number)
-    if not may(actor, SEE_LIST, found):
-        raise MadangError("shortlist.none", _("There is no shortlist {number}.").format(number=number))
-    return found
-
-
-def decide(node: Node, actor: Actor, number: int, compound: str, decision: str, reason: str) -> None:
-    """Say what is to become of a compound, and why."""
-    see_shortlist(node, actor, number)
-    with doing(node, actor, DECIDE, lambda session: _shortlist(session, number)) as done:
-        known = {row["id"] for row in json.loads(done.thing.rows)}
-        if compound not in known or decision not in DECISIONS:
-            raise MadangError("shortlist.compound", _("This compound is not in the shortlist."))
-        done.thing.verdicts.append(
-            Verdict(
-                compound=compound,
-                decision=decision,
-                reason=clean_prose(reason, _("The reason"), 1_000),
-                person_id=actor.person_id,
-            )
-        )
-        done.tell(compound=compound, decision=decision)
-
-
-def lock(node: Node, actor: Actor, number: int) -> None:
-    """Lock a shortlist and sign what it says, with all decisions, by the node's key."""
-    see_shortlist(node, actor, number)
-    with doing(node, actor, LOCK, lambda session: _shortlist(session, number)) as done:
-        thing = done.thing
-        said = [[v.compound, v.decision, v.reason, v.person_id] for v in thing.verdicts]
-        document = {"shortlist": number, "sha256": thing.sha256, "manifest": thing.manifest, "decisions": said}
-        thing.signed = signing.signer(node.home).sign(document, "shortlist+jwt")
-        thing.locked = now()
-
-
 def close(node: Node, actor: Actor, name: str) -> None:
     """Close a library: nothing is added any more."""
     see(node, actor, name)
     with doing(node, actor, CLOSE, lambda session: _find(session, name)):
         pass
-
-
-def waiting(node: Node, actor: Actor) -> list[Card]:
-    """Shortlists that wait for the principal investigator to lock them."""
-    with node.read() as session:
-        mine = select(Shortlist).where(visible(actor, SEE_LIST, Shortlist), Shortlist.state == "open")
-        found = list(session.scalars(mine.options(selectinload(Shortlist.library)).order_by(Shortlist.id)))
-    return [
-        Card(_("A shortlist is open for decisions"), each.title, f"/discovery/shortlists/{each.id}", since=each.created)
-        for each in found
-        if may(actor, LOCK, each)
-    ]
 
 
 def _find(session: Session, name: str) -> MoleculeLibrary:
@@ -386,20 +277,6 @@ def _find(session: Session, name: str) -> MoleculeLibrary:
     )
     if found is None:
         raise _none(name)
-    return found
-
-
-def _shortlist(session: Session, number: int) -> Shortlist:
-    found = session.scalar(
-        select(Shortlist)
-        .where(Shortlist.id == number)
-        .options(
-            selectinload(Shortlist.verdicts).selectinload(Verdict.person),
-            selectinload(Shortlist.library).selectinload(MoleculeLibrary.project),
-        )
-    )
-    if found is None:
-        raise MadangError("shortlist.none", _("There is no shortlist {number}.").format(number=number))
     return found
 
 

@@ -132,7 +132,7 @@ def as_csv(table: Activity) -> str:
     writer = csv.writer(out)
     writer.writerow(table.columns)
     for row in table.rows:
-        writer.writerow([_cell(row[name]) for name in table.columns])
+        writer.writerow([csv_cell(row[name]) for name in table.columns])
     return out.getvalue()
 
 
@@ -208,7 +208,8 @@ def _known(columns: Sequence[str], name: str) -> None:
         )
 
 
-def _cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
+    """A value for CSV: a text that a spreadsheet would take for a formula gets a blank before it."""
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") and len(value) > 1:
         return f" {value}"
     return "" if value is None else value

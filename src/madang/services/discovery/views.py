@@ -276,11 +276,13 @@ class Place(View):
     score: float
     front: int
     parts: list[Reason]
+    cost: float | None
+    picked: bool
     decision: str
 
 
 class ShortlistPage(View):
-    """A shortlist with its places, goals and decisions."""
+    """A shortlist with its places, goals and decisions; `cost` is what the picked compounds cost together."""
 
     number: int
     library: str
@@ -291,6 +293,9 @@ class ShortlistPage(View):
     sha256: str
     signed: str
     goals: list[dict[str, Any]]
+    pick: int
+    budget: float | None
+    cost: float | None
     places: list[Place]
     verdicts: list[VerdictView]
     open: bool
@@ -321,6 +326,9 @@ class Goals(View):
 
     title: str = Field(title="The title", min_length=1, max_length=300)
     goals: str = Field(title="The goals", min_length=1, max_length=20_000)
+    costs: str = Field(default="", title="The costs", max_length=1_000_000)
+    pick: int = Field(default=0, title="How many are picked", ge=0, le=200)
+    budget: float | None = Field(default=None, title="The budget", ge=0)
 
 
 class Decision(View):
