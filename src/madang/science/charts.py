@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+# The order in which parts of a picture take their colors; four or fewer are told apart with any color vision, and
+# more need direct labels. Each is the light tone of a variable of the pages, which have a dark one too.
+BLUE, ORANGE, MAUVE, TEAL, OLIVE, GRAY = SERIES = ("#134a78", "#c8641b", "#b8569f", "#2b8f79", "#6b5200", "#5a625e")
 FONT = "system-ui, 'Noto Sans KR', 'Apple SD Gothic Neo', 'Malgun Gothic', sans-serif"
 _CONFIG = {
     "background": "transparent",
@@ -19,6 +22,8 @@ _CONFIG = {
 }
 _INK = re.compile(r'(fill|stroke)="(#000|#000000|black|#888|#ddd)"')
 _PALE = {"#888": "var(--soft)", "#ddd": "var(--line)"}
+_TONES = {tone: f"var(--d{place}, {tone})" for place, tone in enumerate(SERIES, 1)}
+_TONE = re.compile("|".join(SERIES))
 
 
 def bars(
@@ -59,7 +64,9 @@ def bars(
         )
         .properties(width=width, height=altair.Step(22))
     )
-    return _specification(chart)
+    # The names are measured in another typeface than a reader may have: room for what is wider.
+    longest = max((len(str(row[category])) for row in rows), default=0)
+    return specification(chart) | {"padding": {"left": 5 + min(longest, 40), "right": 5, "top": 5, "bottom": 5}}
 
 
 def columns(
@@ -78,7 +85,7 @@ def columns(
     """
     import altair
 
-    chosen = dict(colors or {"": "#2f8070"})
+    chosen = dict(colors or {"": BLUE})
     chart = altair.Chart(altair.Data(values=[dict(row) for row in rows]))
     many = len({row[place] for row in rows}) > 12
     most = max((row[value] or 0 for row in rows), default=0)
@@ -97,23 +104,26 @@ def columns(
         drawn = chart.mark_bar()
     else:
         drawn = chart.mark_bar(color=next(iter(chosen.values())))
-    return _specification(drawn.encode(**encoding).properties(width=width, height=height))
+    return specification(drawn.encode(**encoding).properties(width=width, height=height))
 
 
-def _specification(chart: Any) -> dict[str, Any]:
+def specification(chart: Any) -> dict[str, Any]:
     """A chart as Vega-Lite has it; not held against its schema, which takes as long as drawing does."""
     found: dict[str, Any] = chart.to_dict(validate=False)
     return {**found, "config": _CONFIG}
 
 
-def svg(specification: Mapping[str, Any], title: str) -> str:
+def svg(specification: Mapping[str, Any], title: str, *, in_page: bool = True) -> str:
     """The picture of a specification, as an SVG that stands in a page, takes its colors and fits its width.
 
-    `title` is what a screen reader says of it.
+    `title` is what a screen reader says of it. A picture that is a file of its own (`in_page` false) keeps the colors
+    of its specification, since the variables of a page are not there.
     """
     import vl_convert
 
     drawn = str(vl_convert.vegalite_to_svg(json.dumps(specification)))
-    drawn = _INK.sub(lambda found: f'{found[1]}="{_PALE.get(found[2], "currentColor")}"', drawn)
+    if in_page:
+        drawn = _INK.sub(lambda found: f'{found[1]}="{_PALE.get(found[2], "currentColor")}"', drawn)
+        drawn = _TONE.sub(lambda found: _TONES[found[0]], drawn)
     head = f'<svg role="img" aria-label="{escape(title)}" '
     return drawn.replace("<svg ", head, 1)

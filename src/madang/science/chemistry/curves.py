@@ -331,7 +331,7 @@ def picture(curve: Curve, width: int = 320, height: int = 220) -> str:
         grid = np.linspace(left, right, 80)
         line = curve.bottom + (curve.top - curve.bottom) / (1 + 10 ** (curve.hill * (np.log10(curve.ic50) - grid)))
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in map(at, grid, line))
-        parts.append(f'<polyline points="{path}" fill="none" stroke="#1a5fb4" stroke-width="2"/>')
+        parts.append(f'<polyline points="{path}" fill="none" stroke="var(--d1, #134a78)" stroke-width="2"/>')
     parts += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="#222"/>' for px, py in map(at, x, y)]
     for tick in range(int(np.ceil(left)), int(np.floor(right)) + 1):
         px, py = at(tick, floor)

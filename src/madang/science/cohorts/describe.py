@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from madang.base.progress import Progress, Silent
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.lake import Version
 from madang.science.cohorts.definition import Definition
 from madang.science.cohorts.members import Counted, generate
@@ -30,12 +30,19 @@ TABLES: Mapping[str, tuple[str, str]] = {
 """The tables of which people's records are described: the column of the concept and that of the day."""
 
 
+FIRST, LAST = later("with a qualifying event"), later("in the cohort")  # steps that no rule names
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of the attrition: persons who are left after it; None: kept back."""
 
     name: str
     persons: int | None
+
+    def title(self) -> str:
+        """Its name in the reader's language, which need not be that of whoever counted."""
+        return _(self.name) if self.name in (FIRST, LAST) else self.name
 
 
 @dataclass(frozen=True)
@@ -196,12 +203,12 @@ def _attrition(counted: Counted) -> tuple[Step, ...]:
     """Persons who are left after each rule, counted by the event of each that fulfills most rules."""
     rules = counted.definition.rules
     if not rules:
-        return (Step(_("in the cohort"), counted.persons),)
-    steps = [Step(_("with a qualifying event"), sum(counted.masks.values()))]
+        return (Step(LAST, counted.persons),)
+    steps = [Step(FIRST, sum(counted.masks.values()))]
     for place, name in enumerate(rules):
         needed = (1 << (place + 1)) - 1
         steps.append(Step(name, sum(n for mask, n in counted.masks.items() if mask & needed == needed)))
-    return (*steps, Step(_("in the cohort"), counted.persons))
+    return (*steps, Step(LAST, counted.persons))
 
 
 def _years(found: Opened) -> tuple[Share, ...]:

@@ -11,8 +11,6 @@ from madang.science.cohorts.form import FEMALE, MALE
 from madang.science.cohorts.sentences import Line, explain
 from madang.science.reporting import table, text
 
-_COLORS = ("#2f6d9e", "#c8752d", "#7a6aa8", "#5f8a4f")
-
 
 def page(found: Described, definition: Definition) -> str:
     """The report of a cohort: what is asked in sentences, and who was found."""
@@ -34,8 +32,8 @@ def rule(minimum: int) -> str:
 def parts(found: Described) -> Iterator[str]:
     """The sections of a report as HTML."""
     if len(found.attrition) > 1:
-        rows = [[step.name, few(step.persons, found.minimum)] for step in found.attrition]
-        picture = _bars([(step.name, step.persons or 0) for step in found.attrition])
+        rows = [[step.title(), few(step.persons, found.minimum)] for step in found.attrition]
+        picture = _bars([(step.title(), step.persons or 0) for step in found.attrition])
         yield _section(_("Who is left, rule by rule"), picture, [_("step"), _("persons")], rows)
     if found.years:
         title = _("Persons by year of entry")
@@ -113,13 +111,13 @@ def _section(title: str, picture: dict[str, Any], columns: list[str], rows: Sequ
 def _bars(rows: list[tuple[str, int]]) -> dict[str, Any]:
     part = _("persons")
     data = [{"step": f"{place}. {name}", part: count, "part": part} for place, (name, count) in enumerate(rows)]
-    return charts.bars(data, category="step", value=part, part="part", colors={part: _COLORS[0]})
+    return charts.bars(data, category="step", value=part, part="part", colors={part: charts.BLUE})
 
 
 def _ages(ages: Sequence[Share]) -> str:
     names = dict.fromkeys(sex_name(each.sex) for each in ages)
     data = [{"age": span(each), _("persons"): each.persons or 0, "sex": sex_name(each.sex)} for each in ages]
-    colors = dict(zip(names, _COLORS, strict=False))
+    colors = dict(zip(names, charts.SERIES, strict=False))
     picture = charts.columns(data, place="age", value=_("persons"), part="sex", colors=colors)
     rows = [[span(each), sex_name(each.sex), each.persons] for each in ages]
     return _section(_("Persons by age and sex at entry"), picture, [_("age"), _("sex"), _("persons")], rows)

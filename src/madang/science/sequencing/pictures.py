@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from madang.base.translate import _
-from madang.science.charts import svg
+from madang.science.charts import BLUE, MAUVE, ORANGE, svg
 
 _WIDTH = 640
 
@@ -37,7 +37,7 @@ def _qualities(told: dict[str, Any]) -> str:
         .encode(
             x=altair.X("cycle:Q", title=_("cycle of the sequencer")),
             y=altair.Y("quality:Q", title=_("mean quality"), scale=altair.Scale(zero=True)),
-            color=altair.Color("when:N", title=None, scale=altair.Scale(range=["#d97706", "#0f766e"])),
+            color=altair.Color("when:N", title=None, scale=altair.Scale(range=[ORANGE, BLUE])),
         )
         .properties(width=_WIDTH, height=180)
     )
@@ -56,7 +56,7 @@ def _coverage(path: Path) -> str:
         last = each
     chart = (
         altair.Chart(altair.Data(values=rows))
-        .mark_area(color="#0f766e", opacity=0.75)
+        .mark_area(color=BLUE, opacity=0.75)
         .encode(
             x=altair.X("place:Q", title=_("place in the genome (bases)")),
             y=altair.Y("depth:Q", title=_("mean depth")),
@@ -85,7 +85,7 @@ def _fractions(path: Path) -> str:
         .encode(
             x=altair.X("depth:Q", title=_("depth")),
             y=altair.Y("fraction:Q", title=_("part of reads with the variant"), scale=altair.Scale(domain=[0, 1])),
-            color=altair.Color("kind:N", title=None, scale=altair.Scale(range=["#0f766e", "#d97706", "#7c3aed"])),
+            color=altair.Color("kind:N", title=None, scale=altair.Scale(range=[BLUE, ORANGE, MAUVE])),
         )
         .properties(width=_WIDTH, height=200)
     )
@@ -98,7 +98,7 @@ def _inserts(histogram: list[int]) -> str:
     rows = [{"size": place, "pairs": count} for place, count in enumerate(histogram) if count]
     chart = (
         altair.Chart(altair.Data(values=rows))
-        .mark_bar(color="#0f766e")
+        .mark_bar(color=BLUE)
         .encode(
             x=altair.X("size:Q", title=_("length between the ends (bases)")),
             y=altair.Y("pairs:Q", title=_("pairs whose reads overlap")),

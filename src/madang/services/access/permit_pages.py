@@ -206,9 +206,6 @@ def _seen(number: str, message: str) -> Done:
     return Done(see=f"/permits/{number}", message=message)
 
 
-_COLORS = ("#134a78", "#c8641b", "#b8569f", "#2b8f79", "#6b5200")
-
-
 def risk_picture(report: dict[str, Any]) -> Markup:
     """Columns: who is singled out by one, two, three known events, before and after each recipe that was tried."""
     named = [(_("before the recipe"), report["recipes"][0]["before"])] if report.get("recipes") else []
@@ -230,7 +227,7 @@ def _drawn(rows: tuple[tuple[tuple[str, Any], ...], ...], value: str, title: str
 
     told = [dict(row) for row in rows]
     parts = list(dict.fromkeys(row["part"] for row in told))
-    colors = dict(zip(parts, _COLORS, strict=False))
+    colors = dict(zip(parts, charts.SERIES, strict=False))
     return charts.svg(charts.columns(told, place="place", value=value, part="part", colors=colors), title)
 
 

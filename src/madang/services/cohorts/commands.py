@@ -147,7 +147,9 @@ def characterize(
     if json_ is not None:
         _write(json_, found.document())
     title = _("{name} on {version}").format(name=found.definition, version=found.dataset)
-    show_table(title, [_("step"), _("persons")], [[step.name, few(step.persons, minimum)] for step in found.attrition])
+    show_table(
+        title, [_("step"), _("persons")], [[step.title(), few(step.persons, minimum)] for step in found.attrition]
+    )
     _say(rule(found.minimum))
 
 

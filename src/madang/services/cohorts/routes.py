@@ -217,11 +217,13 @@ def retire(visit: Here, name: str) -> Done:
 @room.page("/cohorts/{name}/counts/{number}", "count.html")
 def counted(visit: Here, name: str, number: Number) -> CountPage:
     """What a cohort found on a version of a dataset."""
+    from madang.science.cohorts.describe import Step
+
     found, asked, exact = service.see_count(visit.node, visit.actor, name, number)
     with visit.node.read() as session:
         rows = service.rows_of(session, asked.dataset)
     numbers = asked.numbers
-    attrition = [(step["name"], step["persons"]) for step in numbers.get("attrition", ())]
+    steps = [Step(step["name"], step["persons"]) for step in numbers.get("attrition", ())]
     return CountPage(
         name=found.name,
         title=found.title,
@@ -229,7 +231,7 @@ def counted(visit: Here, name: str, number: Number) -> CountPage:
         manifest=asked.manifest,
         sha256=asked.version.digest,
         minimum=1 if exact else asked.minimum,
-        attrition=attrition if exact else [],
+        attrition=[(step.title(), step.persons) for step in steps] if exact else [],
         described=numbers if exact else {},
         job=asked.job_id if asked.person_id in (None, visit.actor.person_id) else None,
         may_atlas=may(visit.actor, OPEN_ATLAS, rows),

@@ -389,7 +389,7 @@ def _picture(use: list[list[float]]) -> str:
         return ""
     import altair
 
-    from madang.science.charts import svg
+    from madang.science.charts import BLUE, ORANGE, svg
 
     rows = [{"seconds": at, "cores": cores, "memory": memory / GB} for at, cores, memory in use]
     charts = [
@@ -398,8 +398,8 @@ def _picture(use: list[list[float]]) -> str:
         .encode(x=altair.X("seconds:Q", title=_("seconds")), y=altair.Y(f"{key}:Q", title=title))
         .properties(width=560, height=110)
         for key, title, color in (
-            ("cores", _("cores in use"), "#0f766e"),
-            ("memory", _("memory in use (GB)"), "#d97706"),
+            ("cores", _("cores in use"), BLUE),
+            ("memory", _("memory in use (GB)"), ORANGE),
         )
     ]
     return svg(altair.vconcat(*charts).to_dict(validate=False), _("Cores and memory over time"))

@@ -4,9 +4,7 @@ import itertools
 from typing import Any
 
 from madang.base.translate import _
-from madang.science.charts import _specification, svg
-
-_BLUE, _ORANGE, _GRAY = "#134a78", "#c8641b", "#8a918d"
+from madang.science.charts import BLUE, GRAY, ORANGE, specification, svg
 
 
 def of_model(card: dict[str, Any]) -> list[tuple[str, str]]:
@@ -31,11 +29,11 @@ def _coverage(card: dict[str, Any]) -> tuple[str, str]:
     ends = [{"level": 0.45, "found": 0.45}, {"level": 1.0, "found": 1.0}]
     x = altair.X("level:Q", title=_("promised"), axis=altair.Axis(format=".0%"), scale=altair.Scale(domain=[0.45, 1]))
     y = altair.Y("found:Q", title=_("found"), axis=altair.Axis(format=".0%"), scale=altair.Scale(domain=[0.45, 1]))
-    line = altair.Chart(altair.Data(values=ends)).mark_line(color=_GRAY, strokeDash=[4, 4]).encode(x=x, y=y)
-    color = altair.Color("split:N", title=None, scale=altair.Scale(range=[_BLUE, _ORANGE]))
+    line = altair.Chart(altair.Data(values=ends)).mark_line(color=GRAY, strokeDash=[4, 4]).encode(x=x, y=y)
+    color = altair.Color("split:N", title=None, scale=altair.Scale(range=[BLUE, ORANGE]))
     points = altair.Chart(altair.Data(values=rows)).mark_point(filled=True, size=60).encode(x=x, y=y, color=color)
     title = _("Share of molecules whose measured value lies within the interval, by what the interval promises")
-    return title, svg(_specification((line + points).properties(width=420, height=260)), title)
+    return title, svg(specification((line + points).properties(width=420, height=260)), title)
 
 
 def _against(card: dict[str, Any]) -> tuple[str, str]:
@@ -53,11 +51,11 @@ def _against(card: dict[str, Any]) -> tuple[str, str]:
     chart = chart.encode(
         x=altair.X("measured:Q", title=_("measured") + shown, scale=scale),
         y=altair.Y("predicted:Q", title=_("predicted") + shown, scale=scale),
-        color=altair.Color("domain:N", title=None, sort=list(words), scale=altair.Scale(range=[_BLUE, _ORANGE])),
+        color=altair.Color("domain:N", title=None, sort=list(words), scale=altair.Scale(range=[BLUE, ORANGE])),
         shape=altair.Shape("domain:N", legend=None, sort=list(words)),
     )
     title = _("Predicted against measured, of clusters that the model did not see")
-    return title, svg(_specification(chart.properties(width=420, height=300)), title)
+    return title, svg(specification(chart.properties(width=420, height=300)), title)
 
 
 def _domain(card: dict[str, Any]) -> tuple[str, str]:
@@ -73,7 +71,7 @@ def _domain(card: dict[str, Any]) -> tuple[str, str]:
             rows.append(
                 {"near": f"{low:.1f}–{min(high, 1):.1f}", "error": sum(errors) / len(errors), "count": len(errors)}
             )
-    bars = altair.Chart(altair.Data(values=rows)).mark_bar(color=_BLUE)
+    bars = altair.Chart(altair.Data(values=rows)).mark_bar(color=BLUE)
     x = altair.X(
         "near:N", title=_("similarity to the nearest training molecule"), sort=None, axis=altair.Axis(labelAngle=0)
     )
@@ -82,4 +80,4 @@ def _domain(card: dict[str, Any]) -> tuple[str, str]:
     counts = counts.encode(x=x, y="error:Q", text="count:Q")
     title = _("Mean error by similarity, with the number of molecules; below {limit:.2f} is out of the domain")
     title = title.format(limit=limit)
-    return title, svg(_specification((bars + counts).properties(width=420, height=240)), title)
+    return title, svg(specification((bars + counts).properties(width=420, height=240)), title)

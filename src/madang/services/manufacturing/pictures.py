@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from madang.science.charts import _specification
-
-_BLUE, _ORANGE, _GREEN = "#134a78", "#c8641b", "#2f8070"
+from madang.science.charts import BLUE, ORANGE, TEAL, specification
 
 
 def progress(history: Sequence[float | None], name: str, maximize: bool) -> dict[str, Any]:
@@ -18,9 +16,9 @@ def progress(history: Sequence[float | None], name: str, maximize: bool) -> dict
             best = value if best is None else max(best, value) if maximize else min(best, value)
         rows.append({"experiment": number, name: value, "best": best})
     base = altair.Chart(altair.Data(values=rows)).encode(x=altair.X("experiment:Q", axis=altair.Axis(tickMinStep=1)))
-    points = base.mark_point(filled=True, size=50, color="#2f8070").encode(y=altair.Y(f"{name}:Q", scale=_loose()))
-    line = base.mark_line(interpolate="step-after", color="#c2603a").encode(y=altair.Y("best:Q", title=name))
-    return _specification((points + line).properties(width=640, height=220))
+    points = base.mark_point(filled=True, size=50, color=TEAL).encode(y=altair.Y(f"{name}:Q", scale=_loose()))
+    line = base.mark_line(interpolate="step-after", color=ORANGE).encode(y=altair.Y("best:Q", title=name))
+    return specification((points + line).properties(width=640, height=220))
 
 
 def envelope(
@@ -36,11 +34,11 @@ def envelope(
         for x, v in zip(axis, values, strict=True)
         if v == v
     ]
-    area = altair.Chart(altair.Data(values=band)).mark_area(color="#2f8070", opacity=0.2)
+    area = altair.Chart(altair.Data(values=band)).mark_area(color=TEAL, opacity=0.2)
     area = area.encode(x=altair.X("x:Q", title=None), y=altair.Y("low:Q", title=name, scale=_loose()), y2="high:Q")
     drawn = altair.Chart(altair.Data(values=lines)).mark_line(strokeWidth=1.5)
     drawn = drawn.encode(x="x:Q", y=altair.Y("value:Q", title=name), color=altair.Color("run:N", title=None))
-    return _specification((area + drawn).properties(width=640, height=220))
+    return specification((area + drawn).properties(width=640, height=220))
 
 
 def _loose() -> Any:
@@ -54,9 +52,9 @@ def course(hours: Sequence[float], values: Sequence[float], name: str) -> dict[s
     import altair
 
     rows = [{"h": hour, name: value} for hour, value in zip(hours, values, strict=True)]
-    chart = altair.Chart(altair.Data(values=rows)).mark_line(color=_BLUE, strokeWidth=1.5)
+    chart = altair.Chart(altair.Data(values=rows)).mark_line(color=BLUE, strokeWidth=1.5)
     chart = chart.encode(x=altair.X("h:Q", title="h"), y=altair.Y(f"{_safe(name)}:Q", title=name, scale=_loose()))
-    return _specification(chart.properties(width=300, height=150))
+    return specification(chart.properties(width=300, height=150))
 
 
 def against(
@@ -68,11 +66,11 @@ def against(
 
     band = [{"h": x, "low": a, "high": b} for x, a, b in zip(axis, low, high, strict=True) if a == a and b == b]
     rows = [{"h": hour, "value": value} for hour, value in zip(hours, values, strict=True)]
-    area = altair.Chart(altair.Data(values=band)).mark_area(color=_GREEN, opacity=0.25)
+    area = altair.Chart(altair.Data(values=band)).mark_area(color=TEAL, opacity=0.25)
     area = area.encode(x=altair.X("h:Q", title="h"), y=altair.Y("low:Q", title=name, scale=_loose()), y2="high:Q")
-    line = altair.Chart(altair.Data(values=rows)).mark_line(color=_ORANGE, strokeWidth=1.5)
+    line = altair.Chart(altair.Data(values=rows)).mark_line(color=ORANGE, strokeWidth=1.5)
     line = line.encode(x="h:Q", y=altair.Y("value:Q", title=name))
-    return _specification((area + line).properties(width=300, height=150))
+    return specification((area + line).properties(width=300, height=150))
 
 
 def ratio(hours: Sequence[float], values: Sequence[float], title: str) -> dict[str, Any]:
@@ -81,9 +79,9 @@ def ratio(hours: Sequence[float], values: Sequence[float], title: str) -> dict[s
 
     rows = [{"h": hour, "ratio": min(value, 1e6)} for hour, value in zip(hours, values, strict=True)]
     y = altair.Y("ratio:Q", title=title, scale=altair.Scale(type="symlog"))
-    line = altair.Chart(altair.Data(values=rows)).mark_line(color=_BLUE).encode(x=altair.X("h:Q", title="h"), y=y)
-    limit = altair.Chart(altair.Data(values=[{"ratio": 1}])).mark_rule(color=_ORANGE, strokeDash=[5, 3]).encode(y=y)
-    return _specification((line + limit).properties(width=640, height=160))
+    line = altair.Chart(altair.Data(values=rows)).mark_line(color=BLUE).encode(x=altair.X("h:Q", title="h"), y=y)
+    limit = altair.Chart(altair.Data(values=[{"ratio": 1}])).mark_rule(color=ORANGE, strokeDash=[5, 3]).encode(y=y)
+    return specification((line + limit).properties(width=640, height=160))
 
 
 def space(answer: dict[str, Any], names: dict[str, str], title: str) -> dict[str, Any]:
@@ -94,9 +92,9 @@ def space(answer: dict[str, Any], names: dict[str, str], title: str) -> dict[str
     shade = altair.Color("sure:Q", title=title, scale=altair.Scale(scheme="viridis", domain=[0, 1]))
     if not others:
         rows = [{"x": x, "sure": sure} for x, sure in zip(one, answer["probability"], strict=True)]
-        line = altair.Chart(altair.Data(values=rows)).mark_line(point=True, color=_BLUE)
+        line = altair.Chart(altair.Data(values=rows)).mark_line(point=True, color=BLUE)
         line = line.encode(x=altair.X("x:Q", title=names[first], scale=_loose()), y=altair.Y("sure:Q", title=title))
-        return _specification(line.properties(width=480, height=260))
+        return specification(line.properties(width=480, height=260))
     second, two = others[0]
     table = answer["probability"]
     while len(others) > 1:  # further axes in their middle
@@ -111,7 +109,7 @@ def space(answer: dict[str, Any], names: dict[str, str], title: str) -> dict[str
         y=altair.Y("y:O", title=names[second], sort="descending", axis=altair.Axis(labelOverlap=True, grid=False)),
         color=shade,
     )
-    return _specification(rect.properties(width=480, height=320))
+    return specification(rect.properties(width=480, height=320))
 
 
 def _safe(name: str) -> str:

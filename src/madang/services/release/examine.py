@@ -91,7 +91,7 @@ def _drawn(upload: Upload) -> tuple[str, bytes]:
     from madang.science import charts
 
     stem = upload.name.removesuffix(".json").removesuffix(".vl")
-    return f"{stem}.svg", charts.svg(json.loads(upload.content), stem).encode()
+    return f"{stem}.svg", charts.svg(json.loads(upload.content), stem, in_page=False).encode()
 
 
 def _stem(name: str) -> str:

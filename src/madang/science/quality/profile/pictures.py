@@ -7,7 +7,6 @@ from madang.science import charts
 from madang.science.quality.checks import FEMALE, MALE
 from madang.science.quality.profile.model import Profile, Records
 
-_COLORS = ("#2f6d9e", "#c8752d", "#7a6aa8", "#5f8a4f", "#8a5f6a")
 MOST_COLUMNS = 60
 
 
@@ -41,7 +40,7 @@ def people(profile: Profile) -> dict[str, Any]:
         }
         for each in profile.people
     ]
-    colors = dict(zip(names, _COLORS, strict=False))
+    colors = dict(zip(names, charts.SERIES, strict=False))
     return charts.columns(rows, place="age", value=_("persons"), part="sex", colors=colors)
 
 
