@@ -1,7 +1,10 @@
 """Compute: short tasks through TES beside bare boxes and processes; accepting, listing; the small genome; a region of
 ten million variants.
 
-    python benchmarks/compute.py [tasks|slurm|accept|list|region|genome] ...    MADANG_SHARED_DATA has its reads
+    python benchmarks/compute.py [tasks|slurm|accept|list|memory|steps|region|genome] ...
+
+`genome` needs MADANG_SHARED_DATA with its reads, `steps` the environment `tools`. Clients are a process of their
+own, as they are everywhere else.
 """
 
 import json
@@ -92,23 +95,88 @@ def on_slurm(http: httpx.Client, count: int = 1_000) -> None:
 OPEN_ONLY = service.Asked(states=("queued", "initializing", "running"), most=1)
 
 
+_CLIENTS = """
+import sys, time, httpx
+from concurrent.futures import ThreadPoolExecutor
+address, threads, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+one = {"name": "t", "executors": [{"image": "alpine", "command": ["echo", "hello"]}], "resources": {"ram_gb": 0.1}}
+http = httpx.Client(timeout=120, headers={"Authorization": "Bearer madang_benchmark"})
+ask = lambda _each: http.post(address, json=one).raise_for_status()
+ask(0)
+begun = time.monotonic()
+with ThreadPoolExecutor(threads) as pool:
+    list(pool.map(ask, range(count)))
+print(count / (time.monotonic() - begun))
+"""
+
+
 def accept(http: httpx.Client) -> None:
     """Tasks that are accepted in a second, each committed with its event before it is answered."""
-    for _warm in range(5):
-        http.post(BASE + "/tasks", json=ONE)
-    begun = time.monotonic()
-    for _each in range(200):
-        http.post(BASE + "/tasks", json=ONE).raise_for_status()
-    said("accepted one by one, one client", f"{200 / (time.monotonic() - begun):.0f} a second", "")
-    begun, used = time.monotonic(), time.process_time()
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _each: http.post(BASE + "/tasks", json=ONE).raise_for_status(), range(600)))
-    said("accepted one by one, 16 clients", f"{600 / (time.monotonic() - begun):.0f} a second", "goal 200")
-    said("processor time of each, clients and server", f"{1_000 * (time.process_time() - used) / 600:.1f} ms", "")
+    for threads, goal in ((1, ""), (16, "goal 200")):
+        used, address = time.process_time(), str(http.base_url).rstrip("/") + BASE + "/tasks"
+        command = [sys.executable, "-c", _CLIENTS, address, str(threads), "600"]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        said(f"accepted one by one, {threads} clients at a time", f"{float(told):.0f} a second", goal)
+        said("processor time of each, server", f"{1_000 * (time.process_time() - used) / 600:.1f} ms", "")
     begun = time.monotonic()
     for _each in range(3):
         http.post(BASE + "/tasks", json=[ONE] * 1_000).raise_for_status()
     said("accepted in bulk", f"{3_000 / (time.monotonic() - begun):.0f} a second", "goal 1,000")
+
+
+def _megabytes(process: int) -> float:
+    """Memory of a process, what it shares with others divided among them."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def memory(http: httpx.Client, count: int = 10_000) -> None:
+    """What the portal grows by, and what the runner takes, while so many tasks wait and run."""
+    sleeping = ONE | {"executors": [{"image": "alpine", "command": ["sleep", "2"]}]}
+    for _warm in range(5):
+        http.post(BASE + "/tasks", json=ONE).raise_for_status()
+        http.get(BASE + "/tasks").raise_for_status()
+        http.get("/compute").raise_for_status()
+    time.sleep(3)
+    before = _megabytes(os.getpid())
+    for _each in range(count // 1_000):
+        http.post(BASE + "/tasks", json=[sleeping] * 1_000).raise_for_status()
+    working = subprocess.Popen([sys.executable, "-m", "madang.services.compute.runner"], env=os.environ)
+    most = 0.0
+    for _each in range(40):
+        http.get(BASE + "/tasks", params={"view": "BASIC"}).raise_for_status()
+        http.get("/compute").raise_for_status()
+        most = max(most, _megabytes(working.pid))
+        time.sleep(0.5)
+    grown = _megabytes(os.getpid()) - before
+    working.kill()
+    working.wait()
+    shown = f"{grown:.0f} + {most:.0f} MB"
+    said(f"{count:,} waiting and running tasks: portal + runner", shown, "goal 150 MB")
+
+
+def steps(_http: httpx.Client, count: int = 30) -> None:
+    """What a step of a workflow costs: a chain of so many beside one of a single step, asked for as tasks."""
+    from madang.services.compute import workflows
+
+    folder = Path(tempfile.mkdtemp())
+    rule = "rule s{n}:\n    input: {before}\n    output: 's{n}.txt'\n    shell: 'echo {n} > {{output}}'\n"
+    spent = {}
+    for many in (1, count + 1):
+        rules = [rule.format(n=n, before=f"'s{n - 1}.txt'" if n else "") for n in range(many)]
+        text = f"rule all:\n    input: 's{many - 1}.txt'\n" + "".join(rules)
+        where = folder / str(many)
+        where.mkdir()
+        (where / "Snakefile").write_text(text)
+        inputs = tuple(workflows.folder_inputs(where / "Snakefile"))
+        wanted = workflows.Workflow("snakemake", "Snakefile", inputs)
+        begun = time.monotonic()
+        made = workflows.ask_workflow(NODE, Actor.owner(), wanted)
+        runner.work_off(NODE)
+        spent[many] = time.monotonic() - begun
+        assert service.see(NODE, Actor.owner(), made.id).state == "complete"
+    said("a workflow of one Snakemake step", f"{spent[1]:.1f} s", "")
+    said("each step more", f"{(spent[count + 1] - spent[1]) / count:.2f} s", "goal 0.3 s")
 
 
 def listing(http: httpx.Client, count: int = 100_000) -> None:
@@ -168,8 +236,9 @@ def genome() -> None:
 
 
 def main() -> None:
-    wanted = sys.argv[1:] or ["tasks", "accept", "list", "region", "genome"]
+    wanted = sys.argv[1:] or ["tasks", "accept", "memory", "list", "steps", "region", "genome"]
     names: dict[str, Any] = {"tasks": tasks, "slurm": on_slurm, "accept": accept, "list": listing}
+    names |= {"memory": memory, "steps": steps}
     with serving(portal(NODE, keeper=False)) as site, client(site.address) as http:
         for name in wanted:
             if name in names:

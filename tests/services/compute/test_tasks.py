@@ -13,7 +13,7 @@ from madang.base.errors import MadangError
 from madang.node.people import Actor
 from madang.node.people.accounts import find_person
 from madang.node.people.projects import make_project
-from madang.services.compute import quotas, runner, service, staging
+from madang.services.compute import quotas, runner, service, staging, usage
 from madang.services.compute.runner import work_off
 from portal_house import OWNER, House
 
@@ -148,18 +148,18 @@ def test_a_task_of_which_the_runner_dies_each_time_is_given_up(house: House) -> 
 
 def test_quotas_bind_people_and_projects_and_not_the_owner(house: House) -> None:
     someone = member(house)
-    quotas.set_quota(house.node, OWNER, "", 100.0, 1)
+    quotas.set_quota(house.node, OWNER, "", quotas.Limits(100.0, 1))
     with pytest.raises(MadangError) as error:
         service.submit(house.node, someone, {**asked("true"), "resources": {"cpu_cores": 2}})
     assert error.value.code in ("task.quota", "task.resources")
     service.submit(house.node, someone, asked("true"))
-    quotas.set_quota(house.node, OWNER, f"person:{someone.person_id}", 0.0, None)
+    quotas.set_quota(house.node, OWNER, f"person:{someone.person_id}", quotas.Limits(0.0))
     with pytest.raises(MadangError) as error:
         service.submit(house.node, someone, asked("true"))
     assert error.value.code == "task.quota"
     service.submit(house.node, OWNER, asked("true"))
     with pytest.raises(MadangError) as error:
-        quotas.set_quota(house.node, someone, "", None, None)
+        quotas.set_quota(house.node, someone, "", quotas.Limits())
     assert error.value.code == "permission.denied"
 
 
@@ -177,7 +177,7 @@ def test_a_project_shares_its_tasks_and_nobody_else_sees_them(house: House) -> N
     with pytest.raises(MadangError):
         service.printed(house.node, administrator, made.id)
     service.cancel(house.node, administrator, made.id)
-    assert [each.share for each in service.usage(house.node, member(house))] == [made.share]
+    assert [each.share for each in usage.usage(house.node, member(house))] == [made.share]
 
 
 @pytest.mark.usefixtures("boxes")

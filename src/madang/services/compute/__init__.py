@@ -16,7 +16,7 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:TASK",),
     models=(".models",),
-    pages=(".routes", ".sequencing_pages", ".tes", ".wes", ".drs"),
+    pages=(".routes", ".machine_pages", ".sequencing_pages", ".tes", ".wes", ".drs"),
     commands=(
         Command("compute", later("Run tasks and workflows on this machine, and see what they use."), ".commands:app"),
         Command("sequencing", later("Pipelines for sequencing data, for research use."), ".sequencing_commands:app"),
@@ -26,6 +26,7 @@ PLAN = RoomPlan(
     menu=(
         MenuItem("labs", later("Compute"), "/compute", signed_in=True),
         MenuItem("labs", later("Sequencing"), "/sequencing", signed_in=True),
+        MenuItem("labs", later("Machine and queue"), "/machine", act="compute.oversee"),
     ),
     card=".service:waiting",
     project=".service:of_project",

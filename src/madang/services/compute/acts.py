@@ -42,6 +42,26 @@ class Limited(Details):
     share: str
     core_hours: float | None
     cores: int | None
+    gpu_hours: float | None = None
+    memory: int | None = None
+    disk: int | None = None
+
+
+class Priced(Details):
+    """What use costs from a day on."""
+
+    begins: str
+    currency: str
+    core_hour: float
+    gpu_hour: float
+    gigabyte: float
+
+
+class Removed(Details):
+    """What is no longer kept of a task."""
+
+    files: int
+    size: int
 
 
 class Brought(Details):
@@ -90,7 +110,10 @@ END = allow(
 PLACE = allow("task.place", works, title=later("put what a task left into a workspace"), details=Placed)
 BRING = allow("taskfile.bring", works, title=later("bring a file for tasks"), details=Brought)
 USE_FILE = allow("taskfile.read", people, reads=True, title=later("use a file that was brought"))
-LIMIT = allow("quota.set", administrator, title=later("set what a project or person may compute"), details=Limited)
+LIMIT = allow("quota.set", administrator, title=later("set what others may compute"), details=Limited)
+PRICE = allow("price.set", administrator, title=later("set what computing costs"), details=Priced)
+OVERSEE = allow("compute.oversee", administrator | auditor, reads=True, title=later("see the machine and its queue"))
+REMOVE = allow("task.clear", works, title=later("remove what a task left"), details=Removed)
 ADD_REFERENCE = allow(
     "sequence.add", administrator | role_anywhere("steward"), title=later("keep a reference genome"), details=Kept
 )

@@ -14,6 +14,7 @@
 Without that file tasks run on this machine.
 """
 
+import json
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -83,3 +84,31 @@ def _read(path: Path, stamp: int) -> Cluster:
     raise MadangError(
         "task.cluster", _("The description of the cluster cannot be used: {reason}").format(reason=reason), str(path)
     )
+
+
+@dataclass(frozen=True)
+class ClusterNode:
+    """A node, as the scheduler tells it; `memory` in bytes."""
+
+    name: str
+    state: str
+    cores: int
+    in_use: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the scheduler said last: against running tasks (empty: nothing), and of its nodes."""
+
+    said: str = ""
+    nodes: tuple[ClusterNode, ...] = ()
+
+
+def told_of(home: Home) -> Told:
+    """What the runner heard last of the scheduler."""
+    try:
+        told = json.loads((home.path / "compute" / STATE).read_text("utf-8"))
+        return Told(str(told.get("said", "")), tuple(ClusterNode(**each) for each in told.get("nodes", ())))
+    except (OSError, ValueError, TypeError):
+        return Told()

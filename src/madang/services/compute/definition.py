@@ -25,7 +25,7 @@ _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _IMAGES = ("alpine", "busybox", "bash", "debian", "ubuntu", "python", "madang")  # for which this system stands in
 TOOLS = "madang-tools"  # the image that stands for the environment with Snakemake and cwltool
 MAIL = "madang.mail"  # the tag of a task of whose end its owner wants to hear
-PARAMETERS = ("seconds", "gpus")  # backend parameters that we know
+PARAMETERS = ("seconds", "gpus", "checkpoints")  # backend parameters that we know
 
 Text = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
 Short = Annotated[str, StringConstraints(max_length=4_096, pattern=r"^[^\x00]*$")]
@@ -124,6 +124,9 @@ def read_definition(given: Any) -> Definition:
         inside(each.path)
     for volume in found.volumes or ():
         inside(volume)
+    if (where := checkpoints_of(found)) and any(_overlap(where, each) for each in folders(found)):
+        message = _("The folder of checkpoints, {path}, has to be one of its own.").format(path=repr(where)[:200])
+        raise MadangError("task.path", message, "/checkpoints")
     for executor in found.executors:
         environment_of(executor.image)
         if executor.workdir:
@@ -135,6 +138,16 @@ def read_definition(given: Any) -> Definition:
             if not _ENV.fullmatch(name):
                 raise MadangError("task.definition", _("{name} cannot name a variable.").format(name=repr(name)[:100]))
     return found
+
+
+def checkpoints_of(definition: Definition) -> str:
+    """The folder that outlives an attempt: who is begun again, or asked for again, finds there what was left in it."""
+    told = (definition.resources or Resources()).backend_parameters or {}
+    return str(inside(told["checkpoints"])) if told.get("checkpoints") else ""
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def inside(path: str, *, system: bool = False) -> PurePosixPath:

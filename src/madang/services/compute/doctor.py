@@ -1,6 +1,5 @@
 """What the doctor looks at: whether tasks can run, where they run, what stands in for images, and the disk."""
 
-import json
 import shutil
 from collections.abc import Iterator
 
@@ -9,7 +8,7 @@ from madang.base.translate import _
 from madang.node import closed
 from madang.node.doctor import Finding
 from madang.node.node import Node
-from madang.services.compute.cluster import STATE, Cluster, cluster_of
+from madang.services.compute.cluster import Cluster, cluster_of, told_of
 from madang.services.compute.definition import GB, TOOLS, environment_of, graphics, machine
 
 _LITTLE = 10 * GB  # bytes free below which tasks with the disk that they may fill by default find no room
@@ -55,10 +54,7 @@ def _of_cluster(node: Node, cluster: Cluster) -> Finding:
     if not cluster.folder.is_dir():
         message = _("The folder {path}, through which tasks go to the cluster, is not there.")
         return Finding(what, "bad", message.format(path=cluster.folder), _("Mount it, or make it."))
-    try:
-        said = str(json.loads((node.home.path / "compute" / STATE).read_text("utf-8"))["said"])
-    except (OSError, ValueError, KeyError):
-        said = ""
+    said = told_of(node.home).said
     if said:
         return Finding(what, "doubtful", said)
     text = _("Tasks run on a cluster, at most {jobs} jobs at a time, in {path}.")

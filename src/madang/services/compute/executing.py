@@ -38,6 +38,7 @@ class Held:
     began: datetime | None = None
     noted: bool = False  # that it began is written down
     permits: tuple[str, ...] = ()  # under which it reads
+    again: int | None = None  # the task from whose checkpoints it goes on
     why: str = ""  # it was stopped, where nobody asked for that
     stop: threading.Event = field(default_factory=threading.Event)
 

@@ -16,7 +16,7 @@ from madang.lake.files import make_folder
 from madang.node.database import now
 from madang.node.node import Node
 from madang.services.compute import boxes, staging
-from madang.services.compute.definition import environment_of, folders, graphics, machine, roots
+from madang.services.compute.definition import checkpoints_of, environment_of, folders, graphics, machine, roots
 from madang.services.compute.executing import Held, Outcome, keep, outcome_of, state_of
 from madang.services.compute.models import Task
 
@@ -88,10 +88,13 @@ class Local:
             attempt = staging.work_folder(self._node, held.number, held.attempt)
             try:
                 read, write = staging.prepare(attempt, held.inputs, roots(definition), folders(definition))
+                mounted = write
+                if where := checkpoints_of(definition):
+                    mounted = write | {where: staging.checkpoints(self._node, held.number, held.again)}
                 held.began = began
                 limits = boxes.Limits(needs.cores, needs.memory, needs.disk, needs.seconds, gpus)
                 environments = [environment_of(each.image) for each in definition.executors]
-                outcome.ran = boxes.run(definition, limits, environments, read, write, folder, held.stop)
+                outcome.ran = boxes.run(definition, limits, environments, read, mounted, folder, held.stop)
                 self._freed(held)
                 outcome.state, outcome.reason = state_of(outcome.ran), outcome.ran.reason
                 keep(self._node, outcome, write)

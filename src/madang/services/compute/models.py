@@ -1,6 +1,6 @@
-"""The tables of this room: tasks, their tags, files that people bring, quotas."""
+"""The tables of this room: tasks, their tags, files that people bring, quotas and prices."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -44,6 +44,8 @@ class Task(Base):
     result: Mapped[str] = mapped_column(Machine, default="{}")
     cpu: Mapped[float] = mapped_column(default=0.0)  # seconds of processor time, as far as it was seen
     peak: Mapped[int] = mapped_column(BigInteger, default=0)  # of memory, as far as it was seen
+    gpus: Mapped[int] = mapped_column(default=0, server_default="0")
+    kept: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # bytes of what it left that are kept
     again_id: Mapped[int | None] = mapped_column(ForeignKey("compute_tasks.id"))  # which task it repeats
     owner: Mapped[Person | None] = relationship()
     project: Mapped[Project | None] = relationship()
@@ -76,7 +78,10 @@ class TaskFile(Base):
 
 
 class Quota(Base):
-    """What a share may use: core hours within 30 days, cores at one time. `share` is empty for everybody else."""
+    """What a share may use: hours of cores and GPUs within 30 days, cores and bytes of memory at one time, bytes kept.
+
+    `share` is `project:3`, `person:5` or `organization:2` (all projects of it together), empty for everybody else.
+    """
 
     __tablename__ = "compute_quotas"
 
@@ -84,3 +89,19 @@ class Quota(Base):
     share: Mapped[str] = mapped_column(Machine, unique=True)
     core_hours: Mapped[float | None]
     cores: Mapped[int | None]
+    gpu_hours: Mapped[float | None]
+    memory: Mapped[int | None] = mapped_column(BigInteger)
+    disk: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Price(Base):
+    """What use costs from a day on until the next price: an hour of a core, of a GPU, a gigabyte for 30 days."""
+
+    __tablename__ = "compute_prices"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    begins: Mapped[date] = mapped_column(unique=True)
+    currency: Mapped[str] = mapped_column(Machine)  # ISO 4217
+    core_hour: Mapped[float]
+    gpu_hour: Mapped[float]
+    gigabyte: Mapped[float]

@@ -199,6 +199,8 @@ def into_workspace(node: Node, actor: Actor, task: Task, workspace: int) -> int:
     for path in kept:
         if path.parent == source and path.suffix not in (".out", ".err"):
             continue
+        if staging.CHECKPOINTS in path.relative_to(source).parts[0]:
+            continue
         copy = partial / path.relative_to(source)
         copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         shutil.copyfile(path, copy)

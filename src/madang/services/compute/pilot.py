@@ -80,9 +80,13 @@ def _ran(task: Path, spec: dict[str, Any], stop: threading.Event) -> dict[str, A
     definition = Definition.model_validate(spec["definition"])
     inputs = [each | ({"source": str(task / each["source"])} if "source" in each else {}) for each in spec["inputs"]]
     read, write = staging.prepare(task / "work", inputs, roots(definition), folders(definition))
-    limits = boxes.Limits(spec["cores"], spec["memory"], spec["disk"], spec["seconds"], tuple(_gpus(spec["gpus"])))
-    ran = boxes.run(definition, limits, spec["environments"], read, write, task, stop)
     left = {root: path.relative_to(task).as_posix() for root, path in write.items()}
+    mounted = dict(write)
+    if spec["checkpoints"]:
+        mounted[spec["checkpoints"]] = task / staging.CHECKPOINTS
+        mounted[spec["checkpoints"]].mkdir(exist_ok=True)
+    limits = boxes.Limits(spec["cores"], spec["memory"], spec["disk"], spec["seconds"], tuple(_gpus(spec["gpus"])))
+    ran = boxes.run(definition, limits, spec["environments"], read, mounted, task, stop)
     hashes = {}
     if ran.code == 0 and not ran.reason:
         for root, path in write.items():

@@ -13,8 +13,8 @@ from madang.base.translate import _
 from madang.node.acts import label
 from madang.node.people.projects import list_projects
 from madang.node.permissions import may
-from madang.services.compute import permitted, runner, service, staging
-from madang.services.compute.acts import CANCEL, READ, RUN
+from madang.services.compute import permitted, runner, service, staging, usage
+from madang.services.compute.acts import CANCEL, READ, REMOVE, RUN
 from madang.services.compute.definition import GB, MAIL, machine, seconds_of, size_of
 from madang.services.compute.models import Task
 from madang.web import Done, Here, Number, Room, View
@@ -46,6 +46,13 @@ class UseLine(View):
     waiting: int
     running: int
     limit: float | None
+    gpu_hours: float
+    kept: int
+    cores: int
+    memory: int
+    left: list[str]
+    costs: float | None
+    currency: str
 
 
 class FileLine(View):
@@ -121,6 +128,8 @@ class TaskView(View):
     definition: str
     may_stop: bool
     may_repeat: bool
+    may_clear: bool
+    kept: int
     permits: list[str]
     spaces: list[tuple[str, str]]
     progress: float | None
@@ -168,21 +177,11 @@ def overview(visit: Here, below: int | None = None) -> Overview:
     asked = service.Asked(below=below, most=_SHOWN + 1)
     found = service.list_tasks(visit.node, visit.actor, asked)
     runner.wake(visit.node)
-    use = service.usage(visit.node, visit.actor)
+    use = use_lines(visit)
     return Overview(
         tasks=[_line(each) for each in found[:_SHOWN]],
         older=found[_SHOWN - 1].id if len(found) > _SHOWN else None,
-        use=[
-            UseLine(
-                title=each.title,
-                tasks=each.tasks,
-                core_hours=round(each.core_hours, 3),
-                waiting=each.waiting,
-                running=each.running,
-                limit=each.limit,
-            )
-            for each in use
-        ],
+        use=use,
         files=[
             FileLine(number=f.id, name=f.name, size=f.size, hash=f.hash) for f in staging.files(visit.node, visit.actor)
         ],
@@ -274,6 +273,8 @@ def task(visit: Here, number: Number) -> TaskView:
         definition=json.dumps(json.loads(found.definition), ensure_ascii=False, indent=1) if reads else "",
         may_stop=found.state not in (*service.ENDED, "canceling") and may(visit.actor, CANCEL, found),
         may_repeat=reads and found.state in service.ENDED and may(visit.actor, RUN, found),
+        may_clear=found.kept > 0 and found.state in service.ENDED and may(visit.actor, REMOVE, found),
+        kept=found.kept,
         permits=list(permits),
         spaces=permitted.workspaces_of(visit.node, visit.actor, found) if reads and permits else [],
         progress=staging.progress(visit.node, found.id) if reads and found.state == "running" else None,
@@ -292,6 +293,13 @@ def again(visit: Here, number: Number) -> Done:
     """Ask for a task once more."""
     made = service.again(visit.node, visit.actor, number)
     return Done(see=f"/compute/{made.id}", message=_("The task is asked for again."))
+
+
+@room.act("/compute/{number}/clear", at=task)
+def clear(visit: Here, number: Number) -> Done:
+    """Remove what a task left."""
+    service.clear(visit.node, visit.actor, number)
+    return Done(see=f"/compute/{number}", message=_("What it left is removed."))
 
 
 @room.act("/compute/{number}/release", at=task)
@@ -328,6 +336,28 @@ def crate(visit: Here, number: Number) -> Response:
     found = service.see_inside(visit.node, visit.actor, number, leaving=True)
     saved = {"content-disposition": f'attachment; filename="{FILE}"'}
     return JSONResponse(crate_of(visit.node, found), headers=saved, media_type="application/ld+json")
+
+
+def use_lines(visit: Any) -> list[UseLine]:
+    """What each share used, of the tasks that somebody may see."""
+    return [
+        UseLine(
+            title=each.title,
+            tasks=each.tasks,
+            core_hours=round(each.core_hours, 3),
+            waiting=each.waiting,
+            running=each.running,
+            limit=each.limit,
+            gpu_hours=round(each.gpu_hours, 3),
+            kept=each.kept,
+            cores=each.cores,
+            memory=each.memory,
+            left=usage.left_lines(each),
+            costs=None if each.costs is None else round(each.costs, 2),
+            currency=each.currency,
+        )
+        for each in usage.usage(visit.node, visit.actor)
+    ]
 
 
 def projects_of(visit: Any) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ from madang.node.database import now
 from madang.node.home import Home
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.services.compute import messages, quotas
+from madang.services.compute import messages, quotas, staging
 from madang.services.compute.acts import END
 from madang.services.compute.definition import MAIL
 from madang.services.compute.executing import Executor, Held, Outcome
@@ -221,15 +221,17 @@ class Runner:
         shares = session.scalars(select(Task.share).where(Task.state == "queued").distinct()).all()
         waiting = {share: _in_order(session, share) for share in shares}
         first = {share: next(tasks, None) for share, tasks in waiting.items()}
-        limits = {share: quotas.limit_of(session, share) for share in shares}
+        in_use = quotas.InUse(session)
+        for each in self._held.values():
+            if each.number not in over:
+                in_use.add(each.share, each.needs.cores, each.needs.memory)
         taken: list[Held] = []
         while True:
             turn = [(used.get(share, 0), task.id, share, task) for share, task in first.items() if task is not None]
             if not turn or len(taken) >= _MOST_TAKEN:
                 return taken
             _cores, _number, share, task = min(turn, key=lambda each: each[:2])
-            limit = limits[share]
-            if limit is not None and limit.cores is not None and used.get(share, 0) + task.cores > limit.cores:
+            if not in_use.fits(share, task.cores, task.memory):
                 first[share] = None
                 continue
             if not self._executor.wants(task, taken):
@@ -240,9 +242,10 @@ class Runner:
                 _end(session, self._node, task, "system-error", held.why, {}, 0)
                 continue
             task.state, task.attempts, task.started = "initializing", task.attempts + 1, None
-            held.attempt = task.attempts
+            held.attempt, held.again = task.attempts, _goes_on_from(session, task)
             taken.append(held)
             used[share] = used.get(share, 0) + task.cores
+            in_use.add(share, task.cores, task.memory)
 
     def _finish(self, session: Session, task: Task, each: Outcome) -> None:
         ran = each.ran
@@ -251,10 +254,19 @@ class Runner:
             return
         task.code, task.cpu, task.peak = ran.code, ran.cpu, ran.peak
         task.started = each.held.began or task.started
+        task.kept = sum(int(output["size"]) for output in each.outputs)
+        if each.state == "complete":
+            staging.remove_checkpoints(self._node, task.id)
         result = {"logs": ran.logs, "outputs": each.outputs, "use": ran.use, "inputs": each.inputs}
         stopped = ran.canceled or each.state == "canceled" or (ran.lost and task.state == "canceling")
         state = ("system-error" if each.held.why else "canceled") if stopped else each.state
         _end(session, self._node, task, state, each.held.why or each.reason, result, len(each.outputs))
+
+
+def _goes_on_from(session: Session, task: Task) -> int | None:
+    """The task that this one repeats, where both read the very same: its checkpoints know no more than this one may."""
+    before = session.get(Task, task.again_id) if task.again_id is not None else None
+    return before.id if before is not None and before.inputs == task.inputs else None
 
 
 def _permit_is_over(session: Session, held: Held) -> bool:

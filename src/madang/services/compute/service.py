@@ -17,11 +17,10 @@ from madang.node.database import after_commit, now
 from madang.node.home import Home
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.node.people.models import Project
 from madang.node.people.projects import find_project
 from madang.node.permissions import check, may, visible
 from madang.services.compute import permitted, quotas, staging
-from madang.services.compute.acts import CANCEL, OPEN, READ, RUN, SEE
+from madang.services.compute.acts import CANCEL, READ, REMOVE, RUN, SEE
 from madang.services.compute.definition import Definition, Needs, as_text, needs_of, read_definition
 from madang.services.compute.models import Task, TaskTag
 from madang.services.compute.together import Together
@@ -87,6 +86,7 @@ def _asked_for(node: Node, asking: _Asking, session: Session) -> list[Task]:
             memory=needs.memory,
             disk=needs.disk,
             seconds=needs.seconds,
+            gpus=needs.gpus,
             again_id=asking.again or None,
         )
         with doing_in(session, node, actor, RUN, partial(_given, task)) as done:
@@ -209,6 +209,25 @@ def again(node: Node, actor: Actor, number: int, changes: dict[str, Any] | None 
     return submit(node, actor, given, project=project, kind=before.kind, again=before.id)
 
 
+def clear(node: Node, actor: Actor, number: int) -> int:
+    """Remove the files that a task left; how many bytes. What they were, and their hashes, stays known.
+
+    Errors: `task.open` before its end.
+    """
+
+    def find(session: Session) -> Task:
+        task = _seen(session, actor, number)
+        if task.state not in ENDED:
+            raise MadangError("task.open", _("The task is not over."), _("Stop it first."))
+        return task
+
+    with doing(node, actor, REMOVE, find) as done:
+        size, done.thing.kept = done.thing.kept, 0
+        done.tell(files=len(result_of(done.thing)["outputs"]), size=size)
+    staging.remove_outputs(node, number)
+    return size
+
+
 def title_of(task: Task) -> str:
     """What people call a task."""
     return task.name or _("Task {number}").format(number=task.id)
@@ -236,7 +255,9 @@ def why_waiting(node: Node, task: Task) -> str:
     """Why a task waits, and about how long, in the reader's language; empty where it does not."""
     if task.state in (*ENDED, "running", "canceling"):
         return ""
-    said = _of_cluster(node)
+    from madang.services.compute.cluster import cluster_of, told_of
+
+    said = told_of(node.home).said if cluster_of(node.home) is not None else ""
     if said or task.state != "queued":
         return said
     with node.read() as session:
@@ -265,68 +286,6 @@ def why_waiting(node: Node, task: Task) -> str:
     return told
 
 
-def _of_cluster(node: Node) -> str:
-    """What the scheduler of the cluster said against running tasks; empty where it works, or there is none."""
-    from madang.services.compute.cluster import STATE
-
-    try:
-        told = json.loads((node.home.path / "compute" / STATE).read_text("utf-8"))
-    except (OSError, ValueError):
-        return ""
-    return str(told.get("said", ""))
-
-
-@dataclass(frozen=True)
-class Used:
-    """What a share used within 30 days: finished tasks, core hours, and what waits and runs now."""
-
-    share: str
-    title: str
-    tasks: int
-    core_hours: float
-    waiting: int
-    running: int
-    limit: float | None
-
-
-def usage(node: Node, actor: Actor) -> list[Used]:
-    """What each share used, of the tasks that one may see, the largest first."""
-    if not actor.is_signed_in:
-        raise MadangError("permission.sign_in", _("This needs an account."), _("Sign in first."))
-    since = now() - timedelta(days=30)
-    mine = visible(actor, SEE, Task)
-    with node.read() as session:
-        rows: dict[str, list[float]] = {}
-        ended = select(Task.share, Task.cores, Task.started, Task.ended).where(mine, Task.ended >= since)
-        for share, cores, start, end in session.execute(ended):
-            row = rows.setdefault(share, [0, 0.0, 0, 0])
-            row[0] += 1
-            row[1] += cores * (end - start).total_seconds() / 3600 if start and end else 0.0
-        now_open = select(Task.share, Task.state, func.count()).where(mine, Task.state.in_((*OPEN, "canceling")))
-        for share, state, count in session.execute(now_open.group_by(Task.share, Task.state)):
-            rows.setdefault(share, [0, 0.0, 0, 0])[2 if state == "queued" else 3] += count
-        found = []
-        for share, (tasks, hours, waiting_, running) in rows.items():
-            limit = quotas.limit_of(session, share)
-            most = limit.core_hours if limit is not None else None
-            title = _title(session, share)
-            found.append(Used(share, title, int(tasks), hours, int(waiting_), int(running), most))
-    return sorted(found, key=lambda each: -each.core_hours)
-
-
-def _title(session: Session, share: str) -> str:
-    from madang.node.people.models import Person
-
-    kind, _colon, number = share.partition(":")
-    if kind == "project":
-        project = session.get(Project, int(number))
-        return project.title if project is not None else share
-    if kind == "person":
-        person = session.get(Person, int(number))
-        return person.name if person is not None else share
-    return _("owner of this installation")
-
-
 def waiting(node: Node, actor: Actor) -> list[Card]:
     """Tasks of one's own that failed within a day, for the start page."""
     if actor.person_id is None:
@@ -350,7 +309,7 @@ def waiting(node: Node, actor: Actor) -> list[Card]:
 
 
 def of_project(node: Node, actor: Actor, project: int) -> list[Part]:
-    """The newest tasks of a project, for its page."""
+    """The newest tasks of a project, and what it used and has left, for its page."""
     found = list_tasks(node, actor, Asked(project=project, most=10))
     rows = [
         Row(
@@ -361,4 +320,8 @@ def of_project(node: Node, actor: Actor, project: int) -> list[Part]:
         )
         for each in found
     ]
-    return [Part(_("Tasks"), rows)]
+    from madang.services.compute.usage import left_lines, usage
+
+    mine = [each for each in usage(node, actor) if each.share == f"project:{project}"]
+    use = [Row(text, "/compute") for each in mine for text in left_lines(each)]
+    return [Part(_("Tasks"), rows), *([Part(_("Computing within 30 days"), use)] if use else [])]

@@ -37,7 +37,7 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.services.compute import boxes, staging
 from madang.services.compute.cluster import STATE, cluster_of
-from madang.services.compute.definition import Needs, environment_of
+from madang.services.compute.definition import Needs, checkpoints_of, environment_of
 from madang.services.compute.executing import Held, Outcome, keep, lost, outcome_of, state_of
 from madang.services.compute.models import Task
 from madang.services.compute.pilot import BEGUN, RESULT, SPEC, STOP
@@ -45,6 +45,7 @@ from madang.services.compute.pilot import BEGUN, RESULT, SPEC, STOP
 _MOST = 500  # tasks that are with the cluster at one time
 _POLL = 0.1  # seconds between two looks into the folders
 _ASK = 2.0  # and between two questions to the scheduler
+_LOOK = 15.0  # and about its nodes
 _MISSED = 3  # so many answers without a job, and it is gone
 _OWN = 300 << 20  # bytes of memory that a pilot needs for itself
 _STREAMS = ("out", "err")
@@ -64,7 +65,8 @@ class Slurm:
         # So that several installations can share a cluster.
         self._job = "madang-" + hashlib.sha256(str(cluster.folder).encode()).hexdigest()[:8]
         self._with: dict[str, Held] = {}  # by the name of its folder
-        self._asked = 0.0
+        self._asked, self._looked = 0.0, -_LOOK
+        self._nodes: list[dict[str, Any]] = []
         self._missed: dict[str, int] = {}
         self._over: list[Outcome] = []
         # Whoever runs tasks may move them; where they are made, and told to stop, only the runner writes.
@@ -92,9 +94,14 @@ class Slurm:
             spec = {
                 "definition": held.definition.model_dump(mode="json", exclude_none=True),
                 "inputs": inputs,
+                "checkpoints": checkpoints_of(held.definition),
                 "environments": [environment_of(each.image) for each in held.definition.executors],
                 **{name: getattr(needs, name) for name in ("cores", "memory", "disk", "seconds", "gpus")},
             }
+            if spec["checkpoints"]:
+                staging.copy_plain(
+                    staging.checkpoints(self._node, held.number, held.again), making / staging.CHECKPOINTS
+                )
             (making / SPEC).write_text(json.dumps(spec), "utf-8")
             for path in (making, *making.rglob("*")):
                 self._give(path)
@@ -164,6 +171,7 @@ class Slurm:
     def _take_home(self, path: Path, outcome: Outcome) -> None:
         """What a task printed and left, into the home; nothing that it names is followed out of its folder."""
         held = outcome.held
+        self._keep_checkpoints(path, held)
         with closed.open_inside(path, RESULT, largest=100 << 20) as file:
             told = json.load(file)
         held.began = held.began or self._began(path)
@@ -178,6 +186,19 @@ class Slurm:
             if told["hashes"].get(each["path"], each["sha256"]) != each["sha256"]:
                 outcome.state = "system-error"
                 outcome.reason = _("The output {name} changed on its way.").format(name=repr(each["name"])[:200])
+
+    def _keep_checkpoints(self, path: Path, held: Held) -> None:
+        """What a task left for its next attempt, in place of what an earlier one had."""
+        left = path / staging.CHECKPOINTS
+        if not checkpoints_of(held.definition) or not left.is_dir() or left.is_symlink():
+            return
+        folder = staging.checkpoints(self._node, held.number, held.again)
+        partial = folder.with_name(f"{staging.CHECKPOINTS}.new")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(mode=0o700)
+        staging.copy_plain(left, partial)
+        shutil.rmtree(folder)
+        partial.rename(folder)
 
     def _copy_logs(self, path: Path, held: Held) -> None:
         """What a task printed so far, and what it uses."""
@@ -210,6 +231,7 @@ class Slurm:
         except MadangError as error:
             self._told(error.message)
             return []
+        self._look_at_nodes()
         rows = [line.split(None, 2) for line in answer.splitlines() if line.strip()]
         alive = {row[0] for row in rows if row[1] not in _GONE}
         over: list[Outcome] = []
@@ -226,6 +248,8 @@ class Slurm:
         for name in _names(job):
             held = self._with.pop(name, None)
             if held is not None:
+                with contextlib.suppress(MadangError, OSError):
+                    self._keep_checkpoints(job / name, held)
                 over.append(lost(held))
             shutil.rmtree(job / name, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -283,7 +307,22 @@ class Slurm:
         """Leave for those who ask why tasks wait what the scheduler said."""
         path = self._node.home.folder("compute") / STATE
         with contextlib.suppress(OSError):
-            path.write_text(json.dumps({"at": now().isoformat(), "said": said}), "utf-8")
+            told = {"at": now().isoformat(), "said": said, "nodes": self._nodes}
+            path.write_text(json.dumps(told), "utf-8")
+
+    def _look_at_nodes(self) -> None:
+        """What the scheduler says of its nodes, for the operator's page; a matter of form, so errors are no matter."""
+        if time.monotonic() - self._looked < _LOOK:
+            return
+        self._looked = time.monotonic()
+        with contextlib.suppress(MadangError, ValueError):
+            rows = self._command("sinfo", "--noheader", "--Node", "--format", "%N|%T|%c|%C|%m").splitlines()
+            found = {}
+            for name, state, cores, busy, megabytes in (row.split("|") for row in rows):  # once for each partition
+                in_use = int(busy.split("/")[0])  # allocated/idle/other/total
+                memory = int(megabytes) << 20
+                found[name] = {"name": name, "state": state, "cores": int(cores), "in_use": in_use, "memory": memory}
+            self._nodes = list(found.values())
 
     def adopt(self, task: Task) -> Held | None:
         """A task that is with the cluster is still ours."""

@@ -30,11 +30,13 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.projects import find_project
 from madang.node.permissions import may, visible
+from madang.services.compute import quotas
 from madang.services.compute.acts import BRING, READ, USE_FILE
 from madang.services.compute.definition import Definition, inside
 from madang.services.compute.models import Task, TaskFile
 
 LARGEST_FILE = 200_000_000  # bytes of a file that is brought through a form
+CHECKPOINTS = "checkpoints"  # beside what a task printed
 _BLOCK = 1 << 20
 
 
@@ -286,6 +288,42 @@ def _opened(folder: Path, name: str, shown: str, largest: int) -> BinaryIO:
         raise MadangError("task.output", message) from None
 
 
+def checkpoints(node: Node, number: int, again: int | None = None) -> Path:
+    """The folder of a task that outlives its attempts; at first what the task that it repeats had left in its own."""
+    folder = folder_of(node, number) / CHECKPOINTS
+    if not folder.is_dir():
+        make_folder(folder.parent, 0o700)
+        partial = folder.with_name(f"{CHECKPOINTS}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(mode=0o700)
+        if again is not None:
+            copy_plain(folder_of(node, again) / CHECKPOINTS, partial)
+        partial.rename(folder)
+    return folder
+
+
+def copy_plain(source: Path, target: Path) -> None:
+    """Copy the plain files of a folder that a task wrote; links and devices are left out."""
+    if not source.is_dir():
+        return
+    for name, size in closed.files_inside(source, most=10_000):
+        copy = target / name
+        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with closed.open_inside(source, name, largest=size) as file, copy.open("wb") as kept:
+            shutil.copyfileobj(file, kept, _BLOCK)
+
+
+def remove_checkpoints(node: Node, number: int) -> None:
+    """They are of no use any more: the task is done."""
+    shutil.rmtree(folder_of(node, number) / CHECKPOINTS, ignore_errors=True)
+
+
+def remove_outputs(node: Node, number: int) -> None:
+    """Remove what a task left and its checkpoints; what it printed stays."""
+    remove_checkpoints(node, number)
+    shutil.rmtree(folder_of(node, number) / "outputs", ignore_errors=True)
+
+
 def printed(node: Node, number: int, place: int, most: int) -> tuple[str, str]:
     """What a command of a task printed: (stdout, stderr), their ends where they are long."""
     return (
@@ -335,6 +373,9 @@ def bring(node: Node, actor: Actor, name: str, data: bytes, project: str = "") -
 
     def new(session: Any) -> TaskFile:
         of = find_project(session, project) if project else None
+        share = f"project:{of.id}" if of else actor.reference
+        for holder, limit in quotas.holders(session, share):
+            quotas.check_disk(session, holder, limit, len(data))
         return TaskFile(
             owner_id=actor.person_id, project_id=of.id if of else None, name=shown, hash=digest, size=len(data)
         )

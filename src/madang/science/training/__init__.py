@@ -1,0 +1,13 @@
+"""A small model, trained from tables of the common data model: the ready example of a task that learns.
+
+It foresees whether a person has an outcome within a year, from what was known before: a neural network of one hidden
+layer in NumPy, on the processor. It shows how a training task goes on from its checkpoints after it was killed, and
+how a model is left with a card that says of which data it is made; it is no medical device and foresees nothing about
+patients.
+"""
+
+from madang.science.training.card import write_card
+from madang.science.training.fit import Settings, Trained, train
+from madang.science.training.table import Cohort, read_cohort
+
+__all__ = ["Cohort", "Settings", "Trained", "read_cohort", "train", "write_card"]
