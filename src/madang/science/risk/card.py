@@ -11,14 +11,14 @@ from typing import Any
 
 from madang import __version__
 from madang.base.translate import _, speaking
-from madang.science.training.fit import Settings, Trained
-from madang.science.training.table import Cohort
+from madang.science.risk.fit import Settings, Trained
+from madang.science.risk.table import Cohort
 
 
 def write_card(folder: Path, cohort: Cohort, settings: Settings, trained: Trained) -> dict[str, Any]:
     """Write model.json, card.json, card.md and card.ko.md into `folder`; what card.json says."""
     model = {
-        "kind": "madang.training/1",
+        "kind": "madang.risk/1",
         "outcome": cohort.outcome,
         "features": list(cohort.features),
         "mean": trained.mean.tolist(),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.science.training.table import Cohort
+from madang.science.risk.table import Cohort
 
 Array = NDArray[np.float64]
 Weights = dict[str, Array]
@@ -68,7 +68,7 @@ def train(
 ) -> Trained:
     """Train on a cohort, from the last checkpoint in `checkpoints` if there is one of these data and settings.
 
-    A checkpoint is there whole or not at all. Errors: `training.data` where a part of the people lacks an outcome.
+    A checkpoint is there whole or not at all. Errors: `risk.data` where a part of the people lacks an outcome.
     """
     part = split(cohort, settings.seed)
     mean, scale = cohort.x[part == 0].mean(axis=0), cohort.x[part == 0].std(axis=0)
@@ -76,7 +76,7 @@ def train(
     x, y = (cohort.x - mean) / scale, cohort.y
     for each in range(3):
         if not 0 < y[part == each].sum() < (part == each).sum():
-            raise MadangError("training.data", _("Too few people have the outcome, or lack it, to learn from them."))
+            raise MadangError("risk.data", _("Too few people have the outcome, or lack it, to learn from them."))
     state = _read(checkpoints, cohort, settings) or _begin(x.shape[1], settings)
     began_at = state["epoch"]
     if began_at:

@@ -6,8 +6,8 @@ how a model is left with a card that says of which data it is made; it is no med
 patients.
 """
 
-from madang.science.training.card import write_card
-from madang.science.training.fit import Settings, Trained, train
-from madang.science.training.table import Cohort, read_cohort
+from madang.science.risk.card import write_card
+from madang.science.risk.fit import Settings, Trained, train
+from madang.science.risk.table import Cohort, read_cohort
 
 __all__ = ["Cohort", "Settings", "Trained", "read_cohort", "train", "write_card"]

@@ -1,17 +1,17 @@
-"""`python -m madang.science.training`: train from a folder of tables, as a task does."""
+"""`python -m madang.science.risk`: train from a folder of tables, as a task does."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from madang.base.errors import MadangError
-from madang.science.training import Settings, read_cohort, train, write_card
-from madang.science.training.table import OUTCOMES
+from madang.science.risk import Settings, read_cohort, train, write_card
+from madang.science.risk.table import OUTCOMES
 
 
 def main() -> int:
     """Train as the arguments say; 0, or 2 with a sentence."""
-    asked = argparse.ArgumentParser(prog="madang.science.training")
+    asked = argparse.ArgumentParser(prog="madang.science.risk")
     asked.add_argument("--data", type=Path, required=True)
     asked.add_argument("--out", type=Path, required=True)
     asked.add_argument("--checkpoints", type=Path)

@@ -44,7 +44,7 @@ def read_cohort(folder: Path, outcome: str) -> Cohort:
     age in years, sex, visits and stays within the year before, how many conditions and drugs were ever noted, and the
     most frequent conditions.
 
-    Errors: `training.data` where a table is missing, or too few people have, or lack, the outcome.
+    Errors: `risk.data` where a table is missing, or too few people have, or lack, the outcome.
     """
     tables = _tables(folder, outcome)
     files = {
@@ -58,7 +58,7 @@ def read_cohort(folder: Path, outcome: str) -> Cohort:
             engine.execute(f"CREATE VIEW {name} AS FROM read_parquet({quote_paths(paths)})")
         last = engine.value("SELECT max(visit_start_date)::DATE FROM visit_occurrence")
         if last is None:
-            raise MadangError("training.data", _("The data have no visit with a date."))
+            raise MadangError("risk.data", _("The data have no visit with a date."))
         engine.execute(f"CREATE TABLE the_day AS SELECT DATE '{last}' - {YEAR} AS day")
         died = "SELECT person_id, death_date::DATE AS died FROM death" if "death" in tables else _NOBODY
         engine.execute(f"""CREATE TABLE people AS
@@ -80,7 +80,7 @@ def read_cohort(folder: Path, outcome: str) -> Cohort:
     x, y = np.nan_to_num(values[:, :-1]), values[:, -1]
     if not LEAST <= y.sum() <= len(y) - LEAST:
         raise MadangError(
-            "training.data",
+            "risk.data",
             _(
                 "Of {people} people {having} have the outcome; at least {least} have to have it, and as many not."
             ).format(people=len(y), having=int(y.sum()), least=LEAST),
@@ -109,7 +109,7 @@ def _tables(folder: Path, outcome: str) -> dict[str, list[Path]]:
     needed = (*_NEEDED, "death") if outcome == "death" else _NEEDED
     if outcome not in OUTCOMES:
         message = _("{name} is no outcome here.").format(name=repr(outcome)[:100])
-        raise MadangError("training.data", message, ", ".join(OUTCOMES))
+        raise MadangError("risk.data", message, ", ".join(OUTCOMES))
     found = {}
     for name in dict.fromkeys((*needed, "death")):
         paths = sorted((folder / name).glob("*.parquet"))
@@ -117,7 +117,7 @@ def _tables(folder: Path, outcome: str) -> dict[str, list[Path]]:
             found[name] = paths
         elif name in needed:
             raise MadangError(
-                "training.data",
+                "risk.data",
                 _("The data have no table {name}.").format(name=name),
                 _("Name data of OMOP's common data model."),
             )
