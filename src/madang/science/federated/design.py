@@ -1,7 +1,7 @@
 """From an Arrow table to numbers that mean the same at every site: terms, levels, missing values."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,35 +91,53 @@ def complete_rows(table: pa.Table, names: Sequence[str]) -> pa.Table:
     keep: Any = None
     for name in names:
         column = _column(table, name)
-        valid = pc.is_valid(column)
-        if pa.types.is_floating(column.type):
-            valid = pc.and_(valid, pc.is_finite(pc.fill_null(column, 0)))
-        keep = valid if keep is None else pc.and_(keep, valid)
+        for valid in known(column):
+            keep = valid if keep is None else pc.and_(keep, valid)
     return table if keep is None else table.filter(keep)
+
+
+def known(column: pa.ChunkedArray) -> Iterator[Any]:
+    """Where a column has its values; nothing where it has them all."""
+    if column.null_count:
+        yield pc.is_valid(column)
+    if pa.types.is_floating(column.type):
+        finite = pc.is_finite(pc.fill_null(column, 0) if column.null_count else column)
+        if not pc.all(finite).as_py():
+            yield finite
 
 
 def matrix(table: pa.Table, design: Design) -> Array:
     """The design matrix (n, p) of rows without missing values. Errors: `federated.column`, `federated.level`."""
+    columns = columns_of(table, design)
+    return np.column_stack(columns) if columns else np.zeros((table.num_rows, 0))
+
+
+def columns_of(table: pa.Table, design: Design) -> list[Array]:
+    """The columns of `matrix`, of rows without missing values. Errors: `federated.column`, `federated.level`."""
     n = table.num_rows
     columns = [np.ones(n)] if design.intercept else []
     parts: dict[str, list[Array]] = {}
     for name in design.variables:
-        if name in design.levels:
-            values = np.asarray([str(each) for each in _column(table, name).to_pylist()], dtype=object)
-            unknown = set(values) - set(design.levels[name])
-            if unknown:
-                raise MadangError(
-                    "federated.level", _("{name} has a level here that the study does not name.").format(name=name)
-                )
-            parts[name] = [(values == level).astype(float) for level in design.levels[name][1:]]
-        else:
+        if name not in design.levels:
             parts[name] = [numbers(table, name)]
+            continue
+        coded = pc.dictionary_encode(_column(table, name)).combine_chunks()
+        found = [str(each) for each in coded.dictionary.to_pylist()]
+        if not set(found) <= set(design.levels[name]):
+            raise MadangError(
+                "federated.level", _("{name} has a level here that the study does not name.").format(name=name)
+            )
+        codes = coded.indices.to_numpy(zero_copy_only=False)
+        parts[name] = [
+            np.isin(codes, [at for at, each in enumerate(found) if each == level]).astype(float)
+            for level in design.levels[name][1:]
+        ]
     for term in design.terms:
-        made = [np.ones(n)]
+        made: list[Array] = []
         for part in term.split(":"):
-            made = [left * each for each in parts[part] for left in made]
+            made = [left * each for each in parts[part] for left in made] if made else list(parts[part])
         columns += made
-    return np.column_stack(columns) if columns else np.zeros((n, 0))
+    return columns
 
 
 def numbers(table: pa.Table, name: str) -> Array:
@@ -128,7 +146,7 @@ def numbers(table: pa.Table, name: str) -> Array:
     if pa.types.is_boolean(column.type):
         column = pc.cast(column, pa.int8())
     try:
-        found: Array = np.asarray(pc.cast(column, pa.float64()).to_numpy(), dtype=float)
+        found: Array = np.asarray(pc.cast(column, pa.float64()).to_numpy(), dtype=float)  # no copy of one that is whole
         return found
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise MadangError("federated.column", _("{name} is no number here.").format(name=name)) from None

@@ -133,10 +133,11 @@ def check_model(rows: pa.Table, variables: Sequence[str], coefficients: int, lim
             _("Leave terms out, or join levels."),
         )
     for name in variables:
-        counted = rows.column(name).value_counts()
-        is_text = pa.types.is_string(rows.schema.field(name).type) or pa.types.is_large_string(
-            rows.schema.field(name).type
-        )
+        column, kind = rows.column(name), rows.schema.field(name).type
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if not is_text and len(column[:1_000].unique()) > 2:
+            continue  # so has the whole column, and nothing is looked at of those
+        counted = column.value_counts()
         if is_text:
             check_levels(n, [str(each) for each in counted.field("values").to_pylist()], limits)
         if is_text or len(counted) <= 2:
@@ -197,12 +198,14 @@ def check_history(asked: Sequence[Members], earlier: Sequence[Members], limits: 
 
 def _atoms(sets: Sequence[Members]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Of each group of rows that are in the same sets: the place of one of them, and how many they are."""
-    codes: NDArray[Any] = np.zeros(sets[0].size, np.int64)
-    for place, each in enumerate(sets, 1):
+    codes: NDArray[Any] = np.zeros(sets[0].size, np.int32)
+    for each in sets:
         codes = codes * 2 + each
-        if place % 40 == 0:  # so that the numbers stay small
-            codes = np.unique(codes, return_inverse=True)[1].reshape(-1)
-    _values, first, sizes = np.unique(codes, return_index=True, return_counts=True)
+        counts = np.bincount(codes)
+        codes = (np.cumsum(counts > 0, dtype=np.int32) - 1)[codes]  # so that the numbers stay small
+    sizes = np.bincount(codes)
+    first = np.empty(sizes.size, np.intp)
+    first[codes[::-1]] = np.arange(codes.size - 1, -1, -1)
     return first, sizes
 
 

@@ -15,11 +15,12 @@ import pyarrow as pa
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.science.federated.design import Design, complete_rows, matrix, numbers
-from madang.science.federated.exact import Array, add, gram_of_columns, solve, total
+from madang.science.federated.design import Design, columns_of, complete_rows, numbers
+from madang.science.federated.exact import Array, add, gram_part, in_threads, solve, summed, symmetric
 
 Family = Literal["gaussian", "binomial", "poisson", "gamma"]
 ROUNDS, TOLERANCE = 50, 1e-14
+BLOCK = 16_384  # rows that are worked on at a time
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _variance(family: str, mu: Array) -> Array:
     }[family]
 
 
-def _deviance(family: str, y: Array, mu: Array) -> float:
+def _deviance(family: str, y: Array, mu: Array) -> tuple[float, float]:
     if family == "gaussian":
         parts = (y - mu) ** 2
     elif family == "binomial":
@@ -94,8 +95,8 @@ def _deviance(family: str, y: Array, mu: Array) -> float:
             parts = 2.0 * (np.where(y > 0, y * np.log(y / mu), 0.0) - (y - mu))
     else:
         parts = -2.0 * (np.log(y / mu) - (y - mu) / mu)
-    hi, lo = total(parts)
-    return float(hi + lo)
+    hi, lo = summed(parts)
+    return hi, lo
 
 
 def _first_mean(family: str, y: Array) -> Array:
@@ -120,9 +121,13 @@ class GlmRows:
 def glm_rows(table: pa.Table, outcome: str, design: Design, family: Family) -> GlmRows:
     """For a site: what stays the same in all rounds of a fit. Errors: `federated.column`, `federated.outcome`."""
     rows = complete_rows(table, [outcome, *design.variables])
-    y, x = numbers(rows, outcome), matrix(rows, design)
+    y = np.ascontiguousarray(numbers(rows, outcome))
     _check(family, y)
-    return GlmRows(np.vstack([x.T, np.zeros(y.size)]), y)
+    made = columns_of(rows, design)
+    columns = np.empty((len(made) + 1, y.size))
+    for place, each in enumerate(made):
+        columns[place] = each
+    return GlmRows(columns, y)
 
 
 def glm_at(table: pa.Table, outcome: str, design: Design, family: Family, coef: Array | None) -> GlmPart:
@@ -133,29 +138,56 @@ def glm_at(table: pa.Table, outcome: str, design: Design, family: Family, coef: 
 def glm_round(rows: GlmRows, family: Family, coef: Array | None) -> GlmPart:
     """For a site: what it tells in a round. Errors: `federated.diverges`."""
     x, y = rows.columns, rows.y
+    parts = in_threads(
+        lambda begin: _block(x, y, begin, min(begin + BLOCK, y.size), family, coef), range(0, y.size, BLOCK)
+    )
+    p = x.shape[0]
+    high, low = add([part.gram for part in parts]) if parts else (np.zeros((p, p)), np.zeros((p, p)))
+    pearson = float(sum(part.pearson for part in parts))
+    gram = symmetric(high), symmetric(low)
+    if coef is not None:
+        told = add([part.deviance for part in parts]) if parts else (0.0, 0.0)
+        return GlmPart(int(y.size), gram, float(told[0] + told[1]), (0.0, 0.0), pearson)
+    s = summed(y)
+    return GlmPart(int(y.size), gram, math.inf, s, pearson, _log_sums(family, y))
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What some rows add to a round: the upper triangle of X'WX and X'Wz, and the deviance, as hi + lo."""
+
+    gram: tuple[Array, Array]
+    deviance: tuple[float, float]
+    pearson: float
+
+
+def _block(x: Array, y: Array, begin: int, end: int, family: Family, coef: Array | None) -> _Block:
+    """The rows begin..end, which are few enough to stay in the processor's cache. Fills the last row of x there.
+
+    Every row is computed by the same steps wherever it is, so that its terms have the same bits at every site.
+    """
+    mine = y[begin:end]
     if coef is None:
-        eta = _link(family, _first_mean(family, y))
+        eta = _link(family, _first_mean(family, mine))
     else:
-        eta = np.zeros(y.size)
-        for place in range(coef.size):  # the same order of additions in every row, wherever the row is
-            eta = eta + x[place] * coef[place]
+        eta = np.zeros(mine.size)
+        for place in range(coef.size):
+            eta += x[place, begin:end] * coef[place]
     mu, slope = _mean(family, eta)
-    variance = _variance(family, mu)
+    variance = slope if family == "binomial" else _variance(family, mu)
     with np.errstate(divide="ignore", invalid="ignore"):
-        w = slope**2 / variance
-    if y.size and not np.all(np.isfinite(w)):
+        w = slope if family == "binomial" else slope**2 / variance  # of the logit link they are the same
+    left = mine - mu
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x[-1, begin:end] = eta + left / slope
+    if not (np.isfinite(w).all() and np.isfinite(x[-1, begin:end]).all()):
         raise MadangError(
             "federated.diverges", _("The fit does not converge: the outcome is separated or a term too large.")
         )
-    left = y - mu
-    x[-1] = eta + left / slope
-    pearson = float((left**2 / variance).sum())
-    if coef is not None:
-        return GlmPart(int(y.size), gram_of_columns(x, w), _deviance(family, y, mu), (0.0, 0.0), pearson)
-    s = total(y) if y.size else (np.float64(0), np.float64(0))
-    return GlmPart(
-        int(y.size), gram_of_columns(x, w), math.inf, (float(s[0]), float(s[1])), pearson, _log_sums(family, y)
-    )
+    weights = np.ascontiguousarray(w)
+    pearson = float((left**2 / variance).sum()) if family == "gamma" else 0.0  # of others nobody needs it
+    deviance = _deviance(family, mine, mu) if coef is not None else (0.0, 0.0)
+    return _Block(gram_part(x, weights, begin, end), deviance, pearson)
 
 
 def _log_sums(family: str, y: Array) -> tuple[float, float]:

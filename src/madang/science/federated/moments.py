@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from madang.science.federated.design import complete_rows, numbers
-from madang.science.federated.exact import add, total
+from madang.science.federated.exact import add, total, two_product
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,8 @@ class Moments:
 def moments_at(table: pa.Table, column: str, center: float = 0.0) -> Moments:
     """For a site: of the values that are there, n, the sum of x - center and of its square."""
     x = numbers(complete_rows(table, [column]), column) - center
-    from madang.science.federated.exact import _product
-
     s = total(x) if x.size else (np.float64(0), np.float64(0))
-    high, low = _product(x, x)
+    high, low = two_product(x, x)
     q = add([total(high), total(low)]) if x.size else (np.float64(0), np.float64(0))
     return Moments(int(x.size), (float(s[0]), float(s[1])), (float(q[0]), float(q[1])))
 

@@ -100,7 +100,7 @@ class Site:
         self.study, self.limits = study, limits
         self.members: Members = members(study, table)
         self.table = table
-        self.rows = table.filter(pa.array(self.members)).combine_chunks()
+        self.rows = (table if self.members.all() else table.filter(pa.array(self.members))).combine_chunks()
         disclosure.check_rows(self.rows.num_rows, limits)
         self._complete: tuple[Design, pa.Table] | None = None
         self._last: tuple[list[Any], Any] | None = None

@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from madang.base.canonical import sha256_of
 from madang.base.errors import MadangError
 from madang.base.translate import _, later
-from madang.science.federated.design import NAME, numbers
+from madang.science.federated.design import NAME, known, numbers
 
 LONGEST = 100_000  # bytes of a study
 KINDS: dict[str, tuple[str, ...]] = {  # what each needs beside its kind
@@ -311,10 +311,8 @@ def known_in(table: pa.Table, names: Sequence[str]) -> NDArray[np.bool_]:
     """The rows in which none of these columns is missing."""
     found = np.ones(table.num_rows, bool)
     for name in names:
-        valid = pc.is_valid(table.column(name))
-        if pa.types.is_floating(table.schema.field(name).type):
-            valid = pc.and_(valid, pc.is_finite(pc.fill_null(table.column(name), 0)))
-        found &= np.asarray(valid.to_numpy(), bool)
+        for valid in known(table.column(name)):
+            found &= np.asarray(valid.to_numpy(), bool)
     return found
 
 

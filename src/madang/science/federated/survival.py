@@ -12,11 +12,12 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.science.federated.design import Design, complete_rows, matrix, numbers
-from madang.science.federated.exact import Array, add, risk_order, risk_sums, solve, tie_sums, total
+from madang.science.federated.design import Design, columns_of, complete_rows, numbers
+from madang.science.federated.exact import Array, add, event_sums, risk_order, risk_sums, solve, summed, tie_sums
 
 Ties = Literal["efron", "breslow"]
 ROUNDS, TOLERANCE = 20, 1e-9
@@ -63,9 +64,8 @@ class CoxPart:
 def center_at(table: pa.Table, time: str, event: str, design: Design, bin: float = 0.0) -> tuple[int, Array, Array]:
     """For a site: n and sums of covariates, for a center that all share (so that exponents stay small)."""
     rows, _times, _ended = _rows(table, time, event, design, bin)
-    x = matrix(rows, design)
-    hi, lo = total(x) if x.shape[0] else (np.zeros(x.shape[1]), np.zeros(x.shape[1]))
-    return x.shape[0], hi, lo
+    pairs = np.array([summed(each) for each in columns_of(rows, design)]).reshape(-1, 2)
+    return rows.num_rows, pairs[:, 0], pairs[:, 1]
 
 
 def center_of(parts: Sequence[tuple[int, Array, Array]]) -> Array:
@@ -90,25 +90,25 @@ def cox_rows(
 ) -> CoxRows:
     """For a site: what stays the same in all rounds of a fit. Errors: as `cox_at`."""
     rows, times, ended = _rows(table, time, event, design, bin)
-    x = matrix(rows, design) - center
-    deaths = np.zeros(grid.size)
-    hi, lo = np.zeros((grid.size, x.shape[1])), np.zeros((grid.size, x.shape[1]))
-    if grid.size:
-        dying = np.nonzero(ended)[0]
-        place = np.searchsorted(grid, times[dying])
-        dying = dying[np.argsort(place, kind="stable")]
-        deaths = np.bincount(place, minlength=grid.size).astype(float)
-        for at, found in enumerate(np.split(dying, np.cumsum(deaths).astype(int)[:-1])):
-            hi[at], lo[at] = total(x[found])
     order, ends = risk_order(times, ended, grid)
-    return CoxRows(np.vstack([np.ones(times.size), x[order].T]), ends, deaths, (hi, lo))
+    columns = np.empty((len(design.names()) + 1, times.size))
+    columns[0] = 1.0
+    for place, each in enumerate(columns_of(rows, design)):
+        columns[place + 1] = (each - center[place])[order]
+    return CoxRows(columns, ends, _events(ends), event_sums(columns[1:], ends))
+
+
+def _events(ends: NDArray[np.int64]) -> Array:
+    """How many rows have their event at each time, of the `ends` of `risk_order`."""
+    begin = np.concatenate([ends[1:, 1], [0]])
+    return (ends[:, 0] - begin).astype(float)
 
 
 def cox_round(rows: CoxRows, coef: Array) -> CoxPart:
     """For a site: what it tells in a round. Errors: `federated.diverges`."""
     eta = np.zeros(rows.columns.shape[1])
     for place in range(coef.size):  # the same order of additions in every row, wherever the row is
-        eta = eta + rows.columns[place + 1] * coef[place]
+        eta += rows.columns[place + 1] * coef[place]
     if eta.size and float(np.max(np.abs(eta))) > 500:
         raise MadangError("federated.diverges", _("The fit does not converge: a term grows without end."))
     sums = risk_sums(rows.columns, np.exp(eta), rows.ends)
