@@ -1,7 +1,9 @@
 """A study over three sites with real TLS in processes of their own, beside the same fit of all rows in one process;
 and one over fifty simulated sites.
 
-PYTHONPATH=src:tests python benchmarks/alliance.py [ROWS]
+PYTHONPATH=src:tests python benchmarks/alliance.py             both
+PYTHONPATH=src:tests python benchmarks/alliance.py ROWS        three sites of so many rows
+PYTHONPATH=src:tests python benchmarks/alliance.py 50 FOLDER   simulated sites, kept in a folder for the next time
 """
 
 import contextlib
@@ -16,18 +18,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from sqlalchemy import select
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from madang.node.home import Home
 from madang.node.node import Node
 from madang.science.federated import Limits, Site, pooled, read_study
-from madang.services.alliance import coordinate, partners
-from madang.services.alliance.serving import application
+from madang.services.alliance import coordinate, crew, simulated
+from madang.services.alliance.models import Partner
 from portal_house import OWNER
-from services.alliance.alliance_house import Alliance, link, make_nodes, study_text
+from services.alliance.alliance_house import study_text
 from services.alliance.processes import processes
-from web.served import serving
 
 os.environ["MADANG_OUTGOING_HOSTS"] = "127.0.0.1"
 LIMITS = {"limits": {"minimum": 3, "exact_times": True}}
@@ -106,32 +108,41 @@ def three_sites(rows: int) -> None:
             node.close()
 
 
-def many_sites(count: int, rows: int) -> None:
-    """Sites simulated on this machine: threads of this process, each with a home of its own, over loopback."""
-    with tempfile.TemporaryDirectory() as name:
-        center, sites = make_nodes(Path(name), count)
-        with serving(application(center)) as served:
-            made = Alliance(center, sites, served.address)
-            link(made, [table(rows, seed) for seed in range(count)], agreement=LIMITS)
-            for site in sites:
-                partners.stand(site, OWNER, "center", ["glm"])
-            text = study_text("glm", outcome="y", terms=[f"x{k}" for k in range(5)], family="binomial")
-            took = []
-            for k in range(4):
-                begun, before = time.perf_counter(), time.process_time()
-                asked = made.ask(text.replace("A study", f"Study {k}"))
-                made.run(asked.id, patience=300, decide=True)
-                took.append((time.perf_counter() - begun, time.process_time() - before))
-            wall, cpu = (statistics.median(each) for each in zip(*took[1:], strict=True))
-            print(f"{count} sites x {rows:,} rows simulated in one process: a logistic regression in {wall:.1f} s, "
-                  f"processor {cpu:.1f} s (of the first {took[0][0]:.1f} s)")  # fmt: skip
-        made.close()
+def many_sites(count: int, rows: int, folder: Path) -> None:
+    """Sites simulated on this machine, in processes that were started for a study before; made in `folder` if they are
+    not there."""
+    node = Node.open(Home(folder / "center"))
+    with node.read() as session:
+        made = {each.name for each in session.scalars(select(Partner))}
+    for k in range(count):
+        if f"site{k}" not in made:
+            simulated.simulate(node, OWNER, f"site{k}", "d", table(rows, k))
+    text = study_text("glm", outcome="y", terms=[f"x{k}" for k in range(5)], family="binomial", where='["x0 > -9"]')
+    took = []
+    for k in range(4):
+        begun = time.perf_counter()
+        asked = coordinate.ask(node, OWNER, read_study(text.replace("A study", f"Study {k}-{begun}")), simulated=True)
+        with crew.working(node, [each.partner_id for each in asked.sites]) as processes_:
+            before = used([*processes_.pids]) + time.process_time()
+            answer = coordinate.decided_and_run(node, OWNER, asked.id, 300, patience=300)
+            took.append((time.perf_counter() - begun, used([*processes_.pids]) + time.process_time() - before))
+    assert sum(each["in"] for each in answer["sites"]) == count
+    wall, cpu = (statistics.median(each) for each in zip(*took[1:], strict=True))
+    print(f"{count} simulated sites x {rows:,} rows in {len(processes_.pids)} processes: logistic regression")
+    print(f"{answer['questions']} questions in {wall:.1f} s, processor {cpu:.1f} s (of the first {took[0][0]:.1f} s)")
+    crew.end(node)
+    node.close()
 
 
 def main() -> None:
-    """Print the figures of three sites, and of fifty."""
+    """Print the figures of three sites, and of fifty; one of both where a folder for the fifty is given."""
+    if len(sys.argv) > 2:
+        many_sites(int(sys.argv[1]), 10_000, Path(sys.argv[2]))
+        return
     three_sites(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
-    many_sites(50, 10_000)
+    if len(sys.argv) == 1:
+        with tempfile.TemporaryDirectory() as name:
+            many_sites(50, 10_000, Path(name))
 
 
 if __name__ == "__main__":

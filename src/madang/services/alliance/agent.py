@@ -10,11 +10,12 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -24,6 +25,9 @@ from madang.node.outgoing import Outgoing, outgoing_of
 from madang.node.people.actor import Actor
 from madang.services.alliance import discover, partners, wire
 from madang.services.alliance.models import AllianceStudy, Partner
+
+if TYPE_CHECKING:
+    from sqlalchemy import CursorResult
 
 TO_DO = ("studies", "question", "ledger_wanted", "catalog_wanted")  # what a partner may tell that is work
 SECONDS = 60.0  # that an answer may take, the wait for a question included
@@ -118,6 +122,7 @@ class Line:
         return meta, arrays
 
     _public = ""
+    answered = -1  # number of the last message that was answered here and is not written down as such
 
     def to(self, public: str) -> Self:
         """Say whose answers are believed."""
@@ -133,30 +138,79 @@ class Line:
             raise MadangError("alliance.authority", _("The certificate of the partner cannot be read.")) from None
 
 
-def send(node: Node, line: Line, partner_id: int, meta: dict[str, Any], body: bytes | None = None) -> dict[str, Any]:
-    """Send the next message to a partner; one that was begun before a kill goes first."""
+def send(
+    node: Node,
+    line: Line,
+    partner_id: int,
+    meta: dict[str, Any],
+    body: bytes | None = None,
+    *,
+    along: Callable[[Session], None] | None = None,
+    settle: bool = True,
+) -> dict[str, Any]:
+    """Send the next message to a partner; one that was begun before a kill goes first.
+
+    `along` is done in the transaction that keeps the message, before it leaves. Without `settle` it is written down
+    with the next message only that this one was answered (or by `settled`): who is killed meanwhile sends it again, and
+    is answered the same.
+    """
     me = wire.identity(node.home)
     with _alone(node, partner_id):
-        for fresh in (False, True):
-            with node.read() as session:
-                partner = partners.by_id(session, partner_id)
-            if partner.state == "left":
-                raise MadangError("alliance.left", _("{name} was left.").format(name=partner.name))
-            waiting = partner.pending
-            if waiting is None and not fresh:
-                continue
-            if waiting is None or fresh:
-                waiting = body or wire.pack(meta)
-                with node.write() as session:
-                    partners.by_id(session, partner_id).pending = waiting
-            number = partner.sent + 1
-            told, _arrays = line.to(partner.key).send(me, wire.thumbprint(partner.key), number, waiting)
-            with node.write() as session:
-                held = partners.by_id(session, partner_id)
-                held.sent, held.pending = number, None
-                if held.state != "left" and not partners.knows(held, told.get("agreements")):
-                    partners.told_agreements(node, held, told.get("agreements"))
+        partner = _ready(node, line, me, partner_id)
+        number = partner.sent + (1 if partner.pending is None else 2)
+        waiting = body or wire.pack(meta)
+        with node.write() as session:
+            if along is not None:
+                along(session)
+            put = update(Partner).where(Partner.id == partner_id, Partner.state != "left")
+            if not cast("CursorResult[Any]", session.execute(put.values(sent=number - 1, pending=waiting))).rowcount:
+                raise _left(partner.name)
+        told = _say(node, line, me, partner, number, waiting)
+        if settle:
+            settled(node, line, partner_id)
     return told
+
+
+def _ready(node: Node, line: Line, me: wire.Identity, partner_id: int) -> Any:
+    """The partner, once it has answered what was begun before."""
+    columns = Partner.id, Partner.name, Partner.state, Partner.key, Partner.sent, Partner.pending
+    while True:
+        with node.read() as session:
+            partner = session.execute(select(*columns).where(Partner.id == partner_id)).one()
+        if partner.state == "left":
+            raise _left(partner.name)
+        if partner.pending is None or line.answered == partner.sent + 1:
+            return partner
+        _say(node, line, me, partner, partner.sent + 1, partner.pending)
+        settled(node, line, partner_id)
+
+
+def _left(name: str) -> MadangError:
+    return MadangError("alliance.left", _("{name} was left.").format(name=name))
+
+
+def _say(node: Node, line: Line, me: wire.Identity, partner: Any, number: int, body: bytes) -> dict[str, Any]:
+    told, _arrays = line.to(partner.key).send(me, wire.thumbprint(partner.key), number, body)
+    line.answered = number
+    if "agreements" in told:
+        with node.read() as session:
+            known = partners.knows(partners.by_id(session, partner.id), told["agreements"])
+        if not known:
+            with node.write() as session:
+                held = partners.by_id(session, partner.id)
+                if held.state != "left":
+                    partners.told_agreements(node, held, told["agreements"])
+    return told
+
+
+def settled(node: Node, line: Line, partner_id: int) -> None:
+    """Write down that the last message on this line was answered, if nobody has done so meanwhile."""
+    if line.answered < 0:
+        return
+    which = Partner.id == partner_id, Partner.sent == line.answered - 1
+    with node.write() as session:
+        session.execute(update(Partner).where(*which).values(sent=line.answered, pending=None))
+    line.answered = -1
 
 
 @contextlib.contextmanager
@@ -183,18 +237,21 @@ def poll(node: Node, partner_id: int, wait: float) -> dict[str, Any]:
     """The message by which a site asks for work: what we signed, and which studies we have already."""
     with node.read() as session:
         partner = partners.by_id(session, partner_id)
-        have = session.scalars(
-            select(AllianceStudy.uid).where(AllianceStudy.partner_id == partner_id, AllianceStudy.state == "waiting")
-        )
         return {
             "kind": "poll",
             "version": wire.VERSION,
             "wait": wait,
             "agreements": partners.ours_signed(partner),
-            "have": list(have),
+            "have": having(session, partner_id),
             "catalog": discover.hash_of(discover.catalog_of(session, partner)),
             "knows": discover.hash_of(discover.kept(node, partner_id)),
         }
+
+
+def having(session: Session, partner_id: int) -> list[str]:
+    """The studies of a partner that wait for a decision here, so that it does not tell them again."""
+    waiting = AllianceStudy.partner_id == partner_id, AllianceStudy.state == "waiting"
+    return list(session.scalars(select(AllianceStudy.uid).where(*waiting)))
 
 
 def undecided(node: Node, partner_id: int) -> list[AllianceStudy]:
@@ -293,4 +350,4 @@ class Worker:
             self._child = None
 
 
-__all__ = ["Line", "Worker", "goodbye", "keep_waiting", "poll", "send", "undecided"]
+__all__ = ["Line", "Worker", "goodbye", "having", "keep_waiting", "poll", "send", "settled", "undecided"]

@@ -25,7 +25,7 @@ from madang.science.federated.study import Study, study_of
 from madang.services.alliance import answering, partners, wire
 from madang.services.alliance.acts import ASK, JOIN
 from madang.services.alliance.answering import question_digest
-from madang.services.alliance.bell import ring
+from madang.services.alliance.bell import ASKER, ring
 from madang.services.alliance.courier import steps
 from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudySite
 
@@ -168,7 +168,7 @@ def taken(node: Node, actor: Actor, number: int, name: str, data: bytes, source:
         node.audit.record(session, actor, "study.hear", f"study:{study.id}",
                           {"partner": partner.name, "way": WAY, "source": who, "digest": study.digest,
                            "sha256": hashlib.sha256(held.body).hexdigest()})  # fmt: skip
-    ring(node)
+    ring(node, ASKER)
     return study
 
 

@@ -4,9 +4,11 @@ It ends when its input ends, so it never outlives the process that waits.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 
 from madang.base.errors import MadangError
@@ -24,6 +26,7 @@ def main(home: str) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what others print goes to the log, and not among the answers
     lines: dict[int, Line] = {}
+    threading.Thread(target=_ready, daemon=True).start()
     with contextlib.closing(Node.open(Home(Path(home)))) as node, contextlib.suppress(KeyboardInterrupt):
         for text in sys.stdin:
             given = json.loads(text)
@@ -37,6 +40,11 @@ def main(home: str) -> None:
                 told = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}  # type: ignore[dict-item]  # of two shapes
             answers.write(json.dumps(told) + "\n")
             answers.flush()
+
+
+def _ready() -> None:
+    """Load what the first fit needs while messages go back and forth."""
+    importlib.import_module("madang.science.federated.kernels")
 
 
 if __name__ == "__main__":

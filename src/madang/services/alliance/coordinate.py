@@ -24,7 +24,7 @@ from madang.science.federated.pooling import pooled
 from madang.science.federated.study import Study, study_of
 from madang.services.alliance import partners
 from madang.services.alliance.acts import ASK, END, RUN, SEE
-from madang.services.alliance.bell import Listener, ring
+from madang.services.alliance.bell import ASKER, PARTNERS, Listener, ring
 from madang.services.alliance.models import ONLINE, AllianceStudy, Partner, StudySite
 from madang.services.alliance.runner import PATIENCE, FellOut, Runner, Waiting, sites_of
 from madang.services.alliance.together import LEAST_MASKED
@@ -71,7 +71,7 @@ def ask(node: Node, actor: Actor, study: Study, only: Sequence[str] = (), *, sim
     made.sites = [StudySite(partner_id=each.id, way=each.way) for each in found]
     with doing(node, actor, ASK, lambda session: made) as done:
         done.tell(digest=study.digest, partners=[each.name for each in found])
-    ring(node)
+    ring(node, PARTNERS)
     return made
 
 
@@ -99,7 +99,7 @@ def find_asked(node: Node, actor: Actor, number: int) -> AllianceStudy:
 def wait_for_decisions(node: Node, study_id: int, seconds: float, progress: Progress | None = None) -> None:
     """Until every site has decided, or that long. Raises `Waiting` where not one has approved."""
     end = time.monotonic() + seconds
-    listener = Listener(node)
+    listener = Listener(node, ASKER)
     while True:
         sites = sites_of(node, study_id)
         waiting = [each for each in sites if each.state == "sent"]

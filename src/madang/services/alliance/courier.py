@@ -15,7 +15,7 @@ from madang.science.federated.study import Study, study_of
 from madang.services.alliance import answering, partners, wire
 from madang.services.alliance.acts import ASK, SEE
 from madang.services.alliance.answering import question_digest
-from madang.services.alliance.exchange import meta_of, part_of
+from madang.services.alliance.hearing import meta_of, part_of
 from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudySite
 
 STUDY, ANSWER = "alliance-study", "alliance-answer"

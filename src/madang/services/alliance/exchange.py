@@ -4,14 +4,12 @@ A message is believed by its signature and its number: the next one is done, the
 any other is refused. What a message asks is done before its number counts, and doing it twice changes nothing.
 """
 
-import contextlib
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
 from madang.base.errors import MadangError
@@ -20,12 +18,14 @@ from madang.node.acts import doing_in
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.science.federated.rounds import FACTS, Part, check_part
-from madang.science.federated.study import study_of
-from madang.services.alliance import discover, partners, wire
+from madang.services.alliance import discover, offering, partners, wire
 from madang.services.alliance.acts import JOINED
-from madang.services.alliance.bell import Listener, ring
-from madang.services.alliance.models import ONLINE, AllianceStudy, Partner, StudyPart, StudyRound, StudySite
+from madang.services.alliance.bell import ASKER, ring
+from madang.services.alliance.hearing import meta_of, part_of, step_of
+from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudyRound, StudySite
+
+if TYPE_CHECKING:
+    from sqlalchemy import CursorResult
 
 MOST_WAIT = 20.0  # seconds that a message waits for something to be there
 Answer = tuple[int, dict[str, str], bytes]
@@ -71,7 +71,7 @@ def _partner(node: Node, key: str) -> Partner | None:
         number = next((each for each, public in every if wire.thumbprint(public) == key), None)
         if number is None:
             return None
-        return session.get(Partner, number, options=[selectinload(Partner.agreements)])
+        return session.get(Partner, number)
 
 
 def _in_order(partner: Partner, text: str, body: bytes) -> int | None:
@@ -135,8 +135,10 @@ def _done(
             raise MadangError("alliance.body", _("There are no messages of this kind."))
         todo = kinds[kind](node, partner, meta, arrays)
         with node.write() as session:
-            if "agreements" in meta and not partners.knows(partner, meta["agreements"]):
-                partners.told_agreements(node, partners.by_id(session, partner.id), meta["agreements"])
+            if "agreements" in meta:
+                held = partners.by_id(session, partner.id)
+                if not partners.knows(held, meta["agreements"]):
+                    partners.told_agreements(node, held, meta["agreements"])
             if wrong := todo(session):
                 error = {"error": {"code": "federated.answer", "message": wrong}}
             _count(session, partner.id, number, body, error)
@@ -145,18 +147,19 @@ def _done(
         with node.write() as session:
             _count(session, partner.id, number, body, error)
     if kind != "poll":
-        ring(node)
+        ring(node, ASKER)
     return error
 
 
 def _count(session: Session, partner_id: int, number: int, body: bytes, error: dict[str, Any]) -> None:
-    partner = session.get(Partner, partner_id)
-    if partner is None or partner.received != number - 1:
+    """Count a message, if it is the next one: two at once cannot both be."""
+    next_one = update(Partner).where(Partner.id == partner_id, Partner.received == number - 1)
+    told = {"received_digest": hashlib.sha256(body).hexdigest(), "replied": json.dumps(error).encode(), "seen": now()}
+    session.flush()
+    if not cast("CursorResult[Any]", session.execute(next_one.values(received=number, **told))).rowcount:
         raise MadangError(
             "alliance.order", _("This message is not the next one (number {number}).").format(number=number)
         )
-    partner.received, partner.received_digest = number, hashlib.sha256(body).hexdigest()
-    partner.replied, partner.seen = json.dumps(error).encode(), now()
 
 
 def _told(node: Node, partner: Partner, meta: dict[str, Any], told: dict[str, Any]) -> bytes:
@@ -167,7 +170,8 @@ def _told(node: Node, partner: Partner, meta: dict[str, Any], told: dict[str, An
     if meta.get("kind") == "poll" and "catalog" in meta and partner.state == "confirmed":
         told["catalog_wanted"] = _differs(node, partner.id, meta)
     at_once = "error" in told or told.get("catalog_wanted")
-    told |= _waiting(node, partner.id, 0.0 if at_once else min(max(wait, 0.0), MOST_WAIT), known)
+    patience = 0.0 if at_once else min(max(wait, 0.0), MOST_WAIT)
+    told |= offering.waiting(node, partner.id, patience, known, brief=meta.get("kind") == "answer")
     if meta.get("kind") == "catalog" and "error" not in told:
         with node.read() as session:
             told["catalog"] = discover.catalog_of(session, partners.by_id(session, partner.id))
@@ -219,16 +223,18 @@ def _left(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, 
     return todo
 
 
-def _site(session: Any, partner: Partner, uid: Any) -> tuple[AllianceStudy, StudySite]:
-    study = session.scalar(
-        select(AllianceStudy).where(AllianceStudy.uid == str(uid)[:64], AllianceStudy.partner_id.is_(None))
-    )
-    site = study and session.scalar(
-        select(StudySite).where(StudySite.study_id == study.id, StudySite.partner_id == partner.id)
-    )
-    if study is None or site is None:
+def _site(session: Session, partner: Partner, uid: Any) -> tuple[AllianceStudy, StudySite]:
+    """A study that is asked from here, and this partner in it. Errors: `alliance.no_study`."""
+    found = session.execute(
+        select(AllianceStudy, StudySite)
+        .join(StudySite, StudySite.study_id == AllianceStudy.id)
+        .where(
+            AllianceStudy.uid == str(uid)[:64], AllianceStudy.partner_id.is_(None), StudySite.partner_id == partner.id
+        )
+    ).first()
+    if found is None:
         raise MadangError("alliance.no_study", _("That study is not asked of this partner."))
-    return study, site
+    return found[0], found[1]
 
 
 def _decided(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, Any]) -> Todo:
@@ -266,7 +272,7 @@ def _answered(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[s
         if known != body:
             raise MadangError("alliance.twice", _("This question was answered otherwise before."))
         return lambda session: None
-    question = json.loads(round_.question)
+    question = offering.parsed(round_.question)
     problem = ""
     if "refused" in meta:
         refusal = meta["refused"] if isinstance(meta["refused"], dict) else {}
@@ -278,151 +284,18 @@ def _answered(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[s
             problem = error.message
 
     def todo(session: Session) -> str | None:
-        mine = session.get(StudySite, site.id)
-        assert mine is not None
         if problem:
+            mine = session.get_one(StudySite, site.id)
             mine.state, mine.at = "refused" if "refused" in meta else "fell-out", now()
             mine.told = json.dumps({**json.loads(mine.told), "reason": problem})
             node.audit.record(session, Actor.node(), "study.site", f"study:{study.id}",
                               {"partner": partner.name, "state": mine.state, "reason": problem})  # fmt: skip
             return None if "refused" in meta else problem
         session.add(StudyPart(study_id=study.id, site_id=site.id, digest=round_.digest,
-                              step=_step(question), body=body))  # fmt: skip
+                              step=step_of(question), body=body))  # fmt: skip
         node.audit.record(session, Actor.node(), "study.hear", f"study:{study.id}",
-                          {"partner": partner.name, "step": _step(question),
+                          {"partner": partner.name, "step": step_of(question),
                            "digest": study.digest, "sha256": hashlib.sha256(body).hexdigest()})  # fmt: skip
         return None
 
     return todo
-
-
-def _step(question: dict[str, Any]) -> str:
-    return str(question.get("step", "recover" if "recover" in question else "unmask"))
-
-
-def meta_of(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of an answer that make it up, in the order in which a site writes them."""
-    return {name: meta[name] for name in ("kind", "study", "digest", "round", "facts", "refused") if name in meta}
-
-
-def part_of(study: AllianceStudy, question: dict[str, Any], meta: dict[str, Any], arrays: dict[str, Any]) -> Part:
-    """The part in an answer, checked; of a masked one or of an unmasking what can be checked. Errors:
-    `federated.answer`, `federated.mask`."""
-    asked = study_of(json.loads(study.document))
-    facts = meta.get("facts")
-    if not isinstance(facts, dict):
-        raise MadangError("federated.answer", _("An answer has no facts."))
-    if "recover" in question:
-        shares = facts.get("shares")
-        wanted = set(question["missing"])
-        if not isinstance(shares, dict) or set(shares) != wanted or not all(map(_is_share, shares.values())):
-            raise MadangError("federated.answer", _("An answer has no seeds."))
-        return Part(facts=facts)
-    if "unmask" in question:
-        together = set(question["unmask"]["together"])
-        fallen = facts.get("fallen")
-        wanted = together - set(question["answered"])
-        seeds = [facts.get("own"), *(fallen.values() if isinstance(fallen, dict) else [None])]
-        if not isinstance(fallen, dict) or set(fallen) != wanted or not all(_is_seed(each) for each in seeds):
-            raise MadangError("federated.answer", _("An answer has no seeds."))
-        return Part(facts=facts)
-    step, told = question["step"], question["told"]
-    if asked.secure and step not in FACTS:
-        from madang.science.federated import masks
-        from madang.science.federated.rounds import layout
-
-        count = 0
-        for shape in layout(asked, step, told).values():
-            size = 1
-            for each in shape:
-                size *= each
-            count += 2 * size
-        data = arrays.get("masked")
-        shares = facts.get("shares")
-        if not isinstance(shares, dict) or not all(map(_is_share, shares.values())):
-            raise MadangError("federated.answer", _("An answer has no seeds."))
-        if set(arrays) != {"masked"} or not isinstance(data, bytes) or len(masks.from_bytes(data)) != count:
-            raise MadangError("federated.answer", _("A masked answer has another length."))
-        return Part()
-    names = {name.rpartition(".")[0] for name in arrays}
-    sums = {}
-    for name in names:
-        pair = [arrays.get(f"{name}.{k}") for k in (0, 1)]
-        if any(each is None or isinstance(each, bytes) for each in pair):
-            raise MadangError("federated.answer", _("An answer is not whole."))
-        sums[name] = (pair[0], pair[1])
-    part = Part(sums, facts)  # type: ignore[arg-type]  # both were looked at
-    check_part(asked, step, told, part)
-    return part
-
-
-def _is_seed(value: Any, size: int = 32) -> bool:
-    return isinstance(value, str) and len(value) == 2 * size and all(each in "0123456789abcdef" for each in value)
-
-
-def _is_share(value: Any) -> bool:
-    return _is_seed(value, 48)
-
-
-def _waiting(node: Node, partner_id: int, wait: float, have: set[str]) -> dict[str, Any]:
-    """What is there for a partner: agreements, studies to decide on that it does not `have`, the question that is open;
-    waits for it."""
-    end = time.monotonic() + wait
-    listener = Listener(node)
-    while True:
-        with node.read() as session:
-            partner = partners.by_id(session, partner_id)
-            told: dict[str, Any] = {"state": partner.state, "studies": [], "question": None}
-            told["agreements"] = partners.ours_signed(partner)
-            told["ledger_wanted"] = (node.home.folder("alliance") / f"want-{partner_id}").exists()
-            if partner.state == "confirmed":
-                for site in session.scalars(
-                    select(StudySite)
-                    .join(AllianceStudy, AllianceStudy.id == StudySite.study_id)
-                    .where(
-                        StudySite.partner_id == partner_id,
-                        StudySite.state == "sent",
-                        StudySite.way.in_(ONLINE),
-                        AllianceStudy.state.in_(("open", "running")),
-                    )
-                    .limit(20 + len(have))
-                ):
-                    study = session.get(AllianceStudy, site.study_id)
-                    assert study is not None
-                    if study.uid in have:
-                        continue
-                    document = json.loads(study.document)
-                    told["studies"].append({"uid": study.uid, "digest": study.digest, "document": document})
-                told["question"] = _question(session, partner_id)
-        if any(told[name] for name in ("question", "ledger_wanted", "studies")) or time.monotonic() >= end:
-            return told
-        listener.wait(end - time.monotonic())
-
-
-def _question(session: Any, partner_id: int) -> dict[str, Any] | None:
-    """The newest question of a running study that this site has not answered."""
-    for site in session.scalars(
-        select(StudySite)
-        .join(AllianceStudy, AllianceStudy.id == StudySite.study_id)
-        .where(StudySite.partner_id == partner_id, StudySite.state == "approved", AllianceStudy.state == "running")
-        .order_by(StudySite.id)
-    ):
-        newest = session.scalar(
-            select(StudyRound).where(StudyRound.study_id == site.study_id).order_by(StudyRound.number.desc()).limit(1)
-        )
-        if newest is None:
-            continue
-        answered = session.scalar(
-            select(StudyPart.id).where(StudyPart.site_id == site.id, StudyPart.digest == newest.digest)
-        )
-        question: dict[str, Any] = json.loads(newest.question)
-        among = question.get("among", question.get("answered"))
-        if answered is None and (among is None or _name(site) in among):
-            return {**question, "digest": newest.digest, "round": newest.number}
-    return None
-
-
-def _name(site: StudySite) -> str:
-    with contextlib.suppress(ValueError):
-        return wire.thumbprint(site.partner.key)
-    return ""

@@ -12,7 +12,7 @@ from madang.base.translate import _
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
-from madang.services.alliance.bell import ring
+from madang.services.alliance.bell import PARTNERS, ring
 from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudySite
 
 
@@ -76,7 +76,7 @@ def reconcile(node: Node, actor: Actor, name: str, wait: float = 30.0) -> dict[s
             turns.tell_ledger(node, line, partner.id)
     else:
         (node.home.folder("alliance") / f"want-{partner.id}").touch()
-        ring(node)
+        ring(node, PARTNERS)
         end = time.monotonic() + wait
         while not path.exists():
             if time.monotonic() > end:

@@ -19,8 +19,8 @@ from madang.science.federated import masks
 from madang.science.federated.rounds import FACTS, Part, check_part, layout
 from madang.science.federated.study import Study
 from madang.services.alliance import wire
-from madang.services.alliance.bell import Listener, ring
-from madang.services.alliance.exchange import part_of
+from madang.services.alliance.bell import ASKER, PARTNERS, Listener, ring
+from madang.services.alliance.hearing import part_of
 from madang.services.alliance.models import ONLINE, AllianceStudy, StudyPart, StudyRound, StudySite
 from madang.services.alliance.together import LEAST_MASKED
 
@@ -140,7 +140,7 @@ class Runner:
                 session.flush()
             text = json.dumps(question)
             session.add(StudyRound(study_id=self.study_id, number=self.number, digest=digest, question=text))
-        ring(self.node)
+        ring(self.node, PARTNERS)
         return digest
 
     def _all_told(self, session: Any, digest: str) -> bool:
@@ -155,30 +155,30 @@ class Runner:
         """What all sites told; a site that does not answer in time, or was found wrong, falls out."""
         end = time.monotonic() + self.patience
         wanted = {each.id for each in self.sites}
-        listener = Listener(self.node)
+        listener = Listener(self.node, ASKER)
+        bodies: dict[int, bytes] = {}
         while True:
+            over = time.monotonic() >= end
             with self.node.read() as session:
-                rows = session.execute(
-                    select(StudyPart.site_id, StudyPart.body).where(
-                        StudyPart.study_id == self.study_id,
-                        StudyPart.digest == digest,
-                        StudyPart.site_id.in_(wanted),
-                    )
-                ).all()
-                if len(rows) == len(wanted):
-                    return {site: body for site, body in rows if site is not None}
+                told = StudyPart.study_id == self.study_id, StudyPart.digest == digest, StudyPart.site_id.in_(wanted)
+                found = set(session.scalars(select(StudyPart.site_id).where(*told)))
                 gone = set(
                     session.scalars(select(StudySite.id).where(StudySite.id.in_(wanted), StudySite.state != "approved"))
                 )
+                if found >= wanted or gone or over:
+                    rows = session.execute(select(StudyPart.site_id, StudyPart.body).where(*told)).all()
+                    bodies = {site: body for site, body in rows if site is not None}
+            if found >= wanted:
+                return bodies
             if self.progress is not None:
                 self.progress.check()
-            missing = wanted - {site for site, _body in rows}
-            late = time.monotonic() >= end or any(self._by_courier(each) for each in missing)
+            missing = wanted - found
+            late = over or any(self._by_courier(each) for each in missing)
             if gone & missing or late:
                 self._drop(missing if late else gone & missing, late)
-                if masked and len(rows) >= LEAST_MASKED and (late or missing <= gone):
+                if masked and len(bodies) >= LEAST_MASKED and (late or missing <= gone):
                     self.sites = [each for each in self.sites if each.id not in missing]
-                    return {site: body for site, body in rows if site is not None}
+                    return bodies
                 raise FellOut
             listener.wait(end - time.monotonic())
 
@@ -248,7 +248,7 @@ class Runner:
     def _seeds(self, digest: str, count: int) -> dict[int, bytes]:
         """What the sites told of their seeds: all, or after the time for it enough to help the others."""
         end = time.monotonic() + self.patience
-        listener = Listener(self.node)
+        listener = Listener(self.node, ASKER)
         wanted = {each.id for each in self.sites}
         while True:
             with self.node.read() as session:

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import threading
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from madang.base.canonical import sha256_of
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.lake.dataset import Version
 from madang.lake.files import put_if_absent, sentences
 from madang.node.acts import doing
 from madang.node.node import Node
@@ -22,9 +24,11 @@ from madang.node.text import clean_line
 from madang.science.federated.disclosure import Limits, Members
 from madang.science.federated.twins import described
 from madang.services.alliance.acts import SHARE
-from madang.services.alliance.models import RowsTold, Share
+from madang.services.alliance.models import Share
 
 LARGEST = 2 * 1024**3
+MOST_TABLES = 1024**3  # bytes of rows that are kept in memory
+T = TypeVar("T")
 
 
 def share(
@@ -127,18 +131,83 @@ def find_share(session: Session, name: str) -> Share:
     return found
 
 
+class Kept(Generic[T]):
+    """What is kept in memory under a key, the oldest given up for what comes where it would be too many bytes."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._held: dict[Any, tuple[T, int]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Any) -> T | None:
+        """What is there; it counts as new then."""
+        with self._lock:
+            if (found := self._held.pop(key, None)) is None:
+                return None
+            self._held[key] = found
+            return found[0]
+
+    def put(self, key: Any, value: T, size: int) -> None:
+        """Keep it, unless it alone is too large."""
+        with self._lock:
+            self._held.pop(key, None)
+            self._held[key] = value, size
+            while self._held and sum(each for _value, each in self._held.values()) > self.most:
+                self._held.pop(next(iter(self._held)))
+
+    def drop(self, *keys: Any) -> None:
+        """Keep these no more."""
+        with self._lock:
+            for key in keys:
+                self._held.pop(key, None)
+
+    def keys(self) -> list[Any]:
+        """What is kept."""
+        with self._lock:
+            return list(self._held)
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        with self._lock:
+            self._held.clear()
+
+
+_tables: Kept[pa.Table] = Kept(MOST_TABLES)  # of this process: rows of what is shared, by their digest
+
+
+def forget() -> None:
+    """Leave no rows of what is shared in memory."""
+    _tables.clear()
+
+
 def table_of(node: Node, found: Share) -> pa.Table:
-    """The rows of what is shared, always in the same order."""
+    """The rows of what is shared, always in the same order; of a share that is kept they stay in memory for the next
+    study, and go once it is replaced."""
     source = json.loads(found.source)
-    if "file" in source:
-        return read_table(node.home.folder("alliance") / f"{source['file']}.parquet")
+    version = None if "file" in source else node.home.lake().find(source["dataset"])
+    key = (str(node.home.path), found.digest, version.digest if version is not None else "")
+    table = _tables.get(key) if found.digest else None
+    if table is None and version is None:
+        table = read_table(node.home.folder("alliance") / f"{source['file']}.parquet")
+    elif table is None and version is not None:
+        table = _queried(version, source["sql"])
+    assert table is not None  # one of both was so
+    if found.digest:
+        _tables.put(key, table, table.nbytes)
+    return table
+
+
+def only(node: Node, digests: set[str]) -> None:
+    """Leave no rows of this node in memory but of these shares."""
+    _tables.drop(*(key for key in _tables.keys() if key[0] == str(node.home.path) and key[1] not in digests))  # noqa: SIM118 - it is no dict
+
+
+def _queried(version: Version, sql: str) -> pa.Table:
     from madang.lake.engine import Engine
 
-    version = node.home.lake().find(source["dataset"])
     with Engine() as engine:
         version.attach(engine)
-        table = engine.query(source["sql"] or "SELECT * FROM person ORDER BY person_id")
-    return plain(table)
+        return plain(engine.query(sql or "SELECT * FROM person ORDER BY person_id"))
 
 
 def packed(members: Members) -> bytes:
@@ -146,8 +215,8 @@ def packed(members: Members) -> bytes:
     return zlib.compress(np.packbits(members).tobytes())
 
 
-def unpacked(told: RowsTold) -> Members:
+def unpacked(members: bytes, size: int) -> Members:
     """A set of rows as it was."""
-    bits = np.unpackbits(np.frombuffer(zlib.decompress(told.members), np.uint8), count=told.size)
+    bits = np.unpackbits(np.frombuffer(zlib.decompress(members), np.uint8), count=size)
     found: Members = bits.astype(bool)
     return found

@@ -23,7 +23,7 @@ from madang.node.people.models import HOUSE, Organization
 from madang.node.permissions import check
 from madang.node.settings import Settings
 from madang.node.upgrade import upgrade
-from madang.services.alliance import exchange, partners, shares, turns, wire
+from madang.services.alliance import crew, exchange, partners, shares, turns, wire
 from madang.services.alliance.acts import INVITE
 from madang.services.alliance.agent import Line
 from madang.services.alliance.models import Partner
@@ -63,7 +63,7 @@ def simulate(node: Node, actor: Actor, name: str, share: str, table: pa.Table, *
         raise MadangError("alliance.taken", _("There is a partner {name} already.").format(name=name))
     if known is None:
         _made, code = partners.invite(node, actor, name, AGREEMENT, "http://simulated.invalid")
-        site = _opened(node, _made.id)
+        site = opened(node, _made.id)
         with contextlib.closing(site):
             partners.join(site, Actor.owner(), code, "asker", line=Handed(node))
             every = ["count", "feasibility", "table", "moments", "quantiles", "linear", "glm", "cox", "kaplan-meier"]
@@ -73,7 +73,7 @@ def simulate(node: Node, actor: Actor, name: str, share: str, table: pa.Table, *
         with node.write() as session:
             partners.by_id(session, made.id).way = WAY
         known = made
-    site = _opened(node, known.id)
+    site = opened(node, known.id)
     with contextlib.closing(site), tempfile.TemporaryDirectory() as folder:
         import pyarrow.parquet as pq
 
@@ -85,7 +85,7 @@ def simulate(node: Node, actor: Actor, name: str, share: str, table: pa.Table, *
     return known
 
 
-def _opened(node: Node, partner_id: int) -> Node:
+def opened(node: Node, partner_id: int) -> Node:
     """The node of a simulated site; its database is its own, whatever the settings say of this one's."""
     home = Home(node.home.folder("simulated") / str(partner_id))
     home.path.mkdir(mode=0o700, exist_ok=True)
@@ -102,10 +102,14 @@ def _opened(node: Node, partner_id: int) -> Node:
 
 @contextlib.contextmanager
 def running(node: Node) -> Iterator[None]:
-    """While a study runs: every simulated site comes for work, in a thread each."""
+    """While a study runs: every simulated site comes for work, a few in threads of this process, many in others."""
     with node.read() as session:
         every = session.scalars(select(Partner.id).where(Partner.way == WAY, Partner.state == "confirmed")).all()
     here = [each for each in every if (node.home.folder("simulated") / str(each) / "node.db").exists()]
+    if len(here) > crew.FEW:
+        with crew.working(node, here):
+            yield
+        return
     stop = threading.Event()
     threads = [threading.Thread(target=_keep, args=(node, each, stop), daemon=True) for each in here]
     for thread in threads:
@@ -119,13 +123,20 @@ def running(node: Node) -> Iterator[None]:
 
 
 def _keep(node: Node, partner_id: int, stop: threading.Event) -> None:
-    with contextlib.closing(_opened(node, partner_id)) as site:
-        partner, line = partners.listed(site, Actor.owner())[0], Handed(node)
-        while not stop.is_set():
-            try:
-                turns.turn(site, line, partner.id, 0.3)
-            except MadangError:
-                stop.wait(0.1)
+    with contextlib.closing(opened(node, partner_id)) as site:
+        keep(node, site, stop, 0.3)
 
 
-__all__ = ["running", "simulate"]
+def keep(node: Node, site: Node, stop: threading.Event, wait: float, now: threading.Event | None = None) -> None:
+    """Have a simulated site come for work until `stop`, where `now` is given only while that is set."""
+    partner, line = partners.listed(site, Actor.owner())[0], Handed(node)
+    while not stop.is_set():
+        if now is not None and not now.wait(1.0):
+            continue
+        try:
+            turns.turn(site, line, partner.id, wait)
+        except MadangError:
+            stop.wait(0.1)
+
+
+__all__ = ["keep", "opened", "running", "simulate"]

@@ -42,9 +42,7 @@ class Identity:
     @property
     def public(self) -> str:
         """The public half, base64url."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        return _b64url(Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw())
+        return _public_of(self.seed)
 
     @property
     def name(self) -> str:
@@ -53,9 +51,19 @@ class Identity:
 
     def sign(self, data: bytes) -> bytes:
         """An Ed25519 signature."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        return bytes(_private(self.seed).sign(data))
 
-        return Ed25519PrivateKey.from_private_bytes(self.seed).sign(data)
+
+@lru_cache(maxsize=256)
+def _private(seed: bytes) -> Any:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+@lru_cache(maxsize=256)
+def _public_of(seed: bytes) -> str:
+    return _b64url(_private(seed).public_key().public_bytes_raw())
 
 
 def identity(home: Home) -> Identity:
