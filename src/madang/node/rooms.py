@@ -112,6 +112,7 @@ class RoomPlan:
     discloses: str = ""  # "module:function" of (node, dataset): whether strangers may know of what is in a dataset
     contributes: str = ""  # "module:function" of (node, reference, actor) -> links, see services.contributions
     originals: str = ""  # "module:function" of (node, dataset, record) -> files as they came, see services.catalog
+    elsewhere: str = ""  # "module:function" of (node, actor, words) -> data that others keep, see services.catalog
     uses: str = ""  # "module:function" of (node, dataset) -> when it was used and by what, see services.contributions
     traces: Mapping[str, str] = field(default_factory=dict)  # kind of thing: "module:function" of (node, actor, name)
     demo: str = ""  # "module:function" of (node, progress): its part of `madang demo`

@@ -101,15 +101,15 @@ def test_seeds_that_are_never_told_are_put_together_by_the_others(
     """A site answers, and tells no seed in one of the rounds; it is back in the next, and the answer is exact."""
     text = STUDIES[5].replace("secure = false", "secure = true")
     wanted = together(text.replace("secure = true", "secure = false"))  # what compiles is compiled now
-    asked, real, lost = alliance.ask(text), answering.answer, alliance.sites[3]
+    asked, real, lost = alliance.ask(text), answering.prepared, alliance.sites[3]
     alliance.approve_all()
 
-    def answer(node: Any, actor: Any, number: int, question: dict[str, Any]) -> bytes:
+    def prepared(node: Any, actor: Any, number: int, question: dict[str, Any]) -> Any:
         if node is lost and "unmask" in question and question["round"] == place:
             raise MadangError("alliance.child", "gone")
         return real(node, actor, number, question)
 
-    monkeypatch.setattr(answering, "answer", answer)
+    monkeypatch.setattr(answering, "prepared", prepared)
     answer_ = alliance.run(asked.id, patience=15.0)
     same(answer_["coef"], wanted["coef"])
     assert all(each["in"] for each in answer_["sites"])

@@ -29,5 +29,6 @@ PLAN = RoomPlan(
     card=".cards:waiting",
     demo=".demo:make",
     contributes=".contributing:of_study",
+    elsewhere=".discover:in_catalog",
     docs="alliance.md",
 )

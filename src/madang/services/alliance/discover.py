@@ -6,20 +6,25 @@ levels that enough people have, coarse ranges), of which made-up people can be d
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from madang.base.canonical import canonical_json
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.node.permissions import check
+from madang.node.permissions import check, may
 from madang.node.text import clean_line
 from madang.services.alliance.acts import SEE
 from madang.services.alliance.models import Partner, Share
+
+if TYPE_CHECKING:
+    from madang.services.catalog import Elsewhere
 
 MOST = 200  # shares of one partner
 
@@ -80,16 +85,81 @@ def keep(node: Node, partner_id: int, told: Any) -> None:
     new.replace(path)
 
 
+def told_by(node: Node, partner: Partner) -> list[dict[str, Any]]:
+    """What a partner has told, as far as the agreement that is in force now says: nothing from the moment at which it
+    left, or at which a version with less holds."""
+    from madang.services.alliance.partners import in_force
+
+    if partner.state != "confirmed":
+        return []
+    try:
+        _version, agreement = in_force(partner)
+    except MadangError:
+        return []
+    much, covered = agreement.get("discover", "names"), agreement["datasets"]
+    over = bool(agreement["ends"]) and agreement["ends"] < now().date().isoformat()
+    if over or much == "nothing":
+        return []
+    found = [each for each in kept(node, partner.id) if not covered or each["name"] in covered]
+    if much == "described":
+        return found
+    kinds = ("name", "type", "unit")
+    return [
+        each | {"people": 0, "columns": [{k: c[k] for k in kinds if k in c} for c in each["columns"]]} for each in found
+    ]
+
+
+def _every(session: Session) -> Sequence[Partner]:
+    query = select(Partner).where(Partner.state == "confirmed").options(selectinload(Partner.agreements))
+    return session.scalars(query.order_by(Partner.id)).all()
+
+
+def forget(node: Node, partner_id: int) -> None:
+    """Keep nothing of what a partner told, which left."""
+    (node.home.folder("alliance") / f"catalog-{partner_id}.json").unlink(missing_ok=True)
+
+
 def discovered(node: Node, actor: Actor) -> list[dict[str, Any]]:
     """The data of all partners: whose they are, what they are called, what is told of them."""
     check(actor, SEE)
     with node.read() as session:
-        every = session.scalars(select(Partner).where(Partner.state == "confirmed").order_by(Partner.id)).all()
+        every = _every(session)
     return [
         {"partner": each.name, "partner_number": each.id, "simulated": each.way == "simulated", **share}
         for each in every
-        for share in kept(node, each.id)
+        for share in told_by(node, each)
     ]
+
+
+def in_catalog(node: Node, actor: Actor, words: Sequence[str]) -> "list[Elsewhere]":
+    """For the catalog: what partners describe and has all these words, for whoever signed in here. Simulated sites
+    have none."""
+    from madang.services.catalog import Elsewhere  # who only waits for questions does not load it
+
+    if not actor.is_signed_in:
+        return []
+    with node.read() as session:
+        every = [each for each in _every(session) if each.way != "simulated" and _level(each) == "described"]
+    found = []
+    for partner in every:
+        address = f"/alliance/partners/{partner.id}" if may(actor, SEE) else ""
+        for share in told_by(node, partner):
+            names = tuple(str(each["name"]) for each in share["columns"])
+            texts = [share["name"], partner.name, share["vocabulary"], share["country"], *names]
+            texts += [str(level) for each in share["columns"] for level in each.get("levels", ())]
+            if all(word in " ".join(texts).casefold() for word in words):
+                about = share["people"], names, share["country"], share["vocabulary"]
+                found.append(Elsewhere(share["name"], partner.name, *about, address))
+    return found
+
+
+def _level(partner: Partner) -> str:
+    from madang.services.alliance.partners import in_force
+
+    try:
+        return str(in_force(partner)[1].get("discover", "names"))
+    except MadangError:
+        return "nothing"
 
 
 def found_share(node: Node, actor: Actor, partner: str, name: str) -> dict[str, Any]:

@@ -217,6 +217,7 @@ def _left(node: Node, partner: Partner, meta: dict[str, Any], arrays: dict[str, 
     def todo(session: Session) -> None:
         with doing_in(session, node, Actor.node(), LEAVE, lambda s: partners.by_id(s, partner.id)) as done:
             done.tell(partner=partner.name, reason="the partner left")
+        discover.forget(node, partner.id)
         for site in session.scalars(select(StudySite).where(StudySite.partner_id == partner.id)):
             site.state, site.at = "withdrew", now()
 

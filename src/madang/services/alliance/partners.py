@@ -22,7 +22,7 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
 from madang.node.text import clean_line
-from madang.services.alliance import wire
+from madang.services.alliance import discover, wire
 from madang.services.alliance.acts import AMEND, CONFIRM, INVITE, JOIN, LEAVE, SEE, STAND
 from madang.services.alliance.models import Agreement, Partner
 
@@ -215,7 +215,8 @@ def leave(node: Node, actor: Actor, name: str, reason: str = "") -> Partner:
     with doing(node, actor, LEAVE, lambda session: find(session, name)) as done:
         done.thing.pending = None
         done.tell(partner=done.thing.name, reason=clean_line(reason, _("The reason"), 500))
-        return done.thing
+    discover.forget(node, done.thing.id)
+    return done.thing
 
 
 def amend(node: Node, actor: Actor, name: str, agreement: Any) -> Agreement:

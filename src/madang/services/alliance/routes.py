@@ -155,7 +155,7 @@ def partner(visit: Here, number: Number) -> PartnerView:
         told=told,
         agreement=by_version.get(told["agreement"], {}),
         proposal=by_version.get(told["proposed"], {}),
-        shares=discover.kept(visit.node, found.id),
+        shares=discover.told_by(visit.node, found),
         our_words=wire.in_words(wire.identity(visit.node.home).public),
         may_confirm=found.state == "joined" and may(visit.actor, CONFIRM),
         may_leave=found.state != "left" and may(visit.actor, LEAVE),

@@ -11,9 +11,9 @@ from madang.base.translate import later
 from madang.node.rooms import Command, JobKind, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
-    from madang.services.catalog.holding import Holding, begin_described, holder_of
+    from madang.services.catalog.holding import Elsewhere, Holding, begin_described, holder_of
 
-__all__ = ["Holding", "Original", "begin_described", "holder_of"]
+__all__ = ["Elsewhere", "Holding", "Original", "begin_described", "holder_of"]
 
 PLAN = RoomPlan(
     name="catalog",

@@ -61,11 +61,14 @@ class Overview:
     newest: Sequence[Record]
 
 
-def search(node: Node, actor: Actor, question: str, filters: Filters, page: int = 1) -> Found:
-    """The published records that have all words of the question: with them in the title first, then the newest."""
+def search(node: Node, actor: Actor, question: str, filters: Filters, page: int = 1, *, mine: bool = True) -> Found:
+    """The published records that have all words of the question: with them in the title first, then the newest. None
+    where it is not `mine` that are looked for."""
     check(actor, SEARCH)
     with node.read() as session:
-        if filters.tier or filters.certified:  # what time alone can change
+        if not mine:
+            found = replace(_found(session, question, filters, page), records=[], total=0)
+        elif filters.tier or filters.certified:  # what time alone can change
             found = _found(session, question, filters, page)
         else:
             asked = ("search", question, filters, page)

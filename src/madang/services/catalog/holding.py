@@ -44,6 +44,30 @@ class Original:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """Data that somebody else keeps and has told of, which another room knows (`RoomPlan.elsewhere`).
+
+    `source` is who keeps them, `people` how many there are at least (0: not told), `address` the page here that says
+    more, empty where the reader may not see it.
+    """
+
+    name: str
+    source: str
+    people: int
+    columns: tuple[str, ...]
+    country: str
+    vocabulary: str
+    address: str = ""
+
+
+def elsewhere_of(node: Node, actor: Actor, question: str) -> list[Elsewhere]:
+    """Data of others that have all words of the question, as every room tells that knows some."""
+    asked = question.casefold().split()
+    tellers = [plan.load(plan.elsewhere) for plan in open_plans() if plan.elsewhere]
+    return [each for teller in tellers for each in teller(node, actor, asked)]
+
+
 def originals_of(node: Node, dataset: str, record: str) -> list[Original]:
     """The files of a dataset as they came, from every room that keeps some."""
     tellers = [plan.load(plan.originals) for plan in open_plans() if plan.originals]

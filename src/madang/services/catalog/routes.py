@@ -15,7 +15,7 @@ from madang.base.translate import _, in_language
 from madang.node import files
 from madang.node.people.models import Organization
 from madang.node.permissions import check, may
-from madang.services.catalog import contents, disclosure, finding, front_of_house, service, shown
+from madang.services.catalog import contents, disclosure, finding, front_of_house, holding, service, shown
 from madang.services.catalog.description import Description
 from madang.services.catalog.handout import Bytes, hand_out
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
@@ -91,8 +91,20 @@ class Front(View):
     decided: int
 
 
+class Elsewhere(View):
+    """Data that somebody else keeps, as they told of them; `people` are at least so many, 0 where it is not told."""
+
+    name: str
+    source: str
+    people: int
+    columns: list[str]
+    country: str
+    vocabulary: str
+    address: str
+
+
 class Hits(View):
-    """One page of a search."""
+    """One page of a search; with its first what partners keep, which is never among the `hits`."""
 
     question: str
     total: int
@@ -102,6 +114,7 @@ class Hits(View):
     holders: list[Holder]
     filters: dict[str, str]
     ways: list[Way]
+    elsewhere: list[Elsewhere]
 
 
 class VersionView(View):
@@ -250,11 +263,15 @@ def records(
     certified: Literal["", "yes"] = "",
     year: Annotated[str, Query(pattern=r"^(|[0-9]{4})$")] = "",
     kind: Annotated[str, Query(max_length=70)] = "",
+    source: Literal["", "here", "partners"] = "",
     page: Page = 1,
 ) -> Hits:
     """Search the published records by words, in either language, and by what they are."""
     filters = finding.Filters(tier, holder, verdict, certified == "yes", int(year) if year else None, kind)
-    found = finding.search(visit.node, visit.actor, q, filters, page)
+    found = finding.search(visit.node, visit.actor, q, filters, page, mine=source != "partners")
+    # nothing is known of partners' data that the other conditions could ask for
+    others = source != "here" and not filters.narrow and page == 1
+    elsewhere = holding.elsewhere_of(visit.node, visit.actor, q) if others else []
     return Hits(
         question=q,
         total=found.total,
@@ -269,8 +286,10 @@ def records(
             "certified": certified,
             "year": year,
             "kind": kind,
+            "source": source,
         },
-        ways=[] if found.total or not q else [Way(**vars(way)) for way in finding.ways_out(visit.node, q)],
+        elsewhere=[Elsewhere(**{**vars(each), "columns": list(each.columns)}) for each in elsewhere],
+        ways=[] if found.total or elsewhere or not q else [Way(**vars(way)) for way in finding.ways_out(visit.node, q)],
     )
 
 
