@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 from madang.base.progress import Progress
 from madang.science.federated.study import KINDS, read_study
 from madang.services.alliance import byhand, coordinate, demo, discover
-from madang.services.alliance.examples import example
+from madang.services.alliance.examples import FORMS, begun, example, written
 from portal_house import OWNER, House
 from services.alliance.alliance_house import study_text
 from support import needs
@@ -61,7 +61,7 @@ def test_every_kind_of_answer_is_shown_and_carried(house: House, site: Served, f
             context.add_cookies([{"name": "madang", "value": house.cookies["steward"], "url": site.address}])
             tab = context.new_page()
             paths = [f"/alliance/studies/{number}" for number in furnished]
-            for path in ["/alliance?kind=cox", "/alliance/partners/1", *paths]:
+            for path in [*(f"/alliance?kind={kind}" for kind in FORMS), "/alliance/partners/1", *paths]:
                 answer = tab.goto(f"{site.address}{path}{'&' if '?' in path else '?'}lang={language}")
                 assert answer is not None and answer.status == 200, path
                 tab.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
@@ -85,6 +85,7 @@ def test_a_study_is_begun_with_an_example_tried_by_a_click_and_answered_by_hand(
     house: House, site: Served, tried: list[int]
 ) -> None:
     examples_can_be_asked(house)
+    fields_write_the_same_study(house, site)
     a_click_tries_it(house, site, tried)
     a_site_answers_by_hand(house, site)
 
@@ -95,6 +96,28 @@ def examples_can_be_asked(house: House) -> None:
         study = read_study(example(kind, share))
         assert study.kind == kind and set(study.columns()) <= {each["name"] for each in share["columns"]}
         assert read_study(example(kind, None)).kind == kind
+
+
+def fields_write_the_same_study(house: House, site: Served) -> None:
+    """What a form has in it at first is the example; what is written in it is the study that a steward would write."""
+    share = discover.discovered(house.node, OWNER)[0]
+    for kind in FORMS:
+        assert read_study(written(kind, share, begun(kind, share))) == read_study(example(kind, share))
+    given = {
+        "kind": "cox", "data": DATA, "title": 'Ours "and" theirs', "where": "age >= 50\n\nsex in 1, 2\n", "bin": "30",
+        "time": "time", "event": "status", "terms": "age, sex, age:sex", "ties": "breslow", "by_site": "yes",
+    }  # fmt: skip
+    with site.browser({"madang": house.cookies["steward"]}) as visitor:
+        page = visitor.get("/api/v1/alliance", params=given).json()
+        study = read_study(page["example"])
+        assert page["problem"] == "" and study.title == 'Ours "and" theirs' and study.by_site
+        assert study.where == ("age >= 50", "sex in 1, 2") and not study.per_site
+        assert study.estimator == {"kind": "cox", "time": "time", "event": "status", "terms": ["age", "sex", "age:sex"],
+                                   "ties": "breslow", "bin": 30}  # fmt: skip
+        for wrong in ({"bin": "soon"}, {"terms": ""}, {"terms": "a b"}, {"where": "age about 50"}, {"ties": "none"}):
+            assert visitor.get("/api/v1/alliance", params=given | wrong).json()["problem"], wrong
+        shown = visitor.get("/alliance", params=given | {"bin": "soon", "lang": "en"}).text
+        assert 'role="alert"' in shown and 'value="soon"' in shown  # and nothing that was written is lost
 
 
 def a_click_tries_it(house: House, site: Served, tried: list[int]) -> None:

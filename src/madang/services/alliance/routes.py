@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from markupsafe import Markup
 from pydantic import Field
 
+from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node import jobs
 from madang.node.permissions import check, may
@@ -15,7 +16,7 @@ from madang.science.federated.study import KINDS, read_study
 from madang.services.alliance import agent, answering, byhand, coordinate, discover, partners, wire
 from madang.services.alliance.acts import APPROVE, ASK, CONFIRM, INVITE, LEAVE, SEE
 from madang.services.alliance.crate import crate_of
-from madang.services.alliance.examples import example, kinds
+from madang.services.alliance.examples import FORMS, Fields, begun, example, kinds, written
 from madang.services.alliance.pictures import bars, calibrated, forest, roc, survival
 from madang.services.alliance.running import run_job
 from madang.services.alliance.serving import message
@@ -26,6 +27,9 @@ from madang.web.room import PREFIX
 room = Room("alliance", __package__)
 for _path in (wire.PATH, wire.PATH.removeprefix(PREFIX)):
     room.router.add_api_route(_path, message, methods=["POST"], include_in_schema=False, max_body_size=wire.LARGEST)
+
+
+Field_ = Annotated[str, Query(max_length=1_000, description="A field of a study that is written by the form.")]
 
 
 class Overview(View):
@@ -42,6 +46,9 @@ class Overview(View):
     kind: str
     data: str
     example: str
+    fields: dict[str, str]
+    columns: list[str]
+    problem: str
     may_invite: bool
     may_ask: bool
 
@@ -94,10 +101,21 @@ class Question(View):
     only_try: Literal["", "yes"] = Field(default="", title="Whether it is tried on the simulated sites")
 
 
-def _overview(visit: Any, code: str = "", kind: str = "", data: str = "") -> Overview:
+def _overview(visit: Any, code: str = "", kind: str = "", data: str = "", given: Fields | None = None) -> Overview:
     told = overview(visit.node, visit.actor)
     share = next((each for each in told["discovered"] if not data or each["name"] == data), None)
-    told |= {"kind": kind, "data": data, "example": example(kind, share) if kind in KINDS else ""}
+    written_ = kind in FORMS and given is not None and given.given
+    text = example(kind, share) if kind in KINDS else ""
+    problem = ""
+    if written_ and given is not None:
+        text = written(kind, share, given, data)
+        try:
+            read_study(text)
+        except MadangError as error:
+            problem = " ".join(filter(None, (error.message, error.hint)))
+    fields_ = {} if kind not in FORMS else vars(given if written_ and given is not None else begun(kind, share))
+    told |= {"kind": kind, "data": data, "example": text, "fields": fields_, "problem": problem}
+    told["columns"] = [each["name"] for each in share["columns"]] if share else []
     visit.node.audit.read(visit.actor, SEE.name)
     can_try = any(each["way"] == "simulated" and each["state"] == "confirmed" for each in told["partners"])
     return Overview(
@@ -110,9 +128,28 @@ def alliance(
     visit: Here,
     kind: Annotated[str, Query(max_length=40, description="The kind of a study to begin with.")] = "",
     data: Annotated[str, Query(max_length=100, description="The data that it is about.")] = "",
+    title: Field_ = "",
+    purpose: Field_ = "",
+    where: Annotated[str, Query(max_length=4_000, description="Conditions, one on each line.")] = "",
+    outcome: Field_ = "",
+    time: Field_ = "",
+    event: Field_ = "",
+    by: Field_ = "",
+    columns: Field_ = "",
+    terms: Field_ = "",
+    family: Field_ = "",
+    ties: Field_ = "",
+    bin: Field_ = "",
+    per_site: Field_ = "",
+    by_site: Field_ = "",
+    secure: Field_ = "",
 ) -> Overview:
-    """Partners, studies, and what is shared here."""
-    return _overview(visit, kind=kind, data=data)
+    """Partners, studies, and what is shared here; with fields of a study also its TOML, to be looked over and asked."""
+    given = Fields(
+        *(title, purpose, where, outcome, time, event, by, columns, terms, family, ties, bin, per_site, by_site),
+        secure,
+    )
+    return _overview(visit, kind=kind, data=data, given=given)
 
 
 @room.act("/alliance/invite", at=alliance)
