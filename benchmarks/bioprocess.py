@@ -5,15 +5,19 @@
 `--tep` is a folder with the Tennessee Eastman files (d00.dat.xz, d01_te.dat.xz, ..., missed_detection.csv of published
 figures), `--penicillin` the cases of the Liang and Lai benchmark. Peers in the same run: SciPy's LSODA for the twin,
 a Gaussian process of scikit-learn with plain expected improvement and random search for the optimization, PCA for the
-monitoring; BoFire and egobox where they are installed. Everything is synthetic but the published files.
+monitoring; egobox and BoFire where they are installed, or lie in the folder `--peers` (its packages are found after
+those that are installed). Everything is synthetic but the published files.
 """
 
 import argparse
 import csv
+import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -42,16 +46,21 @@ def main() -> None:
     parser.add_argument("--tep", type=Path)
     parser.add_argument("--penicillin", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--peer-seeds", type=int, default=5)
+    parser.add_argument("--peers", type=Path)
+    parser.add_argument("--methods", default="", help="only methods of optimization whose name begins so")
     parser.add_argument("--log-seconds", type=float, default=20)
     parser.add_argument("--log-rate", type=int, default=0, help="readings a second; 0 is as fast as it goes")
     parser.add_argument("--only", choices=["monitor", "twin", "penicillin", "optimize", "foundry", "log", "fit"])
     given = parser.parse_args()
+    if given.peers:
+        sys.path.append(str(given.peers))
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     parts: dict[str, Any] = {
         "monitor": lambda: monitor(given.tep),
         "twin": twin,
         "penicillin": lambda: penicillin(given.penicillin),
-        "optimize": lambda: optimize(given.seeds),
+        "optimize": lambda: optimize(given.seeds, given.peer_seeds, given.methods),
         "foundry": lambda: foundry(given.seeds),
         "log": lambda: log(given.log_seconds, given.log_rate),
         "fit": fit_runs,
@@ -240,7 +249,7 @@ def foundry(seeds: int) -> None:
     print(f"foundry: better than a fixed design of the same size in {better} of {seeds} seeds", flush=True)
 
 
-def optimize(seeds: int) -> None:
+def optimize(seeds: int, peer_seeds: int, begins: str) -> None:
     """Regret after 20 and 40 experiments on the six-factor twin with 2 percent noise; 8 of a Latin hypercube first."""
     space = Space(FACTORS)
     random = np.random.default_rng(0)
@@ -253,18 +262,27 @@ def optimize(seeds: int) -> None:
         if told.max() > best:
             best, place = float(told.max()), near[told.argmax()]
     print(f"optimum {best:.0f}; random: median {np.median(values):.0f}, 99.9 % {np.quantile(values, 0.999):.0f}")
-    methods: dict[str, Any] = {"ours": ours, "scikit-learn GP, EI": sklearn_peer, "random": random_peer}
+    methods: dict[str, Any] = {"ours": ours, "random": random_peer, "scikit-learn GP, EI": sklearn_peer}
+    for name, package, method in (("egobox", "egobox", egobox_peer), ("BoFire SOBO", "bofire", bofire_peer)):
+        if importlib.util.find_spec(package):
+            methods[f"{name} {importlib.metadata.version(package)}"] = method
     for name, method in methods.items():
-        regrets, took = [], []
-        for seed in range(seeds if name == "ours" else min(seeds, 5)):
+        if not name.startswith(begins):
+            continue
+        regrets, took, failed = [], [], 0
+        for seed in range(seeds if name == "ours" else min(seeds, peer_seeds)):
             noise = np.random.default_rng(seed)
             points = design(space, "latin-hypercube", 8, seed=seed)
             truth = list(harvest(space.encode(points)))
             seen = [value * (1 + 0.02 * noise.standard_normal()) for value in truth]
             while len(points) < 40:
-                begin = time.perf_counter()
-                point = method(space, points, np.array(seen), seed)
-                took.append(time.perf_counter() - begin)
+                begin = time.process_time()
+                try:
+                    point = method(space, points, np.array(seen), seed)
+                except Exception as error:  # a peer that gives up is shown, not hidden
+                    point, failed = random_peer(space, points, np.array(seen), seed), failed + 1
+                    print(f"  {name}: {type(error).__name__}: {error}"[:200])
+                took.append(time.process_time() - begin)
                 points.append(point)
                 truth.append(float(harvest(space.encode([point]))[0]))
                 seen.append(truth[-1] * (1 + 0.02 * noise.standard_normal()))
@@ -272,8 +290,12 @@ def optimize(seeds: int) -> None:
         middle = np.median(regrets, axis=0)
         print(
             f"{name:20s} seeds {len(regrets):2d}  regret@20 {middle[0]:.4f}  regret@40 {middle[1]:.4f} "
-            f"(worst {max(r[1] for r in regrets):.4f})  {np.median(took):.3f} s a suggestion"
+            f"(worst {max(r[1] for r in regrets):.4f})  {np.median(took):.3f} s of processor a suggestion"
+            + (f"; {failed} suggestions failed" if failed else ""),
+            flush=True,
         )
+    if begins:
+        return
     for count in (40, 200, 500):
         points = [space.decode(row) for row in random.random((count, 6))]
         seen = harvest(space.encode(points))
@@ -307,6 +329,42 @@ def sklearn_peer(space: Space, points: list[Any], seen: np.ndarray, seed: int) -
     mean, deviation = process.predict(rows, return_std=True)
     z = (mean - seen.max()) / np.maximum(deviation, 1e-12)
     return space.decode(rows[int(np.argmax(deviation * (norm.pdf(z) + z * norm.cdf(z))))])
+
+
+def egobox_peer(space: Space, points: list[Any], seen: np.ndarray, seed: int) -> Any:
+    """egobox (Rust) as it comes: a Gaussian process and the logarithm of expected improvement; it minimizes."""
+    import egobox
+
+    egor = egobox.Egor(np.array([[0.0, 1.0]] * 6), seed=seed)
+    found = egor.suggest(space.encode(points), -(seen - seen.mean())[:, None] / max(float(seen.std()), 1e-9))
+    return space.decode(np.clip(np.asarray(found).reshape(-1)[:6], 0, 1))
+
+
+def bofire_peer(space: Space, points: list[Any], seen: np.ndarray, seed: int) -> Any:
+    """BoFire's single-objective strategy (BoTorch) with the logarithm of expected improvement (qLogEI)."""
+    import warnings
+
+    import bofire.data_models.strategies.api as strategies
+    import pandas
+    from bofire.data_models.acquisition_functions.api import qLogEI
+    from bofire.data_models.domain.api import Domain, Inputs, Outputs
+    from bofire.data_models.features.api import ContinuousInput, ContinuousOutput
+    from bofire.data_models.objectives.api import MaximizeObjective
+    from bofire.strategies.api import map as strategy_of
+
+    names = [factor.name for factor in FACTORS]
+    domain = Domain(
+        inputs=Inputs(features=[ContinuousInput(key=name, bounds=(0, 1)) for name in names]),
+        outputs=Outputs(features=[ContinuousOutput(key="y", objective=MaximizeObjective(w=1.0))]),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        strategy = strategy_of(strategies.SoboStrategy(domain=domain, acquisition_function=qLogEI(), seed=seed))
+        table = pandas.DataFrame(space.encode(points), columns=names)
+        table["y"], table["valid_y"] = seen, 1
+        strategy.tell(table)
+        row = strategy.ask(1)[names].to_numpy(dtype=float)[0]
+    return space.decode(np.clip(row, 0, 1))
 
 
 def log(seconds: float, rate: int) -> None:

@@ -126,15 +126,23 @@ def prints(job: tuple[list[str], bool]) -> tuple[bytes, bytes]:
     return whole, b"".join(pattern_bytes(each) for each in read) if patterns else bytes(128 * len(read))
 
 
-def indexed(path: Path, work: Path, patterns: bool) -> search.Index:
-    """A library of the molecules, as registering them would write it but without properties, and its index."""
+def indexed(path: Path, work: Path, patterns: bool, quarter: int | None = None) -> search.Index:
+    """A library of the molecules, as registering them would write it but without properties, and its index; of a
+    quarter of them, added to the quarters before it, where that is asked for."""
     name = LIBRARY[patterns]
-    shutil.rmtree(work / name, ignore_errors=True)
+    if not quarter:
+        shutil.rmtree(work / name, ignore_errors=True)
     lake, folder = Lake(work / name / "lake", work / name / "restricted"), work / name / "indexes"
     lines = path.read_text().splitlines()
+    if quarter is not None:
+        lines = lines[len(lines) * quarter // 4 : len(lines) * (quarter + 1) // 4]
     chunks = [lines[start : start + CHUNK] for start in range(0, len(lines), CHUNK)]
-    dataset, first = lake.dataset(name), 1
-    with dataset.write() as writer:
+    dataset = lake.dataset(name)
+    parent = dataset.version() if quarter else None
+    first = parent.info["next_id"] if parent else 1
+    with dataset.write(parent=parent) as writer:
+        if parent:
+            writer.keep_all()
         files = {kind: writer.new_file(kind) for kind in ("compound", "fingerprint")}
         compound = pq.ParquetWriter(files["compound"], COLUMNS["compound"], compression="zstd")
         fingerprint = pq.ParquetWriter(files["fingerprint"], COLUMNS["fingerprint"], compression="zstd")
@@ -191,6 +199,7 @@ def main() -> None:
     parser.add_argument("--register", type=int, default=5_000, help="how many are registered with all properties")
     parser.add_argument("--fpsim2", type=Path)
     parser.add_argument("--work", type=Path)
+    parser.add_argument("--quarter", type=int, choices=range(4), help="index so much more of them in this run")
     parser.add_argument("--only", default="", choices=["", *PARTS], help="one part; without it all of them")
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
@@ -206,8 +215,8 @@ def main() -> None:
     every = path.read_text().splitlines()
     queries = [every[place] for place in drawn]
     parts: dict[str, Callable[[], None]] = {
-        "index": lambda: indexing(path, every, work, patterns=False),
-        "index-substructures": lambda: indexing(path, every, work, patterns=True),
+        "index": lambda: indexing(path, work, False, options.quarter),
+        "index-substructures": lambda: indexing(path, work, True, options.quarter),
         "search": lambda: searching(every, queries, work),
         "register": lambda: registering(every[:: max(1, len(every) // options.register)], work),
         "curves": curves,
@@ -220,13 +229,14 @@ def main() -> None:
         peer(options.fpsim2, every, queries, work)
 
 
-def indexing(path: Path, every: list[str], work: Path, patterns: bool) -> None:
+def indexing(path: Path, work: Path, patterns: bool, quarter: int | None) -> None:
     began = started()
-    indexed(path, work, patterns)
+    index = indexed(path, work, patterns, quarter)
     what = "similarity and substructures" if patterns else "similarity"
-    size = sum(each.stat().st_size for each in (work).glob(f"{LIBRARY[patterns]}/indexes/*/*")) / 1e6
+    many = len(index) if quarter is None else len(index) // (quarter + 1)
+    size = sum(each.stat().st_size for each in work.glob(f"{LIBRARY[patterns]}/indexes/*/*")) / 1e6
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{len(every):,} SMILES to an index for {what}: {spent(began)}; {size:,.0f} MB of files", flush=True)
+    print(f"{many:,} SMILES to an index for {what}: {spent(began)}; {size:,.0f} MB of files", flush=True)
     print(f"most memory of the process that writes: {most:,.0f} MB", flush=True)
 
 
@@ -237,6 +247,7 @@ def searching(every: list[str], queries: list[str], work: Path) -> None:
         indexed(work / f"{len(every)}.smi", work, patterns=True)
     version = Lake(place / "lake", place / "restricted").dataset(LIBRARY[True]).version()
     index = search.Index(version, place / "indexes")
+    index.candidates([0])  # the screen is there
     similarity(index, queries)
     substructures(index, every)
 

@@ -1,6 +1,7 @@
 """A run in the simulated plant, with both ends killed: what the plant logged is what the log of the run has."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,14 +22,14 @@ PLANT = """
 import sys
 from pathlib import Path
 from madang.science.bioprocess.plant.server import Plan, serve
-plan = Plan(Path(sys.argv[1]), int(sys.argv[2]), period=0.1, counters=20, seconds=120)
+plan = Plan(Path(sys.argv[1]), int(sys.argv[2]), period=0.1, counters=20, seconds=1200)
 serve(plan, lambda url: print(url, flush=True))
 """
 RECORDER = """
 import sys
 from pathlib import Path
 from madang.science.bioprocess.runs.record import record
-record(sys.argv[1], Path(sys.argv[2]), 120, lambda tags: print(tags, flush=True), patience=0.3)
+record(sys.argv[1], Path(sys.argv[2]), 1200, lambda tags: print(tags, flush=True), patience=0.3)
 """
 
 
@@ -57,8 +58,18 @@ def held(folder: Path) -> set[tuple[str, int, float]]:
     }
 
 
-def test_nothing_is_lost_or_doubled_when_plant_and_recorder_are_killed(tmp_path: Path) -> None:
+def grown(folder: Path, by: int) -> None:
+    """Wait until the log in a folder has so many readings more than now."""
+    wanted, deadline = len(held(folder)) + by, time.monotonic() + 300
+    while len(held(folder)) < wanted:
+        assert time.monotonic() < deadline, f"{folder.name} does not go on"
+        time.sleep(0.3)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_is_lost_or_doubled_when_plant_and_recorder_are_killed_at_any_point(tmp_path: Path, seed: int) -> None:
     needs(sys.executable)
+    chance = random.Random(seed)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -66,22 +77,27 @@ def test_nothing_is_lost_or_doubled_when_plant_and_recorder_are_killed(tmp_path:
     plant, run = tmp_path / "plant", tmp_path / "run"
     running = started(PLANT, plant, port)
     recording = started(RECORDER, url, run)
+    victims = ["node", "plant", "both"]
+    chance.shuffle(victims)
     try:
-        time.sleep(2)
-        killed(recording)  # the node dies
-        time.sleep(2)  # and is away while the plant goes on
-        recording = started(RECORDER, url, run)
-        time.sleep(1.5)
-        killed(running)  # the plant dies
-        time.sleep(1)
-        running = started(PLANT, plant, port)
-        assert recording.stdout is not None
-        assert recording.stdout.readline(), "it did not come back"  # reached again, and the history was read
-        time.sleep(2)
-        killed(running)
-        time.sleep(1.5)
+        for victim in victims:
+            grown(run, chance.randrange(1, 300))
+            if victim != "plant":
+                killed(recording)
+            if victim != "node":
+                killed(running)
+                time.sleep(chance.random())
+                running = started(PLANT, plant, port)
+            if victim != "plant":
+                grown(plant, chance.randrange(1, 300))  # it goes on while nobody records
+                recording = started(RECORDER, url, run)
+            else:
+                assert recording.stdout is not None
+                assert recording.stdout.readline(), "it did not come back"  # reached again, and the history was read
+        grown(run, 1000)
+        until = time.time_ns() // 1000 - 1_000_000
         recording.send_signal(signal.SIGINT)
-        recording.wait(20)
+        recording.wait(60)
     finally:
         for process in (running, recording):
             if process.poll() is None:
@@ -90,10 +106,9 @@ def test_nothing_is_lost_or_doubled_when_plant_and_recorder_are_killed(tmp_path:
             if process.stdout is not None:
                 process.stdout.close()
     logged, recorded = held(plant), held(run)
+    # What was there before the recording began is not the recording's, nor what came when it was ended.
     first = min(source for name, source, _value in recorded if name.startswith("Counters"))
-    # What was there before the recording began is not the recording's; and the plant's last half second was on its way.
-    ends = max(source for _name, source, _value in logged) - 1_000_000
-    wanted = {each for each in logged if first <= each[1] <= ends}
+    wanted = {each for each in logged if first <= each[1] <= until}
     assert len(wanted) > 1000
     assert not wanted - recorded
     assert not {each for each in recorded if not each[0].endswith("Setpoint")} - logged

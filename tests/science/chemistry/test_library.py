@@ -150,6 +150,17 @@ def test_what_was_given_and_what_it_is(tmp_path):
     assert "&1" in racemic.smiles and racemic.smiles != identify(read_smiles("C[C@H](F)Cl")).smiles
 
 
+def test_what_a_chemist_should_look_at_is_noted_and_nothing_is_lost(dataset, tmp_path):
+    rows = ["CCO.CCN m", "[Fe+2].[O-]C(=O)C.[O-]C(=O)C f", "C[CH2] r", "[1*]CCO g", "CCOC", f"{'C' * 10_000} big"]
+    added = library.add_files(dataset, [put(tmp_path / "odd.smi", "".join(f"{row}\n" for row in rows))])
+    notes = {row["id"]: row["notes"] for row in compounds(added.version)}
+    assert "fragments" in notes["m"] and "metal" in notes["f"] and "radical" in notes["r"]
+    assert "R group" in notes["g"]
+    (unnamed,) = set(notes) - {"m", "f", "r", "g"}  # a row without a name gets one
+    assert unnamed and [row["smiles"] for row in compounds(added.version) if row["id"] == unnamed] == ["CCOC"]
+    assert len(added.rejects) == 1 and "10,000 atoms" in added.rejects[0].reason
+
+
 def test_one_id_for_two_structures(dataset, tmp_path):
     added = library.add_files(dataset, [put(tmp_path / "d.smi", "CCO x\nCCN x\nOCC x\n")])
     assert [row["id"] for row in compounds(added.version)] == ["x", "x (2)"]

@@ -16,13 +16,16 @@ from madang.base.errors import MadangError
 from madang.lake import Lake
 from madang.science.chemistry import search
 from madang.science.chemistry.library import add_files
-from madang.science.chemistry.segment import open_segment, screen, write_screen, write_segment
+from madang.science.chemistry.segment import JOINED, open_segment, screen, write_screen, write_segment
 
 MOLECULES = [
     *("CCO", "CC(=O)Oc1ccccc1C(=O)O", "Cn1cnc2c1c(=O)n(C)c(=O)n2C", "CC(C)Cc1ccc(cc1)C(C)C(=O)O", "c1ccccc1"),
     *("CC(=O)Nc1ccc(O)cc1", "NS(=O)(=O)c1ccccc1", "Cc1ccc(cc1)S(=O)(=O)Nc1ccccn1", "C1CCCCC1", "OC(=O)c1ccccc1O"),
     *("CCN(CC)CCNC(=O)c1ccc(N)cc1", "Clc1ccccc1", "FC(F)(F)c1ccccc1", "C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"),
     *("c1ccc2[nH]ccc2c1", "c1ccc2ncccc2c1", "O=C(Nc1ccccc1)c1ccccc1", "CC(=O)[O-].[Na+]", "[2H]C(Cl)(Cl)Cl"),
+    # aromatic atoms joined by single bonds, in rings and not
+    *("c1ccc2c(c1)-c1ccccc1-2", "c1ccc2c(c1)Cc1ccccc1-2", "c1ccc2c(c1)c1ccccc1c1ccccc21", "c1ccc(-c2ccccn2)cc1"),
+    *("c1cc2cccc3c4cccc5cccc(c(c1)c23)c54", "c1ccc2c(c1)[nH]c1ccccc12", "O=C1c2ccccc2-c2ccccc21", "C[n+]1ccccc1"),
 ]
 
 
@@ -82,10 +85,11 @@ def test_the_screen_finds_the_molecules_with_all_bits(tmp_path_factory, seed, co
     random = np.random.default_rng(seed)
     half, other = random.integers(0, 256, (2, count, 128), dtype=np.uint8)
     patterns = half | other
-    path = tmp_path_factory.mktemp("screen") / "one.pattern"
-    write_screen(patterns, path)
-    bits = sorted({int(bit) for bit in random.integers(0, 1024, 3)})
-    flags = np.unpackbits(patterns, axis=1, bitorder="little")
+    path = tmp_path_factory.mktemp("screen") / "one.screen"
+    joined = random.random(count) < 0.5
+    write_screen(patterns, joined, path)
+    bits = sorted({int(bit) for bit in random.integers(0, 1025, 3)} | set(random.integers(0, 2, 1) * JOINED))
+    flags = np.hstack([np.unpackbits(patterns, axis=1, bitorder="little"), joined[:, np.newaxis]])
     assert screen(path, bits).tolist() == [row for row in range(count) if flags[row, bits].all()]
 
 
@@ -115,12 +119,30 @@ def test_scores_are_those_of_rdkit(index, query):
 
 
 @pytest.mark.parametrize(
-    "smarts", ["c1ccccc1", "[NX3;H2]", "C(=O)[O;H1,-]", "[R]", "c1ccccc1S(=O)(=O)N", "[2H]", "*", "[#6]~[#7]", "[r6]C"]
+    "smarts",
+    ["c1ccccc1", "[NX3;H2]", "C(=O)[O;H1,-]", "[R]", "c1ccccc1S(=O)(=O)N", "[2H]", "*", "[#6]~[#7]", "[r6]C"]
+    + ["c1ccc1", "c1cccc1", "[#6]1[#6][#6][#6]1", "cc", "c-c", "[C,N]c1ccccc1", "[!C]C", "[nH]", "c1ccccc1C", "C1CCC1"]
+    + ["[X4]", "C@C", "a1aaaa1", "[$(c-c)]N", "[N;H0]", "C~N", "[+]", "cn"],
 )
 def test_substructures_are_those_of_rdkit(index, smarts):
     query = Chem.MolFromSmarts(smarts)
     expected = [smiles for smiles in MOLECULES if Chem.MolFromSmiles(smiles).HasSubstructMatch(query)]
     assert [hit.smiles for hit in search.substructure(index, smarts).hits] == [Chem.CanonSmiles(s) for s in expected]
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_pieces_of_molecules_are_found_as_rdkit_finds_them(index, data):
+    molecule = Chem.MolFromSmiles(data.draw(st.sampled_from(MOLECULES)))
+    atoms = [data.draw(st.integers(0, molecule.GetNumAtoms() - 1))]
+    for _step in range(data.draw(st.integers(0, 12))):
+        around = {n.GetIdx() for a in atoms for n in molecule.GetAtomWithIdx(a).GetNeighbors()} - set(atoms)
+        if around:
+            atoms.append(data.draw(st.sampled_from(sorted(around))))
+    written = data.draw(st.sampled_from([Chem.MolFragmentToSmiles, Chem.MolFragmentToSmarts]))(molecule, atoms)
+    query = Chem.MolFromSmarts(written)
+    expected = [Chem.CanonSmiles(s) for s in MOLECULES if Chem.MolFromSmiles(s).HasSubstructMatch(query)]
+    assert [hit.smiles for hit in search.substructure(index, written).hits] == expected
 
 
 def test_a_molfile_is_a_query_too(index):

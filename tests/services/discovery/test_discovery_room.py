@@ -174,6 +174,19 @@ def test_pages_and_their_twins(filled: House, site: Served) -> None:
         assert [browser.get(path).status_code for path in paths[1:]] == [404] * 8
 
 
+def test_a_molfile_with_script_in_its_name_is_only_text(filled: House, site: Served) -> None:
+    from rdkit import Chem
+
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("CCOCCOC")).replace("\n", "<script>alert(1)</script>\n", 1)
+    files = [("m.sdf", f"{block}$$$$\n".encode())]
+    service.fill(filled.node, actor(filled.node, "member"), NAME, "kinase", files)
+    with site.browser({"madang": filled.cookies["member"]}) as browser:
+        found = browser.get(f"/discovery/{NAME}", params={"exact": "CCOCCOC"})
+        assert "&lt;script&gt;alert(1)" in found.text and "<script>alert" not in found.text
+        pasted = browser.get(f"/discovery/{NAME}", params={"similar": block})
+        assert pasted.status_code == 200 and "<script>alert" not in pasted.text
+
+
 def test_the_demo_makes_its_part_once(house: House) -> None:
     from madang.base.progress import Silent
 

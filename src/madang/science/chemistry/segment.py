@@ -6,7 +6,8 @@ gets further segments. It may be deleted at any time and is then made again.
 Layout, little-endian, each part on a multiple of 64 bytes: the head (magic, number of molecules and blocks); bits set
 per molecule (uint16); place of the molecule in its file (int32); blocks whose counts do not fit 4 bits (uint8); counts
 (uint8, blocks x 32 x 1024); fingerprints (uint64, molecules x 32). Molecules are in the order of their bits set.
-A screen for substructures is a file of its own: one bitmap over all molecules per bit of the pattern fingerprint.
+A screen for substructures is a file of its own: one bitmap over all molecules per bit of the pattern fingerprint, and a
+last one of those whose SMILES have a single bond between aromatic atoms.
 """
 
 import os
@@ -24,7 +25,8 @@ from madang.base.translate import _
 
 BLOCK, WORDS, PAIRS = 1024, 32, 32
 MORGAN_BYTES, PATTERN_BITS = 256, 1024
-_MAGIC, _SCREEN_MAGIC = b"MADANG-MORGAN-1\n", b"MADANG-SCREEN-1\n"
+JOINED = PATTERN_BITS  # the bit of molecules with a single bond between aromatic atoms
+_MAGIC, _SCREEN_MAGIC = b"MADANG-MORGAN-1\n", b"MADANG-SCREEN-2\n"
 _HEAD = 64
 _STEP = 64 * BLOCK  # molecules that are laid out at once
 
@@ -126,8 +128,11 @@ def open_segment(path: Path) -> Segment:
     return Segment(*_mapped(path, "r", size, molecules))
 
 
-def write_screen(patterns: npt.NDArray[np.uint8], path: Path) -> None:
-    """Turn pattern fingerprints (n, 128 bytes, bit b of a molecule in byte b // 8, lowest first) on their side."""
+def write_screen(patterns: npt.NDArray[np.uint8], joined: npt.NDArray[np.bool_], path: Path) -> None:
+    """Turn pattern fingerprints (n, 128 bytes, bit b of a molecule in byte b // 8, lowest first) on their side.
+
+    `joined` (n) is the last bit.
+    """
     molecules = len(patterns)
     wide = -(-molecules // 64) * 8
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
@@ -140,26 +145,30 @@ def write_screen(patterns: npt.NDArray[np.uint8], path: Path) -> None:
                 packed = np.packbits(some.T, axis=1, bitorder="little")
                 rows[:, : packed.shape[1]] = packed
                 file.write(rows.tobytes())
+            last = np.zeros(wide, np.uint8)
+            packed = np.packbits(joined, bitorder="little")
+            last[: len(packed)] = packed
+            file.write(last.tobytes())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
 def screen(path: Path, bits: list[int]) -> npt.NDArray[np.int64]:
-    """The places of the molecules whose pattern fingerprint has all these bits."""
+    """The places of the molecules that have all these bits."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if head[:16] != _SCREEN_MAGIC:
         raise _damaged(path)
     (molecules,) = struct.unpack("<Q", head[16:24])
     wide = -(-molecules // 64)
-    if path.stat().st_size != _HEAD + PATTERN_BITS * wide * 8:
+    if path.stat().st_size != _HEAD + (PATTERN_BITS + 1) * wide * 8:
         raise _damaged(path)
     if not molecules:
         return np.zeros(0, np.int64)
     if not bits:
         return np.arange(molecules)
-    maps = np.memmap(path, dtype=np.uint64, mode="r", offset=_HEAD, shape=(PATTERN_BITS, wide))
+    maps = np.memmap(path, dtype=np.uint64, mode="r", offset=_HEAD, shape=(PATTERN_BITS + 1, wide))
     common = np.array(maps[bits[0]])
     for bit in bits[1:]:
         common &= maps[bit]

@@ -155,6 +155,58 @@ def fingerprint_bytes(molecule: Chem.Mol) -> bytes:
     return bytes(DataStructs.BitVectToBinaryText(_morgan().GetFingerprint(molecule)))
 
 
+def sharpened(query: Chem.Mol) -> tuple[Chem.Mol, bool]:
+    """A query whose open bonds (in SMARTS no sign is "single or aromatic") are closed where only one of both can be,
+    and whether that leaves something out.
+
+    At an aliphatic atom the bond is single. In a ring between two aromatic atoms it is taken as aromatic; molecules in
+    which two aromatic atoms are joined by a single bond may match otherwise and are left out.
+    """
+    kinds = [_kind(atom) for atom in query.GetAtoms()]
+    sharp, leaves_out = Chem.RWMol(query), False
+    for bond in query.GetBonds():
+        if not bond.HasQuery() or not bond.DescribeQuery().startswith("SingleOrAromaticBond"):
+            continue
+        one, other = kinds[bond.GetBeginAtomIdx()], kinds[bond.GetEndAtomIdx()]
+        if "aliphatic" in (one, other):
+            sharp.ReplaceBond(bond.GetIdx(), Chem.BondFromSmarts("-"))
+        elif one == other == "aromatic" and bond.IsInRing():
+            sharp.ReplaceBond(bond.GetIdx(), Chem.BondFromSmarts(":"))
+            leaves_out = True
+    found = sharp.GetMol()
+    found.UpdatePropertyCache(strict=False)
+    Chem.FastFindRings(found)
+    return found, leaves_out
+
+
+_LOCAL = {
+    *("AtomType", "AtomAnd", "AtomOr", "AtomNull", "AtomAtomicNum", "AtomHCount", "AtomTotalDegree", "AtomIsotope"),
+    *("AtomExplicitDegree", "AtomFormalCharge", "AtomNegativeFormalCharge", "AtomIsAromatic", "AtomAromatic"),
+    *("AtomAliphatic", "AtomIsAliphatic"),
+    *("SingleOrAromaticBond", "BondOrder", "BondNull", "BondOr"),
+}
+
+
+def asks_for_no_ring(query: Chem.Mol) -> bool:
+    """Whether a query asks for nothing but elements, hydrogens, degrees, charges and orders of bonds, which need no
+    knowledge of rings."""
+    told = [each.DescribeQuery() for each in (*query.GetAtoms(), *query.GetBonds()) if each.HasQuery()]
+    return all(line.split()[0] in _LOCAL for text in told for line in text.splitlines() if line.strip())
+
+
+def _kind(atom: Chem.Atom) -> str:
+    """Whether what an atom of a query stands for is surely aliphatic or aromatic; else nothing."""
+    if not atom.HasQuery():
+        return "aromatic" if atom.GetIsAromatic() else "aliphatic"
+    lines = [line.split() for line in atom.DescribeQuery().splitlines() if line.strip()]
+    if any(line[0] not in _LOCAL or line[0] == "AtomOr" or "!=" in line or "!" in line[0] for line in lines):
+        return ""
+    kinds = [int(line[1]) for line in lines if line[0] == "AtomType"]
+    if len(kinds) != 1:
+        return ""
+    return "aromatic" if kinds[0] > 1000 else "aliphatic"
+
+
 def pattern_bytes(molecule: Chem.Mol) -> bytes:
     """Fingerprint for screening substructures, 128 bytes: a match has all bits of the query."""
     return bytes(DataStructs.BitVectToBinaryText(Chem.PatternFingerprint(molecule, PATTERN_BITS)))
