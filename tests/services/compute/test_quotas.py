@@ -164,7 +164,7 @@ def test_an_operator_sees_the_machine_and_sets_quotas_and_prices(language: str, 
         bad = browser.post("/machine/quotas", data={"share": "project:none", "core_hours": "1"})
         assert bad.status_code == 422 and "project:none" in bad.text
     with site.browser({"madang": house.cookies["member"]}) as other:
-        other.headers.update(OURS)
+        other.headers.update({**OURS, "Accept-Language": "en"})
         assert other.get("/machine").status_code == 403
         assert other.post("/machine/quotas", data=given).status_code == 403
         shown = json.dumps(other.get("/api/v1/compute").json()["use"])

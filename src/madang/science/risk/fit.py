@@ -185,7 +185,10 @@ _ARRAYS = ("weights", "first", "second", "best")
 
 
 def _of_what(cohort: Cohort, settings: Settings) -> dict[str, Any]:
-    return {"data": cohort.data, "outcome": cohort.outcome, **asdict(settings)}
+    """What a checkpoint belongs to; more epochs go on where fewer ended."""
+    told = asdict(settings)
+    del told["epochs"]
+    return {"data": cohort.data, "outcome": cohort.outcome, **told}
 
 
 def _write(folder: Path, state: dict[str, Any], cohort: Cohort, settings: Settings) -> None:
@@ -210,4 +213,5 @@ def _read(folder: Path | None, cohort: Cohort, settings: Settings) -> dict[str, 
                 state[kind] = {name.partition(".")[2]: held[name] for name in held.files if name.startswith(f"{kind}.")}
     except (OSError, ValueError, KeyError):
         return None
-    return state if state.pop("of", None) == _of_what(cohort, settings) else None
+    same = state.pop("of", None) == _of_what(cohort, settings)
+    return state if same and state["epoch"] <= settings.epochs else None

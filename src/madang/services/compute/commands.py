@@ -219,6 +219,45 @@ def workflow_command(
         finish(node, actor, workflows.ask_workflow(node, actor, wanted, project), detach, as_json)
 
 
+@app.command("conformance")
+def conformance_command(
+    server: Annotated[str, typer.Argument(help=_("Address of a WES server, below which /service-info is."))],
+    description: Annotated[Path, typer.Option(help=_("OpenAPI description of WES, as YAML or JSON."))],
+    token: Annotated[str, typer.Option(help=_("A token for that server."))] = "",
+    field: Annotated[list[str] | None, typer.Option(help=_("More fields of each request, as NAME=VALUE."))] = None,
+    report: Annotated[Path | None, typer.Option(help=_("Where to write the result as JSON."))] = None,
+) -> None:
+    """Try whether a server conforms to GA4GH WES, by cases that are made from its description."""
+    from madang.services.compute import wes_suite
+
+    words = ["--server", server, "--description", str(description), "--token", token]
+    words += [word for each in field or () for word in ("--field", each)]
+    words += ["--report", str(report)] if report is not None else []
+    raise typer.Exit(wes_suite.main(words))
+
+
+@app.command("train")
+def train_command(
+    permit: Annotated[str, typer.Option(help=_("Number of a permit on whose data to train."))] = "",
+    record: Annotated[str, typer.Option(help=_("Name of a record to train on, as hospital or hospital@3."))] = "",
+    outcome: Annotated[str, typer.Option(help=_("What to foresee: inpatient, emergency or death."))] = "inpatient",
+    epochs: Annotated[int, typer.Option(min=1, max=10_000, help=_("How often to go through the data."))] = 60,
+    seed: Annotated[int, typer.Option(min=0, help=_("Seed of what is drawn by chance."))] = 1,
+    project: Project = "",
+    detach: Detach = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a small model of risk, with checkpoints: the ready example of a task that learns."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.compute import learning
+
+    wanted = learning.Training(permit, record, outcome, epochs, seed)
+    with opened() as node:
+        actor = commander(node)
+        finish(node, actor, learning.ask_training(node, actor, wanted, project), detach, as_json)
+
+
 @app.command("list")
 def list_command(
     state: Annotated[str, typer.Option(help=_("Only tasks in this state."))] = "",
@@ -324,7 +363,7 @@ def copy_outputs(node: "Node", actor: "Actor", number: int, folder: Path) -> Non
     import shutil
 
     from madang.base.errors import MadangError
-    from madang.services.compute import crate, service, staging
+    from madang.services.compute import crate, service, staging, workflows
 
     if folder.exists():
         raise MadangError("task.folder", _("{path} is there already.").format(path=folder), _("Name a new folder."))
@@ -332,6 +371,11 @@ def copy_outputs(node: "Node", actor: "Actor", number: int, folder: Path) -> Non
     folder.mkdir(parents=True)
     told = json.dumps(crate.crate_of(node, found), ensure_ascii=False, indent=1)
     (folder / crate.FILE).write_text(told, "utf-8")
+    workflow = workflows.workflow_of(node, found)
+    if workflow is not None:
+        target = folder / crate.workflow_name(workflow[0])
+        target.parent.mkdir(parents=True)
+        target.write_bytes(workflow[1])
     for each in service.result_of(found)["outputs"]:
         target = folder / each["name"]
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,9 @@ from madang.base.translate import _
 from madang.node.acts import label
 from madang.node.people.projects import list_projects
 from madang.node.permissions import may
-from madang.services.compute import permitted, runner, service, staging, usage
+from madang.science.risk.card import outcome_name
+from madang.science.risk.table import OUTCOMES
+from madang.services.compute import learning, permitted, runner, service, staging, usage
 from madang.services.compute.acts import CANCEL, READ, REMOVE, RUN
 from madang.services.compute.definition import GB, MAIL, machine, seconds_of, size_of
 from madang.services.compute.models import Task
@@ -73,6 +75,7 @@ class Overview(View):
     files: list[FileLine]
     projects: list[tuple[str, str]]
     permits: list[tuple[str, str]]
+    outcomes: list[tuple[str, str]]
     cores: int
     memory: int
     gpus: int
@@ -150,6 +153,16 @@ class NewTask(View):
     mail: bool = Field(default=False, title="An e-mail at its end")
 
 
+class NewTraining(View):
+    """A small model to train."""
+
+    permit: str = Field(default="", title="The permit", max_length=40)
+    record: str = Field(default="", title="The record", max_length=80)
+    outcome: str = Field(default=OUTCOMES[0], title="The outcome", max_length=40)
+    epochs: int = Field(default=60, ge=1, le=learning.MOST_EPOCHS, title="The number of epochs")
+    project: str = Field(default="", title="The project", max_length=63)
+
+
 class NewFile(View):
     """A file to bring."""
 
@@ -187,6 +200,7 @@ def overview(visit: Here, below: int | None = None) -> Overview:
         ],
         projects=projects_of(visit),
         permits=permitted.permits_of(visit.node, visit.actor),
+        outcomes=[(each, outcome_name(each)) for each in OUTCOMES],
         cores=machine().cores,
         memory=machine().memory,
         gpus=machine().gpus,
@@ -222,6 +236,14 @@ def ask(visit: Here, given: NewTask) -> Done:
     }
     project = given.project or (permitted.project_of(visit.node, visit.actor, given.permit) if given.permit else "")
     made = service.submit(visit.node, visit.actor, definition, project=project)
+    return Done(see=f"/compute/{made.id}", message=_("The task is asked for."))
+
+
+@room.act("/compute/training", at=overview)
+def ask_training(visit: Here, given: NewTraining) -> Done:
+    """Ask for the training of a small model, on the data of a permit or a record."""
+    wanted = learning.Training(given.permit, given.record.strip(), given.outcome, given.epochs)
+    made = learning.ask_training(visit.node, visit.actor, wanted, given.project)
     return Done(see=f"/compute/{made.id}", message=_("The task is asked for."))
 
 

@@ -137,6 +137,15 @@ def _of_owner(actor: Actor, url: str) -> dict[str, Any]:
     return {"source": str(path.resolve()), "stamp": stamp_of(path)}
 
 
+def brought_path(node: Node, number: int) -> Path:
+    """Where the bytes of a file that was brought are. Errors: `task.input` if there is none of that number."""
+    with node.read() as session:
+        found = session.get(TaskFile, number)
+    if found is None:
+        raise _none(f"madang://file/{number}")
+    return node.home.folder("compute") / "brought" / found.hash
+
+
 def stamp_of(path: Path) -> list[int]:
     """By what a file is known to be the same: size, time and number; of a folder its number. Errors: `task.input`."""
     try:
