@@ -53,8 +53,8 @@ def model_of(folder: Path, seed: int = 3, persons: int = PERSONS) -> Path:
     with Engine() as engine:
         for name, (rows, columns) in tables.items():
             engine.execute(f"CREATE OR REPLACE TABLE t ({columns})")
-            text = ", ".join(repr(row) for row in rows).replace(",)", ")")
-            engine.execute(f"INSERT INTO t VALUES {text}")
+            if rows:
+                engine.execute(f"INSERT INTO t VALUES {', '.join(map(repr, rows))}")
             (folder / name).mkdir(parents=True)
             engine.copy_to_parquet("FROM t", folder / name / "0.parquet")
     return folder
@@ -132,10 +132,11 @@ def test_the_area_under_the_curve_is_the_chance_of_the_right_order() -> None:
             assert fit._auc(score, y) == pytest.approx(sum(pairs) / len(pairs))
 
 
-def test_it_learns_what_there_is_and_no_more(cohort: Cohort, tmp_path: Path) -> None:
+def test_it_learns_what_there_is_and_no_more(tmp_path: Path) -> None:
     """Planted risk is found; where the outcome is drawn by chance alone, it is foreseen no better than by chance."""
+    cohort = read_cohort(model_of(tmp_path / "many", persons=4_000), "inpatient")
     trained = train(cohort, Settings(epochs=40))
-    assert trained.measures["auc"] > max(0.7, trained.measures["auc_of_age_alone"] - 0.02)
+    assert trained.measures["auc"] > trained.measures["auc_of_age_alone"] + 0.02
     assert trained.measures["brier"] < trained.measures["brier_of_the_mean"]
     told = write_card(tmp_path, cohort, Settings(epochs=40), trained)
     assert told["data"]["files"].keys() == {
@@ -150,12 +151,12 @@ def test_it_learns_what_there_is_and_no_more(cohort: Cohort, tmp_path: Path) -> 
         y = draw.permutation(cohort.y)
         chance = Cohort(cohort.people, cohort.x, y, cohort.features, cohort.day, "inpatient", cohort.data, {})
         areas.append(train(chance, Settings(epochs=15)).measures["auc"])
-    assert abs(sum(areas) / 5 - 0.5) < 0.12
+    assert abs(sum(areas) / 5 - 0.5) < 0.06
 
 
 def test_a_training_that_is_killed_ends_as_one_that_is_not(data: Path, tmp_path: Path) -> None:
     """Killed at random moments, also within the writing of a checkpoint; the model is the same, byte for byte."""
-    words = [sys.executable, "-m", "madang.science.risk", "--data", str(data), "--epochs", "400"]
+    words = [sys.executable, "-m", "madang.science.risk", "--data", str(data), "--epochs", "150"]
     whole = [*words, "--out", str(tmp_path / "whole"), "--checkpoints", str(tmp_path / "c1")]
     (tmp_path / "c1").mkdir()
     subprocess.run(whole, check=True, capture_output=True)

@@ -11,6 +11,7 @@ import pytest
 from madang.base.errors import MadangError
 from madang.science.sequencing import find_bundle, germline, variants_in
 from madang.science.sequencing.tools import NEEDED
+from science.sequencing.simulated import simulate  # type: ignore[import-not-found]  # beside the tests
 from support import needs, shared_data
 
 
@@ -147,3 +148,24 @@ def test_references_that_are_none(tmp_path: Path) -> None:
         with pytest.raises(MadangError) as error:
             find_bundle(tmp_path / name)
         assert error.value.code == "sequencing.reference"
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_planted_variants_of_a_diploid_are_called_with_their_genotypes(seed: int, tmp_path: Path) -> None:
+    """Substitutions, insertions and deletions in reads with errors, as bcftools normalizes the truth."""
+    planted = simulate(tmp_path, seed)
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "reference.fa").rename(tmp_path / "bundle" / "reference.fa")
+    genome = tmp_path / "bundle" / "reference.fa"
+    germline([tmp_path / "r_1.fq", tmp_path / "r_2.fq"], find_bundle(tmp_path / "bundle"), tmp_path / "out", ploidy=2)
+    truth, called = calls(tmp_path / "truth.vcf", genome), calls(tmp_path / "out" / "variants.vcf.gz", genome)
+    both = len(truth & called)
+    recall, precision = both / len(truth), both / len(called)
+    print(f"{len(planted)} planted, recall {recall:.4f}, precision {precision:.4f}")
+    assert recall > 0.97 and precision > 0.97, (sorted(truth - called), sorted(called - truth))
+    found = variants_in(tmp_path / "out" / "variants.parquet")
+    genotypes = {(each["chrom"], str(each["pos"]), each["ref"], each["alt"]): each["genotype"] for each in found}
+    both_of = {(each.chrom, str(each.pos)): each.both for each in planted if len(each.ref) == len(each.alt) == 1}
+    shared = [key for key in truth & called if key[:2] in both_of]
+    right = sum(genotypes[key] == ("1/1" if both_of[key[:2]] else "0/1") for key in shared)
+    assert right / len(shared) > 0.98

@@ -8,6 +8,7 @@ lowest loss on the people held out for choosing is kept.
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -211,7 +212,7 @@ def _read(folder: Path | None, cohort: Cohort, settings: Settings) -> dict[str, 
             state: dict[str, Any] = json.loads(held["told"].tobytes())
             for kind in _ARRAYS:
                 state[kind] = {name.partition(".")[2]: held[name] for name in held.files if name.startswith(f"{kind}.")}
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
     same = state.pop("of", None) == _of_what(cohort, settings)
     return state if same and state["epoch"] <= settings.epochs else None
