@@ -194,9 +194,11 @@ def write(
     mapper.learn("_events", columns, event.domain)
     cut.update(_cut(engine, select, columns))
     _check_fan_out(engine, select, event)
+    declared, mapped = _tables(engine, event, columns)
     for table in EVENT_TABLES:
-        if sql := _event_sql(engine, event, table, columns, bases):
+        if table in declared | mapped:
             path = new_file(table)
+            sql = _event_sql(event, table, columns, bases, any_unmapped=table in declared)
             yield Written(table, path, engine.copy_to_parquet(sql, path))
     if columns & COST.keys():
         path = new_file("cost")
@@ -284,20 +286,24 @@ def _declared(event: Event, columns: frozenset[str]) -> str:
     return f"e.{DECLARED}" if "domain" in columns else quote_text(TABLE_OF_DOMAIN.get(event.domain, "observation"))
 
 
-def _event_sql(engine: Engine, event: Event, table: str, columns: frozenset[str], bases: str) -> str | None:
-    """SELECT of the events that go to `table`; None if there can be none."""
+def _tables(engine: Engine, event: Event, columns: frozenset[str]) -> tuple[set[str], set[str]]:
+    """The tables that the SELECT says its events belong to, and those that their codes are mapped to."""
+    of = f"SELECT DISTINCT {_declared(event, columns)} FROM _events e WHERE _rule IS NULL"
+    declared = {table for (table,) in engine.rows(of if "domain" in columns else f"{of} LIMIT 1")}
+    mapped = engine.rows("SELECT DISTINCT target_table FROM _codes SEMI JOIN _counted USING (vocabulary_id, code)")
+    return declared, {table for (table,) in mapped}
+
+
+def _event_sql(event: Event, table: str, columns: frozenset[str], bases: str, *, any_unmapped: bool) -> str:
+    """SELECT of the events that go to `table`: by their codes, or, where they have no target, as the SELECT says."""
     width = event.items * event.fan_out
     identifier = f"b.{quote_name(table)} + {_LINE} * {width} + e.item * {event.fan_out} + coalesce(t.k, 0)"
     match = "t.vocabulary_id = e.vocabulary_id AND t.code = e.code AND e.start_date BETWEEN t.valid_from AND t.valid_to"
     here, declared = quote_text(table), _declared(event, columns)
-    unmapped = f"SELECT 1 FROM _events e WHERE _rule IS NULL AND {declared} = {here} LIMIT 1"
-    mapped = f"SELECT 1 FROM _codes SEMI JOIN _counted USING (vocabulary_id, code) WHERE target_table = {here} LIMIT 1"
-    if engine.value(unmapped):  # what has no target stays where the SELECT says it belongs
+    if any_unmapped:
         join, where = f"LEFT JOIN _codes t ON {match}", f"WHERE coalesce(t.target_table, {declared}) = {here}"
-    elif engine.value(mapped):
-        join, where = f"JOIN (SELECT * FROM _codes WHERE target_table = {here}) t ON {match}", ""
     else:
-        return None
+        join, where = f"JOIN (SELECT * FROM _codes WHERE target_table = {here}) t ON {match}", ""
     relation = (
         f"{_padded(columns, '')} LEFT JOIN {bases} b ON b.file = e._row >> {LINE_BITS} {join} {_sides(columns)} {where}"
     )

@@ -25,6 +25,11 @@ def file_and_line(row: int) -> tuple[int, int]:
     return row >> LINE_BITS, row & ((1 << LINE_BITS) - 1)
 
 
+def rows_of(file: int) -> str:
+    """SQL condition that `_row` is of this file."""
+    return f"_row BETWEEN {row_number(file, 0)} AND {row_number(file + 1, 0) - 1}"
+
+
 @dataclass(frozen=True)
 class Writer:
     """A SELECT as far as identifiers are concerned: where it writes and how many rows a line may make."""

@@ -12,6 +12,7 @@ from typing import Any
 from madang.lake import Version
 from madang.lake.engine import Engine, quote_name, quote_text
 from madang.science.standardize.compiler.program import Program
+from madang.science.standardize.identify import rows_of
 from madang.science.standardize.pack import Source
 
 Span = tuple[tuple[Any, ...], tuple[Any, ...]]
@@ -26,6 +27,9 @@ class Keys:
     columns: Sequence[str]
     earlier: str | None = None
     spans: list[Span | None] = field(default_factory=list)
+    """First and last key of each file, None where they do not grow; those of earlier runs come first."""
+    numbers: list[int] = field(default_factory=list)
+    """The files of this run, as the last of the spans."""
 
     def __post_init__(self) -> None:
         self.added = False
@@ -43,30 +47,45 @@ class Keys:
             f"(hash({row}) & 2147483647)::INTEGER AS content, _row FROM {table} WHERE {known}"
         )
 
-    def before(self, table: str, span: Span | None) -> list[tuple[int, int, bool]]:
-        """Rows of a new file whose key came in an earlier one: (row, earlier row, whether all is the same)."""
-        if not self.spans or self._beyond(span):
-            return []
-        known = f"SELECT * FROM {self.table}" + (f" UNION ALL {self.earlier}" if self.earlier else "")
-        return self.engine.rows(
-            f"SELECT t._row, min(k._row), bool_or(k.content = t.content) FROM ({self._hashed(table)}) t "
-            f"JOIN ({known}) k ON k.k1 = t.k1 AND k.k2 = t.k2 GROUP BY t._row ORDER BY t._row"
-        )
-
-    def _beyond(self, span: Span | None) -> bool:
-        return span is not None and all(
-            one is not None and (one[1] < span[0] or span[1] < one[0]) for one in self.spans
-        )
-
-    def add(self, table: str, span: Span | None) -> None:
-        """Remember the keys of a file whose doubled rows have been taken out."""
-        self.spans.append(span)
+    def add(self, rows: str, files: Sequence[tuple[int, Span | None]]) -> None:
+        """Remember the keys of the rows of some files (number, span); `before` says which of them came before."""
+        self.numbers += [number for number, _ in files]
+        self.spans += [span for _, span in files]
         self.added = True
-        self.engine.execute(f"INSERT INTO {self.table} {self._hashed(table)}")
+        self.engine.execute(f"INSERT INTO {self.table} {self._hashed(rows)}")
+
+    def before(self, number: int) -> list[tuple[int, int, bool]]:
+        """Rows of a file whose key came in an earlier one: (row, earlier row, whether all is the same).
+
+        What came before in those earlier files must have been taken out.
+        """
+        known = len(self.spans) - len(self.numbers)
+        place = known + self.numbers.index(number)
+        span = self.spans[place]
+        touched = [i for i, one in enumerate(self.spans[:place]) if not _apart(one, span)]
+        mine = [rows_of(self.numbers[i - known]) for i in touched if i >= known]
+        parts = [f"SELECT * FROM {self.table} WHERE {' OR '.join(mine)}"] if mine else []
+        if self.earlier and touched and touched[0] < known:
+            parts.append(self.earlier)
+        if not parts:
+            return []
+        return self.engine.rows(
+            f"SELECT t._row, min(k._row), bool_or(k.content = t.content) "
+            f"FROM (SELECT * FROM {self.table} WHERE {rows_of(number)}) t "
+            f"JOIN ({' UNION ALL '.join(parts)}) k ON k.k1 = t.k1 AND k.k2 = t.k2 GROUP BY t._row ORDER BY t._row"
+        )
+
+    def take_out(self, rows: str) -> None:
+        """Forget the keys of rows that came before; `rows` is a SELECT of `_row`."""
+        self.engine.execute(f"DELETE FROM {self.table} WHERE _row IN ({rows})")
 
     def sql(self) -> str:
         """SELECT of what this run has added."""
         return f"SELECT {quote_text(self.source.name)} AS source, * FROM {self.table}"
+
+
+def _apart(one: Span | None, other: Span | None) -> bool:
+    return one is not None and other is not None and (one[1] < other[0] or other[1] < one[0])
 
 
 def plain_spans(spans: Sequence[Span | None]) -> list[Any]:

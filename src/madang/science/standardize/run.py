@@ -7,7 +7,7 @@ file, derive eras, close the account, commit. Until the commit nothing is visibl
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -32,10 +32,12 @@ from madang.science.standardize import (
     events,
     lasting,
     originals,
+    passing,
     places,
 )
 from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compile import compile_pack
+from madang.science.standardize.compiler.emit import PERIODS
 from madang.science.standardize.compiler.outputs import identifier_of
 from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.delivery import Delivery
@@ -375,7 +377,7 @@ class _Run:
         whole = select.windowed or not source.within or source.kind == "delta" or bool(source.latest)
         periods = [None] if whole else sorted({file.period for file in files if file.source == source.name})
         for period in periods:
-            with self._narrowed(source, period, files):
+            with self._narrowed(source, period if period is None else {period}, files):
                 given = engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
                 with located(engine, self.pack, select, names):
                     rows = entities.build_rows(engine, self.ledger, select, files, kept)
@@ -396,17 +398,20 @@ class _Run:
             self.made.put(f"{select.name}_extra", entities.extra_sql(select, entity.extra, rows), select.name)
 
     def _passing(self, found: Delivery, mapper: events.Mapper) -> None:
-        """Write the events of the sources that pass file by file."""
-        for incoming in found.new:
-            source = self.pack.sources[incoming.registered.source]
-            selects = [select for select in self.program.events if select.source == source.name]
-            if source.name in self.program.staged or not selects:
+        """Write the events of the sources that pass, some files at a time."""
+        self.engine.execute(f"SET VARIABLE {quote_name(PERIODS)} = ?", [passing.periods_of(found.files)])
+        for name, source in self.pack.sources.items():
+            selects = [select for select in self.program.events if select.source == name]
+            if name in self.program.staged or not selects:
                 continue
-            self.reader.pass_through(incoming, source)
-            with self._narrowed(source, incoming.registered.period, found.files):
-                for select in selects:
-                    self._event(select, [incoming.registered], mapper)
-            self.engine.execute(f"DROP TABLE {quote_name(source.name)}")
+            mixed = passing.in_periods(selects, self._narrowable(source))
+            for files in passing.groups(found.of(name), by_period=mixed is None):
+                periods = {incoming.registered.period for incoming in files}
+                self.reader.pass_through(files, source)
+                with self._narrowed(source, periods, found.files):
+                    for select in mixed if mixed and len(periods) > 1 else selects:
+                        self._event(select, [incoming.registered for incoming in files], mapper)
+                self.engine.execute(f"DROP TABLE {quote_name(name)}")
 
     def _event(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
         found = {file.number: file.name for file in files}
@@ -434,25 +439,28 @@ class _Run:
             told = f"SELECT count(DISTINCT _row * {event.items} + coalesce(item, 0)) FROM _events"
             accounting.check_rows(self.engine, select, self.engine.value(told), "_events", self.keys)
 
+    def _narrowable(self, source: Source) -> frozenset[str]:
+        """The relations that show only a period while rows of `source` are at work."""
+        whole = self.versioned | {name for name, other in self.pack.sources.items() if other.kind != "snapshot"}
+        return passing.narrowed(self.program, source, self.built, whole)
+
     @contextmanager
-    def _narrowed(self, source: Source, period: str | None, files: Sequence[Registered]) -> Iterator[None]:
-        """While rows of one period are at work, show only that period of what keeps to periods: joins stay small."""
-        inside = {n for n, other in self.pack.sources.items() if period is not None and source.within and other.within}
-        same = [file.number for file in files if file.period == period] or [0]
+    def _narrowed(self, source: Source, periods: Collection[str] | None, files: Sequence[Registered]) -> Iterator[None]:
+        """While rows of some periods are at work, show only these of what keeps to periods: joins stay small."""
+        inside = self._narrowable(source) if periods is not None else frozenset()
+        same = [file.number for file in files if file.period in (periods or ())] or [0]
         self._show(inside, f"_row >= {min(same) << LINE_BITS} AND _row < {(max(same) + 1) << LINE_BITS}")
         yield
         self._show(inside, "TRUE")
 
-    def _show(self, sources: set[str], condition: str) -> None:
+    def _show(self, relations: Collection[str], condition: str) -> None:
         for select in self.program.entities:
-            if select.source in sources and select.name in self.built:
-                if select.grouped:
-                    entities.show_members(self.engine, select.name, condition)
-                else:
-                    entities.show(self.engine, select.name, condition)
-        for name in sources & self.program.staged:
-            if self.pack.sources[name].kind == "snapshot" and name not in self.versioned:
-                show(self.engine, self.pack.sources[name], condition)
+            if f"{select.name}_members" in relations:
+                entities.show_members(self.engine, select.name, condition)
+            elif select.name in relations:
+                entities.show(self.engine, select.name, condition)
+        for name in self.program.staged.intersection(relations):
+            show(self.engine, self.pack.sources[name], condition)
 
     def _maps(self) -> str | None:
         """The relation of the holder's own maps; None if the pack has none."""

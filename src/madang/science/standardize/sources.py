@@ -23,7 +23,7 @@ from madang.lake.engine import Engine, quote_name, quote_paths, quote_text
 from madang.lake.files import sentences
 from madang.science.standardize.accounting import REJECTED, UNUSED, Ledger
 from madang.science.standardize.compiler.program import Program
-from madang.science.standardize.identify import LINE_BITS, Registered, row_number
+from madang.science.standardize.identify import LINE_BITS, Registered, row_number, rows_of
 from madang.science.standardize.intake import Block, SourceFile, read_blocks
 from madang.science.standardize.keys import Keys, Span
 from madang.science.standardize.lasting import Corrected
@@ -62,10 +62,12 @@ class _Stream:
     last: tuple[Any, ...] | None = None
     failure: BaseException | None = None
 
-    def reader(self, schema: pa.Schema) -> pa.RecordBatchReader:
-        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
+    @property
+    def span(self) -> Span | None:
+        """The first and the last key, if keys only grow."""
+        return (self.first, self.last) if self.grows and self.first and self.last else None
 
-    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         number = self.incoming.registered.number
         try:
             for block in self.blocks:
@@ -146,34 +148,45 @@ class Reader:
         self.keys: dict[str, Keys] = {}
         """Of the passing sources that declare one."""
 
-    def _read(self, incoming: Incoming, source: Source, work: Callable[[pa.RecordBatchReader], object]) -> _Stream:
-        """Let `work` take the rows of one file, once."""
+    def _read(
+        self, files: Sequence[Incoming], source: Source, work: Callable[[pa.RecordBatchReader], object]
+    ) -> list[_Stream]:
+        """Let `work` take the rows of some files, one after the other, once."""
         columns = self.needed[source.name]
-        blocks = read_blocks(
-            incoming.path,
-            incoming.file,
-            source,
-            columns=columns,
-            pseudonym=self.pseudonym,
-            threads=self.threads,
-            progress=self.progress,
-        )
-        stream = _Stream(incoming, source, blocks)
+        schema = arrow_schema(source, columns)
+        streams = [
+            _Stream(
+                incoming,
+                source,
+                read_blocks(
+                    incoming.path,
+                    incoming.file,
+                    source,
+                    columns=columns,
+                    pseudonym=self.pseudonym,
+                    threads=self.threads,
+                    progress=self.progress,
+                ),
+            )
+            for incoming in files
+        ]
         try:
-            work(stream.reader(arrow_schema(source, columns)))
+            work(pa.RecordBatchReader.from_batches(schema, chain.from_iterable(s.batches(schema) for s in streams)))
         except BaseException:
-            if stream.failure is not None:
-                raise stream.failure from None
+            failure = next((stream.failure for stream in streams if stream.failure is not None), None)
+            if failure is not None:
+                raise failure from None
             raise
-        self.ledger.note_rows(incoming.registered, source, stream.rows)
-        self.ledger.note(stream.rejects, lasting=True)
-        self.ledger.note_repairs(stream.repairs)
-        return stream
+        for stream in streams:
+            self.ledger.note_rows(stream.incoming.registered, source, stream.rows)
+        self.ledger.note([one for stream in streams for one in stream.rejects], lasting=True)
+        self.ledger.note_repairs([one for stream in streams for one in stream.repairs])
+        return streams
 
     def stage(self, incoming: Incoming, source: Source, path: Path) -> Span | None:
         """Write one file of a staged source to Parquet; returns its first and last key if its keys only grow."""
-        stream = self._read(incoming, source, lambda rows: self._copy(rows, path))
-        return (stream.first, stream.last) if stream.grows and stream.first and stream.last else None
+        (stream,) = self._read([incoming], source, lambda rows: self._copy(rows, path))
+        return stream.span
 
     def _copy(self, rows: pa.RecordBatchReader, path: Path) -> None:
         """Write rows to Parquet. Few go without the engine, to which beginning costs more than a small file."""
@@ -197,23 +210,28 @@ class Reader:
         finally:
             self.engine.unregister("_incoming")
 
-    def pass_through(self, incoming: Incoming, source: Source) -> None:
-        """Make the temporary table of a passing source from one file, every key once."""
+    def pass_through(self, files: Sequence[Incoming], source: Source) -> None:
+        """Make the temporary table of a passing source from some of its files, every key once."""
         table = quote_name(source.name)
 
         def hold(rows: pa.RecordBatchReader) -> None:
             with self._registered(rows) as name:
                 self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM {name}")
 
-        stream = self._read(incoming, source, hold)
+        streams = self._read(files, source, hold)
         if not source.key:
             return
         keys = self.keys[source.name]
-        span = (stream.first, stream.last) if stream.grows and stream.first and stream.last else None
-        found = [] if stream.grows else duplicates(self.engine, table, source.key, self.needed[source.name])
-        came = {
-            row: (REJECTED, EXACT_DUPLICATE if same else DUPLICATE_KEY) for row, _, same in keys.before(table, span)
-        }
+        keys.add(table, [(stream.incoming.registered.number, stream.span) for stream in streams])
+        for stream in streams:
+            self._take_out(stream, source, table, keys)
+
+    def _take_out(self, stream: _Stream, source: Source, table: str, keys: Keys) -> None:
+        """Take the rows of one file out of a table whose key came before, in it or in an earlier file."""
+        number = stream.incoming.registered.number
+        mine = f"(SELECT * FROM {table} WHERE {rows_of(number)})"
+        found = [] if stream.grows else duplicates(self.engine, mine, source.key, self.needed[source.name])
+        came = {row: (REJECTED, EXACT_DUPLICATE if same else DUPLICATE_KEY) for row, _, same in keys.before(number)}
         found = [(row, *why) for row, why in sorted({r: (fate, why) for r, fate, why in found}.items() | came.items())]
         found = list({row: (row, fate, why) for row, fate, why in found}.values())
         if source.latest and any(why == DUPLICATE_KEY for _, _, why in found):
@@ -221,9 +239,9 @@ class Reader:
         if found:
             self.engine.register("_found", pa.table({"_row": [row for row, _, _ in found]}))
             self.engine.execute(f"DELETE FROM {table} WHERE _row IN (SELECT _row FROM _found)")
+            keys.take_out("SELECT _row FROM _found")
             self.engine.unregister("_found")
         self.ledger.note(found, lasting=True)
-        keys.add(table, span)
 
 
 def disjoint(spans: Sequence[Span | None]) -> bool:

@@ -1,11 +1,17 @@
 """The SQL that the runner executes, written as changes to the syntax tree of the pack's SELECT."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from madang.lake.engine import quote_name
+from madang.lake.engine import quote_name, quote_text
 from madang.science.standardize.compiler.expressions import UNNEST
+from madang.science.standardize.compiler.relations import RowJoin
 from madang.science.standardize.compiler.text import Node, SqlFile, walk
+from madang.science.standardize.identify import LINE_BITS
+
+PERIODS = "_period_of_file"
+"""A variable of the engine: for each file, in the order of numbers, which of the periods at work it is of."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,22 @@ class Emitter:
     file: SqlFile
     query: Node
     driver: str
+
+    def within(self, source: str, joins: Sequence[RowJoin], narrowed: Collection[str]) -> "Emitter | None":
+        """The same SELECT, in which rows find rows of the relations `narrowed` only in their own period.
+
+        None where that cannot be said: a row without a number, or a join by USING, which has no condition to add to.
+        """
+        conditions: dict[int, Node] = {}
+        for join in joins:
+            if join.right_base not in narrowed:
+                continue
+            if not join.numbered or not join.node["condition"] or join.left_base not in {*narrowed, source}:
+                return None
+            left, right = (_period(name) for name in (join.left, join.right))
+            told = self.file.sql_of(join.node["condition"])
+            conditions[id(join.node)] = self.file.expression(f"({told}) AND {left} = {right}")
+        return replace(self, query=_with_conditions(self.query, conditions)) if conditions else self
 
     def rows(self, columns: Sequence[Column], conditions: Sequence[Node]) -> str:
         """Every row with its columns, `_row` and `_rule`."""
@@ -88,3 +110,18 @@ class Emitter:
 
     def _as(self, node: Node, name: str) -> Node:
         return {**node, "alias": name}
+
+
+def _period(relation: str) -> str:
+    """SQL of the period of the rows of a relation."""
+    return f"getvariable({quote_text(PERIODS)})[{quote_name(relation)}._row >> {LINE_BITS}]"
+
+
+def _with_conditions(node: Any, conditions: Mapping[int, Node]) -> Any:
+    """A copy of a tree in which some joins (known by `id`) have other conditions."""
+    if isinstance(node, list):
+        return [_with_conditions(one, conditions) for one in node]
+    if not isinstance(node, dict):
+        return node
+    copy = {key: _with_conditions(value, conditions) for key, value in node.items()}
+    return {**copy, "condition": conditions[id(node)]} if id(node) in conditions else copy

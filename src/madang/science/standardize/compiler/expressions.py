@@ -58,6 +58,12 @@ class Relation:
     withheld: frozenset[str] = frozenset()
     """Direct identifiers of a source, in small letters: declared, but never visible."""
 
+    @property
+    def numbered(self) -> bool:
+        """Whether the numbers of its rows are visible, as `_row`."""
+        row = self.columns.get("_row")
+        return row is not None and row.reads == {(self.base, "_row")}
+
 
 @dataclass
 class Facts:

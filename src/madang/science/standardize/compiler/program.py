@@ -1,6 +1,6 @@
 """What the compiler makes: the SQL of each SELECT, and what it reads and gives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -48,6 +48,9 @@ class Select:
     """Grouped: `_row`, the group expressions `_g0`, `_g1`, ..., and `_rule`, of every row."""
     joins: tuple[tuple[str, Callable[[], str] | None], ...] = field(default=(), repr=False, compare=False)
     """Sources that are joined, and what writes the SQL of (`_row`, `joined`); None where the rows cannot be told."""
+    in_periods: "Callable[[Collection[str]], Select | None] | None" = field(default=None, repr=False, compare=False)
+    """Events: makes the same SELECT for rows of several periods at once, in which they find rows of the given
+    relations only in their own period (the engine's variable `PERIODS` says which); None where that cannot be said."""
     group_columns: tuple[str, ...] = ()
     """The output columns that equal `_g0`, `_g1`, ... (null-safe)."""
 

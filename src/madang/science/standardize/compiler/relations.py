@@ -77,6 +77,19 @@ class SourceJoin:
 
 
 @dataclass(frozen=True)
+class RowJoin:
+    """A join as far as it can be told which rows meet: the relations at both sides, and whose rows they are."""
+
+    node: Node
+    left: str
+    left_base: str
+    right: str
+    right_base: str
+    numbered: bool
+    """Whether both sides show the numbers of their rows."""
+
+
+@dataclass(frozen=True)
 class Query:
     """A SELECT node whose clauses have been accepted."""
 
@@ -112,6 +125,8 @@ class Reader:
         self.file, self.catalog = file, catalog
         self.joins: list[SourceJoin] = []
         """All joins to rows of sources."""
+        self.row_joins: list[RowJoin] = []
+        """All joins."""
         self.comparisons: list[Comparison] = []
         """All keys compared in the file, for whoever knows types."""
 
@@ -256,6 +271,8 @@ class Reader:
         relation = replace(relation, name=name)
         if relation.is_source and relation.base not in {join.source for join in self.joins if join.alias == name}:
             self.joins.append(SourceJoin(query.node, query.driver, name, relation.base, "_row" in relation.columns))
+        first, numbered = query.first, query.first.numbered and relation.numbered
+        self.row_joins.append(RowJoin(table, query.driver, first.base, name, relation.base, numbered))
         scope = replace(query.scope, relations={**query.scope.relations, name.lower(): relation})
         reads = self._condition(table, relation, replace(query, scope=scope), query.scope)
         return replace(

@@ -1,6 +1,6 @@
 """One SELECT of a pack: its rules, its columns, its groups, and the SQL that is made of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -86,7 +86,8 @@ class SelectCompiler:
         emitter = Emitter(self.file, node, query.driver)
         grouped = groups is not None
         group_columns = [columns[index] for index in groups or ()]
-        return Select(
+        rows_sql = "" if grouped else emitter.rows(columns, conditions)
+        made = Select(
             name=self.of.name,
             kind="event" if self.is_event else "entity",
             table=None if isinstance(self.of, Event) else self.of.table,
@@ -98,12 +99,23 @@ class SelectCompiler:
             windowed=query.windowed or bool(used.windows),
             reads=query.joined,
             columns_read=_by_relation(query, used),
-            rows_sql="" if grouped else emitter.rows(columns, conditions),
+            rows_sql=rows_sql,
             groups_sql=emitter.groups(columns, group_columns, conditions) if grouped else "",
             members_sql=emitter.members(group_columns, conditions) if grouped else "",
             group_columns=tuple(column.name for column in group_columns),
-            joins=tuple(self._join(join) for join in reader.joins),
+            joins=tuple(self._join(join, reader) for join in reader.joins),
         )
+        if not self.is_event:
+            return made
+
+        def in_periods(narrowed: Collection[str]) -> Select | None:
+            within = emitter.within(made.source, reader.row_joins, narrowed)
+            if within is None:
+                return None
+            joins = tuple(self._join(join, reader, made.source, narrowed) for join in reader.joins)
+            return replace(made, rows_sql=within.rows(columns, conditions), joins=joins)
+
+        return replace(made, in_periods=in_periods)
 
     def _check_patterns(self, node: Node) -> None:
         """A regular expression that the engine does not know would stop the run."""
@@ -120,11 +132,12 @@ class SelectCompiler:
                 message = f"the pattern '{literal['text']}' is no regular expression of the engine (RE2)."
                 raise self.file.error("pack.sql_types", part, message, error.message) from None
 
-    def _join(self, join: SourceJoin) -> tuple[str, Callable[[], str] | None]:
+    def _join(
+        self, join: SourceJoin, reader: Reader, source: str = "", narrowed: Collection[str] = ()
+    ) -> tuple[str, Callable[[], str] | None]:
         """A join to a source, with what writes the SQL of its rows when they are asked for."""
-        if not join.numbered:
-            return join.source, None
-        return join.source, partial(Emitter(self.file, join.query, join.driver).joined, join.alias)
+        emitter = Emitter(self.file, join.query, join.driver).within(source, reader.row_joins, narrowed)
+        return join.source, partial(emitter.joined, join.alias) if join.numbered and emitter else None
 
     def _rules(self, node: Node, scope: Scope) -> tuple[list[Rule], list[Node], list[Facts]]:
         """The calls in the select list, in order: as rules, as conditions, and what they use."""
