@@ -38,6 +38,7 @@ PT = { type = "text", required = true, identifier = "none" }
 DAY = { type = "date", format = "%Y%m%d" }
 [sources.words]
 files = ["words_{year}.csv"]
+optional = true
 key = ["NO"]
 period = "year"
 within = WITHIN

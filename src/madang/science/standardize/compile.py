@@ -14,6 +14,7 @@ from madang.science.standardize.compiler.outputs import EVENT_COLUMNS, identifie
 from madang.science.standardize.compiler.program import Program, Rule, Select
 from madang.science.standardize.compiler.relations import Catalog
 from madang.science.standardize.compiler.select import SelectCompiler
+from madang.science.standardize.compiler.shapes import Shapes
 from madang.science.standardize.hints import did_you_mean
 from madang.science.standardize.identifiers import unmarked_identifiers
 from madang.science.standardize.pack_model import Entity, Event, Pack
@@ -43,6 +44,10 @@ class _Compilation:
     """The SELECTs of a pack that compile, and the problems of those that do not."""
 
     def __init__(self, pack: Pack, engine: Engine) -> None:
+        with Engine(threads=1) as shapes:
+            self._compile_all(pack, engine, Shapes(shapes))
+
+    def _compile_all(self, pack: Pack, engine: Engine, shapes: Shapes) -> None:
         self.pack, self.engine = pack, engine
         self.problems: list[MadangError] = unmarked_identifiers(pack)
         self.entities: list[Select] = []
@@ -56,8 +61,9 @@ class _Compilation:
             for name, entity in pack.entities.items()
             for made in (name, f"{name}_members", *entity.name_tables)
         }
+        catalog = Catalog(functions, pack.parameters, relations, later, shapes, {})
         for entity in pack.entities.values():
-            select = self._compile(entity, Catalog(functions, pack.parameters, dict(relations), later))
+            select = self._compile(entity, replace(catalog, relations=dict(relations)))
             names = entity.name.lower(), f"{entity.name}_members".lower(), *map(str.lower, entity.name_tables)
             if select is None:
                 skipped = f"the SELECT of {entity.name} has a problem of its own; solve that first, then check again."
@@ -69,7 +75,7 @@ class _Compilation:
                 later.pop(name)
             if not select.grouped:
                 later[names[1]] = f"{entity.name} has no members table: its SELECT has no GROUP BY."
-        catalog = Catalog(functions, pack.parameters, relations, later)
+        catalog = replace(catalog, relations=relations)
         self.events += filter(None, (self._compile(event, catalog) for event in pack.events.values()))
         self._check_all_read()
         self._check_imputed()

@@ -1,23 +1,20 @@
 """Types: the engine's own binder looks at a query over empty tables."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 from madang.base.errors import MadangError
-from madang.lake.engine import quote_name
 from madang.science.standardize.compiler.expressions import Relation
 from madang.science.standardize.compiler.outputs import WHOLE
 from madang.science.standardize.compiler.relations import Comparison
+from madang.science.standardize.compiler.shapes import Shapes, Types
 from madang.science.standardize.compiler.text import Node, SqlFile, walk
 from madang.science.standardize.pack_model import Scalar
 
 _PARAMETER_TYPES = {str: "VARCHAR", bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE"}
 _UNGROUPED: Node = {"group_expressions": [], "group_sets": [], "aggregate_handling": "STANDARD_HANDLING"}
-
-Types = list[tuple[str, str]]
-"""Names and engine types of the columns of a query."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +25,9 @@ class Binder:
     relations: Mapping[str, Relation]
     """Sources, entities and members tables, by name in small letters."""
     parameters: Mapping[str, Scalar]
+    shapes: Shapes
+    typed: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+    """Parts of trees seen so far, by `id`, and what `_typed` makes of them."""
 
     def type_of(self, query: Node, expression: Node) -> str:
         """The type of an expression over the FROM of `query`."""
@@ -40,6 +40,19 @@ class Binder:
             return [kind for _, kind in self._bind({**query, **_UNGROUPED, "select_list": listed})]
         except MadangError:
             return [self.type_of(query, expression) for expression in expressions]
+
+    def all_types(
+        self, query: Node, singles: Sequence[Node], columns: Sequence[Node], groups: Sequence[int] | None
+    ) -> tuple[list[str], Types | None]:
+        """`types_of` some expressions, and with them the `types` of columns if nothing is grouped and nothing wrong."""
+        if groups is None:
+            listed = [{**expression, "alias": f"_x{i}"} for i, expression in enumerate(singles)]
+            try:
+                found = self._bind({**query, **_UNGROUPED, "select_list": [*listed, *columns]})
+                return [kind for _, kind in found[: len(singles)]], found[len(singles) :]
+            except MadangError:
+                pass  # one by one, to find the place
+        return self.types_of(query, singles) if singles else [], None
 
     def types(self, query: Node, columns: Sequence[Node], groups: Sequence[int] | None) -> Types:
         """The columns of `query` with `columns` as select list, grouped by some of them or not at all."""
@@ -66,12 +79,8 @@ class Binder:
 
     def _bind(self, query: Node) -> Types:
         tables = {str(part["table_name"]).lower() for part in walk(query) if part.get("type") == "BASE_TABLE"}
-        empty = [
-            f"{quote_name(relation.name)} AS (SELECT {_empty(relation)} WHERE false)"
-            for name, relation in self.relations.items()
-            if name in tables
-        ]
-        return self.file.engine.describe(f"WITH {', '.join(empty)} SELECT * FROM ({self.file.sql(self._typed(query))})")
+        relations = [relation for name, relation in self.relations.items() if name in tables]
+        return self.shapes.types(self.file.sql(self._typed(query)), relations)
 
     def _at(self, place: Node, query: Node) -> Types:
         try:
@@ -107,28 +116,22 @@ class Binder:
     def _from(self, query: Node) -> int:
         return min(part.get("query_location", 0) for part in walk(query["from_table"]))
 
-    def _typed(self, query: Node) -> Node:
-        """`query` with a null of the parameter's type in place of every `getvariable`."""
-
-        def change(part: Any) -> Any:
-            if isinstance(part, list):
-                return [change(one) for one in part]
-            if not isinstance(part, dict):
-                return part
-            if part.get("class") == "FUNCTION" and str(part["function_name"]).lower() == "getvariable":
-                value = self.parameters[part["arguments"][0]["expression"]["literal"]["text"]]
-                null = self.file.expression(f"CAST(NULL AS {_PARAMETER_TYPES.get(type(value), 'DATE')})")
-                return {**null, "alias": part["alias"]}
-            return {key: change(value) for key, value in part.items()}
-
-        called = any(str(part.get("function_name", "")).lower() == "getvariable" for part in walk(query))
-        changed: Node = change(query) if called else query
+    def _typed(self, part: Any) -> Any:
+        """A tree with a null of the parameter's type in place of every `getvariable`."""
+        if not isinstance(part, dict | list):
+            return part
+        if id(part) in self.typed:
+            return self.typed[id(part)][1]
+        if isinstance(part, list):
+            changed: Any = [self._typed(one) for one in part]
+        elif part.get("class") == "FUNCTION" and str(part["function_name"]).lower() == "getvariable":
+            value = self.parameters[part["arguments"][0]["expression"]["literal"]["text"]]
+            null = self.file.expression(f"CAST(NULL AS {_PARAMETER_TYPES.get(type(value), 'DATE')})")
+            changed = {**null, "alias": part["alias"]}
+        else:
+            changed = {key: self._typed(value) for key, value in part.items()}
+        self.typed[id(part)] = part, changed  # kept, so that no other part has its `id`
         return changed
-
-
-def _empty(relation: Relation) -> str:
-    columns = relation.columns.values()
-    return ", ".join(f"CAST(NULL AS {column.type}) AS {quote_name(column.name)}" for column in columns)
 
 
 def _grouped(query: Node, columns: Sequence[Node], groups: Sequence[int] | None) -> Node:

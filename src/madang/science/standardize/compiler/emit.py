@@ -7,7 +7,7 @@ from typing import Any
 from madang.lake.engine import quote_name, quote_text
 from madang.science.standardize.compiler.expressions import UNNEST
 from madang.science.standardize.compiler.relations import RowJoin
-from madang.science.standardize.compiler.text import Node, SqlFile, walk
+from madang.science.standardize.compiler.text import Node, SqlFile
 from madang.science.standardize.identify import LINE_BITS
 
 PERIODS = "_period_of_file"
@@ -44,8 +44,7 @@ class Emitter:
             if not join.numbered or not join.node["condition"] or join.left_base not in {*narrowed, source}:
                 return None
             left, right = (_period(name) for name in (join.left, join.right))
-            told = self.file.sql_of(join.node["condition"])
-            conditions[id(join.node)] = self.file.expression(f"({told}) AND {left} = {right}")
+            conditions[id(join.node)] = self.file.expression(f"_1 AND {left} = {right}", join.node["condition"])
         return replace(self, query=_with_conditions(self.query, conditions)) if conditions else self
 
     def rows(self, columns: Sequence[Column], conditions: Sequence[Node]) -> str:
@@ -61,7 +60,8 @@ class Emitter:
     def groups(self, columns: Sequence[Column], groups: Sequence[Column], conditions: Sequence[Node]) -> str:
         """One row per group with its columns and the `_row` of its first member."""
         first = self.file.expression(f"min({quote_name(self.driver)}._row) AS _row")
-        where = self.file.expression(f"({self._number(conditions)}) IS NULL") if conditions else None
+        number = _number(conditions)
+        where = self.file.expression(f"({number}) IS NULL", *conditions) if conditions else None
         return self._select(
             [*(self._output(column) for column in columns), first],
             where_clause=where,
@@ -80,36 +80,43 @@ class Emitter:
     def _row(self) -> Node:
         return self.file.expression(f"{quote_name(self.driver)}._row AS _row")
 
-    def _number(self, conditions: Sequence[Node]) -> str:
-        whens = " ".join(f"WHEN {self.file.sql_of(condition)} THEN {i}" for i, condition in enumerate(conditions))
-        return f"CASE {whens} END"
-
     def _rule(self, conditions: Sequence[Node]) -> Node:
-        number = self._number(conditions) if conditions else "NULL"
-        return self.file.expression(f"CAST({number} AS INTEGER) AS _rule")
+        number = _number(conditions) if conditions else "NULL"
+        return self.file.expression(f"CAST({number} AS INTEGER) AS _rule", *conditions)
 
     def _output(self, column: Column) -> Node:
-        node = self._cast(column)
-        for part in walk(node):
-            if part.get("class") == "FUNCTION" and str(part["function_name"]).lower() in UNNEST:
-                self._keep_rows(part)
+        node = self._keep_rows(self._cast(column))
         if column.name == "item":
-            node = self.file.expression(f"coalesce({self.file.sql_of(node)}, 0)")
+            node = self.file.expression("coalesce(_1, 0)", node)
         return self._as(node, column.name)
 
-    def _keep_rows(self, unnest: Node) -> None:
-        """An empty list would take its row with it: such a row comes out once, with null."""
-        argument = unnest["arguments"][0]
-        of = self.file.sql_of(argument["expression"])
-        argument["expression"] = self.file.expression(f"CASE WHEN len({of}) > 0 THEN {of} ELSE [NULL] END")
+    def _keep_rows(self, node: Any) -> Any:
+        """A tree in which no UNNEST loses a row: an empty list comes out once, with null."""
+        if isinstance(node, list):
+            return [self._keep_rows(one) for one in node]
+        if not isinstance(node, dict):
+            return node
+        copy = {key: self._keep_rows(value) for key, value in node.items()}
+        if node.get("class") == "FUNCTION" and str(node["function_name"]).lower() in UNNEST:
+            argument, *others = copy["arguments"]
+            whole = "CASE WHEN len(_1) > 0 THEN _1 ELSE [NULL] END"
+            copy["arguments"] = [
+                {**argument, "expression": self.file.expression(whole, argument["expression"])}, *others,
+            ]  # fmt: skip
+        return copy
 
     def _cast(self, column: Column) -> Node:
         if column.given == column.final:
-            return self.file.expression(self.file.sql_of(column.node))
-        return self.file.expression(f"CAST({self.file.sql_of(column.node)} AS {column.final})")
+            return column.node
+        return self.file.expression(f"CAST(_1 AS {column.final})", column.node)
 
     def _as(self, node: Node, name: str) -> Node:
         return {**node, "alias": name}
+
+
+def _number(conditions: Sequence[Node]) -> str:
+    """SQL of the number of the first condition that holds, with `_1`, ... for the conditions."""
+    return f"CASE {' '.join(f'WHEN _{i + 1} THEN {i}' for i in range(len(conditions)))} END"
 
 
 def _period(relation: str) -> str:

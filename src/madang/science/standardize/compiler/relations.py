@@ -12,6 +12,7 @@ from madang.science.standardize.compiler.expressions import (
     Scope,
     facts,
 )
+from madang.science.standardize.compiler.shapes import Shapes
 from madang.science.standardize.compiler.text import Node, SqlFile
 from madang.science.standardize.hints import did_you_mean, listed
 
@@ -53,6 +54,9 @@ class Catalog:
     """Sources, and the entities made so far with their members tables, by name in small letters."""
     later: Mapping[str, str]
     """Names (small letters) that a SELECT may not use, and why."""
+    shapes: Shapes
+    templates: dict[str, Node]
+    """What the compiler's own expressions were parsed to."""
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,9 @@ class SelectCompiler:
         self.pack, self.of, self.engine, self.catalog = pack, of, engine, catalog
         self.is_event = isinstance(of, Event)
         self.toml = f"{pack.folder.name}/pack.toml:{pack.line('events' if self.is_event else 'entities', of.name)}"
-        self.file = SqlFile(f"{pack.folder.name}/{of.sql_path.relative_to(pack.folder).as_posix()}", of.sql, engine)
-        self.binder = Binder(self.file, catalog.relations, pack.parameters)
+        label = f"{pack.folder.name}/{of.sql_path.relative_to(pack.folder).as_posix()}"
+        self.file = SqlFile(label, of.sql, engine, catalog.templates)
+        self.binder = Binder(self.file, catalog.relations, pack.parameters, catalog.shapes)
 
     def compile(self) -> Select:
         """The compiled SELECT."""
@@ -314,18 +315,18 @@ class SelectCompiler:
         self, query: Query, items: Sequence[_Item], conditions: Sequence[Node], groups: Sequence[int] | None
     ) -> list[Column]:
         """The columns with their types."""
-        kinds = self.binder.types_of(query.node, conditions) if conditions else []
-        for condition, kind in zip(conditions, kinds, strict=True):
+        unnested = [node["arguments"][0]["expression"] for item in items for node in item.used.unnests]
+        nodes = [{**item.node, "alias": item.name} for item in items]
+        kinds, found = self.binder.all_types(query.node, [*conditions, *unnested], nodes, groups)
+        for condition, kind in zip(conditions, kinds[: len(conditions)], strict=True):
             if kind not in ("BOOLEAN", '"NULL"'):
                 message = f"the condition of a rule is true or false, and this one is {kind}."
                 raise self.file.error("pack.column_type", condition, message)
-        for unnest in (node for item in items for node in item.used.unnests):
-            argument = unnest["arguments"][0]["expression"]
-            kind = self.binder.type_of(query.node, argument)
+        for argument, kind in zip(unnested, kinds[len(conditions) :], strict=True):
             if not kind.endswith("]"):
                 raise self.file.error("pack.column_type", argument, f"UNNEST takes a list, and this is {kind}.")
-        nodes = [{**item.node, "alias": item.name} for item in items]
-        found = self.binder.types(query.node, nodes, groups)
+        if found is None:
+            found = self.binder.types(query.node, nodes, groups)
         wanted = EVENT_COLUMNS if isinstance(self.of, Event) else entity_columns(self.of.table)
         columns = []
         for item, (_, given) in zip(items, found, strict=True):
