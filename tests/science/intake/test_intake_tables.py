@@ -205,3 +205,20 @@ def test_tables_that_threads_read_at_once_are_not_taken_for_one_another(tmp_path
         texts = [path.read_text(encoding="utf-8") for path in threads.map(tables.as_text, paths * 2)]
     for number, text in enumerate(texts):
         assert text.splitlines() == [f"only_{number % 8}", *(f"{number % 8}:{row}" for row in range(300))]
+
+
+def test_other_sheets_of_what_is_read_are_named(tmp_path: Path) -> None:
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    (tmp_path / "in").mkdir()
+    book = xlsxwriter.Workbook(tmp_path / "in" / "people.xlsx")
+    for name, rows in {"환자": [["환자", "BORN"], ["1", "1980-05-06"]], "검사": [["A"], [1]], "빈 것": []}.items():
+        sheet = book.add_worksheet(name)
+        for row, values in enumerate(rows):
+            sheet.write_row(row, 0, values)
+    book.close()
+    assert run(tmp_path, "xlsx").report.unread == (("people.xlsx [검사]", ""),)
+    toml = (tmp_path / "tables" / "pack.toml").read_text(encoding="utf-8")
+    other = toml.replace("[sources.people]", '[sources.people]\nsheet = "검사"', 1)
+    (tmp_path / "tables" / "pack.toml").write_text(other, encoding="utf-8")
+    with pytest.raises(MadangError, match="no column"):
+        standardize(tmp_path / "tables", tmp_path / "in", starter_path())

@@ -78,3 +78,87 @@ def test_files_of_one_type_in_parts_and_compressed(tmp_path: Path) -> None:
 def test_without_patients_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(MadangError, match="matches Patient"):
         run(tmp_path, {"Condition.ndjson": [SUBJECT | {"id": "c1"}]})
+
+
+def test_a_practitioner_is_found_by_any_identifier(tmp_path: Path) -> None:
+    def told(*pairs: tuple[str, str]) -> dict[str, Any]:
+        return {"identifier": [{"system": system, "value": value} for system, value in pairs]}
+
+    def named(system: str, value: str) -> dict[str, Any]:
+        return {"identifier": {"system": system, "value": value} if system else {"value": value}}
+
+    practitioners = [
+        {"id": "d1", "gender": "male"} | told(("urn:license", "1"), ("urn:staff", "S1")),
+        {"id": "d2", "gender": "female"} | told(("urn:license", "2"), ("urn:staff", "S2")),
+        {"id": "d3"} | told(("urn:license", "3"), ("urn:staff", "S1")),
+    ]
+    roles = [
+        {"id": "r1", "practitioner": {"reference": "Practitioner/d1"}, "specialty": [{"coding": [{"code": "GP"}]}]}
+    ]
+    asked = {
+        "by id": ({"reference": "Practitioner/d1"}, "1"),
+        "by the first": (named("urn:license", "1"), "1"),
+        "by the second": (named("urn:staff", "S2"), "2"),
+        "without a system": (named("", "S2"), "2"),
+        "two have it": (named("urn:staff", "S1"), None),
+        "of another system": (named("urn:elsewhere", "2"), None),
+        "by an id, beside an identifier that nobody has": ({"reference": "Practitioner/d2"} | named("urn:x", "9"), "2"),
+        "by an id that nobody has": ({"reference": "Practitioner/d9"} | named("urn:license", "3"), "3"),
+    }
+    encounters = [
+        SUBJECT
+        | {"id": f"e{i}", "status": "finished", "class": {"code": "AMB"}, "period": {"start": "2020-01-01"}}
+        | {"participant": [{"individual": reference}]}
+        for i, (reference, _) in enumerate(asked.values())
+    ]
+    result = run(
+        tmp_path,
+        {
+            "Patient.ndjson": [PATIENT],
+            "Practitioner.ndjson": practitioners,
+            "PractitionerRole.ndjson": roles,
+            "Encounter.ndjson": encounters,
+        },
+    )
+    key = {"1": "male", "2": "female", "3": None}
+    rows = result.sql(
+        "SELECT provider_id IS NOT NULL AS found, p.gender_source_value AS gender, specialty_source_value AS specialty "
+        "FROM visit_occurrence LEFT JOIN provider p USING (provider_id) ORDER BY visit_occurrence_id"
+    ).to_pylist()
+    for (what, (_, expected)), row in zip(asked.items(), rows, strict=True):
+        assert (row["found"], row["gender"]) == (expected is not None, key.get(str(expected))), what
+        assert row["specialty"] == ("GP" if expected == "1" else None), what
+
+
+def test_conditions_dated_by_age_and_words(tmp_path: Path) -> None:
+    def age(value: float, code: str) -> dict[str, Any]:
+        return {"value": value, "unit": "of some kind", "system": "http://unitsofmeasure.org", "code": code}
+
+    conditions = [
+        {"onsetAge": age(30, "a"), "recordedDate": "2020-01-01"},
+        {"onsetAge": age(18, "mo"), "abatementAge": age(3, "a")},
+        {"onsetAge": age(2, "fathoms"), "recordedDate": "2020-01-01"},
+        {"onsetString": "as a child", "abatementString": "2001", "recordedDate": "2000-02-03"},
+        {"onsetDateTime": "2010-06-01", "abatementAge": age(40, "a")},
+        {"onsetRange": {"low": age(1, "a"), "high": age(2, "a")}, "recordedDate": "2020-01-01"},
+    ]
+    lines = [
+        one | {"id": f"c{i}", "code": {"text": "ill"}, "subject": {"reference": "Patient/p1"}}
+        for i, one in enumerate(conditions)
+    ]
+    result = run(tmp_path, {"Patient.ndjson": [PATIENT], "Condition.ndjson": lines})
+    dates = result.sql(
+        "SELECT condition_start_date::VARCHAR AS began, condition_end_date::VARCHAR AS ended FROM condition_occurrence "
+        "ORDER BY condition_occurrence_id"
+    ).to_pylist()
+    assert [tuple(row.values()) for row in dates] == [
+        ("2000-01-01", None),
+        ("1971-07-01", "1973-01-01"),
+        ("2020-01-01", None),
+        ("2000-02-03", "2001-01-01"),
+        ("2010-06-01", "2010-06-01"),  # at 40 still: not before it began
+        ("2020-01-01", None),
+    ]
+    assert dict(result.report.repairs) == {
+        "condition.onset_age": 1, "condition.onset_words": 1, "condition.onset_range": 1,
+    }  # fmt: skip

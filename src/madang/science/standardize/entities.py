@@ -131,14 +131,15 @@ def show_members(engine: Engine, name: str, condition: str = "TRUE") -> None:
 
 
 def show_names(engine: Engine, entity: Entity) -> None:
-    """Make the tables of the names of an entity: (name, id), of names that one row alone has."""
+    """Make the tables of the names of an entity: (name, id); a name that several rows have leads to none of them."""
     identifier = quote_name(str(identifier_of(entity.table)))
     for table, column in entity.name_tables.items():
         each = f"unnest({quote_name(column)}) AS name, {identifier} AS id"
         told = f"SELECT DISTINCT {each}, _row FROM {quote_name(entity.name)}"
         engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE {quote_name(table)} AS SELECT name, min(id) AS id, min(_row) AS _row "
-            f"FROM ({told}) WHERE name IS NOT NULL GROUP BY name HAVING count(*) = 1"
+            f"CREATE OR REPLACE TEMP TABLE {quote_name(table)} AS "
+            "SELECT name, CASE WHEN count(*) = 1 THEN min(id) END AS id, min(_row) AS _row "
+            f"FROM ({told}) WHERE name IS NOT NULL GROUP BY name"
         )
 
 

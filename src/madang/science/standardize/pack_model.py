@@ -142,8 +142,8 @@ class Entity:
     alternate_keys: tuple[tuple[str, ...], ...] = ()
     """Other columns by which later SELECTs may join; rows where one of them is null have no such key."""
     names: tuple[str, ...] = ()
-    """Columns with lists of texts that a row is known by: later SELECTs join `<entity>_<column>(name, id)`, which
-    has the names that one row alone has."""
+    """Columns with lists of texts that a row is known by: later SELECTs join `<entity>_<column>(name, id)`, in
+    which a name that several rows have has no id."""
     extra: tuple[str, ...] = ()
     """Columns that the CDM has not and that are written all the same, to the table `<name>_extra`."""
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from madang.base.errors import MadangError
 from madang.science.standardize.intake import tables
+from madang.science.standardize.intake.tables import kind_of, unread_sheets
 from madang.science.standardize.pack import Source
 
 CHUNK = 1 << 20
@@ -112,7 +113,12 @@ def find_files(folder: Path, sources: Sequence[Source]) -> list[tuple[Source, Pa
                     raise MadangError(
                         "source.ambiguous",
                         f"{name} belongs to two sources, {owner[name]} and {source.name}.",
-                        "Make their patterns exclusive.",
+                        "Make their patterns exclusive."
+                        + (
+                            " Of a spreadsheet one sheet is read: save the others as files of their own."
+                            if kind_of(names[name]) == "xlsx"
+                            else ""
+                        ),
                     )
                 stem = name[:-3] if name.lower().endswith(".gz") else name
                 if stem in plain:
@@ -150,13 +156,17 @@ class Unread:
 
 
 def unread_files(folder: Path, sources: Sequence[Source]) -> list[Unread]:
-    """The files of a folder that no source reads, hidden ones aside, in natural order."""
+    """The files of a folder that no source reads, hidden ones aside, in natural order; with the other sheets of those
+    spreadsheets that are read, as `book.xlsx [Sheet2]`."""
     patterns = {pattern: source.name for source in sources for pattern in source.files}
-    regexes = [pattern_regex(pattern) for pattern in patterns]
+    regexes = {pattern: pattern_regex(pattern) for pattern in patterns}
+    sheets = {source.name: source.sheet for source in sources}
     names = sorted((relative_name(folder, path) for path in _walk(folder) if not path.is_dir()), key=natural)
     found = []
     for name in names:
-        if any(regex.fullmatch(name) for regex in regexes):
+        read = [patterns[pattern] for pattern, regex in regexes.items() if regex.fullmatch(name)]
+        if read:
+            found += [Unread(f"{name} [{sheet}]") for sheet in unread_sheets(folder / name, sheets[read[0]])]
             continue
         ratios = {pattern: SequenceMatcher(None, _bare(pattern), _bare(name)).ratio() for pattern in patterns}
         near = max(ratios, key=lambda pattern: ratios[pattern], default="")

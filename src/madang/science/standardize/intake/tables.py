@@ -84,12 +84,23 @@ def _write(path: Path, sheet: str, encoding: str) -> Path:
     return target
 
 
-def other_sheets(path: Path) -> list[str]:
-    """The sheets of a spreadsheet beside the first that hold anything: a source reads one sheet."""
+def other_sheets(path: Path, read: str = "") -> list[str]:
+    """The sheets of a spreadsheet that hold anything, beside the one that is read (empty: the first)."""
     from python_calamine import CalamineWorkbook
 
     with CalamineWorkbook.from_path(str(path)) as book:
-        return [name for name in book.sheet_names[1:] if book.get_sheet_by_name(name).height]
+        read = read or book.sheet_names[0]
+        return [name for name in book.sheet_names if name != read and book.get_sheet_by_name(name).height]
+
+
+def unread_sheets(path: Path, read: str) -> list[str]:
+    """`other_sheets` of any file: none of what is no spreadsheet, or cannot be read (whoever reads it says so)."""
+    if kind_of(path) != "xlsx":
+        return []
+    try:
+        return other_sheets(path, read)
+    except Exception:  # the package has errors of its own, and may be absent
+        return []
 
 
 def _sheet(path: Path, wanted: str) -> Iterator[Iterable[Sequence[Any]]]:

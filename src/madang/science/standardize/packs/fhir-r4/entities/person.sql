@@ -11,6 +11,7 @@ select
     from_json(try_cast(dated.identifiers as json), '["VARCHAR"]') as identifiers,
     list_transform(from_json(try_cast(dated.identifiers as json), '["VARCHAR"]'), lambda x: substr(x, instr(x, '|') + 1)) as identifier_values,
     reject_when(born is null, 'year of birth is missing'),
+    born as birth,  -- for ages that conditions tell; not written
     deceasedDateTime is not null or coalesce(deceasedBoolean, 'false') = 'true' as is_dead,
     case gender when 'male' then 8507 when 'female' then 8532 else 0 end as gender_concept_id,
     year(born) as year_of_birth,

@@ -8,7 +8,13 @@ with coded as (
     from practitioner_role
 )
 select
-    coalesce(practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, named) as who,
+    coalesce(practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, practitioner_identifier, named) as who,
+    list_concat(
+        coalesce(from_json(try_cast(first(practitioner.identifiers order by coded._row) as json), '["VARCHAR"]'), []),
+        [first(practitioner_identifier order by coded._row)]) as identifiers,
+    list_transform(list_concat(
+        coalesce(from_json(try_cast(first(practitioner.identifiers order by coded._row) as json), '["VARCHAR"]'), []),
+        [first(practitioner_identifier order by coded._row)]), lambda x: substr(x, instr(x, '|') + 1)) as identifier_values,
     reject_when(named is null, 'names no practitioner'),
     first(systems[coding.system] order by coded._row) as specialty_vocabulary_id,
     first(coding.code order by coded._row) as specialty_code,

@@ -32,7 +32,9 @@ select
     began_at as visit_start_datetime,
     greatest(began, coalesce(ended, began)) as visit_end_date,
     case when ended >= began then ended_at else began_at end as visit_end_datetime,
-    coalesce(role.provider_id, unassigned.provider_id) as provider_id,
+    coalesce(role.provider_id, unassigned.provider_id,
+        case when role_named.name is null then unassigned_named.id when unassigned_named.name is null then role_named.id end,
+        case when role_valued.name is null then unassigned_valued.id when unassigned_valued.name is null then role_valued.id end) as provider_id,
     coalesce(institution.care_site_id, known.id, valued_institution.id,
         ward.care_site_id, known_ward.id, valued_ward.id) as care_site_id,
     coalesce(class, class_of_r5) as visit_source_value,
@@ -43,8 +45,12 @@ left join person on person.id = dated.patient
 left join person_identifiers as named on named.name = dated.patient_identifier
 left join person_identifier_values as valued on valued.name = dated.patient_value
 left join practitioner on practitioner.id = dated.practitioner
-left join role on role.who = coalesce(dated.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, dated.practitioner)
-left join unassigned on unassigned.who = coalesce(dated.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, dated.practitioner)
+left join role on role.who = coalesce(practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, dated.practitioner)
+left join role_identifiers as role_named on role_named.name = dated.practitioner_identifier
+left join role_identifier_values as role_valued on role_valued.name = dated.practitioner_value
+left join unassigned on unassigned.who = coalesce(practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, dated.practitioner)
+left join unassigned_identifiers as unassigned_named on unassigned_named.name = dated.practitioner_identifier
+left join unassigned_identifier_values as unassigned_valued on unassigned_valued.name = dated.practitioner_value
 left join institution on institution.id = dated.organization
 left join institution_identifiers as known on known.name = dated.organization_identifier
 left join institution_identifier_values as valued_institution on valued_institution.name = dated.organization_value

@@ -27,7 +27,9 @@ select
     route,
     lot as lot_number,
     coalesce(visit.visit_occurrence_id, known_visit.visit_occurrence_id) as visit_occurrence_id,
-    coalesce(role.provider_id, unassigned.provider_id, visit.provider_id, known_visit.provider_id) as provider_id
+    coalesce(role.provider_id, unassigned.provider_id,
+        case when role_named.name is null then unassigned_named.id when unassigned_named.name is null then role_named.id end,
+        case when role_valued.name is null then unassigned_valued.id when unassigned_valued.name is null then role_valued.id end, visit.provider_id, known_visit.provider_id) as provider_id
 from coded
 left join person on person.id = coded.patient
 left join person_identifiers as named on named.name = coded.patient_identifier
@@ -36,5 +38,9 @@ left join visit on visit.id = coded.encounter
 left join visit_identifiers as visit_named on visit_named.name = coded.encounter_identifier
 left join visit as known_visit on known_visit.visit_occurrence_id = visit_named.id
 left join practitioner on practitioner.id = coded.practitioner
-left join role on role.who = coalesce(coded.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
-left join unassigned on unassigned.who = coalesce(coded.practitioner_identifier, practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
+left join role on role.who = coalesce(practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
+left join role_identifiers as role_named on role_named.name = coded.practitioner_identifier
+left join role_identifier_values as role_valued on role_valued.name = coded.practitioner_value
+left join unassigned on unassigned.who = coalesce(practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
+left join unassigned_identifiers as unassigned_named on unassigned_named.name = coded.practitioner_identifier
+left join unassigned_identifier_values as unassigned_valued on unassigned_valued.name = coded.practitioner_value
