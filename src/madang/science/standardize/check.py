@@ -86,7 +86,7 @@ def _nobody(program: Program, pack: Pack) -> list[Problem]:
         for select in program.entities
         if select.table == "person"
         for rule in select.rules
-        if rule.kind == "reject" and rule.condition.strip("() ").lower() in ("true", "cast('t' as boolean)", "1")
+        if rule.kind == "reject" and rule.always
     ]
 
 

@@ -13,8 +13,8 @@ class Rule:
 
     kind: Literal["reject", "unused"]
     reason: str
-    condition: str
-    """SQL."""
+    always: bool
+    """Whether it holds for every row, as `true` does."""
     line: int
 
 

@@ -161,10 +161,16 @@ class SelectCompiler:
                 message = f"the condition of {name} is about one row: no aggregate, no UNNEST."
                 raise self.file.error("pack.sql_rule", at, message)
             kind: Literal["reject", "unused"] = "reject" if name == "reject_when" else "unused"
-            rules.append(Rule(kind, reason["text"], self.file.sql_of(arguments[0]), self.file.place(item)[0]))
+            rules.append(Rule(kind, reason["text"], self._always(arguments[0]), self.file.place(item)[0]))
             conditions.append(arguments[0])
             used.append(found)
         return rules, conditions, used
+
+    def _always(self, condition: Node) -> bool:
+        """Whether a condition is the constant true."""
+        if any(part.get("class") not in ("CONSTANT", "CAST", None) for part in walk(condition)):
+            return False
+        return self.file.sql_of(condition).strip("() ").lower() in ("true", "cast('t' as boolean)", "1")
 
     def _items(self, node: Node, scope: Scope) -> list[_Item]:
         """The columns of the select list, with the names they have to have."""

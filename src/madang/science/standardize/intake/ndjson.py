@@ -166,4 +166,6 @@ def parse(data: bytes, fields: Sequence[Field], encoding: str) -> Rows:
 
 
 def _bytes_or_null(column: list[str | None]) -> pa.Array:
+    if not any(column):
+        return pa.nulls(len(column), pa.binary())
     return pa.array([value or None for value in column], pa.string()).cast(pa.binary())
