@@ -118,3 +118,35 @@ def test_nothing_is_lost_or_doubled_when_plant_and_recorder_are_killed_at_any_po
     version = lake.find(name)
     assert version.tables["signals"].rows == len(unique(read_log(run).readings))
     assert finish(run, lake, "run-one", {"run": "one"}) == name
+
+
+IMPORTS = "from madang.science.bioprocess.plant.faults import read_fault\n"
+RENAMING = IMPORTS + PLANT.replace("counters=20,", 'faults=(read_fault("renamed:pH@0.002"),),')
+
+
+def test_a_tag_that_is_renamed_in_the_middle_of_a_run_is_followed_and_said(tmp_path: Path) -> None:
+    needs(sys.executable)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    run = tmp_path / "run"
+    running = started(RENAMING, tmp_path / "plant", port)
+    recording = started(RECORDER, f"opc.tcp://127.0.0.1:{port}/madang/plant", run)
+    try:
+        deadline = time.monotonic() + 300
+        while not any(name.endswith("pH_2") for name, _source, _value in held(run)):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        recording.send_signal(signal.SIGINT)
+        recording.wait(60)
+    finally:
+        for process in (running, recording):
+            killed(process)
+    log = read_log(run)
+    assert any(event["kind"] == "appeared" and event["tag"].endswith("pH_2") for event in log.events)
+    logged, recorded = held(tmp_path / "plant"), held(run)
+    mine = {each for each in recorded if each[0].endswith("pH_2")}
+    assert mine and mine <= logged  # under the new name from its first reading on
+    assert min(mine, key=lambda each: each[1]) == min(
+        (each for each in logged if each[0].endswith("pH_2")), key=lambda each: each[1]
+    )

@@ -91,6 +91,14 @@ def test_a_soft_sensor_predicts_within_its_interval_and_knows_its_limits() -> No
     assert sensor.use == "development use"
 
 
+def test_signals_of_other_units_are_never_mixed(tmp_path: Path) -> None:
+    for number, unit in enumerate(("g/L", "g/L", "mM")):
+        rows = "".join(f"{hour},{hour + number}\n" for hour in range(12))
+        (tmp_path / f"r{number}.csv").write_text(f"hours,glucose ({unit})\n{rows}")
+    held = read_runs(sorted(tmp_path.glob("*.csv")))
+    assert [list(run.signals) for run in held] == [["glucose (g/L)"], ["glucose (g/L)"], ["glucose (mM)"]]
+
+
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MadangError):
         compare(runs(2))

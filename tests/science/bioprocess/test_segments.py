@@ -128,6 +128,24 @@ def test_exceptions_name_what_is_wrong(tmp_path: Path) -> None:
     assert not [each for each in found if each[1] == "fine"]
 
 
+def test_readings_out_of_order_twice_and_in_another_unit_are_kept_and_named(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    one, other = log.tag(Tag("glucose", unit="g/L")), log.tag(Tag("pH"))
+    for at in (1, 2, 5, 3, 4, 6, 6, 2):  # 3 and 4 come after 5; 6 and 2 come again
+        log.add(one, at * 1_000_000, at * 1_000_000, float(at))
+        log.add(other, at * 1_000_000, 9_000_000, float(at))
+    log.close()
+    log = open_log(tmp_path)  # also after a break
+    assert log.tag(Tag("glucose", unit="mM")) == one and log.tag(Tag("pH")) == other
+    log.close()
+    held = read_log(tmp_path)
+    assert unique(held.readings)["source"].tolist() == [k * 1_000_000 for k in (1, 2, 3, 4, 5, 6)] * 2
+    found = {(each.kind, each.tag): each.text for each in exceptions(held)}
+    assert found[("late", "glucose")] == "2" and found[("twice", "")] == "4"
+    assert found[("unit", "glucose")] == "g/L > mM" and ("unit", "pH") not in found
+    assert next(each.kind for each in exceptions(held)) == "unit"
+
+
 def test_the_log_is_closed_to_others(tmp_path: Path) -> None:
     written(tmp_path / "run", 1, 1)
     assert os.stat(tmp_path / "run" / "000000.seg").st_mode & 0o077 == 0

@@ -37,6 +37,7 @@ def finding_named(kind: str) -> str:
         "nan": _("no number"),
         "clock": _("wrong clock"),
         "away": _("equipment away"),
+        "unit": _("unit changed"),
         "stuck": _("repeats its value"),
         "jump": _("jumps"),
         "late": _("late"),

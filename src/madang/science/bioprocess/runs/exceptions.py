@@ -24,7 +24,8 @@ class Finding:
 
 
 def exceptions(log: Log) -> list[Finding]:
-    """Gaps, bad quality, missing values, clocks that differ, signals that stop, repeat or jump; the gravest first."""
+    """Gaps, bad quality, missing values, clocks that differ, units that change, signals that stop, repeat or jump,
+    readings that came after later ones, or twice; the gravest first."""
     out = [
         Finding(
             str(event["kind"]), str(event.get("tag") or ""), moment(event.get("begin")), str(event.get("text") or "")
@@ -39,10 +40,11 @@ def exceptions(log: Log) -> list[Finding]:
         mine = readings[readings["tag"] == number]
         if len(mine):
             out += _of_tag(tag.name, mine, ends)
+    out += _late(log)
     came = len(log.readings) - len(readings)
     if came:
         out.append(Finding("twice", "", "", f"{came:,}"))
-    order = ("gap", "silent", "bad", "nan", "clock", "away", "stuck", "jump", "late", "appeared", "twice")
+    order = ("gap", "silent", "bad", "nan", "clock", "away", "unit", "stuck", "jump", "late", "appeared", "twice")
     return sorted(out, key=lambda each: (order.index(each.kind) if each.kind in order else 99, each.begin))
 
 
@@ -76,6 +78,19 @@ def _of_tag(name: str, mine: Readings, ends: int) -> list[Finding]:
         far = np.abs(steps - np.median(steps)) > JUMP * max(width, 1e-12)
         if width > 0 and far.any():
             out.append(Finding("jump", name, moment(int(good["source"][1:][np.argmax(far)])), f"{int(far.sum()):,}"))
+    return out
+
+
+def _late(log: Log) -> list[Finding]:
+    """Signals of which readings came after later ones, as after a break; a reading that comes again is not late."""
+    out = []
+    for number, tag in enumerate(log.tags):
+        source = log.readings["source"][log.readings["tag"] == number]
+        first = np.zeros(len(source), bool)
+        first[np.unique(source, return_index=True)[1]] = True
+        late = first & (source < np.maximum.accumulate(source)) if len(source) else first
+        if late.any():
+            out.append(Finding("late", tag.name, moment(int(source[late].min())), f"{int(late.sum()):,}"))
     return out
 
 

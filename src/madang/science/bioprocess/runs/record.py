@@ -28,6 +28,7 @@ MOST_TAGS = 20_000
 AT_ONCE = 1_000  # nodes of one request
 TOGETHER = 500  # signals of one subscription: a server keeps only so many notifications for each
 REPAIR_EVERY = 30_000_000  # microseconds
+OVERLAP = 5_000_000  # microseconds that one repair looks at again
 NUMERIC = (  # types of OPC UA that are recorded, all as numbers
     *("Boolean", "SByte", "Byte", "Int16", "UInt16", "Int32", "UInt32", "Int64", "UInt64", "Float", "Double"),
 )
@@ -243,7 +244,7 @@ async def _repair(client: Any, recording: Recording) -> None:
                     recording.take(name, data)
         recording.log.write()
     recording.history = any_history
-    recording.repaired = until
+    recording.repaired = until - OVERLAP  # equipment may show its newest readings only after a while
     for name, seen in recording.recent.items():
         recording.recent[name] = {source for source in seen if source > until - 10_000_000}
 

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import struct
+import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,9 +63,16 @@ class Writer:
     _number: int
     _waiting: list[tuple[int, int, int, int, float]] = field(default_factory=list)
     _dirty: bool = False
+    _units: dict[str, str] = field(default_factory=dict)
 
     def tag(self, tag: Tag) -> int:
-        """The number of a tag, given at first use."""
+        """The number of a tag, given at first use; a unit other than before is noted as an event."""
+        before = self._units.get(tag.name, tag.unit)
+        self._units[tag.name] = tag.unit
+        if before != tag.unit:
+            now = time.time_ns() // 1000
+            self.event("unit", tag=tag.name, begin=now, text=f"{before or '-'} > {tag.unit or '-'}")
+            self._block(b"T", json.dumps([[tag.name, tag.title, tag.unit]], ensure_ascii=False).encode())
         if tag.name not in self.tags:
             self.tags[tag.name] = len(self.tags)
             self._block(b"T", json.dumps([[tag.name, tag.title, tag.unit]], ensure_ascii=False).encode())
@@ -132,13 +140,15 @@ def open_log(folder: Path) -> Writer:
             raise MadangError("runs.busy", _("Another process records this run.")) from None
         files = _files(folder)
         tags: dict[str, int] = {}
+        units: dict[str, str] = {}
         for path in files:
             good = 0
             for kind, payload, end in _blocks(path):
                 good = end
                 if kind == b"T":
-                    for name, _title, _unit in json.loads(payload):
+                    for name, _title, unit in json.loads(payload):
                         tags.setdefault(name, len(tags))
+                        units[name] = unit
             torn = path.stat().st_size - good
             if torn:
                 os.truncate(path, good)
@@ -149,7 +159,7 @@ def open_log(folder: Path) -> Writer:
             os.fsync(file)
         else:
             file, size = _new_file(folder, number)
-    return Writer(folder, tags, lock, file, size, number)
+    return Writer(folder, tags, lock, file, size, number, _units=units)
 
 
 def read_log(folder: Path, after: int = 0) -> Log:
