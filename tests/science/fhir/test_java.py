@@ -24,7 +24,6 @@ KNOWN = {
     **AWAY,
     "that references lead somewhere, which it asks by an option": {"parameters-reference-bad"},
     "codes of SNOMED CT that lead to the profiles of vital signs": {"obs-temp-bad"},
-    "extensions of primitive values in FHIRPath, which the library does not see": {"patient_as_operator_issue-r4"},
     "the profile of an entry by an option": {"bundle-bad-by-param"},
     "slices by a profile that is not there": {"profile-slicing-missing-instance"},
     "an extension in place of a value, of R5": {"patient-value-alternative-bad"},

@@ -16,6 +16,7 @@ from madang.science.fhir import findings as f
 from madang.science.fhir.bindings import binding_check, coding_check
 from madang.science.fhir.definitions import CORE, Definitions
 from madang.science.fhir.facts import Constraint, Row, TypeRef
+from madang.science.fhir.fhirpath.model import Model
 from madang.science.fhir.findings import Found, at, here, under
 from madang.science.fhir.invariants import BUILT_IN, COUNTED, FUNCTIONS, NEEDS
 from madang.science.fhir.narrative import fragments, problem, uncontrolled
@@ -66,6 +67,7 @@ class Compiler:
         self._trees: dict[str, tuple[Node, dict[str, Node]] | None] = {}
         self._types: dict[tuple[str, str], Check] = {}
         self._nodes: dict[tuple[str, str], Check] = {}
+        self.model = Model(definitions)
         self.resource: Check = lambda value, context: None  # set by the validator: a resource inside another
 
     def tree(self, url: str) -> tuple[Node, dict[str, Node]] | None:
@@ -138,7 +140,8 @@ class Compiler:
                 parts.append(self._conforming(ref))
         if not (node.children and not primitive):
             own = self._type_keys(ref)
-            parts.extend(self._invariants([each for each in row.constraints if each.key not in own], primitive))
+            extra = [each for each in row.constraints if each.key not in own]
+            parts.extend(self._invariants(extra, self.where(node, ref.code), primitive))
         if row.fixed is not None:
             parts.append(_fixed(row.fixed))
         if row.pattern is not None:
@@ -251,14 +254,21 @@ class Compiler:
 
         return check
 
-    def _invariants(self, constraints: Any, primitive: bool = False) -> list[Check]:
+    def where(self, node: Node, type_name: str) -> str:
+        """Where FHIRPath finds the children of an element: its type, or its path where the element has its own."""
+        if node.row.content:
+            return node.row.content
+        backbone = type_name in ("BackboneElement", "Element", "Resource", "DomainResource", "")
+        return self.model.where(node.row.path) if backbone else type_name
+
+    def _invariants(self, constraints: Any, where: str, primitive: bool = False) -> list[Check]:
         return [
-            self._invariant(each)
+            self._invariant(each, where)
             for each in constraints
             if each.key not in BUILT_IN and each.expression and not (primitive and each.expression in FUNCTIONS)
         ]
 
-    def direct(self, constraints: Any) -> tuple[list[tuple[str, str, Any, list[f.Raw]]], list[Check]]:
+    def direct(self, constraints: Any, where: str) -> tuple[list[tuple[str, str, Any, list[f.Raw]]], list[Check]]:
         """The invariants of an object: those with a function (member, hidden member, function, finding), and others.
 
         Where neither member is there the rule holds without being asked; no member means that it is always asked.
@@ -269,20 +279,20 @@ class Compiler:
                 continue
             holds = FUNCTIONS.get(each.expression)
             if holds is None or each.key in COUNTED:
-                others.append(self._invariant(each))
+                others.append(self._invariant(each, where))
             else:
                 needs = NEEDS.get(each.expression, "")
                 said = here(each.key, "invariant", each.key, severity=each.severity)
                 functions.append((needs, "_" + needs, holds, said))
         return functions, others
 
-    def _invariant(self, constraint: Constraint) -> Check:
+    def _invariant(self, constraint: Constraint, where: str) -> Check:
         holds = FUNCTIONS.get(constraint.expression)
         key, severity = constraint.key, constraint.severity
         if holds is None:
             from madang.science.fhir.paths import holds_by_path
 
-            return holds_by_path(constraint, self.definitions.terminology) if self.expressions else _all([])
+            return holds_by_path(constraint, self, where) if self.expressions else _all([])
         if key in COUNTED:
 
             def count(value: Any, context: Context) -> Found:

@@ -65,48 +65,64 @@ def _placed(compiler: "Compiler", url: str, above: str, found: Found) -> Found:
     return [*(found or []), Raw("", "", f.EXTENSION, f.ERROR, "extension_context", (names, paths, extended))]
 
 
-def misplaced(found: list[Raw], node: dict[str, Any], definitions: Definitions) -> list[Raw]:
+def misplaced(found: list[Raw], node: dict[str, Any], compiler: "Compiler", context: "Context") -> list[Raw]:
     """Without those findings about the place of an extension that the whole path answers."""
     return [
         each
         for each in found
-        if (each.kind != "extension_context" or not _may_stand(each, node, definitions))
-        and (each.kind != "extension_rule" or _breaks(each, node))
+        if (each.kind != "extension_context" or not _may_stand(each, node, compiler, context))
+        and (each.kind != "extension_rule" or _breaks(each, node, compiler, context))
     ]
 
 
-def _breaks(each: Raw, node: dict[str, Any]) -> bool:
-    """Whether a rule of an extension does not hold on the element that has it; no where that cannot be told."""
-    from madang.science.fhir.paths import evaluate, verdict
+def _breaks(each: Raw, node: dict[str, Any], compiler: "Compiler", context: "Context") -> bool:
+    """Whether a rule of an extension does not hold on the element that has it; where that cannot be told, no, and it
+    is counted.
+    """
+    answers = [_answer(rule, each.place.rpartition(".")[0], node, compiler, context) for rule in each.about]
+    for rule, items in zip(each.about, answers, strict=True):
+        if items is None:
+            context.unsure[str(rule)] = context.unsure.get(str(rule), 0) + 1
+        elif items != [True]:
+            return True
+    return False
 
-    element = _element(node, each.place.rpartition(".")[0])
+
+def _answer(
+    expression: str, place: str, node: dict[str, Any], compiler: "Compiler", context: "Context"
+) -> list[Any] | None:
+    """What an expression gives on the element at a place of a resource, as JSON; None where it cannot be told."""
+    from madang.science.fhir.fhirpath.evaluate import compiled
+    from madang.science.fhir.fhirpath.values import Node
+    from madang.science.fhir.paths import CANNOT, Around, asked
+
+    model = compiler.model
+    path = ".".join([str(node.get("resourceType")), *(step.partition("[")[0] for step in place.split(".") if step)])
     try:
-        return any(verdict(evaluate(element, rule, node)) is False for rule in each.about)
-    except Exception:  # whatever a foreign expression brings the library to
-        return False
+        element = model.node(_element(node, place), model.where(path))
+        items = asked(compiled(expression), model, element, node, context.root, Around(compiler, context))
+    except CANNOT:
+        return None
+    return [each.data if type(each) is Node else each for each in items]
 
 
-def _may_stand(each: Raw, node: dict[str, Any], definitions: Definitions) -> bool:
+def _may_stand(each: Raw, node: dict[str, Any], compiler: "Compiler", context: "Context") -> bool:
     resource = str(node.get("resourceType"))
     if (
         each.about[2] and "extension" in each.path.split(".")[:-1]
     ):  # on a part of another extension, which the definition allows
         return True
-    if any(_found_by(path, each.place.rpartition(".")[0], node) for path in each.about[1]):
-        return True
+    if each.about[1]:
+        element = _element(node, each.place.rpartition(".")[0])
+        for path in each.about[1]:
+            items = _answer(path, "", node, compiler, context)
+            if items is None or any(one is element for one in items):
+                if items is None:
+                    context.unsure[path] = context.unsure.get(path, 0) + 1
+                return True
     allowed = {name.partition("#")[2] or name for name in str(each.about[0]).split(", ")}
     path = [resource, *(part.partition(":")[0] for part in each.path.split(".")[:-1])]
-    return bool(allowed & set(names_of(path, definitions)))
-
-
-def _found_by(expression: str, place: str, node: dict[str, Any]) -> bool:
-    """Whether an expression on the resource finds the element that has the extension; true where it cannot be told."""
-    from madang.science.fhir.paths import evaluate
-
-    try:
-        return _element(node, place) in evaluate(node, expression)
-    except Exception:  # whatever a foreign expression brings the library to
-        return True
+    return bool(allowed & set(names_of(path, compiler.definitions)))
 
 
 def _element(node: dict[str, Any], place: str) -> Any:

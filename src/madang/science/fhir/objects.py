@@ -35,7 +35,7 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
     typed = compiler.tree(f"http://hl7.org/fhir/StructureDefinition/{type_name}") if node.children else None
     above = list(typed[0].row.constraints) if typed else []
     every = {each.key: each for each in [*above, *own, *base.row.constraints, *node.row.constraints, *extra]}
-    functions, invariants = compiler.direct(every.values())
+    functions, invariants = compiler.direct(every.values(), compiler.where(node, type_name))
     if type_name == "Coding":
         invariants.append(compiler.coding())
     is_resource = node.row.path.count(".") == 0 and compiler.definitions.is_resource(node.row.path)

@@ -109,7 +109,7 @@ class Validator:
             if found:
                 out = (out or []) + found
         if out and any(each.kind in ("extension_context", "extension_rule") for each in out):
-            out = misplaced(out, resource, self.definitions)
+            out = misplaced(out, resource, self.compiler, context)
         out = (out or []) + trouble if trouble else out
         if not contained:
             wrong = self._local_references(resource, context)
