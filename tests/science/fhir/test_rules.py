@@ -1,10 +1,13 @@
 """Rules that profiles of others bring: contexts, value sets asked in FHIRPath, slices without ids, narratives."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from madang.base.errors import MadangError
 from madang.science.fhir.definitions import CORE, Definitions, shipped
+from madang.science.fhir.terms import load_terms
 from madang.science.fhir.validator import Validator
 
 OURS = "http://hospital.test/fhir/StructureDefinition/"
@@ -153,6 +156,87 @@ def test_a_profile_names_what_its_base_has(element: dict[str, Any], kind: str) -
     found = kinds(held(), made)
     assert (kind in found) == bool(kind), found
     assert not {each for each in found if each.startswith("structure_")} - {kind}
+
+
+def test_an_element_without_a_value_has_the_extension_that_may_stand_for_it() -> None:
+    absent, null = CORE + "data-absent-reason", CORE + "iso21090-nullFlavor"
+    control = {"url": "http://hl7.org/fhir/5.0/StructureDefinition/extension-ElementDefinition.valueAlternatives"}
+    control["valueCanonical"] = absent
+    made = profile("own", "Patient", {"path": "Patient.active", "min": 1, "extension": [control]})
+    validator = held(made, profiles=(OURS + "own",))
+    for url, good in ((absent, True), (null, False)):
+        told = {"extension": [{"url": url, "valueCode": "unknown" if good else "MSK"}]}
+        found = kinds(validator, {"resourceType": "Patient", "_active": told})
+        assert ("value_instead" in found) is not good
+    assert kinds(validator, {"resourceType": "Patient", "active": True}) == set()
+    assert kinds(validator, {"resourceType": "Patient"}) == {"missing"}
+
+
+def test_a_slice_is_told_by_the_profile_of_a_text() -> None:
+    text = profile("text", "string", {"path": "string", "fixedString": "Kim"})
+    sliced = {"discriminator": [{"type": "profile", "path": "text"}], "rules": "open"}
+    made = profile(
+        "own",
+        "Patient",
+        {"path": "Patient.name", "slicing": sliced},
+        {"path": "Patient.name", "sliceName": "kim", "min": 1},
+        {"path": "Patient.name.text", "min": 1, "type": [{"code": "string", "profile": [OURS + "text"]}]},
+    )
+    validator = held(text, made, profiles=(OURS + "own",))
+    assert kinds(validator, {"resourceType": "Patient", "name": [{"text": "Lee"}, {"text": "Kim"}]}) == set()
+    assert kinds(validator, {"resourceType": "Patient", "name": [{"text": "Lee"}]}) == {"slice_missing"}
+
+
+def test_references_are_looked_at_as_far_as_is_asked() -> None:
+    targets = [CORE + "Practitioner"]
+    element = {"path": "Patient.managingOrganization", "type": [{"code": "Reference", "targetProfile": targets}]}
+    made = profile("own", "Patient", element)
+    patient: dict[str, Any] = {"resourceType": "Patient", "id": "p"}
+    patient["managingOrganization"] = {"reference": "Organization/1"}
+    own = (OURS + "own",)
+    assert kinds(held(made, profiles=own), patient) == {"target"}
+    assert kinds(held(made, profiles=own, references="none"), patient) == set()
+    contained = patient | {"contained": [{"resourceType": "Organization", "id": "o", "name": "x"}]}
+    contained["managingOrganization"] = {"reference": "#o"}
+    assert kinds(held(made, profiles=own, references="none"), contained) == {"target"}
+    linked = {"name": "a", "resource": {"resourceType": "Organization", "id": "1", "name": "x"}}
+    for parts, good in (([linked], True), ([], False)):
+        given = {"resourceType": "Parameters", "parameter": [{"name": "b", "resource": patient}, *parts]}
+        assert kinds(held(references="exist"), given) == (set() if good else {"reference_lost"})
+        assert kinds(held(), given) == set()
+
+
+def test_an_entry_is_held_against_the_profile_that_is_asked_for() -> None:
+    made = profile("named", "Patient", {"path": "Patient.name", "min": 1})
+    entries = [
+        {"fullUrl": f"http://hospital.test/Patient/{name}", "resource": {"resourceType": "Patient", "id": name}}
+        for name in ("a", "b")
+    ]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    for rule, places in (("Patient:1", [1]), ("Patient", [0, 1]), ("Patient:2", []), ("Organization", [])):
+        found = held(made, entries=(f"{rule}={OURS}named",)).validate(bundle).findings
+        assert [each.place for each in found if each.severity == "error"] == [
+            f"Bundle.entry[{place}].resource.name" for place in places
+        ]
+    for wrong in ("Patient", "=x", "Patient:x=y"):
+        with pytest.raises(MadangError):
+            held(entries=(wrong,))
+
+
+def test_who_records_a_vital_sign_conforms_to_its_profile(tmp_path: Path) -> None:
+    weight: dict[str, Any] = {"resourceType": "Observation", "status": "final", "effectiveDateTime": "2026-01-01"}
+    weight |= {"subject": {"reference": "Patient/1"}}
+    weight["code"] = {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]}
+    found = kinds(held(), weight)
+    assert found and found == kinds(held(profiles=(CORE + "bodyweight",)), weight)
+    weight["code"] = {"coding": [{"system": "urn:our-codes", "code": "weight"}]}
+    assert kinds(held(), weight) == set()
+    terms = tmp_path / "terms.csv"
+    terms.write_text(f"system,code,profile\nurn:our-codes,weight,{CORE}bodyweight\n")
+    definitions = shipped("r4")
+    assert load_terms(terms, definitions.terminology) == 1
+    assert definitions.terminology.knows("urn:our-codes", "other") is None  # it is no list of the whole system
+    assert "slice_missing" in kinds(Validator(definitions, strict=True), weight)
 
 
 def test_a_narrative_tells_its_sources_where_a_profile_wants_it() -> None:

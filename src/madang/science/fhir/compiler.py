@@ -6,7 +6,7 @@ and shared; recursion (Extension in Extension, contentReference) goes through a 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ Check = Callable[[Any, "Context"], Found]
 RESOURCES = ("Resource", "DomainResource")
 REMEMBERED = 20_000  # good objects of one element
 COMMENT_KEYS = ("fhir_comments",)
+REFERENCES = ("none", "type", "exist")  # whether the text of a reference may name another type; must lead somewhere
 REFUSABLE = ("markup", "examples")  # what is no error by FHIR, and which a receiver may refuse
 MARKUP = re.compile(r"<[A-Za-z!/][^>]*>")
 EXAMPLE = re.compile(r"^https?://([^/?#]*\.)?example\.(org|com|net)([:/?#]|$)", re.IGNORECASE)
@@ -48,6 +49,8 @@ class Context:
     depth: int = 0
     visiting: set[tuple[int, str]] = field(default_factory=set)  # targets of references under a profile
     entries: dict[str, Any] = field(default_factory=dict)  # of the Bundle around: fullUrl and Type/id
+    held: frozenset[str] | None = None  # Type/id of every resource in the file, once that is asked
+    asked: dict[int, tuple[str, ...]] = field(default_factory=dict)  # profiles that the caller names for an entry
 
 
 class Compiler:
@@ -59,11 +62,13 @@ class Compiler:
         expressions: bool = True,
         strict: bool = False,
         refused: tuple[str, ...] = (),
+        references: str = "type",
     ) -> None:
         self.definitions = definitions
         self.expressions = expressions  # whether invariants without a function of ours are evaluated as FHIRPath
         self.strict = strict  # whether what is not at hand is an error
         self.refused = refused  # of REFUSABLE
+        self.references = references  # of REFERENCES
         self._trees: dict[str, tuple[Node, dict[str, Node]] | None] = {}
         self._types: dict[tuple[str, str], Check] = {}
         self._nodes: dict[tuple[str, str], Check] = {}
@@ -85,8 +90,12 @@ class Compiler:
             return made
         cell: list[Check] = []
         self._types[key] = lambda value, context: cell[0](value, context)
-        if name in PRIMITIVES and not profile:
+        if name in PRIMITIVES and not (profile and self.tree(profile)):
             cell.append(self._primitive(name))
+        elif name in PRIMITIVES:
+            found = self.tree(profile)
+            assert found is not None
+            cell.append(self.value(found[0], TypeRef(name)))  # what the profile says of its root
         elif name in RESOURCES and not profile:
             cell.append(lambda value, context: self.resource(value, context))
         else:
@@ -134,6 +143,8 @@ class Compiler:
                 url = ref.profiles[0]
                 parts.append(lambda value, context: here(f.PROFILE, "profile_unknown", url))
             parts.append(self.of_type(ref.code, known))
+        if ref.code == "Reference" and self.references == "exist":
+            parts.append(_leads_to_something)
         if ref.code in ("Reference", "canonical") and ref.targets:
             parts.append(self._target(ref))
             if any(not url.startswith(CORE) for url in ref.targets) and ref.code == "Reference":
@@ -210,6 +221,7 @@ class Compiler:
         names = tuple(sorted(types))
         known: dict[str, bool] = {}
         is_resource = self.definitions.is_resource
+        by_text = self.references != "none"
 
         def check(value: Any, context: Context) -> Found:
             text = value.get("reference") if type(value) is dict else None
@@ -218,7 +230,7 @@ class Compiler:
                 return here(f.TARGET, "target", ", ".join(names))
             if type(text) is not str:
                 return None
-            kind = _type_in(text, context)
+            kind = _type_in(text, context) if by_text else _type_held(text, context)
             if not kind or kind in types:
                 return None
             if kind not in known:
@@ -368,6 +380,41 @@ def _type_in(text: str, context: Context) -> str:
         return parts[-2]
     target = context.entries.get(text)
     return str(target.get("resourceType", "")) if type(target) is dict else ""
+
+
+def _type_held(text: str, context: Context) -> str:
+    """The type of the resource that a reference leads to, where that is at hand."""
+    target = context.entries.get(text)
+    if text[:1] == "#" or type(target) is not dict:
+        return _type_in(text, context) if text[:1] == "#" else ""
+    return str(target.get("resourceType", ""))
+
+
+RELATIVE = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})(/_history/[A-Za-z0-9.-]{1,64})?")
+
+
+def _leads_to_something(value: Any, context: Context) -> Found:
+    """That a relative reference leads to a resource of the same file; one to elsewhere cannot be told."""
+    text = value.get("reference") if type(value) is dict else None
+    match = RELATIVE.fullmatch(text) if type(text) is str else None
+    if match is None:
+        return None
+    if context.held is None:
+        context.held = frozenset(_names_in(context.root))
+    return None if match[1] in context.held or text in context.entries else here(f.REFERENCE, "reference_lost")
+
+
+def _names_in(resource: Any) -> Iterator[str]:
+    """Type/id of a resource and of all in it."""
+    open_ = [resource]
+    while open_:
+        each = open_.pop()
+        if type(each) is dict:
+            if type(each.get("resourceType")) is str and type(each.get("id")) is str:
+                yield f"{each['resourceType']}/{each['id']}"
+            open_.extend(each.values())
+        elif type(each) is list:
+            open_.extend(each)
 
 
 def _all(parts: list[Check]) -> Check:

@@ -4,7 +4,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from madang.science.fhir.terminology import Clause, CodeSystem, Terminology, Val
 DATA = Path(__file__).parent / "data"
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 SHIPPED = {"r4": ("r4-4.0.1",), "kr-core": ("r4-4.0.1", "kr-core-2.0.0")}
+TOO_NARROW = ("required", "http://hl7.org/fhir/ValueSet/ucum-vitals-common")
 LARGEST_MEMBER, LARGEST_PACKAGE = 64_000_000, 2_000_000_000  # bytes, unpacked
 
 
@@ -45,7 +46,7 @@ class Definitions:
             return made
         found = self.profiles.get(url)
         if found is None and url in self._kept:
-            found = from_json(*self._kept[url])
+            found = _mended(from_json(*self._kept[url]))
         if found is None:
             return None
         if not found.snapshot:
@@ -118,6 +119,19 @@ class Definitions:
             )
         self.packages.append({"name": name, "resources": taken})
         return taken
+
+
+def _mended(profile: Profile) -> Profile:
+    """R4 binds the units of components of vital signs as required, which leaves no component another unit; R4B made
+    that extensible, and HL7's validator reads R4 so too.
+    """
+    if not any(row.binding == TOO_NARROW for row in profile.rows):
+        return profile
+    rows = (
+        replace(row, binding=("extensible", TOO_NARROW[1])) if row.binding == TOO_NARROW else row
+        for row in profile.rows
+    )
+    return replace(profile, rows=tuple(rows))
 
 
 def conformance_resources(path: Path) -> Iterator[dict[str, Any]]:

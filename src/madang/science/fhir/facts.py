@@ -11,6 +11,7 @@ from typing import Any
 SYSTEM_TYPE = "http://hl7.org/fhirpath/System."
 FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 ADDITIONAL = "extension-ElementDefinition.binding.additional"
+INSTEAD = "extension-ElementDefinition.valueAlternatives"
 MUST_HAVE_VALUE = "extension-ElementDefinition.mustHaveValue"
 MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
 OBLIGATION = "http://hl7.org/fhir/StructureDefinition/obligation"
@@ -58,6 +59,7 @@ class Row:
     must_support: bool = False
     item: str = ""  # the data item of KR CDI that the element carries
     must_value: bool = False  # extensions alone will not do
+    instead: tuple[str, ...] = ()  # extensions of which one must be there where the value is not
     narrative: tuple[str, ...] = ()  # what a profile demands of the parts of a narrative
     modifier: bool = False
     max_length: int | None = None
@@ -168,6 +170,11 @@ def row_of(element: dict[str, Any]) -> Row:
         item=_item(element),
         narrative=_controls(element),
         must_value=any(str(x.get("url", "")).endswith(MUST_HAVE_VALUE) for x in element.get("extension", [])),
+        instead=tuple(
+            str(x.get("valueCanonical", "")).partition("|")[0]
+            for x in element.get("extension", [])
+            if str(x.get("url", "")).endswith(INSTEAD)
+        ),
         modifier=bool(element.get("isModifier")),
         max_length=element.get("maxLength"),
         least=_valued(element, "minValue"),

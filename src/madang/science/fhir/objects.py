@@ -30,12 +30,14 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
     lists: set[str] = set()
     for child in base.children.values():
         _add_child(compiler, child, handlers, required, choices, lists)
+    instead = [(child.name, child.row.instead) for child in base.children.values() if child.row.instead]
     keys = {each.key for each in extra}
     own = [each for each in base.row.constraints if each.key not in keys] if base is not node else []
     typed = compiler.tree(f"http://hl7.org/fhir/StructureDefinition/{type_name}") if node.children else None
     above = list(typed[0].row.constraints) if typed else []
     every = {each.key: each for each in [*above, *own, *base.row.constraints, *node.row.constraints, *extra]}
     functions, invariants = compiler.direct(every.values(), compiler.where(node, type_name))
+    invariants.extend(_instead(name, urls) for name, urls in instead)
     if type_name == "Coding":
         invariants.append(compiler.coding())
     is_resource = node.row.path.count(".") == 0 and compiler.definitions.is_resource(node.row.path)
@@ -88,6 +90,20 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
             wrong = _extension(value)
             out = (out or []) + wrong if wrong else out
         return out
+
+    return check
+
+
+def _instead(name: str, urls: tuple[str, ...]) -> "Check":
+    """An element without a value has one of the extensions that may stand in its place."""
+
+    def check(value: Any, context: "Context") -> Found:
+        beside = value.get("_" + name)
+        if name in value or beside is None:
+            return None
+        extensions = beside.get("extension") if type(beside) is dict else None
+        there = {each.get("url") for each in extensions or () if type(each) is dict} if type(extensions) is list else ()
+        return None if set(urls) & set(there) else at(name, f.CARDINALITY, "value_instead", ", ".join(urls))
 
     return check
 

@@ -23,7 +23,7 @@ from madang.science.fhir.definitions import Definitions, shipped
 from madang.science.fhir.findings import Raw, here
 from madang.science.fhir.reading import BOM, LONGEST_LINE, is_xml, judged, judged_xml
 from madang.science.fhir.shown import Shown
-from madang.science.fhir.validator import Validator, Verdict
+from madang.science.fhir.validator import Validator, Verdict, entry_rule
 
 PIECE = 8_000_000  # bytes of NDJSON that one process takes at a time
 RARELY = 200_000  # objects made between two looks for cycles
@@ -107,6 +107,8 @@ class Setup:
     terms: tuple[str, ...] = ()
     strict: bool = False
     refused: tuple[str, ...] = ()
+    references: str = "type"
+    entries: tuple[str, ...] = ()
 
     def definitions(self) -> Definitions:
         """The definitions that are asked for."""
@@ -122,14 +124,16 @@ class Setup:
     def validator(self) -> Validator:
         """A validator of these definitions. Raises where a named profile is not among them."""
         definitions = self.definitions()
-        for url in self.profiles:
+        for url in (*self.profiles, *(entry_rule(each)[2] for each in self.entries)):
             if not definitions.facts(url)[0]:
                 raise MadangError(
                     "fhir.no_profile",
                     _("There is no profile {url} here.").format(url=repr(url)),
                     _("Name a guide (kr-core, r4), or give the profile with --package."),
                 )
-        return Validator(definitions, self.guide, self.profiles, self.strict, self.refused)
+        return Validator(
+            definitions, self.guide, self.profiles, self.strict, self.refused, self.references, self.entries
+        )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Which profiles a resource is held against."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from madang.science.fhir import findings as f
@@ -30,6 +30,8 @@ class Selection:
         self._known: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, ...], list[Raw]]] = {}
         self._marks: dict[str, list[Callable[[dict[str, Any]], bool]]] = {}
         self._derived: dict[str, frozenset[str]] = {}
+        self._vital: dict[tuple[str, str], str] | None = None
+        self.by_base = not prefix
 
     def profiles(
         self, resource: dict[str, Any], named: tuple[str, ...], by_codes: bool = True
@@ -49,6 +51,8 @@ class Selection:
             if len(self._known) < 10_000:
                 self._known[key] = known
         urls, trouble = known
+        if name == "Observation" and (self.by_base or self.definitions.terminology.leads):
+            urls = (*urls, *(url for url in self._by_vital_sign(resource) if url not in urls))
         fitting = tuple(url for url in named if self.definitions.facts(url)[0] in (name, "Resource", "DomainResource"))
         if by_codes and name in self.guide and not any(url in self.guide[name] for url in (*urls, *fitting)):
             found = self._by_codes(resource, name)
@@ -87,6 +91,32 @@ class Selection:
                 profile = self.definitions.profile(profile.base)
             self._derived[url] = frozenset(chain)
         return self._derived[url]
+
+    def _by_vital_sign(self, resource: dict[str, Any]) -> Iterator[str]:
+        """FHIR R4: who records a vital sign by one of these codes conforms to its profile. A guide may know better."""
+        if self._vital is None:
+            self._vital = dict(self._vital_codes()) if self.by_base else {}
+            self._vital |= self.definitions.terminology.leads
+        concept = resource.get("code")
+        codings = concept.get("coding") if type(concept) is dict else None
+        for each in codings if type(codings) is list else ():
+            if type(each) is dict and type(each.get("system")) is str and type(each.get("code")) is str:
+                found = self._vital.get((each["system"], each["code"]))
+                if found and self.definitions.facts(found)[0] == "Observation":
+                    yield found
+
+    def _vital_codes(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """The code that each profile of R4 on vital signs fixes."""
+        for url in self.definitions.urls():
+            if not url.startswith(CORE) or self.definitions.facts(url)[:2] != ("Observation", "constraint"):
+                continue
+            found = self.compiler.tree(url)
+            if found is None or CORE + "vitalsigns" not in self._above(url):
+                continue
+            for each in found[1]["Observation.code.coding"].slices if "Observation.code.coding" in found[1] else ():
+                system, code = (each.children[name].row.fixed for name in ("system", "code"))
+                if system and code:
+                    yield (system, code), url
 
     def _by_codes(self, resource: dict[str, Any], name: str) -> str:
         """The profile of the guide whose marks the resource has: required slices, patterns and fixed codes."""

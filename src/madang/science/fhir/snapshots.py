@@ -142,6 +142,8 @@ def _merged(under: Row, said: Row, identifier: str) -> Row:
         changed["types"] = tuple(_narrowed(each, under.types) for each in said.types)
     if said.narrative:
         changed["narrative"] = said.narrative
+    if said.instead:
+        changed["instead"] = said.instead
     if said.must_value:
         changed["must_value"] = True
     for name in ("fixed", "pattern", "binding", "max_length", "least", "most", "discriminators"):

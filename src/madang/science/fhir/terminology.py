@@ -55,6 +55,7 @@ class Terminology:
     systems: dict[str, CodeSystem] = field(default_factory=dict)
     sets: dict[str, ValueSet] = field(default_factory=dict)
     lists: list[dict[str, str]] = field(default_factory=list)
+    leads: dict[tuple[str, str], str] = field(default_factory=dict)  # codes that lead to a profile
 
     def contains(self, value_set: str, system: str | None, code: str) -> bool | None:
         """Whether a code is in a value set; None where it cannot be told. Without a system any system will do."""

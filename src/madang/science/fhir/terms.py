@@ -14,7 +14,8 @@ LARGEST = 20_000_000  # codes
 def load_terms(path: Path, terminology: Terminology) -> int:
     """Take a CSV file with the columns `system` and `code` as the complete lists of these systems; returns how many.
 
-    The date of the list is that of the file, unless a column `date` says it.
+    The date of the list is that of the file, unless a column `date` says it. A column `profile` says to which profile
+    a code leads, as the codes of vital signs do; a list with only such codes is none of its whole system.
     """
     try:
         when = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC).date().isoformat()
@@ -28,7 +29,10 @@ def load_terms(path: Path, terminology: Terminology) -> int:
                 )
             codes: dict[str, set[str]] = {}
             for row in reader:
-                if row["system"] and row["code"]:
+                if row["system"] and row["code"] and row.get("profile"):
+                    profile = str(row["profile"]).strip().partition("|")[0]
+                    terminology.leads[row["system"].strip(), row["code"].strip()] = profile
+                elif row["system"] and row["code"]:
                     codes.setdefault(row["system"].strip(), set()).add(row["code"].strip())
                     when = (row.get("date") or when).strip()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -37,4 +41,4 @@ def load_terms(path: Path, terminology: Terminology) -> int:
         ) from None
     for system, some in codes.items():
         terminology.add_terms(system, some, path.name, when)
-    return sum(map(len, codes.values()))
+    return sum(map(len, codes.values())) + len(terminology.leads)

@@ -8,6 +8,8 @@ type and fixed codes lead to. Otherwise the definition of its type.
 from dataclasses import dataclass, field
 from typing import Any
 
+from madang.base.errors import MadangError
+from madang.base.translate import _
 from madang.science.fhir import findings as f
 from madang.science.fhir.compiler import Compiler, Context
 from madang.science.fhir.definitions import CORE, Definitions
@@ -44,12 +46,15 @@ class Validator:
         profiles: tuple[str, ...] = (),
         strict: bool = False,
         refused: tuple[str, ...] = (),
+        references: str = "type",
+        entries: tuple[str, ...] = (),
     ) -> None:
         self.definitions = definitions
-        self.compiler = Compiler(definitions, strict=strict, refused=refused)
+        self.compiler = Compiler(definitions, strict=strict, refused=refused, references=references)
         self.compiler.resource = self._inside
         self.selection = Selection(definitions, self.compiler, guide)
         self.named = profiles
+        self.entries = tuple(map(entry_rule, entries))
 
     def validate(self, resource: Any) -> Verdict:
         """Check one parsed resource."""
@@ -76,7 +81,7 @@ class Validator:
         """A resource in another: contained, or in an entry of a Bundle."""
         if type(resource) is not dict:
             return here(f.FORM, "not_object")
-        found, _profiles = self._resource(resource, context, ())
+        found, _profiles = self._resource(resource, context, context.asked.get(id(resource), ()))
         return found
 
     def _resource(
@@ -98,6 +103,8 @@ class Validator:
             from madang.science.fhir.bundles import entries_of
 
             context.entries = entries_of(resource)
+            if self.entries:
+                context.asked.update(_asked_of(resource, self.entries))
         out: Found = None
         profiles, trouble = self.selection.profiles(resource, named, by_codes=not contained)
         for number, url in enumerate(profiles):
@@ -143,6 +150,32 @@ class Validator:
         elif len(set(ids)) != len(ids):
             out += at("contained", f.REFERENCE, "contained_twice")
         return out or None
+
+
+def entry_rule(text: str) -> tuple[str, int | None, str]:
+    """`Patient:0=URL` or `Patient=URL` as (type, number among those of the type or None for all, profile)."""
+    which, _equals, url = text.partition("=")
+    name, _colon, number = which.partition(":")
+    if not name or not url or (number and not number.isdigit()):
+        raise MadangError(
+            "fhir.entry_rule",
+            _("{text} names no entry and profile.").format(text=repr(text)),
+            _("Write it as Patient=URL, or Patient:0=URL for the first Patient of a Bundle."),
+        )
+    return name, int(number) if number else None, url.partition("|")[0]
+
+
+def _asked_of(bundle: dict[str, Any], rules: tuple[tuple[str, int | None, str], ...]) -> dict[int, tuple[str, ...]]:
+    """The profiles that the caller names for the entries of a Bundle, by the identity of their resources."""
+    found: dict[int, tuple[str, ...]] = {}
+    seen: dict[str, int] = {}
+    for entry in _list(bundle, "entry"):
+        resource = entry.get("resource") if type(entry) is dict else None
+        name = resource.get("resourceType") if type(resource) is dict else None
+        if type(name) is str:
+            place = seen[name] = seen.get(name, -1) + 1
+            found[id(resource)] = tuple(url for kind, number, url in rules if kind == name and number in (None, place))
+    return found
 
 
 def _list(resource: Any, name: str) -> list[Any]:

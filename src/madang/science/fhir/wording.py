@@ -142,6 +142,14 @@ def _sentences() -> dict[str, tuple[str, str]]:
         ),
         "xml_resource": (_("Exactly one resource belongs here."), _("Put one resource in it.")),
         "xml_empty": (_("The element has neither a value nor extensions."), _("Leave it out, or fill it.")),
+        "value_instead": (
+            _("The element has neither a value nor the extension that may stand in its place."),
+            _("Add the value, or one of: {0}."),
+        ),
+        "reference_lost": (
+            _("The reference leads to no resource that is here."),
+            _("Add the resource, or mend the reference."),
+        ),
         "value_absent": (_("The element must have a value, and not only an extension."), _("Add the value.")),
     }
 

@@ -48,6 +48,16 @@ def validate(
         list[str] | None,
         typer.Option(help=_("What FHIR allows and a receiver may refuse: markup in texts, examples (example URLs).")),
     ] = None,
+    references: Annotated[
+        str,
+        typer.Option(
+            help=_("Of references: none (as they are), type (may not name another type), exist (and lead somewhere).")
+        ),
+    ] = "type",
+    entry: Annotated[
+        list[str] | None,
+        typer.Option(help=_("A profile for entries of a Bundle: Patient=URL, or Patient:0=URL for the first one.")),
+    ] = None,
     workers: Annotated[int | None, typer.Option(help=_("Processes; all cores if not given."), min=1)] = None,
     worst: Annotated[int, typer.Option(help=_("How many findings to show."), min=0)] = WORST,
 ) -> None:
@@ -58,7 +68,7 @@ def validate(
     from madang.base.console import ProgressBars
     from madang.science.fhir.run import validate_files
 
-    setup = setup_of(profile or ["kr-core"], package or [], terms or [], strict, refuse or [])
+    setup = setup_of(profile or ["kr-core"], package or [], terms or [], strict, refuse or [], references, entry or [])
     definitions = setup.validator().definitions  # says what is wrong with the options before any file is read
     with ProgressBars() as progress:
         stdin = sys.stdin.buffer if any(str(each) == "-" for each in paths) else None
@@ -228,11 +238,17 @@ def verify(
 
 
 def setup_of(
-    profiles: list[str], packages: list[Path], terms: list[Path], strict: bool = False, refused: Sequence[str] = ()
+    profiles: list[str],
+    packages: list[Path],
+    terms: list[Path],
+    strict: bool = False,
+    refused: Sequence[str] = (),
+    references: str = "type",
+    entries: Sequence[str] = (),
 ) -> "Setup":
     """What is to be held against what, from the options."""
     from madang.base.errors import MadangError
-    from madang.science.fhir.compiler import REFUSABLE
+    from madang.science.fhir.compiler import REFERENCES, REFUSABLE
     from madang.science.fhir.definitions import SHIPPED
     from madang.science.fhir.run import Setup
 
@@ -248,7 +264,14 @@ def setup_of(
                 _("{name} cannot be refused.").format(name=name),
                 _("It is one of {names}.").format(names=", ".join(REFUSABLE)),
             )
-    return Setup(guide, tuple(map(str, packages)), urls, tuple(map(str, terms)), strict, tuple(refused))
+    if references not in REFERENCES:
+        raise MadangError(
+            "fhir.references",
+            _("{name} is no way to look at references.").format(name=repr(references)),
+            _("It is one of {names}.").format(names=", ".join(REFERENCES)),
+        )
+    files, lists = tuple(map(str, packages)), tuple(map(str, terms))
+    return Setup(guide, files, urls, lists, strict, tuple(refused), references, tuple(entries))
 
 
 def show(outcome: "Outcome", definitions: "Definitions", worst: int) -> None:
