@@ -361,3 +361,20 @@ def test_a_scheme_that_the_body_filled_in_stands_in_the_place_of_the_frame(house
         schemes.note(
             house.node, person(house, "member", "conformance-assessor"), made.id, "emr-korea", "encryption", "met", "x"
         )
+
+
+def test_the_demo_has_a_report_a_challenge_and_a_test_that_is_over_once(house: House) -> None:
+    from madang.base.progress import Silent
+    from madang.services.emr import demo
+
+    for _time in range(2):
+        demo.make(house.node, Silent())
+    (drawn,) = challenges.challenges(house.node, OWNER)
+    (made,) = running.runs(house.node, OWNER)
+    assert len(service.reports(house.node, OWNER)) == 1
+    assert made.state == "over" and made.challenge_id == drawn.id and drawn.state == "open"
+    report = json.loads(made.document)
+    outcomes = {each["id"]: each["outcome"] for each in report["tests"]}
+    assert {outcome for name, outcome in outcomes.items() if name.startswith("challenge.")} == {"pass"}
+    assert outcomes["search.Patient.gender"] == "warning" and report["summary"]["pass"] > 250
+    assert verify_report(report, public_keys(house.node.home))[0]

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import select
+from sqlalchemy.orm import Session as Transaction
 
 from madang.base.progress import Progress
 from madang.node.acts import doing
@@ -70,16 +71,16 @@ def _tested(node: Node, actor: Actor, owner: int, drawn: ConformanceChallenge, p
     kit.drawn, kit.challenge = challenges.kit_part(challenge)
     results = run(kit, progress=progress)
     report = sealed(node.home, document(results, kit, now()))
-    made = ConformanceRun(
-        owner_id=owner,
-        product=PRODUCT,
-        version=VERSION,
-        target=TARGET,
-        kind="self-declaration",
-        challenge_id=drawn.id,
-    )
-    with doing(node, actor, acts.TEST, lambda session: made) as done:
-        done.tell(target=TARGET, kind=made.kind)
+
+    def make(session: Transaction) -> ConformanceRun:
+        made = ConformanceRun(owner_id=owner, product=PRODUCT, version=VERSION, target=TARGET, kind="self-declaration")
+        made.challenge_id = drawn.id
+        session.add(made)
+        session.flush()
+        return made
+
+    with doing(node, actor, acts.TEST, make) as done:
+        done.tell(target=TARGET, kind=done.thing.kind)
         number = done.thing.id
     with node.write() as session:
         kept = session.get_one(ConformanceRun, number)

@@ -43,17 +43,27 @@ def by_class(tests: Tests) -> list[Group]:
 
 
 def open_tests(tests: Tests) -> list[dict[str, Any]]:
-    """The tests that failed or were not shown, in the reader's language; failures first."""
-    found = [each for each in tests if each["outcome"] in OPEN]
-    return [_open(each) for each in sorted(found, key=lambda each: OPEN.index(each["outcome"]))]
+    """The tests that failed or were not shown, in the reader's language: by class of KR CDI, then those of a group of
+    tests; failures first.
+    """
+    order = {name: place for place, name in enumerate([*(each.name for each in CLASSES), *group_names().values()])}
+    found = [_open(each, place_of(each)) for each in tests if each["outcome"] in OPEN]
+    return sorted(found, key=lambda each: (order.get(each["place"], len(order)), OPEN.index(each["outcome"])))
 
 
-def _open(each: dict[str, Any]) -> dict[str, Any]:
+def place_of(each: dict[str, Any]) -> str:
+    """The class of KR CDI that a test is about, or the group of tests that it belongs to, in words."""
+    named = {one.id: one.name for one in CLASSES}.get(str(each.get("class", "")))
+    return named or group_names().get(str(each["group"]), str(each["group"]))
+
+
+def _open(each: dict[str, Any], place: str) -> dict[str, Any]:
     def said(name: str) -> str:
         return in_language(str(each.get(f"{name}_ko", "")), str(each.get(f"{name}_en", "")))
 
     return {
         "id": str(each["id"]),
+        "place": place,
         "title": said("expected"),
         "got": said("got"),
         "repair": said("repair"),

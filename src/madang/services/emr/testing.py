@@ -163,6 +163,7 @@ def show_report(report: dict[str, Any]) -> None:
     """Print a report: by group, then what failed or was not shown, with its repair."""
     from madang.base.console import console, show_table
     from madang.science.fhir.kit.model import OUTCOMES
+    from madang.services.emr.reading import open_tests
 
     names = outcome_names()
     groups: dict[str, dict[str, int]] = {}
@@ -175,11 +176,16 @@ def show_report(report: dict[str, Any]) -> None:
         _("Tests of {target}").format(target=report["target"]), [_("group"), *(names[x] for x in OUTCOMES)], rows
     )
     out = console()
-    for each in report["tests"]:
-        if each["outcome"] in ("fail", "warning", "not shown"):
-            out.print(f"[{names[each['outcome']]}] {each['id']} ({each['expectation']}): {each['title']}", markup=False)
-            out.print(f"    {each['got']} {each['repair']}", markup=False)
-            out.print(f"    {each['clause']}", markup=False, style="dim")
+    place = ""
+    for each in open_tests(report["tests"]):
+        if each["place"] != place:
+            place = each["place"]
+            out.print(place, markup=False, style="bold")
+        out.print(f"[{names[each['outcome']]}] {each['id']} ({each['expectation']}): {each['title']}", markup=False)
+        out.print(f"    {each['got']} {each['repair']}", markup=False)
+        for one in each["details"]:
+            out.print(f"      {one['resource']} {one['path']}: {one['message']}", markup=False)
+        out.print(f"    {each['clause']}", markup=False, style="dim")
     summary = report["summary"]
     text = _(
         "{tests} tests: {passed} passed, {failed} failed, {shown} not shown. A self-declaration, signed by this node."
