@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -245,10 +244,8 @@ def test_what_is_no_fhirpath_is_said(expression: str) -> None:
     ],
 )
 def test_what_would_never_end_is_stopped(expression: str) -> None:
-    started = time.monotonic()
     with pytest.raises((Endless, PathError)):
         items(expression)
-    assert time.monotonic() - started < 60
 
 
 def test_brackets_without_end_and_very_long_expressions_are_refused() -> None:

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import sys
 import tarfile
 import time
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -189,3 +191,63 @@ def test_a_package_with_a_path_outside_its_folder_is_refused(tmp_path: Path) -> 
             shipped("r4").load(package(tmp_path / "bad.tgz", name))
         assert error.value.code == "fhir.package_path"
     assert shipped("r4").load(package(tmp_path / "good.tgz", "package/x.json")) == 1
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"1" + b"0" * 400, b"9" * 25, b"0." + b"1" * 5000, b"1E-4000"])
+def test_numbers_beyond_what_a_double_holds_end_in_a_verdict(tmp_path: Path, number: bytes) -> None:
+    quantity = b'{"value":' + number + b',"unit":"kg"}'
+    head = b'{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":'
+    outcome = judged(tmp_path, "number.json", head + quantity + b"}")
+    assert sum(outcome.files.values()) == 1
+    assert number[:20].decode() not in json.dumps(document(outcome, shipped("kr-core"), "kr-core"))
+
+
+def test_contained_resources_that_refer_to_each_other_end_in_a_verdict() -> None:
+    ring = [
+        {"resourceType": "Organization", "id": f"o{each}", "name": "x", "partOf": {"reference": f"#o{(each + 1) % 3}"}}
+        for each in range(3)
+    ]
+    patient = {**PATIENT, "contained": ring, "managingOrganization": {"reference": "#o0"}}
+    assert Validator(shipped("kr-core"), "kr-core").validate(patient).valid
+    itself = {**PATIENT, "link": [{"other": {"reference": "#"}, "type": "seealso"}]}
+    assert Validator(shipped("kr-core"), "kr-core").validate(itself).valid
+
+
+def test_references_everywhere_cost_no_square() -> None:
+    """Four times the entries of a Bundle that refer to each other are about four times the work, counted in calls."""
+
+    def work(count: int) -> int:
+        entries = [
+            {
+                "fullUrl": f"urn:uuid:00000000-0000-4000-8000-{each:012d}",
+                "resource": {
+                    "resourceType": "Patient",
+                    "id": f"p{each}",
+                    "link": [
+                        {
+                            "other": {"reference": f"urn:uuid:00000000-0000-4000-8000-{other % count:012d}"},
+                            "type": "refer",
+                        }
+                        for other in (each + 1, each * 7, each * 13)
+                    ],
+                },
+            }
+            for each in range(count)
+        ]
+        bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+        validator = Validator(shipped("r4"))
+        validator.validate(entries[0]["resource"])  # what is made at first use is no part of it
+        calls = 0
+
+        def count_call(frame: Any, event: str, argument: Any) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        sys.setprofile(count_call)
+        try:
+            validator.validate(bundle)
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    assert work(800) < 6 * work(200)  # a square would be 16 times
