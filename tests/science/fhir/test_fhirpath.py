@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from madang.science.fhir.compiler import Compiler, Context
 from madang.science.fhir.definitions import shipped
 from madang.science.fhir.facts import Constraint
-from madang.science.fhir.fhirpath.evaluate import Endless, compiled
+from madang.science.fhir.fhirpath.evaluate import compiled
 from madang.science.fhir.fhirpath.model import Model
+from madang.science.fhir.fhirpath.scope import Endless
 from madang.science.fhir.fhirpath.units import canonical
 from madang.science.fhir.fhirpath.values import CannotTell, Moment, Node, PathError, Quantity, system, text_of
 from madang.science.fhir.paths import Around, asked, holds_by_path

@@ -6,7 +6,7 @@ and shared; recursion (Extension in Extension, contentReference) goes through a 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from madang.science.fhir.narrative import fragments, problem, uncontrolled
 from madang.science.fhir.patterns import matches, pattern_test
 from madang.science.fhir.primitives import NAMES as PRIMITIVES
 from madang.science.fhir.primitives import checker as primitive_checker
+from madang.science.fhir.references import leads_to_something, type_held, type_in
 from madang.science.fhir.tree import Node, tree_of
 
 Check = Callable[[Any, "Context"], Found]
@@ -144,7 +145,7 @@ class Compiler:
                 parts.append(lambda value, context: here(f.PROFILE, "profile_unknown", url))
             parts.append(self.of_type(ref.code, known))
         if ref.code == "Reference" and self.references == "exist":
-            parts.append(_leads_to_something)
+            parts.append(leads_to_something)
         if ref.code in ("Reference", "canonical") and ref.targets:
             parts.append(self._target(ref))
             if any(not url.startswith(CORE) for url in ref.targets) and ref.code == "Reference":
@@ -230,7 +231,7 @@ class Compiler:
                 return here(f.TARGET, "target", ", ".join(names))
             if type(text) is not str:
                 return None
-            kind = _type_in(text, context) if by_text else _type_held(text, context)
+            kind = type_in(text, context) if by_text else type_held(text, context)
             if not kind or kind in types:
                 return None
             if kind not in known:
@@ -366,55 +367,6 @@ def remembered(check: Check) -> Check:
 
 def _marks(context: Context) -> tuple[int, int, int]:
     return len(context.references), len(context.local), sum(context.counted.values())
-
-
-def _type_in(text: str, context: Context) -> str:
-    """The resource type that a reference points at, empty where it cannot be told from the text."""
-    if text[:1] == "#":
-        for each in context.resource.get("contained") or () if type(context.resource) is dict else ():
-            if type(each) is dict and each.get("id") == text[1:]:
-                return str(each.get("resourceType", ""))
-        return ""
-    parts = text.partition("/_history/")[0].split("/")
-    if len(parts) >= 2 and not text.startswith("urn:"):
-        return parts[-2]
-    target = context.entries.get(text)
-    return str(target.get("resourceType", "")) if type(target) is dict else ""
-
-
-def _type_held(text: str, context: Context) -> str:
-    """The type of the resource that a reference leads to, where that is at hand."""
-    target = context.entries.get(text)
-    if text[:1] == "#" or type(target) is not dict:
-        return _type_in(text, context) if text[:1] == "#" else ""
-    return str(target.get("resourceType", ""))
-
-
-RELATIVE = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})(/_history/[A-Za-z0-9.-]{1,64})?")
-
-
-def _leads_to_something(value: Any, context: Context) -> Found:
-    """That a relative reference leads to a resource of the same file; one to elsewhere cannot be told."""
-    text = value.get("reference") if type(value) is dict else None
-    match = RELATIVE.fullmatch(text) if type(text) is str else None
-    if match is None:
-        return None
-    if context.held is None:
-        context.held = frozenset(_names_in(context.root))
-    return None if match[1] in context.held or text in context.entries else here(f.REFERENCE, "reference_lost")
-
-
-def _names_in(resource: Any) -> Iterator[str]:
-    """Type/id of a resource and of all in it."""
-    open_ = [resource]
-    while open_:
-        each = open_.pop()
-        if type(each) is dict:
-            if type(each.get("resourceType")) is str and type(each.get("id")) is str:
-                yield f"{each['resourceType']}/{each['id']}"
-            open_.extend(each.values())
-        elif type(each) is list:
-            open_.extend(each)
 
 
 def _all(parts: list[Check]) -> Check:

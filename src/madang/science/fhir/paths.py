@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from madang.science.fhir.definitions import CORE, shipped
 from madang.science.fhir.facts import Constraint
-from madang.science.fhir.fhirpath.evaluate import Endless, Expression, compiled
+from madang.science.fhir.fhirpath.evaluate import Expression, compiled
 from madang.science.fhir.fhirpath.model import Model
+from madang.science.fhir.fhirpath.scope import Endless
 from madang.science.fhir.fhirpath.values import CannotTell, Node, PathError, system
 from madang.science.fhir.findings import ERROR, Found, here
 

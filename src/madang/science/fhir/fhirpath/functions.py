@@ -6,46 +6,40 @@ the expression around.
 """
 
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import cmp_to_key
 from typing import Any
 
-from madang.science.fhir.fhirpath.evaluate import (
+from madang.science.fhir.fhirpath.conversions import CONVERSIONS, NUMBERS
+from madang.science.fhir.fhirpath.grammar import Tree
+from madang.science.fhir.fhirpath.model import SYSTEM, system_type
+from madang.science.fhir.fhirpath.operators import contains, distinct
+from madang.science.fhir.fhirpath.scope import (
     MOST_ITEMS,
     Endless,
+    Function,
     Items,
     Scope,
     Step,
-    contains,
-    distinct,
-    equals,
     one,
-    said,
     single,
     truth,
 )
-from madang.science.fhir.fhirpath.grammar import Tree
-from madang.science.fhir.fhirpath.model import SYSTEM, system_type
 from madang.science.fhir.fhirpath.texts import TEXTS
 from madang.science.fhir.fhirpath.values import (
     CannotTell,
-    Moment,
     Node,
     PathError,
     Quantity,
     boundary,
     comparable,
     compared,
-    equal,
     moment,
     precision,
     system,
     text_of,
-    to_quantity,
 )
 
 Argument = tuple[Tree, Step]
-Function = Callable[[Scope, Items, list[Step]], Items]
 
 
 def call(name: str, left: Step, arguments: list[Argument]) -> Step:
@@ -244,9 +238,9 @@ def _sort(left: Step, arguments: list[Argument]) -> Step:
 def _criterion(tree: Tree, step: Step) -> tuple[Step, bool]:
     if tree[0] != "minus":
         return step, False
-    from madang.science.fhir.fhirpath.evaluate import _made
+    from madang.science.fhir.fhirpath.evaluate import made
 
-    return _made(tree[1], set(), True), True
+    return made(tree[1], set(), True), True
 
 
 def _subset(items: Items, others: Items) -> Items:
@@ -302,108 +296,6 @@ def _join(scope: Scope, items: Items, arguments: list[Step]) -> Items:
     if any(type(each) is not str for each in texts):
         raise PathError("only texts can be joined")
     return [(between or "").join(texts)] if texts else []
-
-
-# Conversions.
-
-
-def _convert(kind: str, value: Any) -> Any:
-    if kind == "String":
-        return text_of(value)
-    if kind == "Quantity":
-        return to_quantity(value)
-    if kind == "Boolean":
-        texts = {"true": True, "t": True, "yes": True, "y": True, "1": True, "1.0": True}
-        texts |= {"false": False, "f": False, "no": False, "n": False, "0": False, "0.0": False}
-        if type(value) is str:
-            return texts.get(value.lower())
-        return {0: False, 1: True}.get(value) if type(value) in (int, Decimal) else value if value in (0, 1) else None
-    if kind in ("Integer", "Decimal"):
-        return _to_number(kind, value)
-    if type(value) is Moment:
-        return (
-            value
-            if value.kind == kind
-            else moment(value.text.partition("T")[0], kind)
-            if kind == "Date"
-            else (moment(value.text, kind) if value.kind == "Date" else None)
-        )
-    return moment(value, kind) if type(value) is str else None
-
-
-def _to_number(kind: str, value: Any) -> Any:
-    if type(value) in (bool, int):
-        return int(value) if kind == "Integer" else Decimal(int(value))
-    if type(value) is Decimal:
-        return value if kind == "Decimal" else int(value) if value == int(value) else None
-    if type(value) is not str or len(value) > 100:
-        return None
-    body = value[1:] if value[:1] in "+-" else value
-    digits, point, more = body.partition(".")
-    good = digits.isascii() and digits.isdigit() and (not point or (more.isascii() and more.isdigit()))
-    if not good or (kind == "Integer" and point):
-        return None
-    return int(value) if kind == "Integer" else Decimal(value)
-
-
-def _conversion(kind: str, asks: bool) -> Function:
-    def function(scope: Scope, items: Items, arguments: list[Step]) -> Items:
-        value = single(items)
-        if value is None:
-            return []
-        made = None if type(value) is Node else _convert(kind, value)
-        unit = one(arguments[0](scope), str) if arguments else None
-        if made is not None and unit:
-            made = made if type(made) is Quantity and comparable(made, Quantity(Decimal(1), unit)) else None
-        return [made is not None] if asks else [] if made is None else [made]
-
-    return function
-
-
-# Numbers.
-
-
-def _rounded(rounding: str) -> Callable[[Any], Any]:
-    return lambda value: int(Decimal(value).to_integral_value(rounding))
-
-
-def _number(operate: Callable[..., Any]) -> Function:
-    """A function of one number; of a quantity where its unit stays. It answers None where there is no result."""
-
-    def function(scope: Scope, items: Items, arguments: list[Step]) -> Items:
-        value = one(items, int, Decimal, Quantity)
-        given = [one(each(scope), int, Decimal) for each in arguments]
-        if value is None or any(each is None for each in given):
-            return []
-        if type(value) is Quantity:
-            made = operate(value.value, *given)
-            return [] if made is None else [Quantity(Decimal(made), value.unit)]
-        made = operate(value, *given)
-        return [] if made is None else [made]
-
-    return function
-
-
-def _round(value: Any, digits: int = 0) -> Any:
-    if not 0 <= digits <= 28:
-        raise PathError("numbers are rounded to 0 to 28 digits")
-    return Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-
-
-def _power(value: Any, exponent: Any) -> Any:
-    if abs(exponent) > 10_000 or (value < 0 and exponent != int(exponent)) or (not value and exponent < 0):
-        return None
-    made = Decimal(value) ** Decimal(exponent)
-    whole = type(value) is int and type(exponent) is int and exponent >= 0
-    return int(made) if whole and made < 10**28 else made
-
-
-def _log(value: Any, base: Any) -> Any:
-    return (
-        None
-        if value <= 0 or base <= 0 or base == 1
-        else (Decimal(value).ln() / Decimal(base).ln()).quantize(Decimal("1e-15")).normalize()
-    )
 
 
 # Moments, boundaries.
@@ -562,16 +454,6 @@ FUNCTIONS: dict[str, tuple[int, int, Function]] = {
     "now": (0, 0, lambda scope, items, arguments: [scope.world.now()]),
     "today": (0, 0, _today),
     "timeOfDay": (0, 0, _time_of_day),
-    "abs": (0, 0, _number(abs)),
-    "ceiling": (0, 0, _number(_rounded(ROUND_CEILING))),
-    "floor": (0, 0, _number(_rounded(ROUND_FLOOR))),
-    "truncate": (0, 0, _number(int)),
-    "round": (0, 1, _number(_round)),
-    "sqrt": (0, 0, _number(lambda value: None if value < 0 else Decimal(value).sqrt())),
-    "exp": (0, 0, _number(lambda value: Decimal(value).exp() if abs(value) < 1000 else None)),
-    "ln": (0, 0, _number(lambda value: None if value <= 0 else Decimal(value).ln())),
-    "log": (1, 1, _number(_log)),
-    "power": (1, 1, _number(_power)),
     "lowBoundary": (0, 1, _boundary(False)),
     "highBoundary": (0, 1, _boundary(True)),
     "precision": (0, 0, _precision),
@@ -584,8 +466,4 @@ FUNCTIONS: dict[str, tuple[int, int, Function]] = {
     "conformsTo": (1, 1, _conforms_to),
     "htmlChecks": (0, 0, _html_checks),
 }  # fmt: skip
-for _kind in ("Boolean", "Integer", "Decimal", "Date", "DateTime", "Time", "String", "Quantity"):
-    FUNCTIONS[f"to{_kind}"] = (0, int(_kind == "Quantity"), _conversion(_kind, False))
-    FUNCTIONS[f"convertsTo{_kind}"] = (0, int(_kind == "Quantity"), _conversion(_kind, True))
-
-__all__ = ["call", "equal", "equals", "said", "type_step"]
+FUNCTIONS |= NUMBERS | CONVERSIONS
