@@ -80,6 +80,15 @@ def test_a_rule_of_an_extension_is_asked_of_the_element_that_has_it() -> None:
     assert kinds(validator, {"resourceType": "Patient", "extension": extension}) == {"extension_rule"}
 
 
+def test_a_rule_of_an_extension_that_cannot_be_asked_is_counted_and_not_taken_as_held() -> None:
+    made = profile("ext", "Extension", context=[{"type": "element", "expression": "Patient"}])
+    made |= {"contextInvariant": ["unheard()", "conformsTo('http://hospital.test/none')"]}
+    patient = {"resourceType": "Patient", "extension": [{"url": OURS + "ext", "valueBoolean": True}]}
+    verdict = held(made).validate(patient)
+    assert verdict.valid
+    assert verdict.context.unsure == {"unheard()": 1, "conformsTo('http://hospital.test/none')": 1}
+
+
 def test_a_data_type_is_no_backbone_element() -> None:
     made = profile("ext", "Extension", context=[{"type": "element", "expression": "BackboneElement"}])
     extension = [{"url": OURS + "ext", "valueBoolean": True}]
