@@ -121,7 +121,7 @@ def svg(specification: Mapping[str, Any], title: str, *, in_page: bool = True) -
     """
     import vl_convert
 
-    drawn = str(vl_convert.vegalite_to_svg(json.dumps(specification)))
+    drawn = str(vl_convert.vegalite_to_svg(json.dumps(specification), allowed_base_urls=[]))
     if in_page:
         drawn = _INK.sub(lambda found: f'{found[1]}="{_PALE.get(found[2], "currentColor")}"', drawn)
         drawn = _TONE.sub(lambda found: _TONES[found[0]], drawn)

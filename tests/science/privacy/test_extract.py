@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from madang.base.errors import MadangError
 from madang.lake.engine import Engine
-from madang.science.privacy.counts import LEAST, STEP, Told, ask, perturb, tell
+from madang.science.privacy.counts import LEAST, STEP, Told, ask, perturb, tell, translated
 from madang.science.privacy.extract import Wanted, make
 from madang.science.privacy.persons import person_risk
 from madang.science.privacy.population import Population, codes_in, population_of
@@ -263,9 +263,23 @@ def test_sets_that_differ_by_few_persons_get_one_answer(members, changed):
 
     first = Told(bits(members), perturb(KEY, sum(members), len(members)))
     other = members ^ changed
-    second = tell([first], bits(other), KEY, sum(other), len(other))
-    assert second == (first.answer if len(changed) < LEAST else perturb(KEY, sum(other), len(other)))
-    assert tell([first, Told(bits(other), second)], bits(other), KEY, 0, 0) == second
+    fresh = perturb(KEY, sum(other), len(other))
+    second = tell([first], bits(other), fresh)
+    assert second == (first.answer if len(changed) < LEAST else fresh)
+    assert tell([first, Told(bits(other), second)], bits(other), perturb(KEY, 0, 0)) == second
+
+
+@given(st.sets(st.integers(0, 99)), st.sets(st.integers(0, 99), max_size=15), st.sets(st.integers(0, 99)))
+@settings(max_examples=100, deadline=None)
+def test_a_set_of_one_version_is_a_set_of_another(before, removed, members):
+    """Who left the data and who stayed are told apart, so that a difference of versions is a difference of sets."""
+    old = np.array(sorted(before), dtype=np.int64)
+    new = np.array(sorted(before - removed | {200, 201}), dtype=np.int64)
+    told = Told(np.packbits(np.isin(old, list(members))).tobytes(), perturb(KEY, 1, 50))
+    made = translated(told, old, new)
+    held = new[np.unpackbits(np.frombuffer(made.members, dtype=np.uint8))[: len(new)].astype(bool)]
+    assert set(held.tolist()) == (members & before) - removed
+    assert made.gone == len(members & before & removed) and made.answer == told.answer
 
 
 def test_codes_as_people_paste_them():

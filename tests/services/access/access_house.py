@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people import accounts
 from madang.node.people.actor import Actor
 from madang.node.people.projects import add_member, make_project
 from madang.services.access import deciding, permits, service
-from portal_house import OWNER, PASSWORD, commit
+from madang.services.catalog.description import Description
+from madang.services.catalog.models import Record
+from portal_house import OWNER, PASSWORD, WAY, commit
 
 PERSON = """SELECT range + 1 AS person_id, (CASE WHEN range % 2 = 0 THEN 8507 ELSE 8532 END)::BIGINT AS
     gender_concept_id, (1950 + range % 40)::INTEGER AS year_of_birth, 5::INTEGER AS month_of_birth,
@@ -58,7 +61,6 @@ class Desk:
             project="kidney",
             dataset="claims",
             title="Diabetes and kidneys",
-            organization="hospital",
             content={**CONTENT, **changes},
         )
 
@@ -107,6 +109,20 @@ def refreshed(node: Node, number: int) -> Actor:
         return Actor.person(session, number)
 
 
+def recorded(node: Node, dataset: str, organization: str = "hospital", tier: str = "controlled") -> str:
+    """A published record of a dataset, so that it can be applied for; of no version, which nothing here looks at."""
+    with node.write() as session:
+        holder = accounts.find_organization(session, organization).id
+        name = f"record-{dataset}"
+        session.add(
+            Record(
+                name=name, dataset=dataset, organization_id=holder, state="published", tier=tier, tier_after=tier,
+                title=f"Record {dataset}", description=Description(**WAY).model_dump_json(), published=now(),
+            )
+        )  # fmt: skip
+    return name
+
+
 def open_desk(node: Node) -> Desk:
     """The holder `hospital`, its committee of three, a firm with a project, and the dataset `claims`."""
     with node.read() as session:
@@ -118,6 +134,7 @@ def open_desk(node: Node) -> Desk:
     stranger = person(node, "nam", "member", firm_house)
     make_project(node, OWNER, "kidney", "Diabetes and kidneys", organization="firm", leader="kim")
     commit(node, "claims", person=PERSON, condition_occurrence=CONDITION)
+    recorded(node, "claims")
     assert firm.person_id is not None
     add_member(node, OWNER, "kidney", "kim")
     return Desk(node, refreshed(node, firm.person_id), steward, members, stranger)

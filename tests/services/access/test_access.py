@@ -17,6 +17,7 @@ from madang.science.privacy.pseudonyms import pseudonym
 from madang.services.access import (
     acts,
     asking,
+    counting,
     deciding,
     ending,
     extract_of,
@@ -72,7 +73,7 @@ def test_the_whole_way(desk: Desk):
     actor = refreshed(node, desk.firm.person_id)
     assert done.dataset in actor.permitted() and done.dataset not in desk.stranger.permitted()
     change = service.apply(
-        node, actor, project="kidney", dataset="claims", title="Fewer", organization="hospital", kind="change",
+        node, actor, project="kidney", dataset="claims", title="Fewer", kind="change",
         parent=permit, content={**CONTENT, "tables": {"person": CONTENT["tables"]["person"]}},
     )  # fmt: skip
     service.submit(node, actor, change)
@@ -89,7 +90,7 @@ def test_the_whole_way(desk: Desk):
     with node.read() as session:
         ends = asking.grant_of(session, permit).permit.ends
     longer = service.apply(
-        node, actor, project="kidney", dataset="claims", title="Longer", organization="hospital", kind="extension",
+        node, actor, project="kidney", dataset="claims", title="Longer", kind="extension",
         parent=permit, content={**CONTENT, "months": 6},
     )  # fmt: skip
     service.submit(node, actor, longer)
@@ -287,10 +288,10 @@ def test_columns_by_another_name_are_refused_before_submission(desk: Desk):
 
 def test_counts_before_a_permit_are_perturbed_and_repeat(desk: Desk):
     number = desk.applied()
-    told = [service.count(desk.node, desk.firm, number) for _n in range(3)]
+    told = [counting.count(desk.node, desk.firm, number) for _n in range(3)]
     assert told[0] == told[1] == told[2] and told[0].count % 5 == 0
     nearly = {"criteria": [{"kind": "diagnosis", "codes": ["E112"]}], "begins": "2010-01-01"}
-    assert service.count(desk.node, desk.firm, number, nearly) == told[0]
+    assert counting.count(desk.node, desk.firm, number, nearly) == told[0]
 
 
 def test_visas_are_es256_and_name_the_grant(desk: Desk):
@@ -391,4 +392,4 @@ def test_a_population_by_a_definition_of_atlas(desk: Desk):
     done = extracting.extract(desk.node, desk.steward, desk.permitted(population=population))
     assert done.rows["person"] == 20  # of the 40 with diabetes, the women
     with pytest.raises(MadangError):
-        service.count_for(desk.node, desk.firm, service.see(desk.node, desk.firm, 1), {"atlas": "no JSON"})
+        counting.count_for(desk.node, desk.firm, service.see(desk.node, desk.firm, 1), {"atlas": "no JSON"})

@@ -28,7 +28,7 @@ def test_the_whole_way_by_commands(desk: Desk, monkeypatch: pytest.MonkeyPatch, 
     people = {"firm": desk.firm, "steward": desk.steward, **dict(zip("abc", desk.members, strict=True))}
     tokens = {name: token(desk, actor) for name, actor in people.items()}
     file = tmp_path / "kidney.json"
-    asked = {"project": "kidney", "dataset": "claims", "title": "Kidneys", "organization": "hospital"}
+    asked = {"project": "kidney", "dataset": "claims", "title": "Kidneys"}
     file.write_text(json.dumps({**asked, "content": CONTENT}))
 
     def run(who: str, *arguments: str) -> Any:
@@ -79,10 +79,6 @@ def test_the_same_by_api(desk: Desk, site: Served) -> None:
     begun = firm.post(api, json={"project": "kidney", "dataset": "claims", "title": "Kidneys"})
     assert begun.status_code in (200, 201), begun.text
     number = begun.json()["see"].rsplit("/", 1)[1]
-    with desk.node.write() as session:  # the record that says who holds the data is the catalog's
-        from madang.services.access.models import Application
-
-        session.get(Application, int(number)).organization_id = desk_organization(desk)
     form = {
         "purpose": "How diabetes becomes kidney disease.",
         "diagnoses": "E10-E11",
@@ -113,13 +109,6 @@ def test_the_same_by_api(desk: Desk, site: Served) -> None:
     assert firm.post(f"/api/v1/permits/{permit}/report", json={"text": "Somebody was recognized."}).status_code == 200
     assert firm.get(f"/api/v1/permits/{permit}").json()["state"] == "suspended"
     assert site.browser().get("/access").status_code == 200
-
-
-def desk_organization(desk: Desk) -> int:
-    from madang.node.people.accounts import find_organization
-
-    with desk.node.read() as session:
-        return find_organization(session, "hospital").id
 
 
 def test_pages_show_before_and_after_the_extract(desk: Desk, site: Served) -> None:

@@ -15,7 +15,8 @@ from madang.node.people.projects import add_member
 from madang.node.people.sessions import begin_session
 from madang.services.access import deciding, ending, permits, service
 from madang.services.access.codes import TEMPLATE, criteria_in
-from madang.services.catalog import begin_described
+from madang.services.catalog import holder_of
+from madang.services.catalog import service as catalog
 from portal_house import OURS, OWNER
 from web.served import Served
 
@@ -24,8 +25,14 @@ SKILL = "trained in data protection"
 
 
 def described(desk: Desk, **told: Any) -> None:
-    titles = ("청구자료", "Claims")
-    begin_described(desk.node, OWNER, "claims", "hospital", titles, "controlled", contact="a@example.org", **told)
+    with desk.node.read() as session:
+        holding = holder_of(session, "claims")
+        assert holding is not None
+        name = holding.record
+    record = catalog.see(desk.node, OWNER, name)
+    description = record.told.model_copy(update=told)
+    given = catalog.Edited(record.edition, "청구자료", "Claims", "controlled", "controlled", "", None, description)
+    catalog.edit(desk.node, OWNER, name, given)
 
 
 def found(desk: Desk, number: int) -> dict[str, str]:
@@ -51,12 +58,13 @@ def test_terms_of_a_record_are_held_against_an_application(desk: Desk) -> None:
 
 
 def other(desk: Desk) -> int:
-    from access_house import CONDITION, PERSON
+    from access_house import CONDITION, PERSON, recorded
 
     from portal_house import commit
 
     commit(desk.node, "plain", person=PERSON, condition_occurrence=CONDITION)
-    given = {"project": "kidney", "dataset": "plain", "title": "Plain", "organization": "hospital"}
+    recorded(desk.node, "plain")
+    given = {"project": "kidney", "dataset": "plain", "title": "Plain"}
     return service.apply(desk.node, desk.firm, content=CONTENT, **given)
 
 

@@ -36,7 +36,7 @@ def extract(desk: Desk, project: str, who: str, criteria: list[dict[str, Any]], 
     actor = {"kim": desk.firm, "nam": desk.stranger}[who]
     assert actor.person_id is not None
     content = desk_content(criteria, **more)
-    given = {"project": project, "dataset": "claims", "title": "T", "organization": "hospital"}
+    given = {"project": project, "dataset": "claims", "title": "T"}
     mine = refreshed(desk.node, actor.person_id)
     number = service.apply(desk.node, mine, content=content, **given)
     service.submit(desk.node, mine, number)

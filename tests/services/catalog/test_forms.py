@@ -1,6 +1,7 @@
 """Forms of records: our own rules find what is broken, find nothing in what is whole, and hostile texts survive."""
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -79,3 +80,17 @@ def test_unknown_forms_are_one_sentence() -> None:
         find_form("marc21")
     with pytest.raises(MadangError, match="is not written as"):
         FORMS["croissant"].write(whole(), "turtle")
+
+
+def test_conditions_of_consent_stand_in_the_forms_that_have_a_place_for_them() -> None:
+    terms = ("DUO:0000007 E11 E14", "DUO:0000018")
+    entry = replace(whole(), description=whole().description.model_copy(update={"data_use": terms}))
+    assert not violations(validate(entry))
+    for form in ("dcat-ap", "healthdcat-ap"):
+        told = json.loads(FORMS[form].write(entry)[0])["dct:rights"]
+        assert [each["dct:type"]["@id"].rpartition("/")[2] for each in told] == ["DUO_0000007", "DUO_0000018"]
+        assert told[0]["rdfs:label"]["@value"].endswith("(DUO:0000007): E11 E14")
+        assert "DUO_0000018" in FORMS[form].write(entry, "turtle")[0].decode()
+    told = json.loads(FORMS["schema.org"].write(entry)[0])["usageInfo"]
+    assert told[1]["url"] == "http://purl.obolibrary.org/obo/DUO_0000018"
+    assert "usageInfo" not in json.loads(FORMS["schema.org"].write(whole())[0])

@@ -10,6 +10,7 @@ from services.access_tables import BAD, IN, NO, NONE, YES, Acts, Reads
 READS: Reads = {
     "/releases": ("/releases", (IN, YES, YES, YES, YES)),
     "/releases/{number}": ("/releases/RELEASE", (NONE, NONE, YES, YES, NONE)),
+    "/releases/{number}/files/{place}": ("/releases/RELEASE/files/1", (NONE,) * 5),
 }
 ACTS: Acts = {
     "/releases": ("/releases", {"name": "t.csv"}, (BAD,) * 5),

@@ -24,7 +24,7 @@ from madang.research.study import output_of
 from madang.science.privacy.outputs.compute import compute
 from madang.science.privacy.outputs.queries import query_of
 from madang.science.privacy.outputs.rules import Rules
-from madang.services.release import service
+from madang.services.release import asking, service
 from madang.services.release.examine import Upload
 from madang.services.release.models import Release, ReleasedTable
 from madang.services.release.tracing import trace
@@ -205,7 +205,7 @@ def test_only_data_that_a_permit_opens(desk: Desk) -> None:
 
 
 def test_there_is_an_end_to_requests(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "MOST_OPEN", 2)
+    monkeypatch.setattr(asking, "MOST_OPEN", 2)
     for _time in range(2):
         desk.ask(Upload("table.csv", TABLE))
     with pytest.raises(MadangError) as refused:

@@ -48,23 +48,31 @@ def perturb(secret: bytes, cell: int, count: int) -> Perturbed:
 
 @dataclass(frozen=True)
 class Told:
-    """A set that was told of: a bit per person of the data, and the answer."""
+    """A set that was told of, and the answer: a bit per person of the data, and how many of it are not in the data."""
 
     members: bytes
     answer: Perturbed
+    gone: int = 0
 
 
-def tell(earlier: Sequence[Told], members: bytes, secret: bytes, cell: int, count: int) -> Perturbed:
-    """The answer for a set, given all that was told of the same data before, the oldest first."""
+def translated(told: Told, before: np.ndarray, people: np.ndarray) -> Told:
+    """A set of persons of one version of data as a set of those of another; both lists of persons ascend."""
+    held = before[np.unpackbits(np.frombuffer(told.members, dtype=np.uint8))[: len(before)].astype(bool)]
+    bits = np.isin(people, held, assume_unique=True)
+    return Told(np.packbits(bits).tobytes(), told.answer, len(held) - int(bits.sum()))
+
+
+def tell(earlier: Sequence[Told], members: bytes, fresh: Perturbed) -> Perturbed:
+    """The answer for a set, given all that was told of the same people before, the oldest first; else the fresh one."""
     mine = np.frombuffer(members, dtype=np.uint8)
     near: Told | None = None
     for each in earlier:
-        if each.members == members:
+        if each.members == members and not each.gone:
             return each.answer
-        apart = int(np.bitwise_count(mine ^ np.frombuffer(each.members, dtype=np.uint8)).sum())
+        apart = int(np.bitwise_count(mine ^ np.frombuffer(each.members, dtype=np.uint8)).sum()) + each.gone
         if near is None and apart < LEAST:
             near = each
-    return near.answer if near is not None else perturb(secret, cell, count)
+    return near.answer if near is not None else fresh
 
 
 def ask(engine: Engine, population: Population, secret: bytes, earlier: Sequence[Told]) -> Told:
@@ -85,4 +93,4 @@ def ask_persons(engine: Engine, sql: str, secret: bytes, earlier: Sequence[Told]
     bits[found.column("place").to_numpy()] = True
     members = np.packbits(bits).tobytes()
     cell = sum(found.column("key").to_pylist())
-    return Told(members, tell(earlier, members, secret, cell, found.num_rows))
+    return Told(members, tell(earlier, members, perturb(secret, cell, found.num_rows)))

@@ -13,6 +13,7 @@ from madang.science.privacy.pseudonyms import install
 from madang.science.privacy.recipe import CODE, START, Recipe, table_sql
 
 SCHEMA = "made"  # of the engine, where the finished tables are views
+MEMORY = "3GB"  # of the engine that makes an extract; what needs more goes to its folder for spilling
 BEFORE = "before"  # where the permitted rows and columns are views as they were before the recipe
 
 

@@ -33,7 +33,11 @@ PLAN = RoomPlan(
         MenuItem("access", later("How applications are decided"), "/access"),
     ),
     card=".cards:waiting",
-    listens={"project.invite": ".terms:joins"},
+    listens={
+        "project.invite": ".joining:joins",
+        "project.leave": ".joining:leaves",
+        "project.remove": ".joining:leaves",
+    },
     traces={"permit": ".tracing:trace"},
     settles={"permit.extract": ".extracting:settle"},
     demo=".demo:make",

@@ -41,13 +41,15 @@ def permits_in_force(
 
 
 def extract_of(node: Node, number: str) -> Version:
-    """The dataset version that a permit in force opens.
+    """The dataset version that a permit in force opens, if the permit still is what was signed.
 
-    Errors: `access.none`, `access.not_in_force`, `access.no_extract`.
+    Errors: `access.none`, `access.not_in_force`, `access.altered`, `access.no_extract`.
     """
+    from madang.services.access.permits import checked_terms
+
     with node.read() as session:
         grant = grant_of(session, number)
-        check_in_force(grant)
+        checked_terms(node, grant)
         version, dataset = grant.version, grant.permit.dataset
     if version is None:
         raise MadangError(
@@ -66,7 +68,7 @@ def count_before_a_permit(node: Node, actor: Actor, version: Version, members: C
     """
     import pyarrow as pa
 
-    from madang.services.access.service import told_before_a_permit
+    from madang.services.access.counting import told_before_a_permit
 
     def persons(engine: "Engine") -> str:
         engine.register("asked_members", pa.table({"person_id": pa.array(sorted(members), pa.int64())}))

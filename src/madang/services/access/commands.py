@@ -37,7 +37,7 @@ def apply(
     from madang.base.errors import MadangError
     from madang.node.node import opened
     from madang.node.people.tokens import commander
-    from madang.services.access import service
+    from madang.services.access import counting, service
 
     given = _read(file)
     content = given.pop("content", {})
@@ -73,7 +73,7 @@ def apply(
         if submit:
             service.submit(node, actor, number)
         found = service.see(node, actor, number)
-        told = service.count(node, actor, number) if count else None
+        told = counting.count(node, actor, number) if count else None
         _show(node, found, as_json, None if told is None else {"count": told.count, "least": told.least})
 
 

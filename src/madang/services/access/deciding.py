@@ -113,6 +113,12 @@ def vote(node: Node, actor: Actor, number: int, choice: str, words: str = "", ed
                 _("You are part of what is asked for, so you do not vote on it."),
                 _("The other members decide."),
             )
+        if actor.person_id not in people_of_committee(done.session, application.organization_id):
+            raise MadangError(
+                "access.vote",
+                _("Members of the committee vote themselves; the role in it is not handed to others for a vote."),
+                _("An administrator can make you a member."),
+            )
         if edition is not None and edition != application.edition:
             raise MadangError(
                 "access.edited",
@@ -175,7 +181,10 @@ def close_vote(node: Node, actor: Actor, number: int) -> str:
         step = next(each for each in steps_of(application) if each.name == "committee")
         step.state = "refused" if counted.outcome == "refused" else "done"
         step.closed, step.by_id = now(), actor.person_id
-        application.answer, application.decided = counted.outcome, now()
+        answer = counted.outcome
+        if answer == "closed-space" and application.told.place == "results only":
+            answer = "results-only"  # nobody gets more than they asked for
+        application.answer, application.decided = answer, now()
         application.conditions = "\n".join(counted.conditions)
         refusals = [
             each.words for each in application.votes if each.edition == application.edition and each.choice == "refuse"
@@ -186,10 +195,10 @@ def close_vote(node: Node, actor: Actor, number: int) -> str:
         letters.to_applicants(node, done.session, application, lambda: _("Your application was decided"))
         done.become("refused" if counted.outcome == "refused" else "approved")
         done.tell(
-            answer=counted.outcome,
+            answer=answer,
             approve=counted.approve,
             refuse=counted.refuse,
             abstain=counted.abstain,
             members=counted.members,
         )
-    return counted.outcome
+    return answer

@@ -20,11 +20,11 @@ from madang.node.text import clean_prose
 from madang.science.privacy.duo import Finding
 from madang.services.access import acts, letters
 from madang.services.access.asking import grant_of
-from madang.services.access.extracting import held_name
+from madang.services.access.extracting import forget_key, held_name
 from madang.services.access.models import Application
 from madang.services.access.permits import see_permit
 from madang.services.access.procedure import NAMES
-from madang.services.access.service import conflicted, find, findings, people_of_committee, see, steps_of
+from madang.services.access.service import RECUSED, conflicted, find, findings, people_of_committee, see, steps_of
 from madang.services.access.signed import read_permit
 
 YEARS_KEPT = 3  # after destruction, PIPA 28-4 (3)
@@ -52,11 +52,7 @@ def destroy(node: Node, actor: Actor, number: str, reason: str, backup_days: int
         mine = list(dataset.versions()) if dataset.exists else []
         versions += mine
         files += remove_versions(dataset, mine, f"permit {number} is over") if mine else []
-    path = node.home.path / "keys" / f"{key_name}.key"
-    had_key = path.exists()
-    if had_key:
-        path.write_bytes(bytes(path.stat().st_size))
-        path.unlink()
+    had_key = forget_key(node, key_name)
     today = date.today()
     record = {
         "permit": number,
@@ -135,7 +131,7 @@ def minutes(node: Node, actor: Actor, number: int) -> dict[str, Any]:
         votes = [
             {"member": each.person.name, "choice": each.choice, "words": each.words, "at": each.at.isoformat()}
             for each in found.votes
-            if each.edition == found.edition
+            if each.edition == found.edition and each.choice != RECUSED
         ]
         everybody = people_of_committee(session, found.organization_id)
         excluded = [session.get_one(Person, each).name for each in everybody if conflicted(session, found, each)]

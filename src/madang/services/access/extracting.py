@@ -1,10 +1,12 @@
 """`madang extract`: exactly what the signed permit says, as a version of a dataset that only this permit opens."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from madang.base.errors import MadangError
@@ -12,11 +14,12 @@ from madang.base.progress import Progress, Silent
 from madang.base.translate import _
 from madang.lake import Version
 from madang.lake.engine import Engine
+from madang.lake.removal import remove_versions
 from madang.node.acts import Intent, intending, withdraw
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
-from madang.science.privacy.extract import BEFORE, SCHEMA, Wanted, make
+from madang.science.privacy.extract import BEFORE, MEMORY, SCHEMA, Wanted, make
 from madang.science.privacy.persons import person_risk
 from madang.science.privacy.recipe import Recipe, recipe_of
 from madang.science.privacy.utility import as_json, movement
@@ -83,7 +86,7 @@ def _made(node: Node, actor: Actor, grant: Grant, terms: Mapping[str, Any], into
         recipe = recipe_of(terms["recipe"])
         dataset = node.home.lake().dataset(into)
         parent = dataset.version() if dataset.exists else None
-        with Engine() as engine, dataset.write(parent) as writer:
+        with _engine(node) as (engine, _folder), dataset.write(parent) as writer:
             source.attach(engine)
             wanted = Wanted(terms["tables"], population_in(engine, source, terms["population"]))
             files = {}
@@ -104,12 +107,40 @@ def _made(node: Node, actor: Actor, grant: Grant, terms: Mapping[str, Any], into
         report |= {"rows": rows, "source": source.name, "made": date.today().isoformat()}
         with intent.done(version=version.number, persons=persons) as session:
             kept = grant_of(session, number)
+            over = kept.permit.state == "destroyed"  # meanwhile: what was made now goes as well
             before = json.loads(kept.report) if kept.report else {}
-            if into == kept.permit.dataset:  # else nobody may open it
+            if into == kept.permit.dataset and not over:  # else nobody may open it
                 kept.version = version.number
             stays = {name: before[name] for name in ("recipes", "studies") if name in before}
             kept.report = json.dumps(report | stays, ensure_ascii=False)
+    if over:
+        remove_versions(dataset, [version.number], f"permit {number} is over")
+        forget_key(node, grant.key_name)
+        raise MadangError(
+            "access.not_in_force",
+            _("The permit {number} was destroyed while its extract was made; that is removed as well.").format(
+                number=number
+            ),
+            "",
+        )
     return Extracted(version.dataset.name, version.number, rows, report)
+
+
+def forget_key(node: Node, name: str) -> bool:
+    """Overwrite and remove a key of pseudonyms; whether there was one."""
+    path = node.home.path / "keys" / f"{name}.key"
+    if not path.exists():
+        return False
+    path.write_bytes(bytes(path.stat().st_size))
+    path.unlink()
+    return True
+
+
+@contextmanager
+def _engine(node: Node) -> Iterator[tuple[Engine, Path]]:
+    """An engine that holds little in memory, and a folder of the home that is closed to others, gone afterwards."""
+    with TemporaryDirectory(dir=node.home.folder("run")) as name, Engine(MEMORY, spill=Path(name) / "spill") as engine:
+        yield engine, Path(name)
 
 
 def _report(engine: Engine, tables: list[str], recipe: Recipe, progress: Progress) -> dict[str, Any]:
@@ -135,8 +166,6 @@ def _texts(value: Any) -> Any:
 
 def compare(node: Node, number: str, recipes: list[str], progress: Progress | None = None) -> list[dict[str, Any]]:
     """Try recipes against each other on the permitted rows; nothing is kept. Risk and loss of each."""
-    import tempfile
-
     from madang.science.privacy.recipe import read_recipe
 
     with node.read() as session:
@@ -146,11 +175,11 @@ def compare(node: Node, number: str, recipes: list[str], progress: Progress | No
     source = node.home.lake().find(terms["source"])
     found = []
     for name in recipes:
-        with Engine() as engine, tempfile.TemporaryDirectory(dir=node.home.folder("run")) as folder:
+        with _engine(node) as (engine, folder):
             source.attach(engine)
             wanted = Wanted(terms["tables"], population_in(engine, source, terms["population"]))
             recipe = read_recipe(name)
-            rows = make(engine, wanted, recipe, node.home.key(key_name), _in_folder(Path(folder)))
+            rows = make(engine, wanted, recipe, node.home.key(key_name), _in_folder(folder))
             found.append({"name": name, **_report(engine, list(rows), recipe, progress or Silent())})
     return found
 

@@ -2,6 +2,7 @@
 
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -50,6 +51,8 @@ class Figures:
     results_only: int
     returned: int  # how often an applicant was asked
     median_days: float | None
+    urgent: int  # applications that were urgent
+    median_days_urgent: float | None  # until they were decided; None where fewer than LEAST were
     rules: tuple[RuleFigure, ...]
     steps: tuple[StepFigure, ...]
 
@@ -76,9 +79,7 @@ def figures(node: Node) -> Figures:
                 took = (step.closed - step.opened).total_seconds() / 86_400
                 days[step.name, ""].append(took)
                 days[step.name, application.applicant_kind].append(took)
-    whole = [
-        (each.decided - each.submitted).total_seconds() / 86_400 for each in found if each.decided and each.submitted
-    ]
+    whole, urgent = _days(found), _days([each for each in found if each.urgent])
     return Figures(
         len(found),
         sum(each.answer == "closed-space" for each in found),
@@ -86,6 +87,8 @@ def figures(node: Node) -> Figures:
         sum(each.answer == "results-only" for each in found),
         sum(word.kind == "question" for each in found for word in each.words),
         statistics.median(whole) if whole else None,
+        sum(each.urgent for each in found),
+        statistics.median(urgent) if len(urgent) >= LEAST else None,
         tuple(
             RuleFigure(
                 name, dict(texts[name].title), dict(texts[name].explanation), texts[name].source, texts[name].date, *row
@@ -98,3 +101,12 @@ def figures(node: Node) -> Figures:
             if not kind or len(values) >= LEAST
         ),
     )
+
+
+def _days(applications: Sequence[Application]) -> list[float]:
+    """From handing in to the decision, of those that are decided."""
+    return [
+        (each.decided - each.submitted).total_seconds() / 86_400
+        for each in applications
+        if each.decided and each.submitted
+    ]

@@ -37,6 +37,8 @@ class Front(View):
     results_only: int
     returned: int
     median_days: float | None
+    urgent: int
+    median_days_urgent: float | None
     rules: list[dict[str, Any]]
     steps: list[dict[str, Any]]
     packs: list[Rules]
@@ -53,6 +55,8 @@ def front(visit: Here) -> Front:
         results_only=found.results_only,
         returned=found.returned,
         median_days=found.median_days,
+        urgent=found.urgent,
+        median_days_urgent=found.median_days_urgent,
         rules=[
             {
                 "title": in_language(each.title["ko"], each.title["en"]),

@@ -17,11 +17,12 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.models import Permit
 from madang.node.people.projects import people_of
-from madang.node.permissions import check, may
+from madang.node.permissions import may
 from madang.node.text import clean_prose
 from madang.science.privacy.recipe import read_recipe
 from madang.services.access import acts, letters, terms
 from madang.services.access.asking import check_in_force, grant_of
+from madang.services.access.joining import exact
 from madang.services.access.models import Application, Grant
 from madang.services.access.service import find, steps_of
 from madang.services.access.signed import read_permit, sign_permit, visa
@@ -94,13 +95,12 @@ def _changed(node: Node, session: Session, application: Application) -> Grant:
     permit = session.get(Permit, application.parent_id)
     assert permit is not None
     grant = grant_of(session, permit.number)
-    if permit.state not in ("in-force", "suspended"):
+    if permit.state not in ("in-force", "suspended") or permit.ends <= now():
         raise MadangError(
             "access.not_in_force", _("The permit {number} has ended.").format(number=permit.number), _("Apply anew.")
         )
     if application.kind == "extension":
-        base = max(permit.ends, now())
-        permit.ends = base + timedelta(days=round(application.told.months * DAYS_OF_A_MONTH))
+        permit.ends += timedelta(days=round(application.told.months * DAYS_OF_A_MONTH))
     else:
         _check_two_exact(session, application, besides=permit.id)
         grant.application_id = application.id
@@ -112,11 +112,11 @@ def _changed(node: Node, session: Session, application: Application) -> Grant:
 
 def _check_two_exact(session: Session, application: Application, besides: int = 0) -> None:
     """No project and no person ever gets two extracts of one source with exact dates: equal dates would join them."""
-    if read_recipe(application.told.recipe).dates != "keep" or application.told.place == "results only":
+    if read_recipe(application.told.recipe).dates != "keep" or application.answer == "results-only":
         return
     mine = {person.id for person in people_of(session, application.project_id)}
     for grant in session.scalars(select(Grant).where(Grant.source == application.dataset)):
-        if grant.permit_id == besides or grant.agreed.get("recipe", {}).get("dates") != "keep":
+        if grant.permit_id == besides or not exact(grant):
             continue
         theirs = {person.id for person in people_of(session, grant.permit.project_id)}
         if grant.permit.project_id == application.project_id or mine & theirs:
@@ -217,6 +217,7 @@ def checked_terms(node: Node, grant: Grant) -> Mapping[str, Any]:
     terms = read_permit(node, grant.permit.document)
     told = (
         terms["permit"] == grant.permit.number
+        and terms["project"] == grant.permit.project.name
         and terms["serial"] == grant.serial
         and terms["dataset"] == grant.permit.dataset
         and datetime.fromisoformat(terms["ends"]) >= grant.permit.ends  # it may have been ended before its time
@@ -234,17 +235,22 @@ def checked_terms(node: Node, grant: Grant) -> Mapping[str, Any]:
 
 
 def visas(node: Node, actor: Actor, number: str) -> dict[str, str]:
-    """A visa for each person of the project, by account. Errors: `access.not_in_force`, `access.altered`."""
+    """The visas of a permit that one may carry, by account: one's own, and for the owner of the home those of all.
+
+    Whoever has a visa is let in as the person whom it names, so nobody gets that of somebody else. Errors:
+    `access.not_in_force`, `access.altered`.
+    """
+    from madang.node.people.models import Organization
+
     grant = see_permit(node, actor, number)
     checked_terms(node, grant)
     with node.read() as session:
-        check(actor, acts.SEE_PERMIT, grant_of(session, number))
-        people = people_of(session, grant.permit.project_id)
-        holder = grant.application.organization_id
-        from madang.node.people.models import Organization
-
-        organization = session.get(Organization, holder)
-        assert organization is not None
+        organization = session.get_one(Organization, grant.application.organization_id)
+        people = [
+            person
+            for person in people_of(session, grant.permit.project_id)
+            if actor.kind == "owner" or person.id == actor.person_id
+        ]
         asserted = grant.application.decided or grant.permit.begins
         return {
             person.login: visa(

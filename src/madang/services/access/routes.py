@@ -18,7 +18,7 @@ from madang.science.omop.cdm import TABLES
 from madang.science.privacy.population import TABLES_OF, codes_in
 from madang.science.privacy.recipe import SHIPPED as RECIPES
 from madang.science.privacy.recipe import read_recipe
-from madang.services.access import acts, codes, deciding, ending, permits, procedure, service, shown, words
+from madang.services.access import acts, codes, counting, deciding, ending, permits, procedure, service, shown, words
 from madang.services.access.models import Application
 from madang.services.catalog import holder_of
 from madang.web import Done, Here, Number, Room, View
@@ -408,7 +408,7 @@ def minutes(visit: Here, number: Number) -> Minutes:
 @room.act("/applications/{number}/count", at=application)
 def count(visit: Here, number: Number) -> Done:
     """Say about how many persons fit the population."""
-    told = service.count(visit.node, visit.actor, number)
+    told = counting.count(visit.node, visit.actor, number)
     if told.count is None:
         return _seen(number, _("Fewer than {least} persons fit.").format(least=told.least))
     return _seen(

@@ -1,39 +1,33 @@
 """What applicants do: apply, edit, count a population, submit, withdraw, appeal; and what everybody sees."""
 
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.lake import Version
 from madang.lake.engine import Engine
-from madang.node import rooms
 from madang.node.acts import doing
-from madang.node.database import Base, now
+from madang.node.database import now
 from madang.node.node import Node
-from madang.node.people.accounts import find_organization
 from madang.node.people.actor import Actor
-from madang.node.people.models import Organization, Permit, Project
+from madang.node.people.models import Permit, Project
 from madang.node.people.projects import find_project, people_of
 from madang.node.permissions import check, may, visible
 from madang.node.text import clean_line, clean_prose
-from madang.science.privacy.counts import Perturbed, Told, ask_persons
 from madang.science.privacy.extract import Wanted
 from madang.science.privacy.recipe import read_recipe
 from madang.science.privacy.rules import Found, Pack, hold, read_pack
 from madang.services.access import acts, letters, procedure, terms
 from madang.services.access.content import Content, read_content
-from madang.services.access.models import Application, Grant, Step, ToldCount, Word
+from madang.services.access.models import Application, Grant, Step, Word
 from madang.services.access.people import population_in
+from madang.services.access.sources import Source, source_of
 
-COUNTS_PER_DAY = 100
-MOST_TOLD = 2_000  # populations that are told of one version of a dataset
+RECUSED = "recused"  # what is kept of a member who stands aside for good, among the votes
 KINDS = ("company", "research", "public", "insurer")
 
 
@@ -110,29 +104,25 @@ def apply(
 ) -> int:
     """Begin an application for data of `dataset` (in the lake); its number.
 
-    `organization` is the holder, found through the catalog's record if not given. An extension or change names the
-    permit that it is about as `parent`. Errors: `access.content`, `project.none`, `access.kind`.
+    The holder is that of the catalog's record, and no other `organization` can be named. An extension or change names
+    the permit that it is about as `parent`, and is of the same data. Errors: `access.content`, `access.dataset`,
+    `project.none`, `access.kind`.
     """
     asked = read_content(content or {})
-    version = node.home.lake().find(dataset)
     rules = read_pack(pack)
     if applicant_kind not in KINDS or kind not in ("new", "extension", "change") or (kind != "new") != bool(parent):
         raise MadangError("access.kind", _("There is no such kind of application."), ", ".join(KINDS))
+    source = source_of(node, actor, dataset, organization)
 
     def new(session: Session) -> Application:
-        holder = _holder(session, version.dataset.name, organization)
         found = find_project(session, project)
-        permit = None
-        if parent:
-            permit = session.scalar(select(Permit).where(Permit.number == parent, Permit.project_id == found.id))
-            if permit is None:
-                raise MadangError("access.none", _("There is no permit {number}.").format(number=parent))
+        permit = _parent(session, parent, found.id, source) if parent else None
         return Application(
             kind=kind,
             project_id=found.id,
-            organization_id=holder.id,
+            organization_id=source.organization_id,
             owner_id=actor.person_id,
-            dataset=version.dataset.name,
+            dataset=source.dataset,
             title=clean_line(title, _("The title"), 300, required=True),
             applicant_kind=applicant_kind,
             content=asked.model_dump_json(),
@@ -147,16 +137,19 @@ def apply(
     return done.thing.id
 
 
-def _holder(session: Session, dataset: str, organization: str) -> Organization:
-    if organization:
-        return find_organization(session, organization)
-    rooms.load_models()
-    records = Base.metadata.tables.get("records")  # of the catalog, where that room is installed
-    number = None
-    if records is not None:
-        number = session.scalar(select(records.c.organization_id).where(records.c.dataset == dataset))
-    found = session.get(Organization, number) if number is not None else None
-    return found or find_organization(session, "house")
+def _parent(session: Session, number: str, project_id: int, source: Source) -> Permit:
+    """The permit of the project that an extension or change is about: of the same data, and so of the same holder."""
+    query = select(Grant).join(Permit, Permit.id == Grant.permit_id)
+    grant = session.scalar(query.where(Permit.number == number, Permit.project_id == project_id))
+    if grant is None:
+        raise MadangError("access.none", _("There is no permit {number}.").format(number=number))
+    if grant.source != source.dataset or grant.permit.organization_id != source.organization_id:
+        raise MadangError(
+            "access.dataset",
+            _("The permit {number} is for other data: {dataset}.").format(number=number, dataset=grant.source),
+            _("An extension or a change is of the same data; apply anew for others."),
+        )
+    return grant.permit
 
 
 def edit(node: Node, actor: Actor, number: int, content: dict[str, Any], title: str = "") -> None:
@@ -288,67 +281,11 @@ def people_of_committee(session: Session, organization_id: int) -> list[int]:
 
 
 def conflicted(session: Session, application: Application, person_id: int) -> bool:
-    """Whether somebody may not vote: they are in the project, or asked for it."""
-    if person_id == application.owner_id:
+    """Whether somebody may not vote: they asked for it, or are in the project, or were while it was decided."""
+    recused = any(each.person_id == person_id and each.choice == RECUSED for each in application.votes)
+    if person_id == application.owner_id or recused:
         return True
     return any(person.id == person_id for person in people_of(session, application.project_id))
-
-
-def count(node: Node, actor: Actor, number: int, given: dict[str, Any] | None = None) -> Perturbed:
-    """How many persons fit the population of an application, perturbed. Errors: `access.too_many`."""
-    application = see(node, actor, number)
-    return count_for(node, actor, application, given or application.told.population.model_dump())
-
-
-def count_for(node: Node, actor: Actor, application: Application, given: dict[str, Any]) -> Perturbed:
-    """The same for another population than the application has."""
-    check(actor, acts.COUNT, application)
-    version = node.home.lake().find(application.dataset)
-
-    def persons(engine: Engine) -> str:
-        return population_in(engine, version, given).persons_sql()
-
-    answer = told_before_a_permit(node, actor, version, persons)
-    with node.write() as session:
-        node.audit.record(session, actor, acts.COUNT.name, f"application:{application.id}", {"dataset": version.name})
-    return answer
-
-
-def told_before_a_permit(node: Node, actor: Actor, version: Version, persons: Callable[[Engine], str]) -> Perturbed:
-    """How many persons a SELECT of person_id finds, as it may be told to somebody without a permit; it is kept, so that
-    a set that differs by few gets the same answer. `persons` gives the SELECT, for an engine that has the version
-    attached. Errors: `access.too_many`."""
-    with node.read() as session:
-        since = now() - timedelta(days=1)
-        mine = ToldCount.person_id == actor.person_id if actor.person_id else ToldCount.person_id.is_(None)
-        asked = session.scalar(select(func.count()).where(mine, ToldCount.at > since)) or 0
-        rows = session.execute(
-            select(ToldCount.members, ToldCount.answer)
-            .where(ToldCount.dataset == version.dataset.name, ToldCount.version == version.number)
-            .order_by(ToldCount.id)
-        ).all()
-    if asked >= COUNTS_PER_DAY or len(rows) >= MOST_TOLD:
-        raise MadangError(
-            "access.too_many",
-            _("No more populations are counted today."),
-            _("Each person may count {most} a day.").format(most=COUNTS_PER_DAY),
-        )
-    earlier = [Told(zlib.decompress(members), Perturbed(answer)) for members, answer in rows]
-    with Engine() as engine:
-        version.attach(engine)
-        told = ask_persons(engine, persons(engine), node.home.key("counts"), earlier)
-    with node.write() as session:
-        if all(each.members != told.members for each in earlier):
-            session.add(
-                ToldCount(
-                    dataset=version.dataset.name,
-                    version=version.number,
-                    members=zlib.compress(told.members),
-                    answer=told.answer.count,
-                    person_id=actor.person_id,
-                )
-            )
-    return told.answer
 
 
 def list_permits(node: Node, actor: Actor) -> Sequence[Grant]:

@@ -2,19 +2,16 @@
 
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node import rooms
-from madang.node.acts import Told
-from madang.node.database import now
 from madang.node.node import Node
-from madang.node.people.models import Permit, Person
+from madang.node.people.models import Person
 from madang.node.people.projects import people_of
 from madang.science.privacy.duo import Purpose, diseases_of, said_of, terms_of
-from madang.services.access.models import Application, Grant
+from madang.services.access.models import Application
 
 PROFIT = ("company", "insurer")  # kinds of applicants that want to profit
 
@@ -77,29 +74,11 @@ def check_training(node: Node, session: Session, application: Application) -> No
         return
     people = lacking(node, session, application.project_id, holding.asks_training)
     if people is None or people:
-        raise _untrained(holding.asks_training, [person.name for person in people or []])
+        raise untrained(holding.asks_training, [person.name for person in people or []])
 
 
-def joins(told: Told) -> None:
-    """Somebody is taken into a project: who lacks the training that its permits ask for stays outside."""
-    from madang.services.catalog import holder_of
-    from madang.services.training import trusted
-
-    project_id, person_id = int(told.thing.partition(":")[2]), int(told.details["person"])
-    at = now()
-    query = (
-        select(Grant.source)
-        .join(Permit, Permit.id == Grant.permit_id)
-        .where(Permit.project_id == project_id, Permit.state.in_(("in-force", "suspended")), Permit.ends > at)
-    )
-    for source in set(told.session.scalars(query)):
-        holding = holder_of(told.session, source)
-        skill = holding.asks_training if holding is not None else ""
-        if skill and not trusted(skill, told.node, person_id):
-            raise _untrained(skill, [told.session.get_one(Person, person_id).name])
-
-
-def _untrained(skill: str, names: list[str]) -> MadangError:
+def untrained(skill: str, names: list[str]) -> MadangError:
+    """That people lack a training."""
     return MadangError(
         "access.training",
         _("The data ask for the training “{skill}”, and no badge of it is held by: {names}.").format(

@@ -35,7 +35,7 @@ def ask_command(
     from madang.node.node import opened
     from madang.node.people.tokens import commander
     from madang.services.release.examine import Upload
-    from madang.services.release.service import LARGEST, ask, see
+    from madang.services.release.service import LARGEST, ask, knows, see
 
     uploads = []
     for path in files:
@@ -49,7 +49,7 @@ def ask_command(
         actor = commander(node)
         number = ask(node, actor, uploads, project=project, dataset=dataset, purpose=purpose, recipients=to or [])
         found = see(node, actor, number)
-    _show(found, as_json)
+    _show(found, as_json, knows(actor, found))
     if found.state == "refused":
         raise typer.Exit(REFUSED)
 
@@ -80,14 +80,15 @@ def show_command(number: Number, as_json: AsJson = False) -> None:
     """Show a request with every criterion that was applied."""
     from madang.node.node import opened
     from madang.node.people.tokens import commander
-    from madang.services.release.service import see
+    from madang.services.release.service import knows, see
 
     with opened() as node:
-        found = see(node, commander(node), number)
-    _show(found, as_json)
+        actor = commander(node)
+        found = see(node, actor, number)
+    _show(found, as_json, knows(actor, found))
 
 
-def _show(found: object, as_json: bool) -> None:
+def _show(found: object, as_json: bool, known: bool) -> None:
     from madang.base.console import console, show_table
     from madang.node.acts import label
     from madang.science.privacy.outputs.said import from_document
@@ -96,7 +97,7 @@ def _show(found: object, as_json: bool) -> None:
 
     assert isinstance(found, Release)
     if as_json:
-        print(json.dumps(record(found), ensure_ascii=False))
+        print(json.dumps(record(found, known), ensure_ascii=False))
         return
     words = {"pass": _("yes", "criterion"), "fail": _("no", "criterion"), "review": _("a person decides")}
     console().print(f"{_('Release {n}').format(n=found.id)}: {label('release', found.state)}", markup=False)

@@ -64,6 +64,11 @@ def permit_in(dataset: str) -> str:
     return found[1] if found else ""
 
 
+def is_held(release: Release) -> bool:
+    """Whether results are of rows that no permit opens: a holder computed them, the project never saw any."""
+    return release.dataset.startswith("held-")
+
+
 def rules_of(release: Release) -> Rules:
     """The rules by which a request was judged."""
     given = json.loads(release.rules)

@@ -18,6 +18,7 @@ from madang.science.privacy.outputs.said import from_document
 from madang.services.release import service
 from madang.services.release.acts import QUESTION, TAKE, VOTE, WITHDRAW
 from madang.services.release.examine import MOST_FILES, Upload
+from madang.services.release.looking import looked_at
 from madang.services.release.models import Release, ReleaseFile
 from madang.web import Done, Here, Room, View
 
@@ -81,7 +82,20 @@ class FileView(View):
     findings: list[FindingView]
     opens: list[dict[str, Any]]
     proposal: dict[str, Any] | None
-    preview: list[list[str]]
+    looks: bool  # at all that is in it: on the page of the file
+
+
+class WholeFile(View):
+    """A file as whoever judges it sees it: its tables, its text, its picture."""
+
+    number: int
+    place: int
+    name: str
+    says: str
+    tables: list[list[list[str]]]
+    text: str
+    picture: str  # an address with the picture in it
+    left_out: int  # cells and characters that are too many for a page
 
 
 class VoteView(View):
@@ -228,7 +242,7 @@ def release(visit: Here, number: Number) -> One:
         checkers=found.checkers,
         second_drawn=found.sampled,
         recipients=[each.person.name for each in found.recipients],
-        files=[_file(visit, each, checker) for each in found.files],
+        files=[_file(visit, found, each) for each in found.files],
         votes_in=len(found.votes),
         votes=[] if waiting else [VoteView(agrees=each.agrees, words=each.words, at=each.at) for each in found.votes],
         questions=[SaidView(by_checker=each.by_checker, text=each.text, at=each.at) for each in found.questions],
@@ -247,21 +261,22 @@ def found_rules(found: Release) -> str:
     return f"{given.get('name', '')}-{given.get('version', '')}"
 
 
-def _file(visit: Any, each: ReleaseFile, checker: bool) -> FileView:
+def _file(visit: Any, found: Release, each: ReleaseFile) -> FileView:
+    checker, known = service.judges(visit.actor, found), service.knows(visit.actor, found)
     return FileView(
         name=each.name,
         says=each.says,
         kind=each.kind,
         kind_name=_(KINDS[each.kind]) if each.kind in KINDS else each.kind,
-        sha256=each.leaves,
-        size=each.size,
+        sha256=each.leaves if known else "",
+        size=each.size if known else 0,
         status=each.status,
         computed_again=each.match,
         query=each.read("query"),
         findings=[_finding(finding) for finding in each.read("findings")],
         opens=each.read("opens") if checker else [],
-        proposal=each.read("proposal"),
-        preview=_preview(visit, each) if checker and each.kind == "table" else [],
+        proposal=each.read("proposal") if known else None,
+        looks=checker,
     )
 
 
@@ -270,13 +285,11 @@ def _finding(document: dict[str, Any]) -> FindingView:
     return FindingView(message=from_document(document), **{name: document[name] for name in names})
 
 
-def _preview(visit: Any, each: ReleaseFile) -> list[list[str]]:
-    import csv
-
-    from madang.node import files as store
-
-    text = store.read(visit.node.home, each.leaves).decode("utf-8-sig", "replace")
-    return [row[:12] for row in list(csv.reader(io.StringIO(text)))[:60]]
+@room.page("/releases/{number}/files/{place}", "release_file.html")
+def release_file(visit: Here, number: Number, place: Number) -> WholeFile:
+    """All that a file holds, for who judges it: nothing leaves that a checker could not read."""
+    file, leaves, came = service.shown_file(visit.node, visit.actor, number, place)
+    return WholeFile(number=number, place=place, name=file.name, says=file.says, **looked_at(file.kind, leaves, came))
 
 
 @room.act("/releases/{number}/vote", at=release)

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from madang.base.errors import MadangError
@@ -27,6 +27,7 @@ from madang.node.text import clean_line, clean_prose
 from madang.science.privacy.outputs.judge import Status
 from madang.services.release import ledger
 from madang.services.release.acts import ASK, CHECKER, HAND_OVER, JUDGE, QUESTION, SEE, TAKE, VOTE, WITHDRAW
+from madang.services.release.asking import check_number, project_of, version_of
 from madang.services.release.examine import Examined, Upload, examine
 from madang.services.release.models import (
     Release,
@@ -37,7 +38,6 @@ from madang.services.release.models import (
 )
 from madang.services.release.policy import read_policy
 
-MOST_OPEN = 20  # requests of one project in review at a time
 LARGEST = 100 * 1024 * 1024  # bytes of one request
 
 
@@ -53,13 +53,15 @@ def ask(
 ) -> int:
     """Ask for release of files; its number. What fails a rule is refused at once, with the reasons.
 
-    `dataset` is NAME or NAME@VERSION that the results were made from; `recipients` are accounts that may take them,
-    who asks if none is named. Errors: `release.files`, `release.too_many`, `dataset.none`, `project.none`.
+    `dataset` is NAME or NAME@VERSION that the results were made from; results of an extract are of the project that has
+    its permit, whichever is named. `recipients` are accounts that may take them, who asks if none is named.
+    Errors: `release.files`, `release.too_many`, `release.dataset`, `dataset.none`, `project.none`.
     """
     _check_size(uploads)
-    version = _version(node, actor, dataset)
+    version = version_of(node, actor, dataset)
     with node.read() as session:
-        number = find_project(session, project).id if project else None
+        number = project_of(session, version, find_project(session, project).id if project else None)
+        check_number(session, actor, number)
         permitted(actor, ASK, Release(project_id=number, owner_id=actor.person_id, organization_id=HOUSE))
         logins = list(dict.fromkeys(recipients))
         people = [find_person(session, login).id for login in logins]
@@ -116,15 +118,6 @@ def _asked(node: Node, actor: Actor, act: Act, uploads: Sequence[Upload], wanted
     refused = any(each.status is Status.FAIL for each in found)
 
     def new(session: Session) -> Release:
-        mine = Release.project_id == wanted.project_id, Release.owner_id == wanted.owner_id
-        query = select(func.count()).select_from(Release).where(Release.state == "asked", *mine)
-        waiting = session.scalar(query) or 0
-        if waiting >= MOST_OPEN:
-            raise MadangError(
-                "release.too_many",
-                _("{n} requests are in review already.").format(n=waiting),
-                _("Wait for their answers, or withdraw some."),
-            )
         release = Release(
             project_id=wanted.project_id,
             organization_id=_holder(session, wanted.project_id),
@@ -152,18 +145,6 @@ def _asked(node: Node, actor: Actor, act: Act, uploads: Sequence[Upload], wanted
 def _cleaned(upload: Upload) -> Upload:
     name = clean_line(upload.name.replace("\\", "/").rpartition("/")[2], _("The name"), 200, required=True)
     return Upload(name, upload.content, clean_prose(upload.says, _("What it is"), 1_000))
-
-
-def _version(node: Node, actor: Actor, dataset: str) -> Version | None:
-    if not dataset:
-        return None
-    found = node.home.lake().find(dataset)
-    name = found.dataset.name
-    if actor.kind != "owner" and name not in actor.permitted():
-        raise MadangError(
-            "release.dataset", _("No permit of yours opens {name}.").format(name=name), _("Name the extract.")
-        )
-    return found
 
 
 def _holder(session: Session, project: int | None) -> int:
@@ -351,8 +332,20 @@ def _parcel(node: Node, release: Release) -> bytes:
     return out.getvalue()
 
 
-def record(release: Release) -> dict[str, object]:
-    """The machine-readable record of a release: every criterion that was applied to every file, and the votes."""
+def knows(actor: Actor, release: Release) -> bool:
+    """Whether somebody may know what is in a request: who judges, and who brought the files.
+
+    Results that a holder computed are nobody's until they are released, and a hash of a small table gives it away to
+    who tries all that it could be.
+    """
+    return judges(actor, release) or not ledger.is_held(release) or release.state in ("approved", "taken")
+
+
+def record(release: Release, known: bool = True) -> dict[str, object]:
+    """The machine-readable record of a release: every criterion that was applied to every file, and the votes.
+
+    `known` says whether who reads it `knows` what is in the files.
+    """
     return {
         "release": release.id,
         "project": release.project.name if release.project is not None else "",
@@ -367,7 +360,7 @@ def record(release: Release) -> dict[str, object]:
             {
                 "name": each.name,
                 "kind": each.kind,
-                "sha256": each.leaves,
+                "sha256": each.leaves if known else "",
                 "status": each.status,
                 "declared_query": each.read("query"),
                 "computed_again": each.match,
@@ -379,6 +372,15 @@ def record(release: Release) -> dict[str, object]:
         if release.state != "asked"
         else len(release.votes),
     }
+
+
+def shown_file(node: Node, actor: Actor, number: int, place: int) -> tuple[ReleaseFile, bytes, bytes]:
+    """A file of a request for who judges it: the file, what leaves, and what came. Errors: `release.none`."""
+    release = see(node, actor, number)
+    if not judges(actor, release) or not 0 < place <= len(release.files):
+        raise _none(number)
+    file = release.files[place - 1]
+    return file, store.read(node.home, file.leaves), store.read(node.home, file.sha256)
 
 
 def checkers_of(session: Session, organization: int) -> Sequence[Person]:

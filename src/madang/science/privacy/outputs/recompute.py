@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 from madang.base.errors import MadangError
 from madang.base.translate import _, later
 from madang.lake.engine import Engine, quote_name, quote_paths
-from madang.science.privacy.outputs.compute import Answer, Row, compute
+from madang.science.privacy.outputs.compute import Answer, Row, compute, source
 from madang.science.privacy.outputs.judge import Finding, Status, judge
-from madang.science.privacy.outputs.queries import Kind, query_of
+from madang.science.privacy.outputs.lineage import PERSON, keeps_people
+from madang.science.privacy.outputs.queries import Kind, Query, query_of
 from madang.science.privacy.outputs.rules import Rules
 from madang.science.privacy.outputs.said import said
 
@@ -106,14 +107,26 @@ def hold(document: Any, shown: Sequence[Mapping[str, Any]], engine: Engine, rule
     try:
         query = query_of(document)
         answer = compute(engine, query, rules)
+        findings = tuple(_judged(engine, query, answer, rules))
     except MadangError as error:
         return Held(Match.UNVERIFIED, error.message)
-    findings = tuple(judge(answer, rules))
     wrong = _difference(answer, shown)
     if wrong:
         return Held(Match.DIFFERENT, wrong, findings, answer)
     sentence = said(later("The declared query gives these numbers."))
     return Held(Match.SAME, sentence, findings, answer, told_counts(answer, shown, rules))
+
+
+def _judged(engine: Engine, query: Query, answer: Answer, rules: Rules) -> list[Finding]:
+    """What the rules say of the people behind an answer: those whom the data know, not those whom the query names."""
+    names = [name for name, _kind in engine.describe(f"SELECT * FROM {source(engine, replace(query, where={}))}")]
+    text = query.source.strip()
+    plain = not any(letter.isspace() for letter in text)
+    kept = PERSON in names and (plain or keeps_people(engine, text))
+    if PERSON in names and query.person != PERSON:
+        answer = compute(engine, replace(query, person=PERSON), rules)
+    sentence = said(later("People are counted as the data know them."))
+    return [*judge(answer, rules), Finding("people", Status.PASS if kept else Status.REVIEW, sentence)]
 
 
 def told_counts(answer: Answer, shown: Sequence[Mapping[str, Any]], rules: Rules) -> dict[str, Any]:

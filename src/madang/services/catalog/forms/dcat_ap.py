@@ -5,7 +5,16 @@ Every resource carries its class, so that the range shapes hold without the voca
 
 from typing import Any
 
-from madang.services.catalog.forms.entry import Entry, EntryFile, contact_of, iri, license_of, plain, rights_of
+from madang.services.catalog.forms.entry import (
+    Entry,
+    EntryFile,
+    consent_of,
+    contact_of,
+    iri,
+    license_of,
+    plain,
+    rights_of,
+)
 
 KNOWN = "DCAT-AP 3.0.1"
 CONTEXT = {
@@ -87,6 +96,16 @@ def dataset(entry: Entry) -> Tree:
             **({"dcat:startDate": day(told.start)} if told.start else {}),
             **({"dcat:endDate": day(told.end)} if told.end else {}),
         }
+    if told.data_use:
+        found["dct:rights"] = [
+            {
+                "@id": f"{iri(entry.address)}#consent-{place}",
+                "@type": "dct:RightsStatement",
+                "rdfs:label": said(text, "en"),
+                "dct:type": concept(address, address.rpartition("/")[2]),
+            }
+            for place, (text, address) in enumerate(consent_of(entry), 1)
+        ]
     if told.related:
         found["dct:relation"] = [related(word) for word in told.related if plain(word)]
     return {name: value for name, value in found.items() if value not in ([], "", None)}

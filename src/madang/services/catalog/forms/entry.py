@@ -175,3 +175,22 @@ def _spoken(first: str, english: str, language: str) -> tuple[tuple[str, str], .
 
 def _tag(language: str) -> str:
     return language if language in ("ko", "en") else ""
+
+
+OBO = "http://purl.obolibrary.org/obo/"
+
+
+def consent_of(entry: Entry) -> list[tuple[str, str]]:
+    """The conditions of consent that the data carry, in English with their values, and their addresses in the Data Use
+    Ontology."""
+    if not entry.description.data_use:
+        return []
+    from madang.science.privacy.rules import read_pack
+
+    names = {rule.id: rule.title["en"] for rule in read_pack("duo").rules}
+    found = []
+    for text in entry.description.data_use:
+        term, _space, values = plain(text).partition(" ")
+        said = f"{names.get(term, term)}: {values}" if values else names.get(term, term)
+        found.append((said, OBO + term.replace(":", "_")))
+    return found

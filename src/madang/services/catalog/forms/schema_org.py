@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from madang.services.catalog.forms.entry import Entry, iri, license_of, plain
+from madang.services.catalog.forms.entry import Entry, consent_of, iri, license_of, plain
 
 KNOWN = "schema.org 29, Dataset"
 
@@ -34,6 +34,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "dateModified": entry.changed.date().isoformat(),
         "isAccessibleForFree": entry.tier == "open",
         "conditionsOfAccess": plain(told.access_rights),
+        "usageInfo": [{"@type": "CreativeWork", "name": text, "url": address} for text, address in consent_of(entry)],
         "version": str(entry.version),
         "includedInDataCatalog": {"@type": "DataCatalog", "name": plain(entry.portal), "url": iri(entry.origin)},
     }

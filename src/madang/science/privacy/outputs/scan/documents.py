@@ -14,6 +14,8 @@ from madang.science.privacy.outputs.scan import Scan, Table, refused
 from madang.science.privacy.outputs.scan.delimited import table_findings
 from madang.science.privacy.outputs.scan.signs import blocks, identifiers
 
+AWAY = frozenset({"url", "href", "image", "sequence", "graticule", "lookup", "usermeta"})  # data from elsewhere
+LONGEST_TEXT, MOST_TEXT = 400, 8_000  # characters of one text of a figure, and of all besides its data
 MODELS = frozenset({"linear regression", "logistic regression", "cox regression", "poisson regression"})
 
 
@@ -35,8 +37,8 @@ def scan_document(content: bytes, rules: Rules) -> Scan:
 
 def _figure(document: dict[str, Any], content: bytes, rules: Rules) -> Scan:
     """A Vega-Lite specification: only data that stand in it, judged as a table, and no address."""
-    text = content.decode("utf-8")
-    away = '"url"' in text or '"href"' in text or '"image"' in text
+    keys, texts = _written(document)
+    away = bool(keys & AWAY) or any(each in AWAY for each in texts)
     tables: list[Table] = []
     for values in _inline(document):
         if values and all(isinstance(row, dict) for row in values):
@@ -49,9 +51,45 @@ def _figure(document: dict[str, Any], content: bytes, rules: Rules) -> Scan:
             "addresses", Status.FAIL if away else Status.PASS, said(later("The figure brings all its data itself."))
         )
     ]
+    everything = "\n".join(texts)
+    hidden = sum(map(len, texts)) > MOST_TEXT or max(map(len, texts), default=0) > LONGEST_TEXT
+    findings.append(
+        _is("text", not hidden, said(later("Titles and expressions are short: data stand in its values alone.")))
+    )
+    findings.append(
+        _is(
+            "identifiers",
+            not identifiers(everything) and not blocks(everything),
+            said(later("Nothing in it identifies a person.")),
+        )
+    )
     for table in tables:
         findings += table_findings(table, rules)
     return Scan("figure", tuple(findings), tuple(tables))
+
+
+def _written(node: Any) -> tuple[set[str], list[str]]:
+    """The keys of a specification, and the texts in it besides its data, numbers in lists among them."""
+    names: set[str] = set()
+    texts: list[str] = []
+    if isinstance(node, dict):
+        for key, value in node.items():
+            names.add(key)
+            texts.append(key)
+            if key not in ("values", "datasets"):
+                more, said_ = _written(value)
+                names |= more
+                texts += said_
+    elif isinstance(node, list):
+        for each in node:
+            more, said_ = _written(each)
+            names |= more
+            texts += said_
+    elif isinstance(node, str):
+        texts.append(node)
+    elif _number(node):
+        texts.append(f"{node:g}")
+    return names, texts
 
 
 def _inline(node: Any) -> list[list[Any]]:
