@@ -1,7 +1,9 @@
 """The pages of the release desk: ask, the list, one request with findings, votes, questions, and the taking."""
 
 import io
+import lzma
 import zipfile
+import zlib
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -215,7 +217,7 @@ def _unpacked(given: Asking) -> list[Upload]:
             if len(items) > 2 * MOST_FILES or sum(item.file_size for item in items) > service.LARGEST:
                 raise MadangError("release.files", _("The files are too large."), _("Bring fewer at a time."))
             return [Upload(item.filename, parcel.read(item), given.says) for item in items]
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise MadangError("release.files", _("The ZIP cannot be read."), str(error)[:100]) from None
 
 
