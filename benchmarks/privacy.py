@@ -40,7 +40,7 @@ import sys, time, pandas as pd
 data, folder, kind = sys.argv[1:4]
 t = pd.read_csv(data, dtype=str)
 names = list(t.columns)
-begin = time.perf_counter()
+begin, cpu = time.perf_counter(), time.process_time()
 if kind == "anjana":
     from anjana.anonymity import k_anonymity
     trees = {}
@@ -48,12 +48,15 @@ if kind == "anjana":
         h = pd.read_csv(f"{folder}/adult_hierarchy_{n}.csv", sep=";", header=None, dtype=str)
         trees[n] = {l: h[l].tolist() for l in h.columns}
     made = k_anonymity(t, [], names, 5, float(sys.argv[4]) * 100, trees)
-    print(len(made), time.perf_counter() - begin)
+    print(len(made), "rows", round(time.perf_counter() - begin, 2), "s", round(time.process_time() - cpu, 2), "s CPU")
 else:
     from pycanon.anonymity import k_anonymity, l_diversity, t_closeness
     q = [n for n in names if n != "occupation"]
     for f, a in ((k_anonymity, (t, q)), (l_diversity, (t, q, ["occupation"])), (t_closeness, (t, q, ["occupation"]))):
-        begin = time.perf_counter(); value = f(*a); print(f.__name__, value, time.perf_counter() - begin, flush=True)
+        begin, cpu = time.perf_counter(), time.process_time()
+        value = f(*a)
+        took = round(time.perf_counter() - begin, 2), round(time.process_time() - cpu, 2)
+        print(f.__name__, value, *took, "s and s CPU", flush=True)
 """
 
 

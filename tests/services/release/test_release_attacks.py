@@ -15,8 +15,9 @@ from madang.science.privacy.outputs.lineage import keeps_people
 from madang.science.privacy.outputs.recompute import Match, hold
 from madang.science.privacy.outputs.rules import Rules
 from madang.science.privacy.outputs.scan import scan
+from madang.science.privacy.outputs.scan.workbooks import written_anew
 from madang.services.release import asking, ledger, service
-from madang.services.release.examine import Upload
+from madang.services.release.examine import Upload, examine
 from madang.services.release.models import Release
 from madang.services.release.routes import Asking, _unpacked
 from portal_house import OWNER
@@ -134,8 +135,19 @@ def test_the_program_that_draws_asks_nobody() -> None:
 def test_data_do_not_hide_in_the_texts_of_a_figure() -> None:
     assert "text" in failed(json.dumps(figure(title={"text": "row " * 200, "color": "white"})))
     assert "text" in failed(json.dumps(figure(transform=[{"calculate": "[3,1,4]" * 100, "as": "x"}])))
-    assert "identifiers" in failed(json.dumps(figure(title="900101-1234567")))
+    assert "text_identifiers" in failed(json.dumps(figure(title="900101-1234567")))
     assert not failed(json.dumps(figure(title="Groups of the study, by site")))
+
+
+def test_a_small_count_is_not_covered_by_a_second_table() -> None:
+    """Of findings of one criterion the last one counted, so a harmless table behind a harmful one made it pass."""
+    book = written_anew({"one": [["group", "count"], ["A", 3]], "two": [["group", "count"], ["A", 40]]})
+    small = [{"group": "A", "count": 3}]
+    two = figure(layer=[{"data": {"values": small}, "mark": "point"}])
+    two = {**{"layer": two.pop("layer")}, **two}  # the small one first, or last
+    for name, content in (("b.xlsx", book), ("f.vl.json", json.dumps(two).encode())):
+        (found,) = examine([Upload(name, content)], None, [], Rules())
+        assert found.status.value == "fail", name
 
 
 # -- who asks, and who looks -----------------------------------------------------------------------------------------

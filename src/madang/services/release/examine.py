@@ -138,7 +138,7 @@ def _verified(
 def _with_answer(each: Examined, answer: dict[str, Any]) -> Examined:
     match = answer["match"]
     worst = {"same": Status.PASS, "different": Status.FAIL}.get(match, Status.REVIEW)
-    findings = [*each.findings, Finding("declared_query", worst, retold(answer["sentence"]))]
+    findings = [*_worst(each.findings), Finding("declared_query", worst, retold(answer["sentence"]))]
     for each_said in answer["findings"]:
         status = Status(each_said["status"])
         if status is Status.FAIL and answer["hidden"]:
@@ -152,6 +152,16 @@ def _with_answer(each: Examined, answer: dict[str, Any]) -> Examined:
         query=answer.get("query"),
         counts=answer["counts"] if match == "same" else None,
     )
+
+
+def _worst(findings: Sequence[Finding]) -> list[Finding]:
+    """One finding of each criterion, the worst: a file may hold several tables, and the last says nothing of others."""
+    found: dict[str, Finding] = {}
+    for each in findings:
+        before = found.get(each.criterion)
+        if before is None or overall((before, each)) is not before.status:
+            found[each.criterion] = each
+    return list(found.values())
 
 
 def _against_ledger(

@@ -58,7 +58,7 @@ def _figure(document: dict[str, Any], content: bytes, rules: Rules) -> Scan:
     )
     findings.append(
         _is(
-            "identifiers",
+            "text_identifiers",
             not identifiers(everything) and not blocks(everything),
             said(later("Nothing in it identifies a person.")),
         )
