@@ -153,7 +153,7 @@ def test_a_small_count_is_not_covered_by_a_second_table() -> None:
 # -- who asks, and who looks -----------------------------------------------------------------------------------------
 
 
-def test_results_of_an_extract_are_of_the_project_that_has_it(desk: Desk) -> None:  # noqa: F811
+def test_results_of_an_extract_are_of_the_project_that_has_it(desk: Desk) -> None:  # noqa: F811  # fixtures are taken by their names
     """Asking for another project, or for none, would have made a checker of the project impartial."""
     make_project(desk.node, OWNER, "sandbox", "Sandbox", organization="house", leader="researcher")
     with pytest.raises(MadangError) as refused:
@@ -164,7 +164,7 @@ def test_results_of_an_extract_are_of_the_project_that_has_it(desk: Desk) -> Non
     assert release.project is not None and release.project.name == "kidney"
 
 
-def test_a_checker_reads_all_that_would_leave(desk: Desk) -> None:  # noqa: F811
+def test_a_checker_reads_all_that_would_leave(desk: Desk) -> None:  # noqa: F811  # fixtures are taken by their names
     """The table had sixty lines and twelve columns on the page; what came after them left unread."""
     wide = "group,count," + ",".join(f"c{place}" for place in range(30))
     rows = [f"G{line},{line + 100}," + ",".join(str(line * place) for place in range(30)) for line in range(25)]
@@ -191,7 +191,7 @@ def test_what_does_not_fit_on_the_page_is_counted() -> None:
     assert looked_at("table", wide, wide)["left_out"] == CELLS + 2
 
 
-def test_results_that_a_holder_computed_are_not_guessed_by_their_hash(desk: Desk) -> None:  # noqa: F811
+def test_results_that_a_holder_computed_are_not_guessed_by_their_hash(desk: Desk) -> None:  # noqa: F811  # fixtures are taken by their names
     number = desk.ask(Upload("table.csv", TABLE))
     with desk.node.write() as session:
         release = session.get(Release, number)
@@ -205,7 +205,7 @@ def test_results_that_a_holder_computed_are_not_guessed_by_their_hash(desk: Desk
 
 
 def test_ten_thousand_requests_end_before_anything_is_computed(
-    desk: Desk,  # noqa: F811
+    desk: Desk,  # noqa: F811  # fixtures are taken by their names
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(asking, "MOST_A_DAY", 2)
