@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from madang.base.errors import MadangError
 from madang.node.home import Home
 from madang.node.node import Node
+from madang.services.alliance import agent, partners
 from madang.services.alliance.models import StudyRound
+from portal_house import OWNER
 from services.alliance.alliance_house import OPEN, study_text
 from services.alliance.conftest import tables
-from services.alliance.processes import Processes, processes
+from services.alliance.processes import Processes, certificate, free_port, processes
 from services.alliance.test_alliance import same, together
 
 KINDS = ["glm", "cox", "count"]
@@ -70,3 +73,32 @@ def test_kills_at_every_step_change_no_answer(
         same(answer, together(text, 3))
         assert all(site["in"] for site in answer["sites"])  # type: ignore[attr-defined]  # JSON
         assert kills >= 5  # else it was over before it was looked at
+
+
+def test_mutual_tls_is_spoken_where_a_node_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node with an authority hears nobody without a certificate of it; which key signs is looked at all the same."""
+    monkeypatch.setenv("MADANG_OUTGOING_HOSTS", "127.0.0.1")
+    cert, key = certificate(tmp_path)
+    (tmp_path / "other").mkdir()
+    of_site, its_key = certificate(tmp_path / "other")
+    running = Processes(tmp_path, free_port())
+    center, site = (Node.open(Home(tmp_path / name)) for name in ("center", "site"))
+    serve = ["serve", "--port", str(running.port), "--certificate", str(cert), "--key", str(key)]
+    running.running["center"] = running.spawn("center", [*serve, "--authority", str(of_site)])
+    try:
+        running.until_open()
+        _made, code = partners.invite(center, OWNER, "site", OPEN, f"https://127.0.0.1:{running.port}")
+        with pytest.raises(MadangError, match="does not answer"):
+            partners.join(site, OWNER, code, "center", cert.read_text())
+        with pytest.raises(MadangError, match="no certificate"):
+            agent.show_certificate(site, OWNER, of_site.read_bytes(), key.read_bytes())  # another one's key
+        agent.show_certificate(site, OWNER, cert.read_bytes(), key.read_bytes())
+        with pytest.raises(MadangError, match="does not answer"):  # nobody whom it trusts vouches for this one
+            partners.join(site, OWNER, code, "center", cert.read_text())
+        agent.show_certificate(site, OWNER, of_site.read_bytes(), its_key.read_bytes())
+        assert partners.join(site, OWNER, code, "center", cert.read_text()).state == "confirmed"
+        assert agent.own_certificate(site).stat().st_mode & 0o777 == 0o600
+    finally:
+        running.kill("center")
+        center.close()
+        site.close()

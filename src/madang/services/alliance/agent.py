@@ -19,11 +19,13 @@ from sqlalchemy.orm import Session
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.lake.files import locked
+from madang.lake.files import locked, write_partial
 from madang.node.node import Node
 from madang.node.outgoing import Outgoing, outgoing_of
 from madang.node.people.actor import Actor
+from madang.node.permissions import check
 from madang.services.alliance import discover, partners, wire
+from madang.services.alliance.acts import JOIN
 from madang.services.alliance.models import AllianceStudy, Partner
 
 if TYPE_CHECKING:
@@ -33,6 +35,27 @@ TO_DO = ("studies", "question", "ledger_wanted", "catalog_wanted")  # what a par
 SECONDS = 60.0  # that an answer may take, the wait for a question included
 
 
+def own_certificate(node: Node) -> Path:
+    """Where the certificate is that this node shows to partners that ask for one (mutual TLS), with its key."""
+    return node.home.folder("alliance") / "client.pem"
+
+
+def show_certificate(node: Node, actor: Actor, certificate: bytes, key: bytes) -> None:
+    """Have this certificate shown to partners that ask for one. Errors: `alliance.authority` where the two are none."""
+    check(actor, JOIN)
+    partial = write_partial(own_certificate(node).parent, certificate.rstrip() + b"\n" + key, 0o600)
+    try:
+        ssl.create_default_context().load_cert_chain(partial)
+    except (ssl.SSLError, ValueError):
+        partial.unlink()
+        raise MadangError(
+            "alliance.authority",
+            _("This is no certificate with its key."),
+            _("Both are PEM files; the key has no password."),
+        ) from None
+    partial.replace(own_certificate(node))
+
+
 class Line:
     """A kept connection to one partner, to the very address that the settings allow (`node.outgoing`)."""
 
@@ -40,6 +63,7 @@ class Line:
         self.address = address.rstrip("/")
         self.outgoing: Outgoing = outgoing_of(node.settings)
         self.authority = authority
+        self.ours = own_certificate(node)
         self._client: Any = None
 
     def __enter__(self) -> Self:
@@ -130,12 +154,16 @@ class Line:
         return self
 
     def _trust(self) -> Any:
-        if not self.authority:
+        """By whom the partner's certificate is vouched for, and our own one, if there is one to show."""
+        if not self.authority and not self.ours.exists():
             return True
         try:
-            return ssl.create_default_context(cadata=self.authority)
+            trusted = ssl.create_default_context(cadata=self.authority or None)
         except (ssl.SSLError, ValueError):
             raise MadangError("alliance.authority", _("The certificate of the partner cannot be read.")) from None
+        if self.ours.exists():
+            trusted.load_cert_chain(self.ours)
+        return trusted
 
 
 def send(

@@ -41,13 +41,17 @@ def join_command(
     code: Annotated[str, typer.Argument(help=_("The code of the invitation."))],
     name: Annotated[str, typer.Option(help=_("What to call the node here."))] = "",
     authority: Annotated[Path | None, typer.Option(help=_("Certificate (PEM) that vouches for its TLS."))] = None,
+    certificate: Annotated[Path | None, typer.Option(help=_("Our own certificate (PEM), if it asks for one."))] = None,
+    key: Annotated[Path | None, typer.Option(help=_("The key of our own certificate (PEM)."))] = None,
     as_json: AsJson = False,
 ) -> None:
     """Accept an invitation, sign its agreement, and print both keys in words."""
-    from madang.services.alliance import partners, wire
+    from madang.services.alliance import agent, partners, wire
 
     trust = read(authority).decode("utf-8", "replace") if authority is not None else ""
     with node_of() as node:
+        if certificate is not None:
+            agent.show_certificate(node, acting(node), read(certificate), read(key) if key is not None else b"")
         made = partners.join(node, acting(node), code, name, trust)
         told = {
             "partner": made.name,
