@@ -237,8 +237,11 @@ def _estimator(given: dict[str, Any], outer: bool = True) -> dict[str, Any]:
         value = given.get(name, [])
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value) or len(value) > 60:
             raise _bad(f"estimator.{name}", value)
-        if name in KINDS[kind] and name != "terms" and not value:
+        may_be_empty = name == "terms" and kind in ("linear", "glm") and given.get("intercept", True)
+        if name in KINDS[kind] and not value and not may_be_empty:
             raise _bad(f"estimator.{name}", value)
+    if not all(NAME.fullmatch(part) for term in given.get("terms", ()) for part in term.split(":")):
+        raise _bad("estimator.terms", given["terms"])
     shares = given.get("shares", [])
     if (
         not isinstance(shares, list)
