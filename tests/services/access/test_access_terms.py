@@ -13,7 +13,7 @@ from madang.node.mail import Mail
 from madang.node.people.models import Person
 from madang.node.people.projects import add_member
 from madang.node.people.sessions import begin_session
-from madang.services.access import deciding, ending, permits, service
+from madang.services.access import deciding, ending, figures, permits, service
 from madang.services.access.codes import TEMPLATE, criteria_in
 from madang.services.catalog import holder_of
 from madang.services.catalog import service as catalog
@@ -140,6 +140,19 @@ def test_the_steward_may_say_that_it_can_wait(desk: Desk) -> None:
     with pytest.raises(MadangError) as twice:
         deciding.not_urgent(desk.node, desk.steward, number, "again")
     assert twice.value.code == "access.urgent"
+
+
+def test_urgent_applications_have_figures_of_their_own(desk: Desk) -> None:
+    """From three on: fewer would tell how long a single one took."""
+    for decided in range(1, figures.LEAST + 1):
+        number = desk.applied(urgent_reason="An outbreak.", recipe="shifted")
+        service.submit(desk.node, desk.firm, number)
+        deciding.close_step(desk.node, desk.steward, number, "screening")
+        for member in desk.members:
+            deciding.vote(desk.node, member, number, "approve")
+        deciding.close_vote(desk.node, desk.steward, number)
+        told = figures.figures(desk.node)
+        assert told.urgent == decided and (told.median_days_urgent is None) == (decided < figures.LEAST)
 
 
 def test_what_is_urgent_says_why(desk: Desk) -> None:

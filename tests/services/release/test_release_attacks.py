@@ -10,7 +10,9 @@ from test_release import TABLE, Desk, desk, made  # noqa: F401  # a fixture is t
 
 from madang.base.errors import MadangError
 from madang.lake.engine import Engine
+from madang.node.people.accounts import find_person
 from madang.node.people.projects import make_project
+from madang.node.people.sessions import begin_session
 from madang.science.privacy.outputs.lineage import keeps_people
 from madang.science.privacy.outputs.recompute import Match, hold
 from madang.science.privacy.outputs.rules import Rules
@@ -20,7 +22,8 @@ from madang.services.release import asking, ledger, service
 from madang.services.release.examine import Upload, examine
 from madang.services.release.models import Release
 from madang.services.release.routes import Asking, _unpacked
-from portal_house import OWNER
+from portal_house import OWNER, House
+from web.served import Served
 
 PEOPLE = """CREATE TABLE person AS SELECT range + 1 AS person_id, CASE WHEN range = 0 THEN 'rare' ELSE 'usual' END AS
     kind FROM range(60); CREATE TABLE visit AS SELECT range % 60 + 1 AS person_id, CASE WHEN range % 60 = 0 THEN 'rare'
@@ -180,6 +183,28 @@ def test_a_checker_reads_all_that_would_leave(desk: Desk) -> None:  # noqa: F811
     for who in ("researcher", "colleague", "stranger", "biased"):
         with pytest.raises(MadangError):
             service.shown_file(desk.node, desk.actors[who], number, 1)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_page_of_a_file_runs_nothing_and_is_for_checkers(
+    desk: Desk,  # noqa: F811  # fixtures are taken by their names
+    house: House,
+    site: Served,
+    language: str,
+) -> None:
+    program = b"x <- '<script>alert(1)</script>'\n"
+    number = desk.ask(Upload("f.vl.json", json.dumps(figure()).encode()), Upload("it.R", program))
+    seen = {}
+    for login in ("first", "researcher"):
+        with house.node.write() as session:
+            cookie = begin_session(session, house.node, find_person(session, login))
+        with site.browser({"madang": cookie}) as browser:
+            at = f"/releases/{number}/files"
+            seen[login] = [browser.get(f"{at}/{place}?lang={language}") for place in (1, 2, 3)]
+    assert [each.status_code for each in seen["first"]] == [200, 200, 404]
+    assert [each.status_code for each in seen["researcher"]] == [404] * 3
+    drawn, text = (each.text for each in seen["first"][:2])
+    assert 'src="data:image/svg+xml;base64,' in drawn and "<script>alert" not in text and "alert(1)" in text
 
 
 def test_what_does_not_fit_on_the_page_is_counted() -> None:
