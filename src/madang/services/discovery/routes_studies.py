@@ -196,4 +196,13 @@ def split_named(name: str) -> str:
     return words.get(name, name)
 
 
-room.helpers |= HELPERS | {"split_named": split_named}
+def method_named(method: str) -> str:
+    """How a model was learned, in the reader's language."""
+    words = {
+        "gradient-boosted trees and kernel regression": _("gradient-boosted trees and kernel regression"),
+        "gradient-boosted trees": _("gradient-boosted trees"),
+    }
+    return words.get(method, method)
+
+
+room.helpers |= HELPERS | {"split_named": split_named, "method_named": method_named}

@@ -316,7 +316,9 @@ def _measured(node: Node, actor: Actor, library: str) -> bytes:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["smiles", "pic50", "measured"])
     for row in activity(node, actor, library).rows:
-        exact = row["operator"] == "=" and row["pic50"] is not None
+        if row["pic50"] is None:  # other things were measured of it
+            continue
+        exact = row["operator"] == "="
         writer.writerow([row["smiles"], row["pic50"] if exact else f"{row['operator']}{row['pic50']}", row["measured"]])
     return out.getvalue().encode()
 
