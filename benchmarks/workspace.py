@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from madang.services.workspace.spaces import Space
 
 OWNER = Actor.owner()
 SECRET = "only inside"
+CLOCK = "import time; print(time.time(), flush=True)"  # when a cell begins, by the one clock of the machine
 # Asks a kernel of a stock server to add two numbers, as its page would: by a websocket.
 CELL = """
 import json, sys, time, urllib.request, uuid, websocket
@@ -76,7 +78,6 @@ def main() -> None:
         if given.stock:
             stock(given.stock, Path(folder), given.runs)
         gateway(node, workspaces[0], people[0], given.runs)
-        direct(node, workspaces[0])
         at_once(node, workspaces)
         node.close()
 
@@ -110,6 +111,7 @@ def fill(node: Node, count: int) -> tuple[list[Workspace], list[int]]:
 def gateway(node: Node, workspace: Workspace, person: int, runs: int) -> None:
     """From the click to the first cell, through a gateway process as the portal starts it."""
     cold, warm, first, message = [], [], [], []
+    to_kernel, from_kernel = [], []
     for run in range(runs):
         start = time.monotonic()
         door.ensure_gateway(node)
@@ -132,6 +134,9 @@ def gateway(node: Node, workspace: Workspace, person: int, runs: int) -> None:
                 start = time.monotonic()
                 ran(client, cell, heard)
                 message.append(time.monotonic() - start)
+                there, back = ways(lambda: ran(client, {**cell, "code": CLOCK}, heard))
+                to_kernel.append(there)
+                from_kernel.append(back)
         if run == 0:
             pid = door.read_place(node)["pid"]
             show("gateway, all its people", f"{memory(pid, alone=True):.0f} MB", "")
@@ -142,34 +147,59 @@ def gateway(node: Node, workspace: Workspace, person: int, runs: int) -> None:
         show("ready, warm", f"{statistics.median(warm):.2f} s", "goal 3 s")
     show("first cell", f"{statistics.median(first) * 1000:.0f} ms", "goal 1,000 ms")
     show("a cell, through the gateway", f"{statistics.median(message) * 1000:.1f} ms", "from POST to the end said")
+    there, back = direct(node, workspace)
+    for what, ours, floor in (("to", to_kernel, there), ("from", from_kernel, back)):
+        added = f"{(statistics.median(ours) - floor) * 1000:.1f} ms"
+        show(f"the gateway adds, {what} the kernel", added, f"to {floor * 1000:.1f} ms; goal 5 ms for a message")
 
 
-def ran(client: httpx.Client, cell: dict[str, Any], heard: Any) -> None:
+def ran(client: httpx.Client, cell: dict[str, Any], heard: Any) -> tuple[str, float]:
+    """Run a cell; the text that it said, and when that was heard."""
     client.post("/do/run", json=cell).raise_for_status()
+    said, at = "", 0.0
     for line in heard:
+        if '"say": "text"' in line:
+            said, at = json.loads(line.removeprefix("data: "))["text"], time.time()
         if '"say": "done"' in line:
-            return
+            break
+    return said, at
 
 
-def direct(node: Node, workspace: Workspace) -> None:
-    """The same cell without a gateway: written to the kernel's pipe, read from it."""
+def ways(run: Callable[[], tuple[str, float]]) -> tuple[float, float]:
+    """Seconds until a cell of `CLOCK` begins, and from then until what it printed is heard: one clock for all."""
+    start = time.time()
+    said, at = run()
+    return float(said) - start, at - float(said)
+
+
+def direct(node: Node, workspace: Workspace) -> tuple[float, float]:
+    """The same cells without a gateway: written to the kernel's pipe, read from it; seconds there and back."""
     from madang.services.workspace.spaces import box_of
 
     box = box_of(node, workspace)
     running = box.start([box.python, "-s", "/opt/kernel/kernel.py"])
-    times = []
+    times, both = [], []
+
+    def cell(code: str) -> tuple[str, float]:
+        running.stdin.write(json.dumps({"do": "run", "id": "1", "code": code}).encode() + b"\n")
+        heard, at = b"", 0.0
+        while b'"say": "done"' not in heard:
+            heard += running.stdout.read(1 << 16)
+            at = at or (time.time() if b'"say": "text"' in heard else 0.0)
+        found = re.search(rb'"say": "text".*?"text": "([0-9.]+)', heard)
+        return found[1].decode() if found else "", at
+
     try:
         running.stdout.read(1 << 16)
-        for number in range(60):
+        for _number in range(60):
             start = time.monotonic()
-            running.stdin.write(json.dumps({"do": "run", "id": str(number), "code": "1+1"}).encode() + b"\n")
-            heard = b""
-            while b'"say": "done"' not in heard:
-                heard += running.stdout.read(1 << 16)
+            cell("1+1")
             times.append(time.monotonic() - start)
+            both.append(ways(lambda: cell(CLOCK)))
     finally:
         running.stop()
     show("a cell, at the kernel's pipe", f"{statistics.median(times) * 1000:.1f} ms", "the floor")
+    return statistics.median(there for there, _back in both), statistics.median(back for _there, back in both)
 
 
 def at_once(node: Node, workspaces: list[Workspace]) -> None:

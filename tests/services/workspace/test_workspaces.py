@@ -1,8 +1,10 @@
 """Workspaces as people use them: a study in one, colleagues, sleep, end, opening again, and what a kill leaves."""
 
+import io
 import json
 import os
 import signal
+import tarfile
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -76,6 +78,40 @@ def test_the_same_study_in_r(spaces: Spaces) -> None:
     heard = guest.run("%%R\ncat(nrow(trial), '\\n')\nstop('a fault')", 60)
     assert "2000" in "".join(m["text"] for m in heard if m["say"] == "text")
     assert [m["value"] for m in heard if m["say"] == "error"] == ["a fault"]
+
+
+def source_of_r(folder: Path, name: str, code: str, needs: str = "") -> None:
+    """A package of R, as its sources."""
+    folder.mkdir(exist_ok=True)
+    described = f"Package: {name}\nVersion: 1.0\nTitle: Ours\nDescription: Ours.\nAuthor: us\nMaintainer: us <a@b.c>\n"
+    described += "License: CC0\n" + (f"Imports: {needs}\n" if needs else "")
+    files = {"DESCRIPTION": described, "NAMESPACE": 'exportPattern("^[a-z]")\n', f"R/{name}.R": code}
+    with tarfile.open(folder / f"{name}_1.0.tar.gz", "w:gz") as packed:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(f"{name}/{path}")
+            entry.size = len(text)
+            packed.addfile(entry, io.BytesIO(text.encode()))
+
+
+def test_packages_of_r_come_from_the_approved_folder_and_from_what_was_brought_in(spaces: Spaces) -> None:
+    needs("Rscript")
+    node = spaces.house.node
+    approved, brought = node.home.path / "r-packages", service.folder_of(node, spaces.workspace.id) / "brought"
+    source_of_r(approved, "lesser", "half <- function(x) x / 2\n")
+    source_of_r(approved, "greater", "quarter <- function(x) lesser::half(lesser::half(x))\n", "lesser")
+    guest = spaces.enter()
+
+    def said(code: str) -> str:
+        return "".join(m.get("text", "") + m.get("value", "") for m in guest.run(f"%%R\n{code}", 120))
+
+    said("install.packages('greater', quiet = TRUE)")  # and what it needs
+    assert "0.25" in said("cat(greater::quarter(1))")
+    source_of_r(brought, "later", "answer <- function() 41 + 1\n")
+    assert "42" in said("install.packages('later', quiet = TRUE)\ncat(later::answer())")
+    assert "not available" in said("install.packages('absent')\nprint(warnings())")
+    space = spaces.gateway.spaces[spaces.workspace.id]
+    space.sleep()
+    assert "0.25" in said("cat(greater::quarter(1))")  # what was installed stays
 
 
 def test_functions_of_madang_are_there(spaces: Spaces) -> None:

@@ -115,6 +115,9 @@ class Gateway:
 
     def wake(self, space: Space) -> None:
         """Wake it, if not too many are awake. Errors: `workspace.busy`."""
+        if space.is_awake:  # as before nearly every cell; whether it may be open was asked with the guest's cookie
+            space.last = time.monotonic()
+            return
         with self.lock:
             awake = [each for each in self.spaces.values() if each.is_awake and each is not space]
             if len(awake) >= self.node.settings.workspace.at_once:

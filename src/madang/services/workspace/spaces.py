@@ -29,9 +29,9 @@ def box_of(node: Node, workspace: Workspace) -> closed.Box:
     read = {"/opt/kernel": Path(__file__).parent / "inside", "/brought": folder / "brought"}
     read["/notebooks"] = folder / "notebooks"
     read |= lessons.data_of(node, workspace.course) if workspace.course else _tables(node, workspace)
-    wheels = node.home.path / "wheels"
-    if wheels.is_dir():
-        read["/wheels"] = wheels
+    for name in ("wheels", "r-packages"):  # what the operator approved
+        if (node.home.path / name).is_dir():
+            read[f"/{name}"] = node.home.path / name
     return closed.Box(
         closed.Limits(
             seconds=None,

@@ -4,6 +4,8 @@
     summary(person)
 
 Tables that are named on the first line are handed over as data frames. Pictures are PNG, as those of Python.
+`install.packages("NAME")` takes sources from /r-packages (an approved folder) and /brought, with what they need of
+there, into /workspace/.r, which stays.
 """
 
 import os
@@ -16,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 
+SOURCES = ("/r-packages", "/brought")  # of packages, as NAME_VERSION.tar.gz
+LIBRARY = "/workspace/.r"
+
+
 class R:
     """One R process; `text` is told what it prints, `picture` gets the bytes of each PNG."""
 
@@ -23,6 +29,7 @@ class R:
         self.text, self.picture = text, picture
         self.process: subprocess.Popen[str] | None = None
         self.folder = Path(tempfile.mkdtemp(prefix="r-"))
+        self.offered: list[str] = []
 
     def run(self, code: str, tables: dict[str, Any]) -> None:
         """Run code, with these pandas frames handed over. Errors: RuntimeError where R is missing, ends, or says so."""
@@ -36,9 +43,10 @@ class R:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                env={**os.environ, "TMPDIR": "/tmp", "LANG": "C.UTF-8"},  # inside the box
+                env={**os.environ, "TMPDIR": "/tmp", "LANG": "C.UTF-8", "R_LIBS": LIBRARY},  # inside the box
             )
-        given = []
+            self.offered = []
+        given = self._offer()
         for name, frame in tables.items():
             path = self.folder / f"{name}.csv"
             frame.to_csv(path, index=False)
@@ -65,6 +73,25 @@ class R:
             path.unlink()
         if failed is not None:
             raise RuntimeError(failed)
+
+    def _offer(self) -> list[str]:
+        """What R has to be told so that it finds the packages that are there now; nothing where that is known."""
+        found = [path for place in SOURCES for path in sorted(Path(place).glob("**/*.tar.gz"))]
+        if [str(path) for path in found] == self.offered:
+            return []
+        self.offered = [str(path) for path in found]
+        shelf = Path(tempfile.mkdtemp(prefix="shelf-", dir=self.folder))
+        contrib = shelf / "src" / "contrib"
+        contrib.mkdir(parents=True)
+        os.makedirs(LIBRARY, exist_ok=True)
+        for path in found:
+            if not (contrib / path.name).exists():  # the approved one comes first
+                (contrib / path.name).symlink_to(path)
+        return [
+            f".libPaths(c('{LIBRARY}', .libPaths()))",
+            f"options(repos = c(approved = 'file://{shelf}'))",
+            f"invisible(tools::write_PACKAGES('{contrib}', type = 'source'))",
+        ]
 
     def _tell(self, lines: str) -> None:
         assert self.process is not None and self.process.stdin is not None
