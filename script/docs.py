@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import docs_commands
 import docs_errors
+import docs_probes
 import docs_rooms
 import docs_settings
 import docs_spec
@@ -36,6 +37,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "acts.md": docs_rooms.acts_page(),
         REFERENCE / "states.md": docs_rooms.states_page(),
         REFERENCE / "routes.md": docs_rooms.routes_page(),
+        REFERENCE / "probes.md": docs_probes.page(ROOT / "tests"),
     }
     for name, text in docs_spec.pages(ROOT / "tests/spec").items():
         made[REFERENCE / "spec" / name] = text
