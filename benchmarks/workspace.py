@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def gateway(node: Node, workspace: Workspace, person: int, runs: int) -> None:
                 start = time.monotonic()
                 ran(client, cell, heard)
                 message.append(time.monotonic() - start)
-                there, back = ways(lambda: ran(client, {**cell, "code": CLOCK}, heard))
+                there, back = ways(partial(ran, client, {**cell, "code": CLOCK}, heard))
                 to_kernel.append(there)
                 from_kernel.append(back)
         if run == 0:

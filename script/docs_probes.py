@@ -1,4 +1,4 @@
-"""docs/reference/probes.md: everything that the attack tests try at closed spaces and graders, named, from their source.
+"""docs/reference/probes.md: all that the attack tests try at closed spaces and graders, from their source.
 
 Nothing is imported: the names are read from the tests, so that the page says what is run and no more.
 """
@@ -54,7 +54,13 @@ def page(tests: Path) -> str:
     parts.append("Besides: " + _tests(attacks / "test_gateway.py") + "\n")
     training = attacks / "test_training.py"
     parts.append("\n## Answers that want points\n\nEach is graded in a box of its own, and none scores.\n\n")
-    kinds = (("Python", "ATTACKS"), ("SQL", "SQL"), ("Notebooks", "NOTEBOOKS"), ("Cohorts", "HOSTILE_COHORTS"))
+    kinds = (
+        ("Python", "ATTACKS"),
+        ("R", "R_ATTACKS"),
+        ("SQL", "SQL"),
+        ("Notebooks", "NOTEBOOKS"),
+        ("Cohorts", "HOSTILE_COHORTS"),
+    )
     for title, name in kinds:
         keys = _keys_in(training, name)
         parts.append(f"**{title}** ({len(keys)}): {'; '.join(keys)}.\n\n")

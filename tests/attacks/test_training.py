@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -324,3 +325,65 @@ def test_no_cohort_definition_scores_by_tricks(name: str) -> None:
     if found is not None:
         assert found.score == 0
         _tells_nothing(found)
+
+
+R_ATTACKS = {
+    "equals everything": "f <- function(x) structure(5, class = 'e')\n`==.e` <- function(a, b) TRUE",
+    "a false line": 'f <- function(x) { cat(\'["i","31337"]\\n\'); 5 }',
+    "a false file": "f <- function(x) { writeLines('{\"value\": [\"b\", true]}', '/tmp/answer.json'); quit() }",
+    "functions of R patched": "assignInNamespace('cat', function(...) NULL, 'base')\nf <- function(x) 5",
+    "walks the stack": "f <- function(x) unlist(lapply(sys.frames(), function(e) unlist(mget(ls(e), envir = e))))",
+    "reads the courses": "f <- function(x) list.files('/', 'task.toml', recursive = TRUE)",
+    "reads the environment": "f <- function(x) Sys.getenv()",
+    "a program": "f <- function(x) system('cat /etc/shadow; id', intern = TRUE)",
+    "the network": "f <- function(x) readLines(url('http://127.0.0.1:{port}/'))",
+    "the tag of the grader": "f <- function(x) { cat(commandArgs(TRUE)[1], '\\n', sep = ''); 5 }",
+    "an endless loop": "f <- function(x) repeat {}",
+    "memory": "f <- function(x) { a <- list(); repeat a[[length(a) + 1]] <- numeric(1e7) }",
+    "endless output": "f <- function(x) repeat cat(strrep('x', 1e5))",
+    "a deep answer": "f <- function(x) { a <- list(); for (i in 1:5000) a <- list(a); a }",
+    "not a number": "f <- function(x) NaN",
+    "missing": "f <- function(x) NA",
+    "true for one": "f <- function(x) TRUE",
+    "a text of the number": "f <- function(x) '31337'",
+    "reads what it is asked": "f <- function(x) readLines('/tmp/asked.R')",
+    "quits": "quit(status = 0)",
+    "no R": "f <- function(x) {",
+}
+
+
+@pytest.mark.rotating(4)
+@pytest.mark.parametrize("name", R_ATTACKS)
+def test_no_answer_in_r_scores(name: str, port: int) -> None:
+    needs("R")
+    found = grade(replace(TASK, kind="r"), R_ATTACKS[name].replace("{port}", str(port)).encode())
+    assert found.score == 0, found
+    _tells_nothing(found)
+
+
+def test_right_answers_in_r() -> None:
+    """Values of R and what they are here: vectors, lists, tables, what is missing, texts of other scripts, errors."""
+    needs("R")
+    table = {"age": [30, 40], "name": ["김", 'a"b\\']}
+    cases = [
+        Case(expect=[2, 4], args=("twice", [1, 2])),
+        Case(expect=[2], args=("twice", [1])),
+        Case(expect=2, args=("twice", 1)),
+        Case(expect=35.0, args=("mean", table)),
+        Case(expect=["김", 'a"b\\'], args=("names", table)),
+        Case(expect={"a": [1], "b": "x"}, args=("made", 1)),
+        Case(expect=[1.5, None, True], args=("mixed", 1)),
+        Case(expect=None, args=("nothing", 1)),
+        Case(raises="simpleError", args=("fails", 1)),
+    ]
+    source = """
+f <- function(what, x) switch(what, twice = 2 * x, mean = mean(x$age), names = x$name, made = list(a = 1L, b = "x"),
+  mixed = list(1.5, NA, TRUE), nothing = NULL, fails = stop("no"))
+cat("printed\\n")
+"""
+    task = Task("x", "r", TITLE, TITLE, tuple(cases), entry="f")
+    found = grade(task, source.encode())
+    assert [line.text for line in found.feedback if not line.met] == []
+    assert grade(task, source.replace("2 * x", "3 * x").encode()).score == 6
+    value = Task("x", "r", TITLE, TITLE, (Case(expect="김"),), entry="answer")
+    assert grade(value, 'answer <- "김"'.encode()).score == 1

@@ -42,12 +42,15 @@ people.treated.value_counts()
 """
 TABLE_1 = """
 visits = sql("SELECT person_id, count(*) AS visits FROM visit_occurrence GROUP BY 1").df()
-common = sql("SELECT condition_source_value AS code FROM condition_occurrence GROUP BY 1 ORDER BY count(*) DESC").df()
-had = sql("SELECT DISTINCT person_id, condition_source_value AS code FROM condition_occurrence").df()
-had = had[had.code.isin(common.code.head(37))].assign(had=1).pivot(index="person_id", columns="code", values="had")
+had = sql('''SELECT DISTINCT person_id, condition_source_value ||
+  if(condition_start_date < DATE '2011-01-01', ' before 2011', ' from 2011') AS code FROM condition_occurrence''').df()
+common = had.code.value_counts().index[:30]
+had = had[had.code.isin(common)].assign(had=1).pivot(index="person_id", columns="code", values="had")
 whole = people.merge(visits, how="left", on="person_id").merge(had.fillna(0), how="left", on="person_id").fillna(0)
-named = ["age", "female", "visits", *had.columns]
-table_1 = whole.groupby("treated")[named].agg(["mean", "std"]).T.unstack().reindex(named)
+for decade in range(40, 110, 10):
+    whole[f"{decade} or older"] = whole.age >= decade
+named = ["age", *(f"{decade} or older" for decade in range(40, 110, 10)), "female", "visits", *had.columns]
+table_1 = whole.astype({"female": float}).groupby("treated")[named].agg(["mean", "std"]).T.unstack().reindex(named)
 table_1.columns = [f"{'treated' if arm else 'not treated'}, {what}" for arm, what in table_1.columns]
 table_1
 """
@@ -108,31 +111,40 @@ def _tables(persons: int) -> dict[str, pa.Table]:
         count += len(who)
         sex = np.where(drawn.sex[who] == 1, 8507, 8532)
         parts["person"].append(
-            pa.table({"person_id": number, "gender_concept_id": sex, "year_of_birth": born[who].astype(np.int64)})
+            pa.table(
+                {
+                    "person_id": number,
+                    "gender_concept_id": sex,
+                    "year_of_birth": born[who].astype(np.int64),
+                    "month_of_birth": number % 12 + 1,
+                    "location_id": number % 17 + 1,
+                }
+            )
         )
         for column, name in enumerate(chronic):
-            onset, treated = health.onset[who, column], health.treated[who, column]
-            ill = onset < _day(LAST + 1)
-            parts["condition_occurrence"].append(
-                pa.table(
-                    {
-                        "person_id": number[ill],
-                        "condition_concept_id": np.full(ill.sum(), concepts.get(name, 0)),
-                        "condition_source_value": np.full(ill.sum(), codes.get(name, name)),
-                        "condition_start_date": _dates(onset[ill]),
-                    }
+            for year in range(FIRST, LAST + 1):  # each disease and its drug are written down once in every year
+                who_ill, ill_on = _seen(number, health.onset[who, column], year)
+                parts["condition_occurrence"].append(
+                    pa.table(
+                        {
+                            "person_id": who_ill,
+                            "condition_concept_id": np.full(len(who_ill), concepts.get(name, 0)),
+                            "condition_source_value": np.full(len(who_ill), codes.get(name, name)),
+                            "condition_start_date": ill_on,
+                        }
+                    )
                 )
-            )
-            if name == "diabetes":
-                takes = treated < _day(LAST + 1)
+                if name != "diabetes":
+                    continue
+                takes, taken_on = _seen(number, health.treated[who, column], year)
                 parts["drug_exposure"].append(
                     pa.table(
                         {
-                            "person_id": number[takes],
-                            "drug_concept_id": np.full(takes.sum(), METFORMIN),
-                            "drug_source_value": np.full(takes.sum(), "640128440"),
-                            "drug_exposure_start_date": _dates(treated[takes]),
-                            "days_supply": np.full(takes.sum(), 60),
+                            "person_id": takes,
+                            "drug_concept_id": np.full(len(takes), METFORMIN),
+                            "drug_source_value": np.full(len(takes), "640128440"),
+                            "drug_exposure_start_date": taken_on,
+                            "days_supply": np.full(len(takes), 60),
                         }
                     )
                 )
@@ -166,6 +178,12 @@ def _day(year: int) -> int:
     return int((np.datetime64(f"{year}-01-01") - np.datetime64("1970-01-01")).astype(int))
 
 
+def _seen(number: np.ndarray, since: np.ndarray, year: int) -> tuple[np.ndarray, pa.Array]:
+    """Who has something in a year, of those with these numbers and days of its beginning, and when it is seen first."""
+    has = since < _day(year + 1)
+    return number[has], _dates(np.maximum(since[has], _day(year)))
+
+
 def _dates(days: np.ndarray) -> pa.Array:
-    """Days since 1970 as dates; what began before the data do is first seen in their first month."""
-    return pa.array(np.maximum(days, _day(FIRST)).astype(np.int32), pa.int32()).cast(pa.date32())
+    """Days since 1970 as dates."""
+    return pa.array(days.astype(np.int32), pa.int32()).cast(pa.date32())

@@ -1,4 +1,4 @@
-"""The whole way in a real browser: the demo company's own permit, its workspace, a study, sleep, end, and back again."""
+"""The whole way in a real browser: the demo company's permit, its workspace, a study, sleep, end, and back again."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 
 from madang.node import closed
@@ -107,7 +108,7 @@ class Notebook:
 @pytest.mark.big
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_from_the_companys_permit_to_its_effect_and_back(company: Firm, language: str, tmp_path: Path) -> None:
-    words, pictures = WORDS[language], Path(os.environ.get("MADANG_PICTURES", tmp_path))
+    words, pictures = WORDS[language], Path(os.environ.get("MADANG_TEST_PICTURES", tmp_path))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(needs("chromium")), args=["--no-sandbox"])
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
@@ -176,6 +177,8 @@ def study(book: Notebook, name: str, language: str) -> None:
     assert near_the_truth(book.run(firm.COX))
     book.run(firm.KEPT)
     book.picture(f"study-{language}")
+    looked = Axe().run(book.page)
+    assert looked.violations_count == 0, looked.generate_report()
     if (Path("/usr/bin/Rscript")).exists():
         assert near_the_truth(book.run(firm.R))
         book.picture(f"r-{language}")

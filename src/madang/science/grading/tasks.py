@@ -1,7 +1,7 @@
 """A task as a folder of readable files: task.toml, a reference answer, wrong answers that have to fail.
 
-    kind = "code"                       # code sql number choice table form shortlist plant text
-    entry = "mean_age"                  # code: the function that is called, or the name that is read
+    kind = "code"                       # code r sql number choice table form shortlist plant text
+    entry = "mean_age"                  # code, r: the function that is called, or the name that is read
     seconds = 5
     title.en = "..."                    # and title.ko, text.en, text.ko
     [[case]]
@@ -25,10 +25,12 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.science.grading.compare import Closeness
 
-KINDS = ("code", "sql", "number", "choice", "table", "form", "shortlist", "plant", "mapping", "cohort", "text")
+KINDS = ("code", "r", "sql", "number", "choice", "table", "form", "shortlist", "plant", "mapping", "cohort", "text")
+PROGRAMS = ("code", "r")  # kinds that define a function or a value
 LANGUAGES = ("en", "ko")
 ENDINGS = {
     "code": (".py", ".py.txt"),
+    "r": (".r", ".R"),
     "sql": (".sql",),
     "number": (".txt",),
     "choice": (".txt",),
@@ -95,7 +97,7 @@ def read_task(folder: Path) -> Task:
     if kind not in KINDS:
         raise _wrong(label, _("kind has to be one of {kinds}").format(kinds=", ".join(KINDS)))
     entry = document.get("entry", "")
-    if kind == "code" and not (isinstance(entry, str) and _IDENTIFIER.fullmatch(entry)):
+    if kind in PROGRAMS and not (isinstance(entry, str) and _IDENTIFIER.fullmatch(entry)):
         raise _wrong(label, _("entry has to name a function or a value of the answer"))
     close = _closeness(document, label, Closeness())
     cases = document.get("case")

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import threading
 import time
 from collections import deque
@@ -19,7 +20,7 @@ from madang.science.grading import typed
 
 HERE = Path(__file__).parent
 SHELF = HERE / "shelf"
-Program = Literal["learner", "sql", "teacher"]
+Program = Literal["learner", "sql", "r", "teacher"]
 MEMORY = 512 << 20
 _SHOWN = 4_000  # bytes of what an answer prints that are kept
 
@@ -36,14 +37,19 @@ class Session:
     """A box that nobody has used before, with a program that answers lines. Close it after one answer."""
 
     def __init__(self, program: Program = "learner", data: Mapping[str, Path] | None = None) -> None:
-        limits = closed.Limits(seconds=None, memory=MEMORY, processes=24, open_files=64, scratch=16 << 20)
+        if program == "r" and shutil.which("R") is None:
+            raise MadangError(
+                "training.no_r", _("R is not installed on this machine."), _("Install the package r-base-core.")
+            )
+        files = 256 if program == "r" else 64  # R does not start with fewer
+        limits = closed.Limits(seconds=None, memory=MEMORY, processes=24, open_files=files, scratch=16 << 20)
         # The shelf has what is expected, and no box sees it; courses of the institution are not shown at all.
         read = dict(data or {})
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
         variables = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **threads}
-        box = closed.Box(limits, read=read, variables=variables)
+        box = closed.Box(limits, read=read, variables=variables, programs=program == "r")
         file = HERE / "inside" / ("teacher.py" if program == "teacher" else "learner.py")
-        command = [box.python, "-P", "-s", str(file), *(["sql"] if program == "sql" else [])]
+        command = [box.python, "-P", "-s", str(file), *([program] if program in ("sql", "r") else [])]
         self._box = box.start(command)
         self._buffer = bytearray()
         self.printed = bytearray()

@@ -14,7 +14,7 @@ from madang.science.grading.tasks import ENDINGS, LANGUAGES, Task, plain_file
 from madang.services.training.boxes import Over, Session
 from madang.services.training.courses import Course, Lesson
 from madang.services.training.data import Shown, data_of
-from madang.services.training.grader import grade
+from madang.services.training.grader import grade, needs_boxes
 
 FENCE = re.compile(r"^```([a-z]+)?[^\n]*\n(.*?)^```$", re.M | re.S)
 _CELL = 30.0  # seconds
@@ -106,7 +106,7 @@ def _check_task(lesson: Lesson, task: Task, shown: Shown, found: Checked, run: b
         found.problems.append(_("{task}: there is no reference{ending}.").format(task=place, ending=endings[0]))
     if not wrong:
         found.problems.append(_("{task}: there is no wrong answer that has to fail.").format(task=place))
-    for name in [*references, *wrong] if run or task.kind not in ("code", "sql") else []:
+    for name in [*references, *wrong] if run or not needs_boxes(task) else []:
         score = _score(task, task.folder, name, shown, found, place)
         if score is None:
             continue

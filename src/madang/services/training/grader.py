@@ -14,7 +14,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _, language
 from madang.science.grading import answers, typed
 from madang.science.grading.compare import Difference, differ
-from madang.science.grading.tasks import Case, Task, in_language
+from madang.science.grading.tasks import PROGRAMS, Case, Task, in_language
 from madang.services.training import cohort_task, plant
 from madang.services.training.boxes import Over, Program, Session
 
@@ -66,7 +66,7 @@ def grade(task: Task, data: bytes, *, take: Take = Session, extra: Mapping[str, 
     Errors: `answer.*` for what cannot be read, `closed.missing` where nothing can be closed in.
     """
     begun = time.monotonic()
-    if task.kind not in ("code", "sql"):
+    if not needs_boxes(task):
         verdicts = _OTHER.get(task.kind, answers.judge)(task, data)
         tried = [_Tried(each.difference, each.detail) for each in verdicts]
         lines = [_line(task, n, each) for n, each in enumerate(tried)]
@@ -75,7 +75,8 @@ def grade(task: Task, data: bytes, *, take: Take = Session, extra: Mapping[str, 
             return Grade(0.0, task.largest, lines, _since(begun), waiting=task.largest)
         return _summed(task, lines, begun, "")
     source = source_of(data)
-    session = Session("learner", extra) if extra else take("sql" if task.kind == "sql" else "learner")
+    program: Program = "learner" if task.kind == "code" else "r" if task.kind == "r" else "sql"
+    session = Session(program, extra) if extra else take(program)
     try:
         tried, printed = _try_all(task, source, session)
     finally:
@@ -97,7 +98,7 @@ def _try_all(task: Task, source: str, session: Session) -> tuple[list[_Tried], s
     printed: str | None = None
     end = time.monotonic() + task.seconds + 1.0  # the box may just be starting
     over = ""
-    if task.kind == "code":
+    if task.kind in PROGRAMS:
         over = _load(source, session, end)
     for n in order:
         case = task.cases[n]
@@ -152,7 +153,19 @@ def _compared(task: Task, case: Case, told: dict[str, Any]) -> _Tried:
         return _Tried(Difference.KIND, _("An error was expected, and none came."))
     if task.kind == "sql":
         return _Tried(_of_rows(case, answer))
+    if task.kind == "r":
+        answer = _as_in_r(case.expect, answer)
     return _Tried(differ(case.expect, answer, case.close), _("Came out: {value}").format(value=_short(answer)))
+
+
+def _as_in_r(expected: Any, answer: Any) -> Any:
+    """R knows no single values, only vectors of length one: where a list is expected, one value is a list of one."""
+    if isinstance(expected, list):
+        given = answer if isinstance(answer, list) else [] if answer is None else [answer]
+        return [_as_in_r(e, a) for e, a in zip(expected, given, strict=True)] if len(expected) == len(given) else given
+    if isinstance(expected, dict) and isinstance(answer, dict):
+        return {key: _as_in_r(expected.get(key), each) for key, each in answer.items()}
+    return answer
 
 
 def _of_rows(case: Case, answer: Any) -> Difference:
@@ -239,7 +252,7 @@ def _readable(data: bytes | bytearray) -> str:
 
 def needs_boxes(task: Task) -> bool:
     """Whether answers of this task are programs."""
-    return task.kind in ("code", "sql")
+    return task.kind in ("code", "r", "sql")
 
 
 def check_ready(task: Task) -> None:

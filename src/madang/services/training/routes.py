@@ -158,6 +158,7 @@ class BadgeView(View):
     state: str
     sentence: str
     course: str
+    course_title: str  # as the course is called now in the reader's language, else as the badge has it
     version: str
     issued: datetime
     until: datetime
@@ -397,12 +398,20 @@ def badge(visit: Here, uid: Annotated[str, Path(max_length=40)]) -> BadgeView:
         state=answer.state,
         sentence=answer.sentence,
         course=found.course,
+        course_title=_title_of(visit, found.course) or answer.title,
         version=found.digest[:12],
         issued=found.issued,
         until=found.until,
         scores=list(answer.scores),
         token=found.token,
     )
+
+
+def _title_of(visit: Here, course: str) -> str:
+    try:
+        return in_language(courses.find_course(course, service.home_of(visit.node)).title, language())
+    except MadangError:
+        return ""
 
 
 @room.bytes("/badges/{uid}/badge.jwt", "application/jwt")
@@ -461,12 +470,9 @@ def percent(value: float) -> str:
 
 def qr_of(address: str) -> str:
     """The QR code of an address as SVG in a data address."""
-    import base64
-
     import segno
 
-    svg = segno.make(address, error="m").svg_inline(scale=4)
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    return str(segno.make(address, error="m").svg_data_uri(scale=4))
 
 
 _HELPERS: dict[str, Any] = {

@@ -25,6 +25,7 @@ from madang.science.grading.items import Item, items, similarity
 from madang.science.grading.tasks import in_language
 from madang.services.training import courses
 from madang.services.training.acts import CLOSE, OPEN, OVERRIDE, ROSTER, SEE_CLASS
+from madang.services.training.grader import needs_boxes
 from madang.services.training.models import Answer, ChangedGrade, ClassMember, TrainingClass
 from madang.services.training.passing import pass_back
 from madang.services.training.service import Key, Standing, home_of, standings
@@ -253,7 +254,7 @@ def alike(node: Node, found: TrainingClass) -> list[tuple[str, str, str, float]]
     """Pairs of last answers to tasks of programs that are very alike: both student numbers, the task, how alike."""
     members = {member.person_id: member.number for member in found.members if member.person_id is not None}
     course = courses.find_course(found.course, home_of(node))
-    programs = {task.name for _lesson, task in course.tasks() if task.kind in ("code", "sql")}
+    programs = {task.name for _lesson, task in course.tasks() if needs_boxes(task)}
     with node.read() as session:
         sent = session.execute(
             select(Answer.owner_id, Answer.task, Answer.text)

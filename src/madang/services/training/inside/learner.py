@@ -15,13 +15,12 @@ from typing import Any
 PLACE = "<answer>"
 
 
-def _typed() -> Any:
-    """`madang.science.grading.typed` by its file, since importing the package would take longer than most answers."""
-    path = Path(__file__).parents[3] / "science" / "grading" / "typed.py"
-    spec = importlib.util.spec_from_file_location("madang_typed", path)
+def _by_file(name: str, path: Path) -> Any:
+    """A module by its file, since importing the package would take longer than most answers."""
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None  # the file is there
     module = importlib.util.module_from_spec(spec)
-    sys.modules["madang_typed"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -122,7 +121,11 @@ def main() -> None:
     os.dup2(2, 1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    learner = Learner(_typed())
+    typed = _by_file("madang_typed", Path(__file__).parents[3] / "science" / "grading" / "typed.py")
+    if sys.argv[1:] == ["r"]:
+        learner = _by_file("madang_in_r", Path(__file__).with_name("in_r.py")).InR(typed.decode)
+    else:
+        learner = Learner(typed)
     if sys.argv[1:] == ["sql"]:
         import madang.lake.engine  # noqa: F401  # ahead, while the box waits
     os.write(target, b'{"ready": true}\n')

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
 SOURCES = ("/r-packages", "/brought")  # of packages, as NAME_VERSION.tar.gz
 LIBRARY = "/workspace/.r"
 
