@@ -204,6 +204,31 @@ def test_disk_is_bounded_for_all_files_together() -> None:
             shutil.rmtree(folder)
 
 
+HIDDEN = {
+    "behind a path that is too long": "for n in range(20):\n os.mkdir('x' * 250); os.chdir('x' * 250)",
+    "below very many folders": "for n in range(3000):\n os.mkdir('x'); os.chdir('x')",
+    "in a folder that is closed": "os.mkdir('x', 0o300); os.chdir('x')",
+}
+
+
+@pytest.mark.parametrize("where", HIDDEN)
+def test_the_disk_is_not_filled_where_nobody_looks(where: str) -> None:
+    """What a program hides from who counts ends it, and is taken away afterwards all the same."""
+    fill = "for n in range(40):\n open(str(n), 'wb').write(bytes(1 << 20))\ntime.sleep(20)"
+    folder = Path(tempfile.mkdtemp(prefix="madang-attacks-"))
+    try:
+        box = closed.Box(closed.Limits(seconds=15, memory=200 << 20, disk=16 << 20), write={"/write": folder})
+        with pytest.raises(MadangError) as error:
+            box.run([box.python, "-I", "-S", "-c", f"import os, time\nos.chdir('/write')\n{HIDDEN[where]}\n{fill}"])
+        assert error.value.code == "closed.disk"
+        with pytest.raises(MadangError) as error:  # and no other begins there
+            box.run([box.python, "-I", "-S", "-c", "import time; time.sleep(20)"])
+        assert error.value.code == "closed.disk"
+    finally:
+        closed.remove_inside(folder)
+    assert not folder.exists()
+
+
 def test_output_and_time_are_bounded() -> None:
     box = closed.Box(closed.Limits(seconds=2, memory=200 << 20, output=1 << 20))
     for code, expected in (("while True: print('x' * 9999)", "closed.output"), ("while True: pass", "closed.time")):

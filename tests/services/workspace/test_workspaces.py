@@ -20,7 +20,7 @@ from madang.node.database import now
 from madang.node.people.actor import Actor
 from madang.node.people.models import Permit
 from madang.services.workspace import bring, door, leaving, notebooks, service
-from portal_house import OURS, OWNER, commit
+from portal_house import OURS, OWNER, PASSWORD, House, commit
 from services.workspace import study
 from support import needs
 from web.served import serving
@@ -311,6 +311,21 @@ def test_the_commands(spaces: Spaces, monkeypatch: pytest.MonkeyPatch, capsys: p
         assert "Traceback" not in said(*words, code=2)
 
 
+def token_of(house: House, login: str) -> str:
+    """An API token of somebody."""
+    from madang.node.people.models import Person
+    from madang.node.people.proof import Proof
+    from madang.node.people.sessions import begin_session
+    from madang.node.people.tokens import make_token
+
+    with house.node.write() as session:
+        person = session.query(Person).filter_by(login=login).one()
+        begin_session(session, house.node, person, method="password")
+        number = person.id
+    with house.node.read() as session:
+        return make_token(house.node, Actor.person(session, number), Proof(PASSWORD), "x", ["read", "write"], 1)
+
+
 def test_the_pages(spaces: Spaces) -> None:
     house, number = spaces.house, spaces.workspace.id
     record = house.published("public")
@@ -322,6 +337,10 @@ def test_the_pages(spaces: Spaces) -> None:
             mine = int(opened.url.path.rpartition("/")[2])
             told = browser.get(f"/api/v1/workspaces/{mine}").json()
             assert (told["record"], told["enters"], told["closed"], told["awake"]) == (record, True, "", False)
+            bearer = {"Authorization": f"Bearer {token_of(house, 'member')}"}
+            assert site.get(f"/api/v1/workspaces/{mine}", headers=bearer).status_code == 200
+            by_token = site.post(f"/api/v1/workspaces/{mine}/enter", headers=bearer, json={})
+            assert (by_token.status_code, by_token.json()["code"]) == (401, "permission.sign_in")
             assert browser.get(f"/workspaces/{number}").status_code == 404  # another project's
             assert browser.get(f"/api/v1/workspaces/{number}").status_code == 404
             sent = {"name": "codes.csv", "reason": "codes"}

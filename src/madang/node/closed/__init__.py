@@ -10,7 +10,7 @@ disk, processes, time and output. Where it cannot be made nothing runs; there is
 """
 
 from madang.node.closed.box import Box, Limits, is_available, why_not
-from madang.node.closed.inside import copy_out, files_inside, open_inside
+from madang.node.closed.inside import copy_out, everything_inside, files_inside, open_inside, remove_inside
 from madang.node.closed.running import Finished, Running, Use
 
 __all__ = [
@@ -20,8 +20,10 @@ __all__ = [
     "Running",
     "Use",
     "copy_out",
+    "everything_inside",
     "files_inside",
     "is_available",
     "open_inside",
+    "remove_inside",
     "why_not",
 ]

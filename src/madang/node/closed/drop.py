@@ -6,10 +6,14 @@ good and goes on to bubblewrap. These are programs of util-linux, one becoming t
 more time than all the rest of a short box.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+from madang.base.errors import MadangError
+from madang.node.closed.inside import everything_inside
 
 TOOLS = ("unshare", "mount", "setpriv")
 _STAGE = "/run/madang-box"
@@ -71,9 +75,8 @@ def _path(tool: str) -> str:
 
 def _give(folder: str, user: int) -> None:
     """Make `user` the owner of a folder and all in it. Links are not followed: what is in it was made by that user."""
-    for _path, folders, files, here in os.fwalk(folder):
-        os.fchown(here, user, user)
-        for name in [*folders, *files]:
-            status = os.stat(name, dir_fd=here, follow_symlinks=False)
+    os.chown(folder, user, user)
+    with contextlib.suppress(MadangError):  # what lies too deep stays as it is, and ends the box when it is counted
+        for here, name, status in everything_inside(folder):
             if status.st_uid != user:
                 os.chown(name, user, user, dir_fd=here, follow_symlinks=False)

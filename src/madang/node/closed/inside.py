@@ -4,8 +4,10 @@ A path from inside is followed without any link, and only a plain file is opened
 """
 
 import contextlib
+import errno
 import os
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -13,7 +15,8 @@ from typing import BinaryIO
 from madang.base.errors import MadangError
 from madang.base.translate import _
 
-_DEEPEST = 32  # folders below each other
+_DEEPEST = 32  # folders below each other, of a file that is taken out
+_MOST_DEEP = 100  # and of anything that a program may make
 
 
 def open_inside(folder: Path, name: str, *, largest: int | None = None) -> BinaryIO:
@@ -87,6 +90,63 @@ def _entries(folder: Path, place: PurePosixPath) -> list[os.DirEntry[str]]:
     with contextlib.suppress(OSError), os.scandir(folder / place) as entries:
         return sorted(entries, key=lambda entry: entry.name)
     return []
+
+
+def everything_inside(folder: Path | str) -> Iterator[tuple[int, str, os.stat_result]]:
+    """All that a program made in `folder`, as (descriptor of the folder that holds it, name, status of it itself).
+
+    It goes from folder to folder by descriptors, since a path may be longer than any call takes and a tree deeper than
+    any recursion goes; links are not followed. What vanishes meanwhile is left out. Errors: `closed.disk` for folders
+    that lie too deep, or that are closed to us: there a program could hide what it fills the disk with.
+    """
+    places: list[tuple[int, Iterator[os.DirEntry[str]]]] = []
+    try:
+        places.append(_opened(str(folder), None))
+        while places:
+            here, entries = places[-1]
+            entry = next(entries, None)
+            if entry is None:
+                os.close(places.pop()[0])
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            yield here, entry.name, status
+            if not stat.S_ISDIR(status.st_mode):
+                continue
+            if len(places) >= _MOST_DEEP:
+                raise _hidden(_("It made more than {count} folders below each other.").format(count=_MOST_DEEP))
+            try:
+                places.append(_opened(entry.name, here))
+            except OSError as error:
+                if error.errno == errno.EACCES:
+                    raise _hidden(_("It closed one of its folders to whoever counts what it writes.")) from None
+    finally:
+        for here, _entries_of in places:
+            os.close(here)
+
+
+def _opened(name: str, within: int | None) -> tuple[int, Iterator[os.DirEntry[str]]]:
+    here = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=within)
+    try:
+        return here, iter(os.scandir(here))
+    except OSError:
+        os.close(here)
+        raise
+
+
+def _hidden(message: str) -> MadangError:
+    return MadangError("closed.disk", message, _("Delete those folders."))
+
+
+def remove_inside(folder: Path) -> None:
+    """Take away a folder that a program wrote, however deep it goes and whatever modes it has; links are not followed.
+
+    By chmod and rm, which go by descriptors: those of Python end at a thousand folders, and would keep what is to go.
+    """
+    for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+        subprocess.run([*command, "--", str(folder)], capture_output=True, check=False)
 
 
 def _no_file(name: str) -> MadangError:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.closed import cgroup
+from madang.node.closed.inside import everything_inside
 
 if TYPE_CHECKING:
     from madang.node.closed.box import Limits
@@ -79,13 +80,10 @@ class Watch:
 
 
 def _sizes(folder: str) -> Iterator[int]:
-    """Bytes on disk of everything in a folder; links are not followed, what vanishes meanwhile is left out."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                yield entry.stat(follow_symlinks=False).st_blocks * 512
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _sizes(entry.path)
+    """Bytes on disk of everything in a folder. Errors: `closed.disk` where something is hidden."""
+    with contextlib.suppress(OSError):  # the folder itself is gone
+        for _here, _name, status in everything_inside(folder):
+            yield status.st_blocks * 512
 
 
 def _used(pid: int) -> tuple[int, int, float]:

@@ -19,7 +19,7 @@ from madang.services.training.checking import FENCE
 from madang.services.training.courses import Course, Lesson
 from madang.services.training.grader import Grade
 
-ANSWERS = {"code": "code"}  # kinds of tasks whose answer is a cell that runs; of all others it is a note
+ANSWERS = {"code": "code", "r": "code"}  # kinds of tasks whose answer is a cell that runs; of all others it is a note
 
 
 def open_space(node: Node, actor: Actor, name: str) -> int:
@@ -58,7 +58,8 @@ def cells_of(course: Course, lesson: Lesson) -> list[dict[str, Any]]:
 
 def start_of(lesson: Lesson, task: Task) -> str:
     """With what the cell of an answer begins: a line that says of which task it is."""
-    return f"# {_('answer to')} {lesson.name}/{task.name}\n{task.start}"
+    first = "%%R\n" if task.kind == "r" else ""
+    return f"{first}# {_('answer to')} {lesson.name}/{task.name}\n{task.start}"
 
 
 def cell_of(task: Task) -> str:
@@ -83,6 +84,7 @@ def answer_in(node: Node, actor: Actor, name: str, lesson: str, task: str) -> st
             _("The cell for this answer is not in the notebook {name} any more.").format(name=lesson),
             _("Copy your answer into the field, and send it from there."),
         )
+    source = re.sub(r"\A%%R[^\n]*\n", "", source) if wanted.kind == "r" else source
     return re.sub(rf"\A#[^\n]*\b{re.escape(lesson)}/{re.escape(task)}[^\n]*\n?", "", source)
 
 

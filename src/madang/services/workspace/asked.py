@@ -62,7 +62,11 @@ def do_wake(gateway: Gateway, guest: Guest, _given: dict[str, Any]) -> Any:
     """Wake the workspace; comes back once its kernel is ready."""
     space = gateway.space(guest)
     gateway.wake(space)
-    space.ready.wait(20)
+    if space.patience.acquire(blocking=False):  # who waits keeps a thread from everybody else
+        try:
+            space.ready.wait(20)
+        finally:
+            space.patience.release()
     return {"awake": space.is_awake}
 
 
@@ -83,7 +87,7 @@ def do_run(gateway: Gateway, guest: Guest, given: dict[str, Any]) -> Any:
 def do_complete(gateway: Gateway, guest: Guest, given: dict[str, Any]) -> Any:
     """Ask for names that may stand at a place."""
     if isinstance(given["code"], str) and isinstance(given["at"], int) and len(given["code"]) <= notebooks.CODE:
-        gateway.space(guest).complete(given["code"], given["at"])
+        gateway.space(guest).complete(given["code"], given["at"], guest.ticket.person)
     return {}
 
 

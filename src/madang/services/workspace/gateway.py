@@ -72,8 +72,12 @@ async def _given(request: Request) -> dict[str, Any]:
 def make_gateway(gateway: Gateway) -> Any:
     """The application."""
 
+    def cookie_name() -> str:
+        """With https a name that no other host can set a cookie of."""
+        return f"__Host-{COOKIE}" if gateway.node.settings.workspace.address.startswith("https:") else COOKIE
+
     def guest_of(request: Request) -> Guest:
-        return gateway.guest(request.cookies.get(COOKIE, ""))
+        return gateway.guest(request.cookies.get(cookie_name(), ""))
 
     def endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         async def asked(request: Request) -> Response:
@@ -105,7 +109,7 @@ def make_gateway(gateway: Gateway) -> Any:
         # Not a redirect: the browser would count it as another site's request and leave the cookie at home.
         answer = HTMLResponse(_IN)
         secure = gateway.node.settings.workspace.address.startswith("https:")
-        answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure, path="/")
+        answer.set_cookie(cookie_name(), cookie, httponly=True, samesite="strict", secure=secure, path="/")
         return answer
 
     async def page(request: Request) -> Response:
@@ -127,7 +131,7 @@ def make_gateway(gateway: Gateway) -> Any:
         except MadangError as error:
             return problem(error)
         space = gateway.space(guest)
-        cookie = request.cookies.get(COOKIE, "")
+        cookie = request.cookies.get(cookie_name(), "")
         loop, waiting = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any]](maxsize=5_000)
 
         def put(message: dict[str, Any]) -> None:
@@ -139,7 +143,10 @@ def make_gateway(gateway: Gateway) -> Any:
         def listen(message: dict[str, Any]) -> None:
             loop.call_soon_threadsafe(put, message)
 
-        space.listeners[number] = listen
+        try:
+            space.listen(number, listen)
+        except MadangError as error:
+            return problem(error)
 
         async def told() -> AsyncIterator[bytes]:
             try:

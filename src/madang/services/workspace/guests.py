@@ -20,6 +20,7 @@ from madang.services.workspace.spaces import Space
 
 _FRESH = 1.0  # seconds for which an answer of the database is believed
 _SESSION = 12 * 3600  # seconds
+_AT_ONCE = 20  # browsers of one person; the oldest has to go in again
 
 
 @dataclass
@@ -67,7 +68,11 @@ class Gateway:
             self.nonces[ticket.nonce] = time.time()
         self._check(ticket)
         cookie = secrets.token_urlsafe(32)
-        self.guests[cookie] = Guest(ticket, time.monotonic())
+        with self.lock:
+            self.guests[cookie] = Guest(ticket, time.monotonic())
+            mine = [each for each, guest in self.guests.items() if guest.ticket.person == ticket.person]
+            for old in mine[:-_AT_ONCE]:  # every guest is asked for again and again: nobody may be very many
+                del self.guests[old]
         return cookie, ticket
 
     def guest(self, cookie: str) -> Guest:

@@ -4,6 +4,9 @@ A program inside may put anything there, links included; only plain files are re
 desk examines are the bytes that were read.
 """
 
+import re
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +23,12 @@ from madang.services.workspace.service import folder_of, see
 FOLDER = "release"  # below /workspace
 LARGEST = 20 << 20  # bytes of a file
 MOST = 50  # files
+# A program chooses these names, and the portal shows them where nobody counts: so they are short and plain, and looked
+# up again only now and then. What has another name can still be asked for by it.
+_NAME = re.compile(r"(?:[\w][\w .()+-]{0,59}/){0,2}[\w][\w .()+-]{0,79}")
+_STALE = 5.0  # seconds
+_listed: dict[tuple[str, int], tuple[float, list[tuple[str, int]]]] = {}
+_lock = threading.Lock()
 
 
 def is_there() -> bool:
@@ -35,9 +44,17 @@ def results(node: Node, number: int) -> list[tuple[str, int]]:
     """The files that could be asked for, with their bytes; the caller has seen the workspace."""
     if not is_there():
         return []
-    found = closed.files_inside(_folder(node, number), most=2_000)
-    start = f"{FOLDER}/"
-    return sorted((name.removeprefix(start), size) for name, size in found if name.startswith(start))[:MOST]
+    key = (str(node.home.path), number)
+    with _lock:
+        at, kept = _listed.get(key, (0.0, []))
+        if time.monotonic() - at < _STALE:
+            return list(kept)
+        found = closed.files_inside(_folder(node, number), most=2_000)
+        start = f"{FOLDER}/"
+        named = [(name.removeprefix(start), size) for name, size in found if name.startswith(start)]
+        plain = sorted(each for each in named if _NAME.fullmatch(each[0]))[:MOST]
+        _listed[key] = (time.monotonic(), plain)
+        return list(plain)
 
 
 def ask(node: Node, actor: Actor, number: int, names: Sequence[str], says: str, purpose: str) -> int:

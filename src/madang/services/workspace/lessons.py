@@ -1,6 +1,5 @@
 """Workspaces of courses: somebody's own, on the data of its lessons, with notebooks that the course gave."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -96,7 +95,7 @@ def clear_course(node: Node, person: int, course: str) -> bool:
     for name in ("files", "notebooks"):
         for path in (folder / name).iterdir():
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
+                closed.remove_inside(path)
             else:
                 path.unlink(missing_ok=True)
     return True

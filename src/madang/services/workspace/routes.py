@@ -171,7 +171,7 @@ def workspace(visit: Here, number: Number) -> Space:
 def enter(visit: Here, number: Number) -> Any:
     """Go in: the way to its notebooks, good once and for half a minute."""
     found = service.see(visit.node, visit.actor, number)
-    if visit.actor.person_id is None:
+    if visit.actor.person_id is None or visit.actor.session_id is None:  # a token's end would not end what it opened
         raise MadangError("permission.sign_in", _("This needs an account."), _("Sign in first."))
     service.entered(visit.node, visit.actor, found)
     door.ensure_gateway(visit.node)

@@ -1,9 +1,11 @@
 """What people can do with workspaces: open, look, put to sleep, end, open again, destroy."""
 
+import contextlib
 import json
-import shutil
+import os
+import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -274,11 +276,11 @@ def destroy(node: Node, actor: Actor, number: int) -> Workspace:
     """Destroy what a dormant workspace kept; the event is the record of it."""
     see(node, actor, number)
     folder = folder_of(node, number)
-    sizes = [path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()]
+    sizes = [each.st_size for each in _inside(folder) if not stat.S_ISDIR(each.st_mode)]
     with doing(node, actor, DESTROY, lambda session: _locked(session, number)) as done:
         done.thing.destroyed = now()
         done.tell(files=len(sizes), bytes=sum(sizes), dataset=done.thing.shows, version=done.thing.version)
-    shutil.rmtree(folder, ignore_errors=True)
+    closed.remove_inside(folder)
     return find(node, number)
 
 
@@ -291,7 +293,7 @@ def sweep(node: Node) -> None:
         if each.permit is not None and (each.permit.state == "ended" or each.permit.ends <= now()):
             end(node, Actor.node(), each.id, "the permit ended")
     for number in gone:
-        shutil.rmtree(node.home.folder("workspaces") / str(number), ignore_errors=True)
+        closed.remove_inside(node.home.folder("workspaces") / str(number))
 
 
 def entered(node: Node, actor: Actor, workspace: Workspace) -> None:
@@ -334,11 +336,11 @@ def folder_of(node: Node, number: int) -> Path:
 
 def disk_of(node: Node, number: int) -> int:
     """Bytes of everything that a workspace keeps."""
-    total = 0
-    for path in (node.home.folder("workspaces") / str(number)).rglob("*"):
-        if not path.is_symlink():
-            try:
-                total += path.stat().st_blocks * 512
-            except OSError:
-                continue
-    return total
+    return sum(each.st_blocks * 512 for each in _inside(node.home.folder("workspaces") / str(number)))
+
+
+def _inside(folder: Path) -> Iterator[os.stat_result]:
+    """The status of everything in a folder, as far as it can be seen."""
+    with contextlib.suppress(MadangError, OSError):
+        for _here, _name, status in closed.everything_inside(folder):
+            yield status

@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from madang.services.workspace.service import folder_of
 
 _STAND_INS = 2_100_100_000  # who workspace 0 is outside, on a node that runs as root
 _WAITING = 50  # cells that may wait for their turn
+_LISTENERS = 100  # pages that may listen
 Listener = Callable[[dict[str, Any]], None]
 
 
@@ -80,6 +82,7 @@ class Cell:
     person: int
     shown: list[dict[str, Any]] = field(default_factory=list)
     count: int = 0
+    has_begun: bool = False
     budget: outputs.Budget = field(default_factory=outputs.Budget)
 
 
@@ -96,6 +99,15 @@ class Space:
         self.waiting: list[Cell] = []
         self.last = time.monotonic()
         self.ready = threading.Event()
+        self.patience = threading.BoundedSemaphore(3)  # of those who wait until it is ready
+        self.asks: deque[int] = deque(maxlen=20)  # who asked which names may stand at a place and waits for them
+
+    def listen(self, number: int, listener: Listener) -> None:
+        """Have a page hear what is said, until it is taken out of `listeners`. Errors: `workspace.busy`."""
+        with self.lock:
+            if len(self.listeners) >= _LISTENERS:
+                raise MadangError("workspace.busy", _("Too many pages listen to this workspace."), _("Close some."))
+            self.listeners[number] = listener
 
     def say(self, **message: Any) -> None:
         """Tell all who listen."""
@@ -115,6 +127,7 @@ class Space:
                 return
             box = box_of(self.node, self.workspace)
             self.ready.clear()
+            self.asks.clear()
             self.running = box.start([box.python, "-s", "/opt/kernel/kernel.py"])
             for target in (self._read, self._drain):
                 threading.Thread(target=target, args=(self.running,), daemon=True).start()
@@ -141,9 +154,10 @@ class Space:
             self._tell({"do": "run", "id": cell, "code": code})
         self.say(say="waits", notebook=notebook, cell=cell)
 
-    def complete(self, code: str, at: int) -> None:
-        """Ask which names may stand at a place; the answer is said to all, who know by its id whether they asked."""
+    def complete(self, code: str, at: int, person: int) -> None:
+        """Ask which names may stand at a place; the one answer is said to all, who know whether they asked."""
         if self.is_awake and not self.waiting:
+            self.asks.append(person)
             self._tell({"do": "complete", "id": "names", "code": code, "at": at})
 
     def stop_cell(self) -> None:
@@ -210,14 +224,20 @@ class Space:
         clean = outputs.allowed(message, budget)
         if clean is None:
             return
-        if clean["say"] in ("ready", "ended", "names"):
-            if clean["say"] == "ready":
-                self.ready.set()
-            self.say(**clean)
-            return
-        if current is None:
-            return  # nobody asked for anything
         size = len(json.dumps(clean))
+        if clean["say"] == "ready":
+            if (
+                not self.ready.is_set()
+            ):  # once: whatever could be said without end would be a way out that nobody counts
+                self.ready.set()
+                self.say(**clean)
+            return
+        if clean["say"] == "names":
+            if self.asks and self.spend(self.asks.popleft(), size, 0):
+                self.say(**clean)
+            return
+        if clean["say"] == "ended" or current is None or (clean["say"] == "begun" and current.has_begun):
+            return  # that it ended is seen, and nobody asked for anything else
         if clean["say"] in ("text", "show", "error"):
             if not self.spend(current.person, size, int("picture" in clean)):
                 clean = {"say": "text", "text": _("[You were shown as much as is allowed within an hour.]") + "\n"}
@@ -226,7 +246,7 @@ class Space:
             budget.size += size
             _append(current.shown, clean)
         elif clean["say"] == "begun":
-            current.count = clean["count"]
+            current.count, current.has_begun = clean["count"], True
         self.say(notebook=current.notebook, cell=current.cell, **clean)
         if clean["say"] == "done":
             with self.lock:
