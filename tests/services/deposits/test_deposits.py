@@ -13,7 +13,7 @@ from madang.base.errors import MadangError
 from madang.node import closed
 from madang.services.catalog import exporting
 from madang.services.catalog import service as catalog
-from madang.services.deposits import checking, publishing, putting, reading, runs, service, store
+from madang.services.deposits import checking, checks, publishing, putting, reading, runs, service, store
 from madang.services.deposits.checklists import checklists, sheet
 from madang.services.deposits.models import Deposit, DepositFile, Sheets
 from portal_house import OURS, OWNER, House, describe, work_off
@@ -50,7 +50,7 @@ def begun(house: House, folder: Path, taxon: int = 562) -> Path:
 def test_from_nothing_to_a_published_record(house: House, site: Served, tmp_path: Path) -> None:
     boxes()
     begun(house, tmp_path)
-    assert [each for each in service.check(house.node, OWNER, "mine") if each["severity"] == "wrong"] == []
+    assert [each for each in checks.check(house.node, OWNER, "mine") if each["severity"] == "wrong"] == []
     service.submit(house.node, OWNER, "mine")
     with pytest.raises(MadangError, match="cannot be done now"):
         service.describe(house.node, OWNER, "mine", title="other")
@@ -94,13 +94,13 @@ def test_swapped_and_mixed_pairs_and_doubles_are_found(house: House, tmp_path: P
     (given / "e_R1.fastq").write_text(reads(1, name="e")[:-3])
     (given / "f.fastq").write_text(reads(1))
     putting.put_folder(house.node, OWNER, "mine", given)
-    found = {(each["file"], each["code"]) for each in service.check(house.node, OWNER, "mine")}
+    found = {(each["file"], each["code"]) for each in checks.check(house.node, OWNER, "mine")}
     wanted = {("b_R1.fastq", "pair"), ("c_R1.fastq", "pair"), ("e_R1.fastq", "file.cut"), ("f.fastq", "file.twice")}
     assert wanted <= found
     assert ("a_R1.fastq", "pair") not in found
     for name in ("b_R1.fastq", "b_R2.fastq", "c_R1.fastq", "c_R2.fastq", "e_R1.fastq", "f.fastq"):
         service.remove(house.node, OWNER, "mine", name)
-    assert [each for each in service.check(house.node, OWNER, "mine") if each["severity"] == "wrong"] == []
+    assert [each for each in checks.check(house.node, OWNER, "mine") if each["severity"] == "wrong"] == []
 
 
 def test_md5_lists_are_compared_and_put_goes_on(house: House, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_sheet_of_runs_is_filled_in_and_taken_back_and_its_wrong_cells_stand_i
 ) -> None:
     boxes()
     begun(house, tmp_path)
-    service.check(house.node, OWNER, "mine")
+    checks.check(house.node, OWNER, "mine")
     filled = tmp_path / "runs.xlsx"
     filled.write_bytes(runs.run_sheet(service.see(house.node, OWNER, "mine")))
     wrong = service.put_sheet(house.node, OWNER, "mine", filled, "runs")
@@ -292,10 +292,10 @@ def test_a_sheet_of_runs_is_filled_in_and_taken_back_and_its_wrong_cells_stand_i
     assert service.put_sheet(house.node, OWNER, "mine", tmp_path / "runs.csv", "runs") == []
     told = site.get("/api/v1/deposits/mine", cookies=steward).json()
     assert told["wrong"] == [] and told["runs"][0]["files"] == ["a_R1.fastq", "a_R2.fastq"]
-    assert not [each for each in service.check(house.node, OWNER, "mine") if each["severity"] == "wrong"]
+    assert not [each for each in checks.check(house.node, OWNER, "mine") if each["severity"] == "wrong"]
     (tmp_path / "runs.csv").write_text(head + "file_1,file_2\n" + row.replace("r1,a,", "r1,z,").replace("a_R2", "c"))
     service.put_sheet(house.node, OWNER, "mine", tmp_path / "runs.csv", "runs")
-    codes = {each["code"] for each in service.check(house.node, OWNER, "mine")}
+    codes = {each["code"] for each in checks.check(house.node, OWNER, "mine")}
     assert {"run.sample", "run.file"} <= codes
 
 
@@ -348,9 +348,9 @@ def test_files_that_are_read_together_are_told_as_each_alone_and_one_that_kills_
         (tmp_path / name).write_text(content)
         files.append((tmp_path / name, name))
     alone = [reading.look_closed(path, name) for path, name in files]
-    assert reading.look_all(files) == alone
+    assert reading.look_together(files) == alone
     monkeypatch.setattr(reading, "_ask_all", lambda group: [])  # as after a parser that ended by itself
-    assert reading.look_all(files) == alone
+    assert reading.look_together(files) == alone
 
 
 def test_a_list_of_hashes_that_came_as_a_file_is_compared_at_the_check(house: House, tmp_path: Path) -> None:
@@ -359,5 +359,5 @@ def test_a_list_of_hashes_that_came_as_a_file_is_compared_at_the_check(house: Ho
     good = hashlib.md5(reads(1).encode()).hexdigest()
     told = f"{good}  a_R1.fastq\n{'0' * 32}  a_R2.fastq\n".encode()
     service.put_bytes(house.node, OWNER, "mine", "md5sum.txt", told)
-    found = service.check(house.node, OWNER, "mine")
+    found = checks.check(house.node, OWNER, "mine")
     assert [each["file"] for each in found if each["code"] == "file.hash"] == ["a_R2.fastq"]

@@ -5,7 +5,7 @@ repositories (INSDC, K-BDS, a short form for tables) and checklists of samples a
 """
 
 from madang.base.translate import later
-from madang.node.rooms import Command, MenuItem, RoomPlan
+from madang.node.rooms import Command, JobKind, MenuItem, RoomPlan
 
 PLAN = RoomPlan(
     name="deposits",
@@ -16,7 +16,8 @@ PLAN = RoomPlan(
     models=(".models",),
     pages=(".routes", ".tus"),
     commands=(Command("deposit", later("Deposit data: begin, put files, check, submit."), ".commands:app"),),
-    errors={"deposit.offset": 409, "deposit.space": 507, "deposit.checksum": 460},
+    jobs=(JobKind("deposits.check", ".checks:check_deposit", lane="long"),),
+    errors={"deposit.offset": 409, "deposit.space": 507, "deposit.checksum": 460, "deposit.changed": 409},
     folders={"deposits": 0o700},
     menu=(MenuItem("data", later("Deposits"), "/deposits", signed_in=True),),
     listens={"record.publish": ".listening:published"},

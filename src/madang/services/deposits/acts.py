@@ -2,7 +2,7 @@
 
 from madang.base.translate import later
 from madang.node.acts import States
-from madang.node.permissions import Details, allow, auditor, role, signed_in, theirs
+from madang.node.permissions import Details, allow, auditor, nobody_else, role, signed_in, theirs
 
 
 class Changed(Details):
@@ -50,6 +50,13 @@ SEE = allow("deposit.see", theirs | curator | auditor, reads=True, title=later("
 BEGIN = allow("deposit.begin", signed_in, title=later("begin a deposit"), to="draft")
 DESCRIBE = allow("deposit.describe", theirs, title=later("describe a deposit"), frm=("draft",), details=Changed)
 PUT = allow("deposit.put", theirs, title=later("put a file into a deposit"), frm=("draft",), details=Filed)
+REGISTER = allow(  # a path of the machine: only who runs it knows whose file it is
+    "deposit.register",
+    nobody_else,
+    title=later("register a file where it lies"),
+    frm=("draft",),
+    details=Filed,
+)
 CHECK = allow("deposit.check", theirs | curator, title=later("have a deposit checked"), details=Checked)
 SUBMIT = allow("deposit.submit", theirs, title=later("submit a deposit"), frm=("draft",), to="submitted")
 RETURN = allow(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from madang.base.translate import _
+from madang.services.deposits import sources
 from madang.services.deposits.checklists import MODELS
 from madang.services.deposits.models import Deposit, DepositFile
 from madang.services.deposits.runs import PAIR, human_samples, people_files, runs_of
@@ -44,6 +45,8 @@ def findings(deposit: Deposit) -> list[dict[str, Any]]:
     for file in deposit.files:
         if not file.sha256:
             say("wrong", "file.part", _("The file is not all there yet."), file.name)
+        if not sources.is_as_it_was(file):
+            say("wrong", "file.changed", sources.changed(file.name).message, file.name)
         if file.sha256 and file.wanted and file.wanted not in (file.sha256, file.md5):
             say("wrong", "file.hash", _("It is another file than the list of hashes says."), file.name)
         for each in json.loads(file.findings):

@@ -146,6 +146,25 @@ def put(folder: Annotated[Path, typer.Argument(help=_("The folder, or one file."
     console().print(message.format(new=done.new, name=name, old=done.old), markup=False)
 
 
+@app.command("register")
+def register(
+    place: Annotated[Path, typer.Argument(help=_("The folder, or one file, that stays where it is."))], to: To = ""
+) -> None:
+    """Register large files where they lie, without copying: hashed, compared with md5 lists, watched for changes."""
+    from madang.base.console import ProgressBars, console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import registering
+
+    _there(place)
+    with opened() as node, ProgressBars() as shown:
+        actor = commander(node)
+        name = _name(node, actor, to)
+        new = registering.register(node, actor, name, place, shown)
+    message = _("{new} files registered in {name}; they stay where they are.")
+    console().print(message.format(new=new, name=name), markup=False)
+
+
 @app.command("remove")
 def remove(file: Annotated[str, typer.Argument(help=_("The file, as it is named there."))], to: To = "") -> None:
     """Take a file out of a draft, so that the right one can be put."""
@@ -182,15 +201,16 @@ def check(
     """Read every file and check everything; exit 1 if something is wrong."""
     import json
 
-    from madang.base.console import console, show_table
+    from madang.base.console import ProgressBars, console, show_table
     from madang.node.node import opened
     from madang.node.people.tokens import commander
-    from madang.services.deposits import service
+    from madang.services.deposits import checks
 
     with opened() as node:
         actor = commander(node)
         name = _name(node, actor, to)
-        found: list[dict[str, Any]] = service.check(node, actor, name)
+        with ProgressBars() as shown:
+            found: list[dict[str, Any]] = checks.check(node, actor, name, shown)
     wrong = sum(each["severity"] == "wrong" for each in found)
     if json_:
         print(json.dumps({"deposit": name, "wrong": wrong, "findings": found}, ensure_ascii=False, indent=1))

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from madang.base.progress import Progress
 from madang.node.node import Node
 from madang.node.people import Actor
-from madang.services.deposits import putting, service
+from madang.services.deposits import checks, putting, service
 from madang.services.deposits.models import Deposit
 
 NAME = "demo-reads"
@@ -41,4 +41,4 @@ def make(node: Node, progress: Progress) -> None:
         sheet = Path(folder) / "sheet.csv"
         sheet.write_text(SHEET)
         service.put_sheet(node, owner, NAME, sheet)
-    service.check(node, owner, NAME)
+    checks.check(node, owner, NAME)

@@ -12,7 +12,7 @@ from madang.node.people.actor import Actor
 from madang.node.permissions import check
 from madang.services.catalog import Original
 from madang.services.catalog import service as catalog
-from madang.services.deposits import store
+from madang.services.deposits import sources
 from madang.services.deposits.models import Deposit, DepositFile
 from madang.services.deposits.publishing import PEOPLE
 from madang.services.deposits.runs import people_files
@@ -66,4 +66,4 @@ def path_of(node: Node, actor: Actor, name: str, number: int) -> tuple[Path, str
     if found is None:
         raise MadangError("deposit.none", _("There is no such file in the deposit."))
     node.audit.read(actor, "record.download", f"record:{record.id}", {"file": found.name, "sha256": found.sha256})
-    return store.whole(node.home, found.sha256), Path(found.name).name
+    return sources.path_of(node.home, found), Path(found.name).name

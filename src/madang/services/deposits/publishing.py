@@ -17,7 +17,7 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.people.models import Organization
 from madang.services.catalog import begin_described
-from madang.services.deposits import store
+from madang.services.deposits import sources
 from madang.services.deposits.checking import is_of_people
 from madang.services.deposits.checklists import MODELS
 from madang.services.deposits.models import Deposit, DepositFile
@@ -220,7 +220,7 @@ def _package(
         target = folder / "files" / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
-            target.symlink_to(store.whole(node.home, file.sha256))
+            target.symlink_to(sources.path_of(node.home, file))
         written.append(target)
     return written
 

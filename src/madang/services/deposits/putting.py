@@ -1,7 +1,5 @@
 """Files of a folder into a deposit, by command: what is there already is left, md5 lists are compared."""
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +28,7 @@ def put_folder(node: Node, actor: Actor, name: str, folder: Path) -> Put:
     Errors: those of `service.reserve` and `service.finish`.
     """
     top = folder if folder.is_dir() else folder.parent
-    files = sorted(_files(folder)) if folder.is_dir() else [folder]
+    files = sorted(service.plain_files(folder)) if folder.is_dir() else [folder]
     wanted = hashes_told(path for path in files if is_list(path.name))
     there = {each.name: each for each in service.see(node, actor, name).files}
     new = old = 0
@@ -62,11 +60,3 @@ def put_folder(node: Node, actor: Actor, name: str, folder: Path) -> Put:
     if small:
         new += put_small(node, actor, name, small)
     return Put(new, old)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for at, _folders, names in os.walk(folder):
-        for each in names:
-            path = Path(at) / each
-            if not path.is_symlink() and path.is_file():
-                yield path

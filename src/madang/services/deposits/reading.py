@@ -11,26 +11,24 @@ from madang.node import closed
 
 _CHILD = "madang.services.deposits.child"
 _FAILED = ("closed.time", "closed.memory", "closed.output", "closed.disk")
-SECONDS, MEMORY = 3600, 2 << 30
+SECONDS, SLOWEST, MEMORY = 3600, 10_000_000, 2 << 30  # at least so long, or so many bytes a second
 TOGETHER, TOGETHER_BYTES, SECONDS_TOGETHER = 32, 64 << 20, 120  # files that share a closed process
 
 
 def look_closed(path: Path, name: str) -> dict[str, Any]:
     """Format, facts and findings of a file; a parser that takes too long or too much is a finding too."""
-    return _ask(path, ["look", name], SECONDS)
+    return _ask(path, ["look", name], max(SECONDS, path.stat().st_size // SLOWEST))
 
 
-def look_all(files: Sequence[tuple[Path, str]]) -> list[dict[str, Any]]:
-    """The same of many files, in their order: small ones share a closed process, and where that fails, each of them
-    has one of its own, so that a hostile file takes no other with it."""
-    found: list[dict[str, Any]] = []
-    for group in _groups(files):
-        told = _ask_all(group) if len(group) > 1 else []
-        found += told if len(told) == len(group) else [look_closed(path, name) for path, name in group]
-    return found
+def look_together(group: Sequence[tuple[Path, str]]) -> list[dict[str, Any]]:
+    """The same of a few files in one closed process, in their order; where that fails, each of them has one of its own,
+    so that a hostile file takes no other with it."""
+    told = _ask_all(group) if len(group) > 1 else []
+    return told if len(told) == len(group) else [look_closed(path, name) for path, name in group]
 
 
-def _groups(files: Sequence[tuple[Path, str]]) -> Iterator[list[tuple[Path, str]]]:
+def groups(files: Sequence[tuple[Path, str]]) -> Iterator[list[tuple[Path, str]]]:
+    """Files in their order, those together that share a closed process: small ones, not too many."""
     group: list[tuple[Path, str]] = []
     total = 0
     for path, name in files:

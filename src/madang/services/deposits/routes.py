@@ -1,5 +1,6 @@
 """The pages of deposits."""
 
+import json
 import tempfile
 from dataclasses import asdict
 from datetime import datetime
@@ -13,10 +14,11 @@ from starlette.responses import Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _, in_language
+from madang.node import jobs
 from madang.node.acts import label
 from madang.node.permissions import check, may
 from madang.services import grants
-from madang.services.deposits import checking, handing, publishing, service, store
+from madang.services.deposits import checking, checks, handing, publishing, service, sources, store
 from madang.services.deposits.checklists import MODELS, checklists, find_checklist, sheet
 from madang.services.deposits.models import Deposit
 from madang.services.deposits.runs import run_sheet, runs_of
@@ -63,6 +65,7 @@ class FileView(View):
     sha256: str
     md5: str
     format: str
+    stays: bool
 
 
 class PromiseChoice(View):
@@ -99,6 +102,17 @@ class WrongCell(View):
     reason: str
 
 
+class CheckJob(View):
+    """The check that is on its way, or that came to nothing: how far it is, or why."""
+
+    number: int
+    state: str
+    text: str
+    done: int
+    total: int | None
+    error: str
+
+
 class DepositView(View):
     """A deposit."""
 
@@ -127,6 +141,7 @@ class DepositView(View):
     files: list[FileView]
     findings: list[FindingView]
     checked: datetime | None
+    job: CheckJob | None
     promises: list[PromiseChoice]
     lacks: list[PromiseLacks]
     may_edit: bool
@@ -271,7 +286,9 @@ def keeps(visit: Here, name: str, given: Promised) -> Done:
 @room.act("/deposits/{name}/check", at=deposit)
 def checked(visit: Here, name: str, given: Nothing) -> Done:
     """Have every file read and everything checked."""
-    found = service.check(visit.node, visit.actor, name)
+    if checks.begin(visit.node, visit.actor, name) is not None:
+        return Done(see=f"/deposits/{name}", message=_("The check began; this page shows how far it is."))
+    found = checking.findings(service.see(visit.node, visit.actor, name))
     return Done(see=f"/deposits/{name}", message=_("{count} findings").format(count=len(found)))
 
 
@@ -342,7 +359,7 @@ def file(visit: Here, name: str, number: Number) -> Response:
     found = service.file_of(service.see(visit.node, visit.actor, name), number)
     if not found.sha256:
         raise MadangError("deposit.offset", _("The file {name} is not all there yet.").format(name=found.name))
-    path = store.whole(visit.node.home, found.sha256)
+    path = sources.path_of(visit.node.home, found)
     return FileResponse(path, media_type="application/octet-stream", filename=Path(found.name).name)
 
 
@@ -361,7 +378,8 @@ def _view(visit: Here, found: Deposit) -> DepositView:
         "wrong": [WrongCell(**each) for each in sheets.wrong[:500]],
         "files": [
             FileView(
-                **{field: getattr(each, field) for field in FileView.model_fields if field != "there"},
+                **{field: getattr(each, field) for field in FileView.model_fields if field not in ("there", "stays")},
+                stays=bool(each.source),
                 there=each.bytes if each.sha256 else store.offset(home, each.id),
             )
             for each in found.files
@@ -370,6 +388,7 @@ def _view(visit: Here, found: Deposit) -> DepositView:
             FindingView(severity=each["severity"], file=each["file"], message=each["message"])
             for each in (checking.findings(found) if found.checked else [])
         ],
+        "job": _job(visit, found),
         "promises": [
             PromiseChoice(number=number, title=title, linked=linked)
             for number, title, linked in grants.choices(visit.node, visit.actor, service.record_name(found))
@@ -382,6 +401,28 @@ def _view(visit: Here, found: Deposit) -> DepositView:
         "may_review": found.state == "submitted" and may(visit.actor, "deposit.approve", found),
     }
     return DepositView(**kept)
+
+
+def _job(visit: Here, found: Deposit) -> CheckJob | None:
+    """The job of a check, for those who may see it, unless it is done."""
+    if found.job_id is None:
+        return None
+    try:
+        job = jobs.find(visit.node, visit.actor, found.job_id)
+        events = jobs.events_after(visit.node, visit.actor, found.job_id)
+    except MadangError:
+        return None  # somebody else's
+    if job.state in ("done", "cancelled"):
+        return None
+    last = next((each for each in reversed(events) if each.text), None)
+    return CheckJob(
+        number=job.id,
+        state=job.state,
+        text=last.text if last else "",
+        done=last.done if last else 0,
+        total=last.total if last else None,
+        error=json.loads(job.error)["message"] if job.error else "",
+    )
 
 
 def state_name(state: str) -> str:

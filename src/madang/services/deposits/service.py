@@ -1,9 +1,9 @@
 """What people do with deposits, one function each: begin, describe, put files, check, submit, review, approve."""
 
 import hashlib
-import json
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,9 @@ from madang.node.permissions import may, visible
 from madang.node.text import clean_line, clean_prose
 from madang.science.formats import check_sheet
 from madang.services import grants
-from madang.services.deposits import checking, publishing, reading, store
-from madang.services.deposits.acts import APPROVE, BEGIN, CHECK, DESCRIBE, NOTE, PUT, RETURN, SEE, SUBMIT
+from madang.services.deposits import checking, publishing, reading, sources, store
+from madang.services.deposits.acts import APPROVE, BEGIN, DESCRIBE, NOTE, PUT, RETURN, SEE, SUBMIT
 from madang.services.deposits.checklists import MODELS, find_checklist, find_model
-from madang.services.deposits.lists import hashes_told, is_list
 from madang.services.deposits.models import Deposit, DepositFile
 from madang.services.deposits.runs import RUNS
 
@@ -199,18 +198,42 @@ def reserve(node: Node, actor: Actor, name: str, file: str, size: int, wanted: s
         deposit = done.thing
         done.tell(what=f"file {file}")
         holds_files(deposit)
-        there = next((each for each in deposit.files if each.name.casefold() == file.casefold()), None)
-        if there is not None:
-            if there.name == file and there.bytes == size and not there.sha256:
-                return there
-            raise MadangError("deposit.taken", _("There is a file {name} already.").format(name=there.name))
-        if len(deposit.files) >= MOST_FILES:
-            raise MadangError("deposit.length", _("A deposit has at most {most} files.").format(most=MOST_FILES))
-        found = DepositFile(deposit_id=deposit.id, name=file, bytes=size, wanted=wanted.lower())
-        deposit.files.append(found)
+        found = place_for(deposit, file, size, wanted)
+        if found not in done.session.new:
+            return found
         deposit.changed, deposit.checked = now(), None
         done.session.flush()
     return found
+
+
+def place_for(deposit: Deposit, file: str, size: int, wanted: str = "") -> DepositFile:
+    """The place of a file within an act: the one that is there if it is the same and not yet whole, else a new one.
+
+    Errors: `deposit.taken`, `deposit.length`.
+    """
+    there = next((each for each in deposit.files if each.name.casefold() == file.casefold()), None)
+    if there is None:
+        return _added(deposit, file, size, wanted)
+    if there.name == file and there.bytes == size and not there.sha256:
+        return there
+    raise MadangError("deposit.taken", _("There is a file {name} already.").format(name=there.name))
+
+
+def _added(deposit: Deposit, file: str, size: int, wanted: str) -> DepositFile:
+    if len(deposit.files) >= MOST_FILES:
+        raise MadangError("deposit.length", _("A deposit has at most {most} files.").format(most=MOST_FILES))
+    found = DepositFile(deposit_id=deposit.id, name=file, bytes=size, wanted=wanted.lower())
+    deposit.files.append(found)
+    return found
+
+
+def plain_files(folder: Path) -> Iterator[Path]:
+    """Every plain file below a folder; links are not followed."""
+    for at, _folders, names in os.walk(folder):
+        for each in names:
+            path = Path(at) / each
+            if not path.is_symlink() and path.is_file():
+                yield path
 
 
 def finish(node: Node, actor: Actor, name: str, number: int) -> DepositFile:
@@ -275,32 +298,12 @@ def remove(node: Node, actor: Actor, name: str, file: str) -> None:
         done.tell(what=f"removed {file}")
 
 
-def check(node: Node, actor: Actor, name: str) -> list[dict[str, Any]]:
-    """Look into every file and at everything together; what is found, each with file, severity and sentence."""
-    deposit = see(node, actor, name)
-    unread = [  # what was read once is the same as long as its hash is
-        file for file in deposit.files if file.sha256 and (not file.format or "file.unreadable" in file.findings)
-    ]
-    found_in = reading.look_all([(store.whole(node.home, file.sha256), file.name) for file in unread])
-    told = {file.id: each for file, each in zip(unread, found_in, strict=True)}
-    whole = [file for file in deposit.files if file.sha256 and is_list(file.name)]
-    wanted = hashes_told(store.whole(node.home, file.sha256) for file in whole)
-    with doing(node, actor, CHECK, lambda session: find(session, actor, name)) as done:
-        for file in done.thing.files:
-            file.wanted = wanted.get(Path(file.name).name, file.wanted)
-            if (each := told.get(file.id)) is not None:
-                file.format = each["format"]
-                file.facts = json.dumps(each["facts"], ensure_ascii=False)
-                file.findings = json.dumps(each["findings"], ensure_ascii=False)
-        done.thing.checked = now()
-        found = checking.findings(done.thing)
-        done.tell(files=len(done.thing.files), wrong=sum(each["severity"] == "wrong" for each in found))
-    return found
-
-
 def submit(node: Node, actor: Actor, name: str) -> None:
-    """Give a deposit to the curators; everything wrong has to be put right first. Errors: `deposit.wrong`."""
-    found = [each for each in check(node, actor, name) if each["severity"] == "wrong"]
+    """Give a deposit to the curators; everything wrong has to be put right first. Errors: `deposit.wrong`,
+    `deposit.unread`."""
+    from madang.services.deposits import checks
+
+    found = [each for each in checks.check_quickly(node, actor, name) if each["severity"] == "wrong"]
     if found:
         raise MadangError(
             "deposit.wrong",
@@ -324,12 +327,16 @@ def give_back(node: Node, actor: Actor, name: str, question: str) -> None:
 
 def approve(node: Node, actor: Actor, name: str) -> str:
     """Take a deposit into the catalog as a draft of a record, data of people on request; the record's name. Where it
-    has data of people and others, there are two records, and the one that is told has the others."""
+    has data of people and others, there are two records, and the one that is told has the others.
+
+    Errors: `deposit.changed` where a file that was registered is not as it was.
+    """
     deposit = see(node, actor, name)
     may_not = deposit.state != "submitted" or not may(actor, APPROVE, deposit)
     if may_not:
         with doing(node, actor, APPROVE, lambda session: find(session, actor, name)) as done:
             done.tell(record="", tier="")  # says why it cannot be done
+    sources.all_as_they_were(deposit)
     tier = checking.tier(deposit)
     record = publishing.into_catalog(node, actor, deposit)
     with doing(node, actor, APPROVE, lambda session: find(session, actor, name)) as done:

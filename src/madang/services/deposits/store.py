@@ -12,14 +12,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from madang.base.errors import MadangError
+from madang.base.progress import Progress
 from madang.base.translate import _
 from madang.node.home import Home
 
 SPARE = 256 << 20  # bytes that stay free for audit and database
-CHUNK = 1 << 20
+CHUNK = 4 << 20
 
 
 def part(home: Home, number: int) -> Path:
@@ -97,13 +99,21 @@ class Appender:
         self.at = at
 
 
-def digests(path: Path) -> tuple[str, str]:
-    """SHA-256 and MD5 of a file (the latter because sequencing centers give it)."""
+def digests(path: Path, progress: Progress | None = None) -> tuple[str, str]:
+    """SHA-256 and MD5 of a file (the latter because sequencing centers give it), each on a thread of its own where the
+    file is large; bytes are counted by `progress`, which may stop it."""
     sha, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
+    with path.open("rb") as file, ThreadPoolExecutor(1) as other:
         while piece := file.read(CHUNK):
-            sha.update(piece)
-            md5.update(piece)
+            if len(piece) < CHUNK:
+                md5.update(piece)
+                sha.update(piece)
+            else:
+                told = other.submit(md5.update, piece)  # while it computes, the interpreter is free
+                sha.update(piece)
+                told.result()
+            if progress is not None:
+                progress.advance(len(piece))
     return sha.hexdigest(), md5.hexdigest()
 
 
