@@ -1,6 +1,10 @@
 """How fast the portal answers: pages under 20 readers, search over many records, memory at rest.
 
     python benchmarks/portal.py [--records 10000] [--words 100000] [--seconds 10]
+    python benchmarks/portal.py --search DIR [--words 100000] [--database URL]     searches alone
+
+The records of the searches tell what is in their data: names of tables, columns and 40 concepts in two languages each.
+With `--search` they stay in DIR (and in the PostgreSQL database of the URL, empty at first), made at the first run.
 
 The portal runs as `madang serve` on SQLite, reads audited as always; readers are threads of this process, which shares
 the cores. Each figure stands beside its goal. The floor is a page without any question to the database.
@@ -29,7 +33,7 @@ from madang.node.home import Home
 from madang.node.jobs.worker import run_next
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.services.catalog import service, words
+from madang.services.catalog import contents, service, words
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
 
 FILES, WIDE = 100_000, 10_000
@@ -42,20 +46,48 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=10_000)
     parser.add_argument("--words", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--search", type=Path)
+    parser.add_argument("--database", default="")
     given = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, SQLite")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {'PostgreSQL' if given.database else 'SQLite'}")
+    if given.search:
+        if given.database:
+            os.environ["MADANG_DATABASE_URL"] = given.database
+        if not (given.search / "madang.toml").exists() and not (given.search / "filled").exists():
+            fill(given.search, given.words, told=True)
+            (given.search / "filled").touch()
+        with_portal(given.search, lambda address, _pid: searches(address, given.words))
+        return
     with tempfile.TemporaryDirectory(prefix="madang-portal-") as folder:
         fill(Path(folder) / "a", given.records)
         with_portal(Path(folder) / "a", lambda address, pid: pages(address, pid, given.seconds))
-        fill(Path(folder) / "b", given.words)
+        fill(Path(folder) / "b", given.words, told=True)
         with_portal(Path(folder) / "b", lambda address, _pid: searches(address, given.words))
         fill_large(Path(folder) / "c")
         with_portal(Path(folder) / "c", lambda address, _pid: large(address))
 
 
-def fill(home: Path, records: int) -> None:
-    """Published records with made-up titles."""
-    chance, node, at = Random(7), Node.open(Home(home)), now()
+def concepts() -> list[tuple[str, str]]:
+    """3,000 made-up concepts, each with a name of three words in English and one in Korean."""
+    chance = Random(11)
+    parts = ["".join(chance.choices("bcdfghklmnprstv", k=1) + chance.choices("aeiou", k=1)) for _ in range(60)]
+    latin = ["".join(chance.sample(parts, 3)) for _ in range(1_500)]
+    hangul = [chr(0xAC00 + n) for n in chance.sample(range(11_172), 400)]
+    return [(" ".join(chance.sample(latin, 3)), "".join(chance.sample(hangul, 5))) for _ in range(3_000)]
+
+
+def within(chance: Random, names: list[tuple[str, str]]) -> list[str]:
+    """What is told to be in the data of a record: tables and their columns, and concepts, some far oftener."""
+    tables = chance.sample(list(contents.TABLE_WORDS), 8)
+    found = [word for table in tables for word in (table, table.replace("_", " "), *contents.TABLE_WORDS[table])]
+    found += [f"{table} {column}" for table in tables for column in ("concept id", "start date", "source value")]
+    picked = (names[min(int(chance.paretovariate(0.6)) - 1, len(names) - 1)] for _ in range(40))
+    return found + [name for both in dict.fromkeys(picked) for name in both]
+
+
+def fill(home: Path, records: int, *, told: bool = False) -> None:
+    """Published records with made-up titles; `told`: found by what is in their data too."""
+    chance, node, at, names = Random(7), Node.open(Home(home)), now(), concepts()
     with node.write() as session:
         made = [
             {
@@ -73,7 +105,8 @@ def fill(home: Path, records: int) -> None:
         for start in range(0, records, 1_000):
             session.execute(insert(Record), made[start : start + 1_000])
         for row in made:
-            words.put(session, int(str(row["id"])), str(row["title"]), [" ".join(chance.sample(NOUNS, 6))])
+            body = [" ".join(chance.sample(NOUNS, 6)), *(within(chance, names) if told else ())]
+            words.put(session, int(str(row["id"])), str(row["title"]), body, [chance.randint(1990, 2026)])
     node.close()
 
 
@@ -186,6 +219,13 @@ def searches(address: str, records: int) -> None:
     with httpx.Client() as client:
         taken = [timed(client, f"{address}/records?q={Random(n).choice(NOUNS)}+{n}") for n in range(100)]
         wide = [timed(client, f"{address}/records?q={noun}") for noun in NOUNS * 3]
+        names, chance = concepts(), Random(5)
+        asked = [" ".join(chance.choice(chance.choice(names)).split()[:2]) for _ in range(100)]
+        within = [timed(client, f"{address}/records?q={quote(each)}") for each in asked]
+        every = ["diagnoses", "진단", "measurement", "person 2019", "source value", "진료 검사 결과", "concept"]
+        most = [timed(client, f"{address}/records?q={quote(each)}&page={n}") for each in every for n in range(1, 8)]
+    show("search for a concept in the data: 95% under", quantile(within), "ms", 100)
+    show("  for a table or column that most records have: 95% under", quantile(most), "ms", 100)
     show(f"search in {records:,} records, few hits: 95% under", quantile(taken), "ms", 100)
     show("  one word with a third of all as hits: 95% under", quantile(wide), "ms", 100)
 

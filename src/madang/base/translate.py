@@ -58,8 +58,44 @@ def speaking(language: str) -> Iterator[None]:
         _spoken.reset(token)
 
 
+KEPT = "kept"  # the language of a program whose texts are translated by who shows them
+
+
+class Kept(str):
+    """A text in English that is to be translated later, with what was put into it."""
+
+    parts: tuple[str, str, dict[str, object]]
+
+    @classmethod
+    def of(cls, text: str, context: str, values: dict[str, object]) -> "Kept":
+        """`text` with `values` put into it."""
+        found = cls(str.format(text, **values) if values else text)
+        found.parts = (text, context, values)
+        return found
+
+    def format(self, *_places: object, **values: object) -> "Kept":
+        """The same with values, which stay apart from it."""
+        return Kept.of(self.parts[0], self.parts[1], values)
+
+    def as_json(self) -> list[object]:
+        """What `told` reads again."""
+        text, context, values = self.parts
+        return [text, context, {n: v.as_json() if isinstance(v, Kept) else v for n, v in values.items()}]
+
+
+def told(kept: object) -> str:
+    """A text that `Kept.as_json` gave, or any other, in the reader's language."""
+    if not isinstance(kept, list):
+        return str(kept)
+    text, context, values = kept
+    put_in = {name: told(value) if isinstance(value, list) else value for name, value in values.items()}
+    return _(text, context).format(**put_in) if put_in else _(text, context)
+
+
 def _(text: str, context: str = "") -> str:
     """`text` in the reader's language; a word that means several things is told apart by its `context`."""
+    if language() == KEPT:
+        return Kept.of(text, context, {})
     catalog = _catalog(language())
     return catalog.pgettext(context, text) if context else catalog.gettext(text)
 

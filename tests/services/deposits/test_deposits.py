@@ -183,7 +183,7 @@ def test_kill_9_within_an_upload_loses_nothing_and_doubles_nothing(house: House)
         given = (str(house.node.home.path), file.id, at, content[at : at + 7_000])
         child = children.Process(target=_append_and_die, args=given)
         child.start()
-        child.join(60)
+        child.join(300)
         assert child.exitcode == -signal.SIGKILL
     at = store.offset(house.node.home, file.id)
     assert at == 35_000
@@ -209,6 +209,71 @@ def test_ena_checklists_are_read_and_their_mandatory_fields_act(house: House) ->
         _samples, wrong = check_sheet(known[name], [["sample_alias"], ["a"]])
         assert {one.column for one in wrong if "missing" in one.reason} == set(each["mandatory"])
     assert sheet(known["ERC000033"])[:2] == b"PK"
+
+
+def test_mixs_classes_are_read_and_what_they_require_acts(house: House) -> None:
+    told = shared_data("mixs/required_fields.json")
+    folder = house.node.home.path / "standards" / "mixs"
+    folder.mkdir(parents=True)
+    (folder / "required_fields.json").write_bytes(told.read_bytes())
+    known = checklists(house.node.home)
+    classes = json.loads(told.read_text())["classes"]
+    assert len(known) == len(classes) + 3 == 281
+    from madang.science.formats import check_sheet
+
+    for name, each in classes.items():
+        required = set(each["required"])
+        full = ["sample_alias", "taxon_id", *sorted(required - {"taxon_id"}), "something_else"]
+        row = ["a", "562", *("not collected" for _ in full[2:])]
+        samples, wrong = check_sheet(known[name], [full, row])
+        assert wrong == [] and samples[0]["something_else"] == "not collected", name  # a field that it does not require
+        for gone in required:
+            place = full.index(gone)
+            left = check_sheet(known[name], [full[:place] + full[place + 1 :], row[:place] + row[place + 1 :]])[1]
+            assert [(each.row, each.column) for each in left] == [(1, gone)], name
+        wrong = check_sheet(known[name], [full, ["a", "562", *("" for _ in full[2:])]])[1]
+        assert {each.column for each in wrong} == required - {"taxon_id"}, name
+    (folder / "required_fields.json").write_text("{")
+    with pytest.raises(MadangError, match="holds no checklists"):
+        checklists(house.node.home)
+
+
+def test_mandatory_one_of_and_optional_fields_of_our_checklists_act() -> None:
+    from madang.science.formats import check_sheet
+    from madang.services.deposits.checklists import OURS
+
+    for list_ in OURS.values():
+        needed = ["sample_alias", *list_.mandatory, *(group[-1] for group in list_.one_of)]
+        plain = {"taxon_id": "562", "lat_lon": "37.5 N 127 E", "sex": "female"}
+        row = ["a", *(plain.get(name, "not collected") for name in needed[1:])]
+        assert check_sheet(list_, [needed, row])[1] == []  # what is optional may lack
+        for name in list_.mandatory:
+            emptied = ["" if each == name else value for each, value in zip(needed, row, strict=True)]
+            assert [each.column for each in check_sheet(list_, [needed, emptied])[1]] == [name]
+        for group in list_.one_of:
+            for one in group:  # any one of them is enough, none is not
+                head = [one if each == group[-1] else each for each in needed]
+                assert check_sheet(list_, [head, row])[1] == []
+            place = needed.index(group[-1])
+            wrong = check_sheet(list_, [needed, [*row[:place], "", *row[place + 1 :]]])[1]
+            assert [(each.column, "One of these" in each.reason) for each in wrong] == [(group[0], True)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "human"),
+    [
+        ("taxon_id", "9606", True),
+        ("samp_taxon_id", "Homo sapiens [NCBITaxon:9606]", True),
+        ("host_taxid", "9606", True),
+        ("host scientific name", "Homo sapiens", True),
+        ("taxon_id", "96061", False),
+        ("host scientific name", "Mus musculus", False),
+    ],
+)
+def test_who_is_human(field: str, value: str, human: bool) -> None:
+    deposit = Deposit(name="d", title="d", model="insdc", consent="", ethics="")
+    deposit.sheets = Sheets([{"sample_alias": "a", "taxon_id": "408170", field: value}])
+    assert (runs.human_samples(deposit) == {"a"}) is human
 
 
 def test_files_of_people_get_a_record_of_their_own_and_only_the_others_are_open(

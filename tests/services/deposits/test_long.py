@@ -3,18 +3,23 @@
 import hashlib
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from madang.base.errors import MadangError
+from madang.base.translate import speaking
 from madang.node import jobs
 from madang.node.people.actor import Actor
 from madang.node.people.models import Person
 from madang.services.catalog import service as catalog
-from madang.services.deposits import checks, handing, putting, reading, registering, service, sources, store
+from madang.services.deposits import checking, checks, handing, putting, reading, registering, service, sources, store
 from portal_house import OURS, OWNER, House, describe, work_off
 from services.deposits.test_deposits import begun, boxes, reads
+from support import ROOT, needs
 from web.served import Served
 
 
@@ -162,3 +167,81 @@ def test_the_page_shows_how_far_a_check_is(
         work_off(house.node)
         assert browser.get("/api/v1/deposits/mine").json()["job"] is None
         assert "Not checked since" not in browser.get("/deposits/mine").text
+
+
+def test_a_disk_that_is_full_at_any_step_leaves_nothing_half_there_and_loses_nothing(tmp_path: Path) -> None:
+    bubblewrap = needs("bwrap")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = [str(bubblewrap), "--dev-bind", "/", "/", "--size", str(60 << 20), "--tmpfs", str(disk), sys.executable]
+    script = str(Path(__file__).parent / "full_disk.py")
+    paths = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
+    done = subprocess.run(
+        [*command, script, str(disk), "0", "40000"],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+        env=os.environ | {"PYTHONPATH": paths},
+    )
+    if "bwrap:" in done.stderr:
+        pytest.skip(f"missing: a small disk ({done.stderr.strip()[:100]})")
+    assert done.returncode == 0, done.stderr[-3_000:]
+    refused = json.loads(done.stdout.splitlines()[-1])["refused"]
+    assert {"put", "upload", "approve", "prepare"} <= set(refused), refused
+
+
+def test_room_is_left_for_audit_and_publishing_before_the_first_byte(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.begin(house.node, OWNER, "mine", "table", "hospital")
+    free = shutil.disk_usage(tmp_path).free
+    monkeypatch.setattr(store, "SPARE", free - 1_000)
+    with pytest.raises(MadangError, match="no room for this file"):
+        service.reserve(house.node, OWNER, "mine", "a.csv", 500_000_000)
+    (tmp_path / "b.csv").write_bytes(b"a,b\n" * 100)
+    monkeypatch.setattr(store, "SPARE", free + (1 << 40))
+    with pytest.raises(MadangError, match="no room for this file"):
+        putting.put_folder(house.node, OWNER, "mine", tmp_path / "b.csv")
+    assert service.see(house.node, OWNER, "mine").files == []
+
+
+def test_alignments_and_variants_of_another_reference_are_found(house: House, tmp_path: Path) -> None:
+    boxes()
+    pytest.importorskip("pysam")
+    from science.formats.test_more_formats import alignments, genome, variants
+
+    given = tmp_path / "given"
+    given.mkdir()
+    reference, sequences = genome(given)
+    alignments(given, "wb", "a.bam", reference, sequences)
+    variants(given, "good.vcf", sequences)
+    variants(given, "bad.vcf", sequences, shift=1)
+    longer = {name: text + "A" for name, text in sequences.items()}
+    alignments(given, "wc", "b.cram", reference, sequences)
+    alignments(given, "wb", "other.bam", reference, longer)
+    (given / "genome3.fa.fai").unlink(missing_ok=True)
+    service.begin(house.node, OWNER, "mine", "table", "hospital", "표")
+    service.describe(house.node, OWNER, "mine", description="정렬", license="CC0-1.0")
+    putting.put_folder(house.node, OWNER, "mine", given)
+    for _time in range(2):  # nothing is said twice
+        found = checks.check(house.node, OWNER, "mine")
+        wrong = {(each["file"], each["code"]) for each in found if each["severity"] == "wrong"}
+        assert wrong == {("bad.vcf", "vcf.reference"), ("other.bam", "reference")}
+        assert len([each for each in found if each["file"] == "bad.vcf"]) == 1
+    assert {each["file"] for each in found if each["code"] == "sample.twice"} == {"other.bam"}
+
+
+def test_findings_are_told_in_the_language_of_each_reader(house: House, tmp_path: Path) -> None:
+    boxes()
+    begun(house, tmp_path)
+    (tmp_path / "given" / "cut.fastq").write_text("@x\nAC\n")
+    putting.put_folder(house.node, OWNER, "mine", tmp_path / "given")
+    checks.check(house.node, OWNER, "mine")
+    deposit = service.see(house.node, OWNER, "mine")
+    said = {}
+    for spoken in ("en", "ko"):
+        with speaking(spoken):
+            said[spoken] = [each["message"] for each in checking.findings(deposit) if each["code"] == "file.cut"]
+    assert said["en"] == ["Record 1: the file ends in the middle of it."]
+    assert said["ko"] and not any(letter.isascii() and letter.isalpha() for letter in said["ko"][0]), said["ko"]

@@ -19,9 +19,6 @@ _OPAQUE = {
     ".d": "vendor's raw data",
 }
 _KNOWN = {
-    b"CRAM": "CRAM",
-    b"\x89HDF": "HDF5",
-    b"PAR1": "Parquet",
     b"PK\x03\x04": "ZIP",
     b"%PDF": "PDF",
 }
@@ -79,36 +76,45 @@ def _cut(error: Exception) -> str:
 
 
 def _reader(path: Path, ending: str) -> tuple[str, Callable[[Path], Told] | None]:
-    from madang.science.formats import alignments, images, reads, tables
+    """The format, and what reads it, if anything: by the first bytes, then by the ending."""
+    from madang.science.formats import alignments, images, matrices, reads, structures, tables
 
     with path.open("rb") as file:
         start = file.read(4096)
     inner = start
     if start[:2] == b"\x1f\x8b":
-        if alignments.is_bgzf(start):
-            with gzip.open(path) as unpacked:
-                inner = unpacked.read(4)
-            if inner == b"BAM\x01":
-                return "BAM", alignments.look_bam
         with gzip.open(path) as unpacked:
-            inner = unpacked.read(256)
-    if inner[:4] == b"BAM\x01":
-        return "BAM", alignments.look_bam
-    if inner.startswith(b"##fileformat=VCF") or ending == ".vcf":
-        return "VCF", alignments.look_vcf
-    if ending in (".fastq", ".fq"):
-        return "FASTQ", reads.look_fastq
-    if ending in (".fasta", ".fa", ".fna", ".faa"):
-        return "FASTA", reads.look_fasta
-    if start[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"):
-        return "TIFF", images.look_tiff
-    if start[128:132] == b"DICM" or ending == ".dcm":
-        return "DICOM", images.look_dicom
-    if ending in (".csv", ".tsv"):
-        return "CSV", tables.look_csv
-    if ending == ".json":
-        return "JSON", tables.look_json
-    return _KNOWN.get(start[:4], "unknown"), None
+            inner = unpacked.read(4096)
+    by_start: tuple[tuple[bool, str, Callable[[Path], Told] | None], ...] = (
+        (inner[:4] == b"BAM\x01", "BAM", alignments.look_bam),
+        (inner[:3] == b"BCF", "BCF", alignments.look_bcf),
+        (start[:4] == b"CRAM", "CRAM", alignments.look_cram),
+        (inner[:4] in (b"@HD\t", b"@SQ\t") or ending == ".sam", "SAM", alignments.look_sam),
+        (inner.startswith(b"##fileformat=VCF") or ending == ".vcf", "VCF", alignments.look_vcf),
+        (start[:8] == b"\x89HDF\r\n\x1a\n" or ending == ".h5ad", "HDF5", matrices.look_hdf5),
+        (start[:4] == b"PAR1" or ending == ".parquet", "Parquet", tables.look_parquet),
+        (start[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"), "TIFF", images.look_tiff),
+        (start[128:132] == b"DICM" or ending == ".dcm", "DICOM", images.look_dicom),
+        (inner.startswith(b"##gff-version") or ending in (".gff", ".gff3", ".gtf"), "GFF", tables.look_gff),
+        (inner[344:348] in (b"n+1\x00", b"ni1\x00"), "NIfTI", None),
+        (start[:4] == b"FCS3" or start[:4] == b"FCS2", "FCS", None),
+        (inner.startswith(b"%%MatrixMarket"), "Matrix Market", None),
+        (start[257:262] == b"ustar", "TAR", None),
+        (b"<mzML" in inner or b"<indexedmzML" in inner, "mzML", None),
+    )
+    for is_it, kind, reader in by_start:
+        if is_it:
+            return kind, reader
+    by_ending: dict[str, tuple[str, Callable[[Path], Told] | None]] = {
+        **dict.fromkeys((".fastq", ".fq"), ("FASTQ", reads.look_fastq)),
+        **dict.fromkeys((".fasta", ".fa", ".fna", ".faa"), ("FASTA", reads.look_fasta)),
+        **dict.fromkeys((".pdb", ".ent"), ("PDB", structures.look_pdb)),
+        **dict.fromkeys((".cif", ".mmcif"), ("mmCIF", structures.look_mmcif)),
+        **dict.fromkeys((".xlsx", ".xlsm"), ("XLSX", tables.look_xlsx)),
+        **dict.fromkeys((".csv", ".tsv"), ("CSV", tables.look_csv)),
+        ".json": ("JSON", tables.look_json),
+    }
+    return by_ending.get(ending, (_KNOWN.get(start[:4], "unknown"), None))
 
 
 def unpacked(path: Path) -> BinaryIO:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from madang.base.translate import _
 from madang.science.formats.look import Finding, Told, unpacked, wrong
+from madang.science.formats.references import longest_of
 
 _BASES = re.compile(rb"[A-Za-z.*-]*\Z")
 _QUALITIES = re.compile(rb"[!-~]*\Z")
@@ -104,22 +105,29 @@ def _bad(number: int, why: str, code: str = "fastq.record") -> Told:
 
 
 def look_fasta(path: Path) -> Told:
-    """Sequences and their letters."""
-    names: list[str] = []
-    letters = 0
+    """Sequences, their lengths and letters."""
+    lengths: dict[str, int] = {}
+    names = letters = 0
+    name = ""
     found: list[Finding] = []
     with unpacked(path) as file:
         for number, line in enumerate(file, 1):
             if line[:1] == b">":
-                names.append(line[1:].split()[0].decode("ascii", "replace") if line[1:].split() else "")
-            elif line.strip():
+                name = line[1:].split()[0].decode("ascii", "replace") if line[1:].split() else ""
+                names += 1
+                lengths[name] = 0
+            elif row := line.strip():
                 if not names:
                     found.append(wrong("fasta.start", _("The file does not begin with a name (>).")))
                     break
-                if not _BASES.match(line.strip()):
+                if not _BASES.match(row):
                     found.append(wrong("fasta.letters", _("Line {n} holds no sequence.").format(n=number)))
                     break
-                letters += len(line.strip())
-    if len(set(names)) < len(names):
+                letters += len(row)
+                lengths[name] += len(row)
+    if len(lengths) < names:
         found.append(wrong("fasta.twice", _("Two sequences have the same name.")))
-    return Told("FASTA", True, {"sequences": len(names), "letters": letters}, tuple(found))
+    if names and not lengths[name]:
+        found.append(wrong("file.cut", _("The last sequence has no letters: the file may be cut off.")))
+    facts = {"sequences": names, "letters": letters, "contigs": longest_of(lengths)}
+    return Told("FASTA", True, facts, tuple(found))

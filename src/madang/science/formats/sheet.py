@@ -34,6 +34,7 @@ class Checklist:
     choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
     alias: str = ALIAS  # the column that names a row
     more: tuple[str, ...] = ()  # other columns that have to be there
+    open: bool = False  # further columns may be there: only what is required is known of it
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -62,14 +63,14 @@ def check_sheet(list_: Checklist, rows: Sequence[Sequence[Any]]) -> tuple[list[d
     for name in dict.fromkeys(head):
         if name and head.count(name) > 1:
             found.append(Wrong(1, name, _("This column is there twice.")))
-        if name and name not in known:
+        if name and name not in known and not list_.open:
             found.append(Wrong(1, name, _("The checklist {name} has no such field.").format(name=list_.name)))
     for name in (list_.alias, *list_.mandatory, *list_.more):
         if name not in head:
             found.append(Wrong(1, name, _("This column is missing.")))
     samples: list[dict[str, str]] = []
     first: dict[str, int] = {}
-    columns = [_Column(list_, place, name) for place, name in enumerate(head) if name in known]
+    columns = [_Column(list_, place, name) for place, name in enumerate(head) if name in known or (list_.open and name)]
     for number, row in enumerate(rows[1:], 2):
         cells = {name: _text(cell) for name, cell in zip(head, row, strict=False) if name}
         if not any(cells.values()):

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from madang.base.translate import _
+from madang.base.translate import _, told
+from madang.science.formats.references import other_lengths
 from madang.services.deposits import sources
 from madang.services.deposits.checklists import MODELS
 from madang.services.deposits.models import Deposit, DepositFile
@@ -17,7 +18,8 @@ _TYPES = {
     **dict.fromkeys(("PDB", "mmCIF"), "structure"),
     **dict.fromkeys(("OME-TIFF", "TIFF", "DICOM", "NIfTI"), "image"),
     **dict.fromkeys(("mzML",), "proteome"),
-    **dict.fromkeys(("CSV", "XLSX", "Parquet", "JSON", "h5ad", "HDF5"), "table"),
+    **dict.fromkeys(("CSV", "XLSX", "Parquet", "JSON"), "table"),
+    **dict.fromkeys(("h5ad", "10x HDF5", "Matrix Market"), "expression"),
 }
 _HANGUL = re.compile(r"[가-힣]")
 
@@ -50,7 +52,7 @@ def findings(deposit: Deposit) -> list[dict[str, Any]]:
         if file.sha256 and file.wanted and file.wanted not in (file.sha256, file.md5):
             say("wrong", "file.hash", _("It is another file than the list of hashes says."), file.name)
         for each in json.loads(file.findings):
-            say(each["severity"], each["code"], each["message"], file.name)
+            say(each["severity"], each["code"], told(each["message"]), file.name)
     hashes: dict[str, list[str]] = defaultdict(list)
     for file in deposit.files:
         if file.sha256 and file.bytes:
@@ -60,6 +62,10 @@ def findings(deposit: Deposit) -> list[dict[str, Any]]:
             say("wrong", "file.twice", _("The same content as {name}.").format(name=names[0]), names[1])
     for name, message in _pairs(deposit.files):
         say("wrong", "pair", message, name)
+    for name, message in _references(deposit.files):
+        say("wrong", "reference", message, name)
+    for name, message in _samples_told(deposit):
+        say("look", "sample.twice", message, name)
     model = MODELS[deposit.model]
     samples = deposit.sheets.samples
     if model.umbrella:
@@ -133,6 +139,51 @@ def _runs(deposit: Deposit, has_samples: bool) -> Iterator[tuple[str, str, str, 
     for alias in sorted(aliases - with_files):
         if with_files:
             yield "look", "sample.files", _("There is no file of the sample {name}.").format(name=alias), ""
+
+
+def _contigs(file: DepositFile) -> dict[str, int]:
+    told: dict[str, int] = json.loads(file.facts).get("contigs", {})
+    return told
+
+
+def to_compare(deposit: Deposit) -> list[tuple[DepositFile, DepositFile]]:
+    """Files of variants and the reference among the files that they are to be compared with, if they were not yet."""
+    references = [(file, _contigs(file)) for file in deposit.files if file.format == "FASTA"]
+    found = []
+    for file in deposit.files:
+        if file.format in ("VCF", "BCF") and "compared" not in json.loads(file.facts):
+            told = _contigs(file)
+            same = (
+                one
+                for one, has in references
+                if any(has[name] == (told[name] or has[name]) for name in told if name in has)
+            )
+            found += [(file, one) for one in [next(same, None)] if one is not None]
+    return found
+
+
+def _references(files: list[DepositFile]) -> Iterator[tuple[str, str]]:
+    """Alignments and variants that speak of another reference than a FASTA of the deposit, or the first of them."""
+    told = [(file, _contigs(file)) for file in files if file.format in ("BAM", "CRAM", "SAM", "VCF", "BCF")]
+    known = [(file, _contigs(file)) for file in files if file.format == "FASTA"] or told[:1]
+    for file, has in told:
+        for other, lengths in known:
+            if file is not other and (name := other_lengths(has, lengths)):
+                message = _("{name} has {one} bases here and {two} in {other}: another reference.")
+                yield file.name, message.format(name=name, one=has[name], two=lengths[name], other=other.name)
+                break
+
+
+def _samples_told(deposit: Deposit) -> Iterator[tuple[str, str]]:
+    """The same sample in two files of alignments, as their headers name it."""
+    first: dict[tuple[str, str], str] = {}
+    for file in deposit.files:
+        if file.format in ("BAM", "CRAM", "SAM"):
+            for sample in json.loads(file.facts).get("samples", []):
+                if (file.format, sample) in first:
+                    message = _("The sample {sample} is that of {name} too, as its header says.")
+                    yield file.name, message.format(sample=sample, name=first[file.format, sample])
+                first.setdefault((file.format, sample), file.name)
 
 
 def _pairs(files: list[DepositFile]) -> list[tuple[str, str]]:

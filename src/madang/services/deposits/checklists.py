@@ -1,7 +1,10 @@
 """Repository models and checklists of samples, as data: short ones of our own, the others from the standards folder."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -84,27 +87,56 @@ def find_model(name: str) -> Model:
 
 
 def checklists(home: Home) -> dict[str, Checklist]:
-    """All checklists: ours, and those of ena_checklists/fields.json in the standards folder, if it is there."""
-    path = home.path / "standards" / "ena_checklists" / "fields.json"
+    """All checklists: ours, and those of the standards folder: ena_checklists/fields.json, mixs/required_fields.json.
+
+    Errors: `deposit.checklists` where one of these files is there and is none.
+    """
+    folder = home.path / "standards"
+    return (
+        dict(OURS)
+        | _read(folder / "ena_checklists" / "fields.json", _ena)
+        | _read(folder / "mixs" / "required_fields.json", _mixs)
+    )
+
+
+def _read(path: Path, made: Callable[[Any], dict[str, Checklist]]) -> dict[str, Checklist]:
     if not path.is_file():
-        return dict(OURS)
+        return {}
     try:
-        told = json.loads(path.read_bytes())["checklists"]
-        return dict(OURS) | {
-            str(name): Checklist(
-                str(name),
-                str(name),
-                tuple(map(str, each["mandatory"])),
-                (*map(str, each.get("optional", ())), "derived_from"),
-                {str(field): tuple(map(str, units)) for field, units in each.get("units", {}).items()},
-                tuple(tuple(map(str, group)) for group in each.get("one_of", ())),
-            )
-            for name, each in told.items()
-        }
+        return made(json.loads(path.read_bytes()))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise MadangError(
             "deposit.checklists", _("{path} holds no checklists.").format(path=path.name), _("Put it there anew.")
         ) from None
+
+
+def _ena(told: Any) -> dict[str, Checklist]:
+    """Checklists of the ENA: mandatory and optional fields, units, groups of which one is needed."""
+    return {
+        str(name): Checklist(
+            str(name),
+            str(name),
+            tuple(map(str, each["mandatory"])),
+            (*map(str, each.get("optional", ())), "derived_from"),
+            {str(field): tuple(map(str, units)) for field, units in each.get("units", {}).items()},
+            tuple(tuple(map(str, group)) for group in each.get("one_of", ())),
+        )
+        for name, each in told["checklists"].items()
+    }
+
+
+def _mixs(told: Any) -> dict[str, Checklist]:
+    """Classes of MIxS: what they require, and the taxon, by which data of people are known; all else may be there."""
+    return {
+        str(name): Checklist(
+            str(name),
+            f"MIxS {name}",
+            tuple(dict.fromkeys(("taxon_id", *map(str, each["required"])))),
+            ("sample_title", "sample_description", "derived_from"),
+            open=True,
+        )
+        for name, each in told["classes"].items()
+    }
 
 
 def find_checklist(home: Home, name: str) -> Checklist:

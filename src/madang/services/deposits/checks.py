@@ -112,6 +112,24 @@ def _read(node: Node, deposit: Deposit, progress: Progress) -> None:
             files, unread = unread[: len(group)], unread[len(group) :]
             _keep(node, files, reading.look_together(group))
             progress.advance(sum(file.bytes for file in files))
+    with node.read() as session:
+        deposit = session.get_one(Deposit, deposit.id)
+        list(deposit.files)
+    _compare(node, deposit, progress)
+
+
+def _compare(node: Node, deposit: Deposit, progress: Progress) -> None:
+    """Compare variants with a reference of the deposit that speaks of the same sequences, once for each pair."""
+    for variants, reference in checking.to_compare(deposit):
+        if not (sources.is_as_it_was(variants) and sources.is_as_it_was(reference)):
+            continue
+        with progress.step(_("compare {name} with its reference").format(name=variants.name)):
+            found = reading.compare_closed(sources.path_of(node.home, variants), sources.path_of(node.home, reference))
+        with node.write() as session:
+            kept = session.get(DepositFile, variants.id)
+            if kept is not None and kept.sha256 == variants.sha256:
+                kept.findings = json.dumps([*json.loads(kept.findings), *found], ensure_ascii=False)
+                kept.facts = json.dumps(json.loads(kept.facts) | {"compared": reference.sha256}, ensure_ascii=False)
 
 
 def _keep(node: Node, files: Sequence[DepositFile], told: Sequence[dict[str, Any]]) -> None:

@@ -3,34 +3,56 @@
 import csv
 import json
 import sys
-from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from madang.base.translate import Kept, speaking
+
+if TYPE_CHECKING:
+    from madang.science.formats import Finding, Told
 
 GIVEN = Path("/given/file")
 ROWS, CELLS = 20_000, 2_000_000
 
 
 def main() -> None:
-    """`look NAME`, `cells NAME`, or `looks NAME ...` of /given/0, /given/1 and so on: one line of JSON for each."""
+    """`look NAME`, `cells NAME`, `looks NAME ...` of /given/0, /given/1 and so on, `compare NAME` of these two."""
     what, name = sys.argv[1:3]
     if what == "looks":
         from madang.science.formats import look
 
         for number, each in enumerate(sys.argv[2:]):
-            print(json.dumps(asdict(look(GIVEN.parent / str(number), each)), default=str), flush=True)
+            print(as_json(look(GIVEN.parent / str(number), each)), flush=True)
+        return
+    if what == "compare":  # /given/0 are variants, /given/1 is their reference
+        from madang.science.formats.references import compare
+
+        found = compare(GIVEN.parent / "0", GIVEN.parent / "1")
+        print(json.dumps({"findings": [finding_as_json(each) for each in found]}))
         return
     if what == "look":
         from madang.science.formats import look
 
-        print(json.dumps(asdict(look(GIVEN, name)), default=str))
+        print(as_json(look(GIVEN, name)))
         return
     try:
         print(json.dumps({"rows": cells(name)}))
     except Exception as error:  # whatever a parser says of a file that a stranger made
         finding = {"severity": "wrong", "code": "sheet", "message": str(error)[:200]}
         print(json.dumps({"findings": [finding]}))
+
+
+def as_json(told: "Told") -> str:
+    """What a file is, on one line; its sentences are to be translated by who shows them."""
+    found = [finding_as_json(each) for each in told.findings]
+    return json.dumps({"format": told.format, "read": told.read, "facts": told.facts, "findings": found}, default=str)
+
+
+def finding_as_json(found: "Finding") -> dict[str, Any]:
+    """A finding with its sentence kept apart from what is put into it."""
+    message = found.message.as_json() if isinstance(found.message, Kept) else found.message
+    return {"severity": found.severity, "code": found.code, "message": message}
 
 
 def cells(name: str) -> list[list[Any]]:
@@ -60,4 +82,5 @@ def _cell(cell: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    with speaking("kept"):
+        main()

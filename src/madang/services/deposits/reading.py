@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
+from madang.base.translate import told as told_text
 from madang.node import closed
 
 _CHILD = "madang.services.deposits.child"
+_ENDED = later("The program that reads this format ended by itself; the file may be damaged.")
 _FAILED = ("closed.time", "closed.memory", "closed.output", "closed.disk")
 SECONDS, SLOWEST, MEMORY = 3600, 10_000_000, 2 << 30  # at least so long, or so many bytes a second
 TOGETHER, TOGETHER_BYTES, SECONDS_TOGETHER = 32, 64 << 20, 120  # files that share a closed process
@@ -57,11 +59,30 @@ def _ask_all(group: Sequence[tuple[Path, str]]) -> list[dict[str, Any]]:
     return []
 
 
+def compare_closed(variants: Path, reference: Path) -> list[dict[str, Any]]:
+    """Whether variants are of a reference: findings. Where that cannot be computed there are none."""
+    seconds = max(SECONDS, (variants.stat().st_size + reference.stat().st_size) // SLOWEST)
+    box = closed.Box(
+        closed.Limits(seconds=seconds, memory=MEMORY, output=1 << 20),
+        read={"/given/0": variants, "/given/1": reference},
+    )
+    try:
+        finished = box.run([box.python, "-P", "-s", "-m", _CHILD, "compare", variants.name])
+        found: list[dict[str, Any]] = json.loads(finished.output)["findings"] if finished.code == 0 else []
+        return found
+    except MadangError as error:
+        if error.code not in _FAILED:
+            raise
+    except ValueError:
+        pass
+    return []
+
+
 def cells_closed(path: Path) -> list[list[Any]]:
     """The cells of the first sheet of a workbook, or of a CSV. Errors: `deposit.sheet`."""
     told = _ask(path, ["cells", path.name], 120)
     if "rows" not in told:
-        why = told["findings"][0]["message"] if told.get("findings") else ""
+        why = told_text(told["findings"][0]["message"]) if told.get("findings") else ""
         raise MadangError("deposit.sheet", _("The sample sheet cannot be read: {why}").format(why=why))
     rows: list[list[Any]] = told["rows"]
     return rows
@@ -75,12 +96,12 @@ def _ask(path: Path, words: list[str], seconds: int) -> dict[str, Any]:
         if finished.code == 0:
             told: dict[str, Any] = json.loads(finished.output)
             return told
-        message = _("The program that reads this format ended by itself; the file may be damaged.")
+        message = [_ENDED, "", {}]
     except MadangError as error:
         if error.code not in _FAILED:
             raise
         message = error.message
     except ValueError:
-        message = _("The program that reads this format ended by itself; the file may be damaged.")
+        message = [_ENDED, "", {}]
     finding = {"severity": "wrong", "code": "file.unreadable", "message": message}
     return {"format": "unknown", "read": False, "facts": {}, "findings": [finding]}

@@ -13,6 +13,7 @@ from madang.science.formats import Checklist
 from madang.services.deposits.models import Deposit, DepositFile
 
 HUMAN = "9606"
+_TAXA = ("taxon_id", "tax_id", "samp_taxon_id", "host_taxid", "host taxid", "host scientific name")
 READS = ("FASTQ", "BAM", "CRAM", "SAM")
 PAIR = re.compile(r"(.*?)[._-]R?([12])(?=[._]|\Z)(.*)")
 _ENDING = re.compile(r"(\.(fastq|fq|bam|cram|sam|fasta|fa|vcf|bcf|gz|bgz))+\Z", re.I)
@@ -92,10 +93,15 @@ def people_files(deposit: Deposit) -> tuple[list[DepositFile], list[DepositFile]
     return [file for file in deposit.files if file not in apart], apart
 
 
+def is_human(taxon: str) -> bool:
+    """Whether a taxon is people: 9606, alone or as MIxS writes it ([NCBITaxon:9606]), or in words."""
+    return HUMAN in re.findall(r"\d+", taxon) or taxon.strip().casefold() in ("homo sapiens", "human")
+
+
 def human_samples(deposit: Deposit) -> set[str]:
-    """The aliases of samples of people, and of samples that stem from them."""
+    """The aliases of samples of people (also of what lives on or in them), and of samples that stem from them."""
     samples = deposit.sheets.samples
-    found = {each["sample_alias"] for each in samples if HUMAN in (each.get("taxon_id"), each.get("tax_id"))}
+    found = {each["sample_alias"] for each in samples if any(is_human(each.get(name, "")) for name in _TAXA)}
     before = -1
     while before != len(found):  # until nothing stems from one of them that is not among them
         before = len(found)
