@@ -175,6 +175,21 @@ class Institution(_Table):
     help: str = Field(default="/help", pattern=r"^(https?://\S+|/\S*)$", description="Address of the pages that help.")
 
 
+class Datacite(_Table):
+    """The institution's account at DataCite, by which published records get a DOI."""
+
+    address: str = Field(
+        default="https://api.datacite.org",
+        pattern=r"^https?://[^\s/?#]+$",
+        description="Address of its REST interface; `https://api.test.datacite.org` is the one to try.",
+    )
+    prefix: str = Field(
+        default="", pattern=r"^(10\.[0-9]{4,9})?$", description="Prefix of the DOIs, such as `10.12345`."
+    )
+    repository: str = Field(default="", description="Name of the repository's account.")
+    password: SecretStr = Field(default=SecretStr(""), description="Password of the repository's account.")
+
+
 class Workspace(_Table):
     """Closed workspaces, and the gateway to their notebooks."""
 
@@ -252,6 +267,7 @@ class Settings(_Table):
     jobs: Jobs = Jobs()
     keeping: Keeping = Keeping()
     outgoing: Outgoing = Outgoing()
+    datacite: Datacite = Datacite()
     workspace: Workspace = Workspace()
     atlas: Atlas = Atlas()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from madang.base.errors import MadangError
 from madang.node import jobs
+from madang.node.database import now
 from madang.node.home import Home
 from madang.node.jobs.worker import run_next
 from madang.node.node import Node
@@ -117,11 +118,13 @@ def _steps(node: Node, name: str, given: Path) -> dict[str, Callable[[], object]
         while run_next(node, ("madang",)):
             pass
         found = catalog.see(node, OWNER, f"deposit-{name}").versions[0]
-        if found.state == "failed" or (found.state == "preparing" and found.job_id):
-            job = jobs.find(node, OWNER, found.job_id)
-            if job.state in ("failed", "cancelled"):
-                jobs.retry(node, OWNER, found.job_id)
-                raise MadangError("lake.disk_full", "failed as a job")
+        if found.state in ("ready", "published"):
+            return
+        with node.write() as session:  # it is tried again by itself, after a while: that is now
+            job = session.get(jobs.Job, found.job_id)
+            assert job is not None and job.state in ("waiting", "failed"), job
+            job.state, job.not_before = "waiting", now()
+        raise MadangError("lake.disk_full", "the job came to nothing")
 
     def uploaded() -> None:
         if not any(file.name == "part.bin" and file.sha256 for file in service.see(node, OWNER, name).files):

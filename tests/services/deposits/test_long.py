@@ -235,7 +235,7 @@ def test_alignments_and_variants_of_another_reference_are_found(house: House, tm
 def test_findings_are_told_in_the_language_of_each_reader(house: House, tmp_path: Path) -> None:
     boxes()
     begun(house, tmp_path)
-    (tmp_path / "given" / "cut.fastq").write_text("@x\nAC\n")
+    (tmp_path / "given" / "cut.fastq").write_text("@x\nAC\n+\n")
     putting.put_folder(house.node, OWNER, "mine", tmp_path / "given")
     checks.check(house.node, OWNER, "mine")
     deposit = service.see(house.node, OWNER, "mine")

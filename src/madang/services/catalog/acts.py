@@ -44,6 +44,13 @@ class Published(Details):
     manifest: str
 
 
+class Identified(Details):
+    """The persistent identifier that a record was given, and what DataCite was asked to do."""
+
+    doi: str
+    event: str
+
+
 class Withdrawn(Details):
     """Why a record was taken back."""
 
@@ -90,6 +97,13 @@ ADD = allow("record.add", steward, title=later("take a version into a record"), 
 HOLDER = allow("holder.edit", steward, title=later("set the rule of an organization's data"), details=Rule)
 EDIT = allow("record.edit", steward, title=later("describe a record"), frm=("draft", "published"), details=Described)
 WIDEN = allow("record.widen", steward, title=later("open a record to more people"), details=Widened)
+IDENTIFY = allow(
+    "record.identify",
+    steward,
+    title=later("give a record a persistent identifier"),
+    frm=("published",),
+    details=Identified,
+)
 PUBLISH = allow(
     "record.publish",
     steward,

@@ -40,6 +40,34 @@ def export(
     sys.stdout.buffer.flush()
 
 
+@app.command("doi")
+def doi(
+    name: Name,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help=_("Show what would be sent, and send nothing."))] = False,
+    event: Annotated[
+        str, typer.Option(help=_("publish (findable), register (registered), hide; empty: a draft."))
+    ] = "publish",
+) -> None:
+    """Have DataCite register a DOI for a published record, or know it as it is described now."""
+    import json
+
+    from madang.base.console import console
+    from madang.base.errors import MadangError
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.catalog import identifying
+
+    if event not in identifying.EVENTS:
+        known = ", ".join(filter(None, identifying.EVENTS))
+        raise MadangError("catalog.doi", _("There is no event {name!r}.").format(name=event), known)
+    with opened() as node:
+        if dry_run:
+            print(json.dumps(identifying.document(node, commander(node), name, event), ensure_ascii=False, indent=1))
+            return
+        given = identifying.register(node, commander(node), name, event)
+    console().print(f"https://doi.org/{given}", markup=False)
+
+
 @app.command("check-files")
 def check_files() -> None:
     """Hash every file of what is published now, and say what is damaged; exit 1 if something is."""

@@ -63,6 +63,7 @@ class Description(BaseModel):
     funding: Line = ""
     related: Words = ()
     synthetic: bool = False
+    doi: Line = Field(default="", pattern=r"^(10\.[0-9]{4,9}/\S+)?$", description="Its DOI, where it has one.")
 
 
 @lru_cache(maxsize=1_000)

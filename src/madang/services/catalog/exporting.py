@@ -52,7 +52,7 @@ def entry_of(node: Node, actor: Actor, record: Record, origin: str) -> Entry:
     entry = Entry(
         name=record.name,
         address=address,
-        identifier=address,
+        identifier=told.doi or address,
         title=record.title,
         title_en=record.title_en,
         description=told,
@@ -137,7 +137,7 @@ def short_entry(node: Node, record: Record, origin: str) -> Entry:
     return Entry(
         name=record.name,
         address=address,
-        identifier=address,
+        identifier=record.told.doi or address,
         title=record.title,
         title_en=record.title_en,
         description=record.told,

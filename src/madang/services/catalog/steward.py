@@ -7,7 +7,7 @@ from pydantic import Field
 
 from madang.base.translate import _, in_language
 from madang.node.permissions import check
-from madang.services.catalog import service
+from madang.services.catalog import identifying, service
 from madang.services.catalog.description import Description
 from madang.services.catalog.models import Record
 from madang.services.catalog.routes import Hit, Holder, RecordView, hit, room, view
@@ -88,6 +88,7 @@ class EditView(RecordView):
     edition: int
     title_ko: str
     embargo_day: Day | None
+    may_identify: bool
 
 
 class Number(View):
@@ -141,6 +142,7 @@ def edit_page(visit: Here, name: str) -> EditView:
         edition=found.edition,
         title_ko=found.title,
         embargo_day=visit.node.settings.last_day_before(found.embargo_end) if found.embargo_end else None,
+        may_identify=identifying.is_set_up(visit.node),
     )
 
 
@@ -188,6 +190,13 @@ def publish(visit: Here, name: str, given: Number) -> Done:
     """Let everybody find a version that is prepared."""
     service.publish(visit.node, visit.actor, name, given.version)
     return Done(see=f"/records/{name}", message=_("The version is published."))
+
+
+@room.act("/steward/{name}/doi", at=edit_page)
+def identify(visit: Here, name: str) -> Done:
+    """Have a DOI registered for a published record, or the one that it has know its description of now."""
+    doi = identifying.register(visit.node, visit.actor, name)
+    return Done(see=f"/steward/{name}", message=_("Its DOI is {doi}.").format(doi=doi))
 
 
 @room.act("/steward/{name}/withdraw", at=edit_page)

@@ -91,17 +91,17 @@ def cells_closed(path: Path) -> list[list[Any]]:
 def _ask(path: Path, words: list[str], seconds: int) -> dict[str, Any]:
     limits = closed.Limits(seconds=seconds, memory=MEMORY, output=64 << 20)
     box = closed.Box(limits, read={"/given/file": path})
+    message: Any = [_ENDED, "", {}]
     try:
         finished = box.run([box.python, "-P", "-s", "-m", _CHILD, *words])
         if finished.code == 0:
             told: dict[str, Any] = json.loads(finished.output)
             return told
-        message = [_ENDED, "", {}]
     except MadangError as error:
         if error.code not in _FAILED:
             raise
         message = error.message
     except ValueError:
-        message = [_ENDED, "", {}]
+        pass
     finding = {"severity": "wrong", "code": "file.unreadable", "message": message}
     return {"format": "unknown", "read": False, "facts": {}, "findings": [finding]}

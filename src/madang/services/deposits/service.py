@@ -250,7 +250,7 @@ def finish(node: Node, actor: Actor, name: str, number: int) -> DepositFile:
         raise MadangError("deposit.offset", _("The file {name} is not all there yet.").format(name=file.name))
     if file.bytes == 0:
         path.touch(mode=0o600)
-    sha256, md5 = store.digests(path)
+    sha256, md5 = store.digests_of_part(path)
     if file.wanted and file.wanted not in (sha256, md5):
         with doing(node, actor, DESCRIBE, lambda session: not_frozen(find(session, actor, name))) as refused:
             refused.thing.files.remove(file_of(refused.thing, number))

@@ -1,7 +1,8 @@
 """Where deposited bytes lie: parts that grow, and whole files once, by SHA-256.
 
-A part's length on disk is its offset: what was acknowledged was synced, so that kill -9 loses nothing and doubles
-nothing. A whole file is put in place by one rename.
+A part's length on disk is its offset, so that kill -9 loses nothing that was acknowledged and doubles nothing. A part
+is synced every 64 MB and when it is whole; a whole file is put in place by one rename. It is hashed while it comes, as
+long as one process takes it and nobody else touched it; else it is read again once it is whole.
 """
 
 import contextlib
@@ -11,6 +12,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +25,11 @@ from madang.node.home import Home
 
 SPARE = 256 << 20  # bytes that stay free for audit and database
 CHUNK = 4 << 20
+SYNC = 64 << 20  # bytes of a part after which it is synced
+KEPT = 500  # parts whose hashes are kept on the way
+_hashing: "OrderedDict[Path, Hashes]" = OrderedDict()
+_guard = threading.Lock()
+_pool = ThreadPoolExecutor(4, "hash")
 
 
 def part(home: Home, number: int) -> Path:
@@ -53,7 +61,8 @@ def offset(home: Home, number: int) -> int:
 @contextlib.contextmanager
 def appending(home: Home, number: int, at: int, most: int) -> Iterator["Appender"]:
     """Append to a part from an offset. Errors: `deposit.offset` for another offset, or if somebody else is at it."""
-    handle = os.open(part(home, number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path = part(home, number)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,12 +71,14 @@ def appending(home: Home, number: int, at: int, most: int) -> Iterator["Appender
         if os.fstat(handle).st_size != at:
             raise MadangError("deposit.offset", _("The file goes on at another byte."), _("Ask for its offset first."))
         os.lseek(handle, at, os.SEEK_SET)
-        appender = Appender(handle, at, most)
+        appender = Appender(handle, at, most, _hashes_so_far(path, handle, at))
         try:
             yield appender
         finally:
-            with contextlib.suppress(OSError):
-                os.fsync(handle)
+            if appender.at == most or appender.at // SYNC != at // SYNC:
+                with contextlib.suppress(OSError):
+                    os.fsync(handle)
+            _keep_hashes(path, handle, appender)
     finally:
         os.close(handle)
 
@@ -75,8 +86,9 @@ def appending(home: Home, number: int, at: int, most: int) -> Iterator["Appender
 class Appender:
     """Writes pieces; more than `most` bytes in all are refused."""
 
-    def __init__(self, handle: int, at: int, most: int) -> None:
-        self.handle, self.at, self.most = handle, at, most
+    def __init__(self, handle: int, at: int, most: int, hashes: "Hashes | None" = None) -> None:
+        self.handle, self.at, self.most, self.hashes = handle, at, most, hashes
+        self._before = (at, hashes.copy() if hashes is not None else None)
 
     def write(self, piece: bytes) -> None:
         """Errors: `deposit.length`, `deposit.space`."""
@@ -86,6 +98,8 @@ class Appender:
         try:
             while rest:
                 written = os.write(self.handle, rest)
+                if self.hashes is not None:
+                    self.hashes.update(rest[:written])
                 rest, self.at = rest[written:], self.at + written
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -97,24 +111,81 @@ class Appender:
         os.ftruncate(self.handle, at)
         os.lseek(self.handle, at, os.SEEK_SET)
         self.at = at
+        place, before = self._before
+        self.hashes = before if at == place else Hashes() if at == 0 else None
+
+
+class Hashes:
+    """SHA-256 and MD5 of what came so far (the latter because sequencing centers give it), and when and how long the
+    part was when they were told."""
+
+    def __init__(self) -> None:
+        self.sha, self.md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        self.seen = (0, 0, 0)
+
+    def copy(self) -> "Hashes":
+        """The same, to go back to."""
+        found = Hashes()
+        found.sha, found.md5, found.seen = self.sha.copy(), self.md5.copy(), self.seen
+        return found
+
+    def update(self, piece: bytes | memoryview) -> None:
+        """The next bytes; of a large piece both at once, since both leave the interpreter free."""
+        if len(piece) < 1 << 18:
+            self.md5.update(piece)
+        else:
+            told = _pool.submit(self.md5.update, piece)
+            self.sha.update(piece)
+            told.result()
+            return
+        self.sha.update(piece)
+
+
+def _seen(handle: int) -> tuple[int, int, int]:
+    told = os.fstat(handle)
+    return told.st_ino, told.st_size, told.st_mtime_ns
+
+
+def _hashes_so_far(path: Path, handle: int, at: int) -> Hashes | None:
+    """The hashes of a part, if this process took all of it and nobody touched it since."""
+    with _guard:
+        kept = _hashing.pop(path, None)
+    if at == 0:
+        return Hashes()
+    return kept if kept is not None and kept.seen == _seen(handle) else None
+
+
+def _keep_hashes(path: Path, handle: int, appender: Appender) -> None:
+    if appender.hashes is None:
+        return
+    appender.hashes.seen = _seen(handle)
+    with _guard:
+        _hashing[path] = appender.hashes
+        while len(_hashing) > KEPT:
+            _hashing.popitem(last=False)
+
+
+def digests_of_part(path: Path) -> tuple[str, str]:
+    """The hashes of a part that is whole: those that were made while it came, or it is read."""
+    with _guard:
+        kept = _hashing.pop(path, None)
+    if kept is not None:
+        with path.open("rb") as file:
+            if kept.seen == _seen(file.fileno()):
+                return kept.sha.hexdigest(), kept.md5.hexdigest()
+    return digests(path)
 
 
 def digests(path: Path, progress: Progress | None = None) -> tuple[str, str]:
     """SHA-256 and MD5 of a file (the latter because sequencing centers give it), each on a thread of its own where the
     file is large; bytes are counted by `progress`, which may stop it."""
-    sha, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file, ThreadPoolExecutor(1) as other:
+    hashes = Hashes()
+    with path.open("rb") as file:
         while piece := file.read(CHUNK):
-            if len(piece) < CHUNK:
-                md5.update(piece)
-                sha.update(piece)
-            else:
-                told = other.submit(md5.update, piece)  # while it computes, the interpreter is free
-                sha.update(piece)
-                told.result()
+            hashes.update(piece)
             if progress is not None:
                 progress.advance(len(piece))
-    return sha.hexdigest(), md5.hexdigest()
+    return hashes.sha.hexdigest(), hashes.md5.hexdigest()
 
 
 def keep_bytes(home: Home, content: bytes, sha256: str) -> None:
