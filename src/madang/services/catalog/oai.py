@@ -239,7 +239,8 @@ def dublin_core(entry: Entry) -> Tree.Element:
 
 
 def _chosen(asked: dict[str, str]) -> Select[Record]:
-    query = select(Record).where(Record.state.in_(("published", "withdrawn")))
+    # Said so that no other index seems better than the one that has the order: all pages cost the same.
+    query = select(Record).where(Record.state != "draft")
     begin, end = asked.get("from", ""), asked.get("until", "")
     if begin and end and (len(begin) != len(end) or begin > end):
         raise Refused("badArgument", "from and until need the same granularity, and from comes first.")
@@ -252,7 +253,7 @@ def _chosen(asked: dict[str, str]) -> Select[Record]:
         name = select(Organization.id).where(Organization.name == chosen.removeprefix("holder:"))
         if not chosen.startswith("holder:"):
             raise Refused("noRecordsMatch", "There is no such set.")
-        query = query.where(Record.organization_id.in_(name))
+        query = query.where((Record.organization_id + 0).in_(name))
     return query
 
 

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from madang.base.translate import Kept, speaking
+from madang.base.errors import MadangError
+from madang.base.translate import Kept, _, speaking
 
 if TYPE_CHECKING:
     from madang.science.formats import Finding, Told
@@ -39,7 +40,9 @@ def main() -> None:
     try:
         print(json.dumps({"rows": cells(name)}))
     except Exception as error:  # whatever a parser says of a file that a stranger made
-        finding = {"severity": "wrong", "code": "sheet", "message": str(error)[:200]}
+        kept = error.message if isinstance(error, MadangError) else str(error)[:200]
+        message = kept.as_json() if isinstance(kept, Kept) else kept
+        finding = {"severity": "wrong", "code": "sheet", "message": message}
         print(json.dumps({"findings": [finding]}))
 
 
@@ -56,7 +59,10 @@ def finding_as_json(found: "Finding") -> dict[str, Any]:
 
 
 def cells(name: str) -> list[list[Any]]:
-    """Rows of the first sheet without empty ones at the end; dates as text."""
+    """Rows of the first sheet that people see, without empty ones at the end; dates as text.
+
+    Errors: `deposit.sheet` where there are too many.
+    """
     start = GIVEN.read_bytes()[:4]
     if start[:2] != b"PK":
         text = GIVEN.read_bytes().decode("utf-8-sig")
@@ -65,14 +71,41 @@ def cells(name: str) -> list[list[Any]]:
     else:
         import python_calamine
 
-        book = python_calamine.CalamineWorkbook.from_path(str(GIVEN))
-        rows = book.get_sheet_by_index(0).to_python(skip_empty_area=True, nrows=ROWS)
-    found = [[_cell(cell) for cell in row] for row in rows[:ROWS]]
+        rows = _first_seen(python_calamine.CalamineWorkbook.from_path(str(GIVEN)))
+    found = [[_cell(cell) for cell in row] for row in rows]
     while found and not any(str(cell).strip() for cell in found[-1]):
         found.pop()
-    if sum(map(len, found)) > CELLS:
-        raise ValueError("too many cells")
+    if len(found) > ROWS or sum(map(len, found)) > CELLS:
+        message = _("The sheet has more than {rows} rows or {cells} cells.")
+        raise MadangError("deposit.sheet", message.format(rows=f"{ROWS:,}", cells=f"{CELLS:,}"))
     return found
+
+
+def _first_seen(book: Any) -> list[list[Any]]:
+    """The rows of the first sheet that people see, without those at its end that look empty; one more than may be."""
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    seen = (
+        each.name
+        for each in book.sheets_metadata
+        if each.visible == python_calamine.SheetVisibleEnum.Visible
+        and each.typ == python_calamine.SheetTypeEnum.WorkSheet
+    )
+    name = next(seen, None)
+    if name is None:
+        raise MadangError("deposit.sheet", _("There is no sheet in the workbook that people see."))
+    rows: list[list[Any]] = []
+    empty: list[list[Any]] = []  # that stand between rows, or at the end
+    for row in book.get_sheet_by_name(name).iter_rows():
+        if not any(str(cell).strip() for cell in row):
+            empty.append([])
+            continue
+        rows += empty
+        empty = []
+        rows.append(row)
+        if len(rows) > ROWS:
+            break
+    return rows
 
 
 def _cell(cell: Any) -> Any:
