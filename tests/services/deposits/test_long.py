@@ -245,3 +245,36 @@ def test_findings_are_told_in_the_language_of_each_reader(house: House, tmp_path
             said[spoken] = [each["message"] for each in checking.findings(deposit) if each["code"] == "file.cut"]
     assert said["en"] == ["Record 1: the file ends in the middle of it."]
     assert said["ko"] and not any(letter.isascii() and letter.isalpha() for letter in said["ko"][0]), said["ko"]
+
+
+def test_a_landing_page_shows_what_is_in_the_files_to_those_who_may_read_them(
+    house: House, site: Served, tmp_path: Path
+) -> None:
+    boxes()
+    np, tifffile = pytest.importorskip("numpy"), pytest.importorskip("tifffile")
+    given = tmp_path / "given"
+    given.mkdir()
+    tifffile.imwrite(given / "cells.tif", (np.arange(600 * 400) % 4_000).reshape(600, 400).astype("uint16"))
+    (given / "table.csv").write_text("name,value\n<b>alpha</b>,1\n" + "x,2\n" * 9)
+    service.begin(house.node, OWNER, "mine", "table", "hospital", "표와 그림")
+    service.describe(house.node, OWNER, "mine", description="그림", license="CC0-1.0")
+    putting.put_folder(house.node, OWNER, "mine", given)
+    record = published(house)
+    page = site.get(f"/records/{record}").text
+    assert "data:image/png;base64," in page and "600 × 400" in page
+    assert "&lt;b&gt;alpha" in page and "<b>alpha" not in page
+    assert "10 rows" in page
+    found = handing.originals(house.node, "deposit-mine", record)
+    assert [len(each.head) for each in found] == [0, 6]
+    service.begin(house.node, OWNER, "people", "table", "hospital", "사람")
+    told = {"consent": "GRU", "ethics": "IRB-1", "deidentified": "yes", "description": "d"}
+    service.describe(house.node, OWNER, "people", license="CC0-1.0", **told)
+    (given / "secret.csv").write_text("who,v\nsomebody,1\n")
+    putting.put_folder(house.node, OWNER, "people", given / "secret.csv")
+    service.submit(house.node, OWNER, "people")
+    other = service.approve(house.node, OWNER, "people")
+    work_off(house.node)
+    describe(house.node, other)
+    catalog.publish(house.node, OWNER, other, 1)
+    page = site.get(f"/records/{other}").text
+    assert "somebody" not in page and "secret.csv" in page

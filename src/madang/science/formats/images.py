@@ -1,10 +1,14 @@
 """Images: TIFF and OME-TIFF (tifffile), DICOM (pydicom)."""
 
+import base64
+import io
 from pathlib import Path
+from typing import Any
 
 from madang.base.translate import _
 from madang.science.formats.look import Finding, Told, wrong
 
+LARGEST = 256 << 20  # bytes of a picture of which a small one is made
 _PEOPLE = (
     *("PatientName", "PatientID", "PatientBirthDate", "PatientAddress", "OtherPatientIDs", "OtherPatientNames"),
     *("PatientTelephoneNumbers", "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName"),
@@ -30,9 +34,40 @@ def look_tiff(path: Path) -> Told:
             if max(ends, default=0) > size:
                 found.append(wrong("file.cut", _("The picture lies beyond the end of the file: it was cut off.")))
                 break
+        if pages and not found and (picture := _small(tiff.pages[0])):
+            facts["picture"] = picture
     if not pages:
         found.append(wrong("tiff.empty", _("There is no picture in the file.")))
     return Told("OME-TIFF" if facts["ome"] else "TIFF", True, facts, tuple(found))
+
+
+def _small(page: Any) -> str:
+    """The first plane of a picture, at most 256 pixels wide and high, as a PNG in base64; nothing of very large ones.
+
+    Grays are stretched between the darkest and the brightest; of colors the first three are taken.
+    """
+    import numpy as np
+    from PIL import Image
+
+    if page.nbytes > LARGEST:
+        return ""
+    try:
+        plane = np.asarray(page.asarray())
+    except Exception:  # a compression that is not known here: the file may be whole all the same
+        return ""
+    color = plane.ndim == 3 and plane.shape[-1] in (3, 4)
+    while plane.ndim > (3 if color else 2):
+        plane = plane[0]
+    if plane.ndim < 2 or plane.dtype.kind not in "uif":
+        return ""
+    step = max(1, -(-max(plane.shape[:2]) // 256))
+    plane = np.nan_to_num(plane[::step, ::step].astype(float))
+    plane = plane[..., :3] if color else plane
+    low, high = float(plane.min()), float(plane.max())
+    shown = ((plane - low) * (255 / (high - low)) if high > low else plane * 0).astype("uint8")
+    out = io.BytesIO()
+    Image.fromarray(shown).save(out, "PNG", optimize=True)
+    return base64.b64encode(out.getvalue()).decode() if out.tell() <= 200_000 else ""
 
 
 def look_dicom(path: Path) -> Told:

@@ -10,6 +10,7 @@ from madang.science.formats.look import Finding, Told, unpacked, wrong
 from madang.science.formats.people import is_person_number
 
 LONGEST = 64 << 20  # bytes of a JSON document that is read whole
+HEAD, WIDE = 5, 12  # rows and columns that are kept to be shown
 UNPACKED, TIMES = (
     1 << 30,
     200,
@@ -21,6 +22,7 @@ def look_csv(path: Path) -> Told:
     found: list[Finding] = []
     rows = 0
     people = False
+    head_rows: list[list[str]] = []
     with unpacked(path) as raw:
         lines = (line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(raw))
         try:
@@ -31,6 +33,8 @@ def look_csv(path: Path) -> Told:
                 if not row:
                     continue
                 rows += 1
+                if rows <= HEAD:
+                    head_rows.append([cell[:60] for cell in row[:WIDE]])
                 if len(row) != len(names):
                     message = _("Row {n} has {found} cells instead of {wanted}.")
                     message = message.format(n=rows, found=len(row), wanted=len(names))
@@ -47,7 +51,10 @@ def look_csv(path: Path) -> Told:
         found.append(wrong("csv.binary", _("The names of the columns hold control characters: this is no table.")))
     if people:
         found.append(wrong("csv.people", _("There are numbers that look like resident registration numbers.")))
-    return Told("CSV", True, {"rows": rows, "columns": names}, tuple(found))
+    facts: dict[str, object] = {"rows": rows, "columns": names[:2_000]}
+    if not found:  # what is wrong is shown to nobody
+        facts["head"] = [names[:WIDE], *head_rows]
+    return Told("CSV", True, facts, tuple(found))
 
 
 def look_json(path: Path) -> Told:

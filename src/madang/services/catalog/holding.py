@@ -34,7 +34,8 @@ class Holding:
 @dataclass(frozen=True)
 class Original:
     """A file as it came, which another room keeps (`RoomPlan.originals`): name, address within the portal, media type,
-    format, bytes and SHA-256."""
+    format, bytes and SHA-256; for those who may read it what is in it in a few words, a small picture of it (PNG in
+    base64), its first rows."""
 
     name: str
     address: str
@@ -42,6 +43,9 @@ class Original:
     format: str
     bytes: int
     sha256: str
+    said: str = ""
+    picture: str = ""
+    head: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -83,13 +83,11 @@ def cells(name: str) -> list[list[Any]]:
 
 def _first_seen(book: Any) -> list[list[Any]]:
     """The rows of the first sheet that people see, without those at its end that look empty; one more than may be."""
-    from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
     seen = (
         each.name
         for each in book.sheets_metadata
-        if each.visible == python_calamine.SheetVisibleEnum.Visible
-        and each.typ == python_calamine.SheetTypeEnum.WorkSheet
+        if each.visible == SheetVisibleEnum.Visible and each.typ == SheetTypeEnum.WorkSheet
     )
     name = next(seen, None)
     if name is None:

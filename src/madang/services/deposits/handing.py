@@ -1,6 +1,8 @@
 """Deposited files of published records: which there are, and one of them for whoever may read the record."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -42,9 +44,42 @@ def files_of(node: Node, dataset: str) -> list[DepositFile]:
 def originals(node: Node, dataset: str, record: str) -> list[Original]:
     """The same, as the catalog shows them."""
     return [
-        Original(file.name, f"/deposited/{record}/{file.id}", media_of(file), file.format, file.bytes, file.sha256)
+        Original(
+            file.name,
+            f"/deposited/{record}/{file.id}",
+            media_of(file),
+            file.format,
+            file.bytes,
+            file.sha256,
+            *_content(json.loads(file.facts)),
+        )
         for file in files_of(node, dataset)
     ]
+
+
+def _content(facts: dict[str, Any]) -> tuple[str, str, tuple[tuple[str, ...], ...]]:
+    """What is in a file, as its check told it: in a few words, as a small picture, as its first rows."""
+    head = tuple(tuple(map(str, row)) for row in facts.get("head", []))
+    return in_words(facts), str(facts.get("picture", "")), head
+
+
+def in_words(facts: dict[str, Any]) -> str:
+    """Facts of a file as a person says them; empty where there are none to be told."""
+    told = [
+        (_("{n} reads"), facts.get("reads")),
+        (_("{n} variants"), facts.get("variants")),
+        (_("{n} sequences"), facts.get("sequences")),
+        (_("{n} cells"), facts.get("cells")),
+        (_("{n} genes"), facts.get("genes")),
+        (_("{n} atoms"), facts.get("atoms")),
+        (_("{n} features"), facts.get("features")),
+        (_("{n} rows"), facts.get("rows") if "columns" in facts and isinstance(facts["columns"], list) else None),
+        (_("{n} columns"), len(facts["columns"]) if isinstance(facts.get("columns"), list) else None),
+    ]
+    words = [text.format(n=f"{count:,}") for text, count in told if isinstance(count, int)]
+    if isinstance(facts.get("shape"), list) and facts["shape"]:
+        words.append(" × ".join(map(str, facts["shape"])))
+    return ", ".join(words)
 
 
 def media_of(file: DepositFile) -> str:
