@@ -83,6 +83,7 @@ def cells(name: str) -> list[list[Any]]:
 
 def _first_seen(book: Any) -> list[list[Any]]:
     """The rows of the first sheet that people see, without those at its end that look empty; one more than may be."""
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
     seen = (
         each.name
