@@ -36,5 +36,6 @@ ACTS: Acts = {
     "/steward/{name}": ("/steward/closed", {"edition": 0, "title": "t", "tier": "open"}, (IN, NO, 409, NO, NO)),
     "/steward/{name}/versions": ("/steward/closed/versions", {}, (IN, NO, NONE, NO, NO)),
     "/steward/{name}/publish": ("/steward/closed/publish", {"version": 9}, (IN, NO, 409, NO, NO)),
+    "/steward/{name}/doi": ("/steward/draft/doi", {}, (NONE, NONE, BAD, NO, NONE)),
     "/steward/{name}/withdraw": ("/steward/draft/withdraw", {"reason": "r"}, (NONE, NONE, 409, NO, NONE)),
 }

@@ -77,9 +77,11 @@ def test_names_with_control_characters_dots_and_thousands_of_letters_do_not_come
     house: House, tmp_path: Path
 ) -> None:
     service.begin(house.node, OWNER, "mine", "table", "hospital")
-    (tmp_path / "a\nb.csv").write_text("x\n1\n")
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "a\nb.csv").write_text("x\n1\n")
     with pytest.raises(MadangError, match="cannot name a file"):
-        putting.put_folder(house.node, OWNER, "mine", tmp_path)
+        putting.put_folder(house.node, OWNER, "mine", given)
     with pytest.raises(MadangError, match="cannot name a file"):
         service.reserve(house.node, OWNER, "mine", "x" * 4_000, 3)
     assert service.see(house.node, OWNER, "mine").files == []

@@ -63,6 +63,7 @@ def register(node: Node, actor: Actor, name: str, event: str = "publish") -> str
     Errors: `catalog.doi_account` without an account, `catalog.doi_refused` with what DataCite said, those of `document`
     and of `outgoing`.
     """
+    sent = document(node, actor, name, event)
     if not is_set_up(node):
         raise MadangError(
             "catalog.doi_account",
@@ -70,7 +71,6 @@ def register(node: Node, actor: Actor, name: str, event: str = "publish") -> str
             _("Set datacite.prefix, datacite.repository and datacite.password."),
         )
     told = node.settings.datacite
-    sent = document(node, actor, name, event)
     doi = str(sent["data"]["id"])
     key = base64.b64encode(f"{told.repository}:{told.password.get_secret_value()}".encode()).decode()
     answer = outgoing_of(node.settings, bounds=Bounds(redirects=0)).request(
