@@ -103,7 +103,7 @@ class WrongCell(View):
 
 
 class CheckJob(View):
-    """The check that is on its way, or that came to nothing: how far it is, or why."""
+    """The check that is on its way, or that came to nothing: how far it is, or why; number 0 where it is another's."""
 
     number: int
     state: str
@@ -410,8 +410,13 @@ def _job(visit: Here, found: Deposit) -> CheckJob | None:
     try:
         job = jobs.find(visit.node, visit.actor, found.job_id)
         events = jobs.events_after(visit.node, visit.actor, found.job_id)
-    except MadangError:
-        return None  # somebody else's
+    except MadangError:  # somebody else's: that it is on its way is all that is told
+        with visit.node.read() as session:
+            begun = session.get(jobs.Job, found.job_id)
+            state = begun.state if begun is not None else "done"
+        if state not in ("waiting", "running"):
+            return None
+        return CheckJob(number=0, state=state, text="", done=0, total=None, error="")
     if job.state in ("done", "cancelled"):
         return None
     last = next((each for each in reversed(events) if each.text), None)
