@@ -87,13 +87,6 @@ def assess(entry: Entry) -> list[Metric]:
         earned(
             "FsF-A1.2-01MD", _("protocol with authentication"), secure, 2, _("Have the portal reached under https.")
         ),
-        earned(
-            "FsF-A2-01M",
-            _("metadata outlive the data"),
-            persistent,
-            1,
-            _("A DOI would promise it; here a tombstone remains of what is withdrawn."),
-        ),
         Metric("FsF-I1-01M", _("formal language"), 2, 2, nothing),
         Metric("FsF-I2-01M", _("registered vocabularies"), 2, 2, nothing),
         earned(
