@@ -263,7 +263,7 @@ def test_a_landing_page_shows_what_is_in_the_files_to_those_who_may_read_them(
     page = site.get(f"/records/{record}").text
     assert "data:image/png;base64," in page and "600 × 400" in page
     assert "&lt;b&gt;alpha" in page and "<b>alpha" not in page
-    assert "행 10개" in page
+    assert "10행" in page
     found = handing.originals(house.node, "deposit-mine", record)
     assert [len(each.head) for each in found] == [0, 6]
     service.begin(house.node, OWNER, "people", "table", "hospital", "사람")
