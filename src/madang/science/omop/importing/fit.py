@@ -109,6 +109,8 @@ class Fit:
     """How to read a table: rows in, SQL of each column of the model, the rows to reject, and what differs."""
 
     rows: int
+    relation: str
+    """The given table with what is made of its columns on the way."""
     select: str
     rejected: Mapping[str, str]  # reason -> SQL of the rows that it is about
     differences: tuple[Difference, ...]
@@ -124,6 +126,8 @@ class _Column:
     shortened: str = ""
     shifted: str = ""
     converted: str = ""  # from which type
+    text: str = ""
+    """SQL of the text of a moment without its offset, called `_text_NAME` where it is used."""
 
 
 def fit(table: Table, given: GivenTable, engine: Engine, zone: str = "") -> Fit:
@@ -154,7 +158,8 @@ def fit(table: Table, given: GivenTable, engine: Engine, zone: str = "") -> Fit:
             asked["apart", name] = f"count(*) FILTER (CAST({value[name]} AS DATE) <> {value[day]})"
     if table.name == "death" and "person_id" in value:
         asked["twice", "person_id"] = f"count({value['person_id']}) - count(DISTINCT {value['person_id']})"
-    [counted] = engine.rows(f"SELECT {', '.join(['count(*)', *asked.values()])} FROM {given.relation}")
+    relation = _prepared(columns, given.relation)
+    [counted] = engine.rows(f"SELECT {', '.join(['count(*)', *asked.values()])} FROM {relation}")
     rows, found = int(counted[0]), dict(zip(asked, map(int, counted[1:]), strict=True))
     differences += [Difference(What.NO_COLUMN, table.name, name, found["extra", name]) for name in extra]
     rejected = {}
@@ -178,7 +183,7 @@ def fit(table: Table, given: GivenTable, engine: Engine, zone: str = "") -> Fit:
             what = What.REJECTED if column.field.required else What.EMPTIED
             differences.append(Difference(what, table.name, name, count, f"not {column.field.type}"))
     expressions = ", ".join(f"{column.value} AS {quote_name(column.field.name)}" for column in columns)
-    return Fit(rows, f"SELECT {expressions}", rejected, tuple(differences))
+    return Fit(rows, relation, f"SELECT {expressions}", rejected, tuple(differences))
 
 
 def _column(field: Field, name: str, kind: str, zone: str) -> _Column:
@@ -195,24 +200,40 @@ def _column(field: Field, name: str, kind: str, zone: str) -> _Column:
     text = f"nullif(trim(CAST({column} AS VARCHAR)), '')"
     if wanted == "BIGINT" and kind in _EXACT:  # beyond this a whole number may be another one than was meant
         text = f"CASE WHEN abs({column}) >= {_EXACT[kind]} THEN 'inexact' ELSE {text} END"
+    local = ""
     if wanted in ("DATE", "TIMESTAMP"):
-        text = _local(text, zone)
-    value = _READ[wanted].format(text=text)
+        local, text = _local(text, zone), quote_name(f"_text_{field.name}")
+    value = _READ[wanted].format(text=text, moment=quote_name(f"_moment_{field.name}"))
     bad = f"{text} IS NOT NULL AND {value} IS NULL"
     shortened = shifted = ""
     if wanted == "DATE":
-        moment = _MOMENT.format(text=text)
+        moment = quote_name(f"_moment_{field.name}")
         shortened = f"{moment} <> date_trunc('day', {moment})"
     elif wanted == "TIMESTAMP":
         written = f"trim(CAST({column} AS VARCHAR))"
         shifted = f"{_HAS_ZONE.format(text=written)} AND {value} IS NOT NULL"
-    return _Column(field, value, bad, shortened, shifted, converted)
+    return _Column(field, value, bad, shortened, shifted, converted, local)
+
+
+def _prepared(columns: Sequence[_Column], relation: str) -> str:
+    """A relation with the texts and moments of its columns: each is made once, however often it is asked for."""
+    texts = {c.field.name: c.text for c in columns if c.text}
+    if not texts:
+        return relation
+    listed = ", ".join(f"{text} AS {quote_name(f'_text_{name}')}" for name, text in texts.items())
+    moments = ", ".join(
+        f"{_MOMENT.format(text=quote_name(f'_text_{name}'))} AS {quote_name(f'_moment_{name}')}" for name in texts
+    )
+    return f"(SELECT *, {moments} FROM (SELECT *, {listed} FROM {relation}))"
 
 
 # Moments that everybody can read: no infinity, no year before 1 or after 9999.
 _WRITABLE = "CASE WHEN isfinite({moment}) AND year({moment}) BETWEEN 1 AND 9999 THEN {moment} END"
 _PLAIN = "coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, ['%Y%m%d', '%Y%m%d%H%M%S', '%Y/%m/%d']))"
-_HAS_ZONE = "coalesce(regexp_matches({text}, ':[0-9.]+ ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'), false)"
+# The length is looked at first: most texts are days, and the pattern costs more than all else.
+_HAS_ZONE = (
+    "length({text}) > 10 AND coalesce(regexp_matches({text}, ':[0-9.]+ ?(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'), false)"
+)
 _MOMENT = _WRITABLE.format(moment=f"({_PLAIN})")
 # A whole number may be written with zeros behind its point, as programs do that know no whole numbers with gaps.
 _WHOLE = "CASE WHEN regexp_full_match({{text}}, '[-+]?[0-9]+([.]0*)?') THEN TRY_CAST({{text}} AS {kind}) END"
@@ -226,6 +247,6 @@ _READ = {
         "OR TRY_CAST(TRY_CAST({text} AS DOUBLE) AS HUGEINT) = TRY_CAST(string_split({text}, '.')[1] AS HUGEINT)) "
         "THEN TRY_CAST({text} AS DOUBLE) END"
     ),
-    "TIMESTAMP": _MOMENT,
-    "DATE": f"CAST({_MOMENT} AS DATE)",  # the day as it is written, wherever that was
+    "TIMESTAMP": "{moment}",
+    "DATE": "CAST({moment} AS DATE)",  # the day as it is written, wherever that was
 }

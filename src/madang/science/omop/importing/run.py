@@ -125,7 +125,7 @@ class _Run:
                 with explained(given):
                     fitted = fit(TABLES[name], given, self.engine, self.zone)
                     rejected = self._reject(given, fitted)
-                    relation = given.relation
+                    relation = fitted.relation
                     if rejected:
                         bad = " OR ".join(f"({condition})" for condition in fitted.rejected.values())
                         relation += f" WHERE NOT coalesce({bad}, false)"
@@ -149,7 +149,7 @@ class _Run:
         before = self.engine.value("SELECT count(*) FROM _fates")
         self.engine.execute(
             f"INSERT INTO _fates SELECT {len(self.files) + 1}, line, 'rejected', reason FROM (SELECT row_number() "
-            f"OVER () AS line, CASE {case} END AS reason FROM {given.relation}) WHERE reason IS NOT NULL"
+            f"OVER () AS line, CASE {case} END AS reason FROM {fitted.relation}) WHERE reason IS NOT NULL"
         )
         return int(self.engine.value("SELECT count(*) FROM _fates") - before)
 
@@ -225,7 +225,7 @@ def _write_vocabulary(name: str, given: GivenTable, path: Path, run: _Run) -> No
                 _("Mend it, or name a vocabulary that is loaded with --vocabulary."),
             )
         order = f" ORDER BY {SORTED_BY[name]}" if name in SORTED_BY else ""
-        run.engine.copy_to_parquet(f"{fitted.select} FROM {given.relation}{order}", path)
+        run.engine.copy_to_parquet(f"{fitted.select} FROM {fitted.relation}{order}", path)
     check_key(run.engine, name, f"read_parquet({quote_text(str(path))})")
     run.differences += fitted.differences
 
