@@ -121,7 +121,7 @@ def test_nothing_is_lost_or_doubled_when_plant_and_recorder_are_killed_at_any_po
 
 
 IMPORTS = "from madang.science.bioprocess.plant.faults import read_fault\n"
-RENAMING = IMPORTS + PLANT.replace("counters=20,", 'faults=(read_fault("renamed:pH@0.002"),),')
+RENAMING = IMPORTS + PLANT.replace("counters=20,", 'faults=(read_fault("renamed:pH@40"),),')
 
 
 def test_a_tag_that_is_renamed_in_the_middle_of_a_run_is_followed_and_said(tmp_path: Path) -> None:
