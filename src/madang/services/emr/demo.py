@@ -63,7 +63,7 @@ def _exported(node: Node, progress: Progress) -> None:
 
 
 def _tested(node: Node, actor: Actor, owner: int, drawn: ConformanceChallenge, progress: Progress) -> None:
-    """A test of a system that gives the records of a challenge back and does not look at one search parameter."""
+    """A test of a system that gives the records of a challenge back and refuses one search parameter."""
     from madang.science.fhir.kit.run import document, result_document, run
 
     challenge = json.loads(drawn.document)
@@ -89,7 +89,7 @@ def _tested(node: Node, actor: Actor, owner: int, drawn: ConformanceChallenge, p
 
 
 def system_of(records: Iterable[dict[str, Any]]) -> Any:
-    """A system with these records, without a network; its search by sex is not right."""
+    """A system with these records, without a network; it refuses to search by sex."""
     from madang.science.fhir.server.endpoint import Endpoint
 
     endpoint = Endpoint(TARGET, shipped("kr-core"), list(records), None)
