@@ -129,6 +129,27 @@ def gradebook(home: Path) -> list[float]:
     return made
 
 
+def lesson_page(home: Path) -> tuple[list[float], int]:
+    """Seconds of a lesson's page for somebody without an account, over HTTP on loopback, and its bytes."""
+    import httpx
+
+    from madang.app.portal import portal
+    from madang.web.server import listen, make_server
+
+    node = Node.open(Home(home))
+    listening = listen("127.0.0.1", 0)
+    server = make_server(portal(node, keeper=False))
+    threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True).start()
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}/training/courses/data-foundations/standardize"
+    with httpx.Client(timeout=60) as client:
+        size = len(client.get(address).raise_for_status().content)
+        made = [timed(lambda: client.get(address).raise_for_status()) for _number in range(30)]
+    server.should_exit = True
+    time.sleep(1)
+    node.close()
+    return made, size
+
+
 def otter(python: Path, folder: Path) -> tuple[float, float]:
     """Seconds of `otter assign` and `otter run` for one notebook with one question."""
     source = folder / "x.ipynb"
@@ -174,6 +195,8 @@ def main() -> None:
         print(f"{'1,000 answers, from 200':42} {1000 / rate:.0f}  goal 180")
     with tempfile.TemporaryDirectory() as folder:
         told("gradebook of 500 x 100", "0.2", gradebook(Path(folder) / "home"))
+        made, size = lesson_page(Path(folder) / "home")
+        told(f"a lesson's page, {size / 1000:.0f} KB", "0.1, 100 KB", made)
         if given.otter:
             (Path(folder) / "otter").mkdir()
             assigned, run = otter(given.otter, Path(folder) / "otter")
