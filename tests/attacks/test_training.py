@@ -387,3 +387,33 @@ cat("printed\\n")
     assert grade(task, source.replace("2 * x", "3 * x").encode()).score == 6
     value = Task("x", "r", TITLE, TITLE, (Case(expect="김"),), entry="answer")
     assert grade(value, 'answer <- "김"'.encode()).score == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "[a](javascript:alert(1))",
+        "[a](JaVaScRiPt&colon;alert(1))",
+        "[a](data:text/html;base64,PHNjcmlwdD4=)",
+        "[a](vbscript:x)",
+        "![a](http://evil.example/x.png)",
+        "<javascript:alert(1)>",
+        '[a](http://x "\'><script>alert(1)</script>")',
+        "```html\n<script>alert(1)</script>\n```",
+        "| a |\n|---|\n| <svg onload=alert(1)> |",
+        '<style>*{}</style><iframe src="http://evil.example">',
+    ],
+)
+def test_a_lesson_brings_no_script(text: str) -> None:
+    import xml.etree.ElementTree as ElementTree
+
+    from madang.services.training.reading import as_html
+
+    page = ElementTree.fromstring(f"<main>{as_html(text)}</main>")
+    names = {each.tag for each in page.iter()}
+    assert names <= {"main", "p", "a", "pre", "code", "div", "table", "thead", "tbody", "tr", "th", "td"}
+    for each in page.iter():
+        assert not any(name.startswith("on") or name in ("style", "src") for name in each.attrib)
+        assert each.get("href", "http:").partition(":")[0] in ("http", "https")
