@@ -25,6 +25,11 @@ def _by_file(name: str, path: Path) -> Any:
     return module
 
 
+def _typed() -> Any:
+    """`madang.science.grading.typed`."""
+    return _by_file("madang_typed", Path(__file__).parents[3] / "science" / "grading" / "typed.py")
+
+
 class Learner:
     """The names of an answer, and what can be asked of them."""
 
@@ -121,7 +126,7 @@ def main() -> None:
     os.dup2(2, 1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    typed = _by_file("madang_typed", Path(__file__).parents[3] / "science" / "grading" / "typed.py")
+    typed = _typed()
     if sys.argv[1:] == ["r"]:
         learner = _by_file("madang_in_r", Path(__file__).with_name("in_r.py")).InR(typed.decode)
     else:
