@@ -18,6 +18,7 @@ from madang.node.permissions import check, may
 from madang.services.catalog import contents, disclosure, finding, front_of_house, holding, service, shown
 from madang.services.catalog.description import Description
 from madang.services.catalog.handout import Bytes, hand_out
+from madang.services.catalog.list_views import Elsewhere, Hit, Hits, Holder, Way
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
 from madang.services.catalog.prepare import outline
 from madang.web import Here, Number, Room, View
@@ -27,40 +28,6 @@ from madang.web.resuming import resumable
 room = Room("catalog", __package__)
 COLUMNS = 100  # of a table on its record's page; its own page has all
 Page = Annotated[int, Query(ge=1, le=100_000)]
-
-
-class Holder(View):
-    """An organization that answers for data."""
-
-    name: str
-    title: str
-
-
-class Hit(View):
-    """A record in a list."""
-
-    name: str
-    title: str
-    description: str
-    holder: Holder
-    access: str
-    verdict: str
-    certificate: str
-    rows: int | None
-    published: datetime | None
-    synthetic: bool
-    persons: int | None
-    first: int | None
-    last: int | None
-
-
-class Way(View):
-    """A way out of an empty answer."""
-
-    question: str
-    kind: str
-    changed: str
-    total: int
 
 
 class Link(View):
@@ -89,32 +56,6 @@ class Front(View):
     told: Told | None
     median_days: float | None
     decided: int
-
-
-class Elsewhere(View):
-    """Data that somebody else keeps, as they told of them; `people` are at least so many, 0 where it is not told."""
-
-    name: str
-    source: str
-    people: int
-    columns: list[str]
-    country: str
-    vocabulary: str
-    address: str
-
-
-class Hits(View):
-    """One page of a search; with its first what partners keep, which is never among the `hits`."""
-
-    question: str
-    total: int
-    page: int
-    pages: int
-    hits: list[Hit]
-    holders: list[Holder]
-    filters: dict[str, str]
-    ways: list[Way]
-    elsewhere: list[Elsewhere]
 
 
 class VersionView(View):

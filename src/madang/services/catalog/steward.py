@@ -9,8 +9,9 @@ from madang.base.translate import _, in_language
 from madang.node.permissions import check
 from madang.services.catalog import identifying, service
 from madang.services.catalog.description import Description
+from madang.services.catalog.list_views import Hit, Holder
 from madang.services.catalog.models import Record
-from madang.services.catalog.routes import Hit, Holder, RecordView, hit, room, view
+from madang.services.catalog.routes import RecordView, hit, room, view
 from madang.web import Done, Here, View
 
 
