@@ -46,6 +46,7 @@ _MOST = 500  # tasks that are with the cluster at one time
 _POLL = 0.1  # seconds between two looks into the folders
 _ASK = 2.0  # and between two questions to the scheduler
 _LOOK = 15.0  # and about its nodes
+_PATIENCE = 20.0  # for an answer of the scheduler
 _MISSED = 3  # so many answers without a job, and it is gone
 _OWN = 300 << 20  # bytes of memory that a pilot needs for itself
 _STREAMS = ("out", "err")
@@ -227,12 +228,12 @@ class Slurm:
     def _ask(self) -> list[Outcome]:
         """Ask the scheduler for its jobs: those that are missing lost their tasks, and those that lack are begun."""
         try:
-            answer = self._command("squeue", "--noheader", "--name", self._job, "--format", "%i %T %k")
+            answer = self._command("squeue", "--noheader", "--name", self._job, "--format", "%i|%T|%k|%r")
         except MadangError as error:
             self._told(error.message)
             return []
         self._look_at_nodes()
-        rows = [line.split(None, 2) for line in answer.splitlines() if line.strip()]
+        rows = [line.strip().split("|", 3) for line in answer.splitlines() if line.count("|") >= 3]
         alive = {row[0] for row in rows if row[1] not in _GONE}
         over: list[Outcome] = []
         for job in _names(self._cluster.folder / "taken"):
@@ -240,8 +241,16 @@ class Slurm:
             if self._missed[job] >= _MISSED:
                 over += self._lost(self._cluster.folder / "taken" / job)
                 self._missed.pop(job)
-        self._told(self._submit([row[2] if len(row) > 2 else "" for row in rows if row[0] in alive]))
+        said = self._submit([row[2] for row in rows if row[0] in alive])
+        pending = [row[3] for row in rows if row[1] == "PENDING"]
+        if not said and pending and len(pending) == len(alive) and not self._is_anything_taken():
+            said = _("The cluster lets all jobs wait: {reason}.").format(reason=pending[0].strip("() ")[:200])
+        self._told(said)
         return over
+
+    def _is_anything_taken(self) -> bool:
+        folder = self._cluster.folder / "taken"
+        return any(_names(folder / job) for job in _names(folder))
 
     def _lost(self, job: Path) -> list[Outcome]:
         over = []
@@ -295,7 +304,13 @@ class Slurm:
             as_user = ["setpriv", "--reuid", str(found.pw_uid), "--regid", str(found.pw_gid), "--clear-groups", "--"]
         try:
             ran = subprocess.run(
-                [*as_user, *command], input=given, capture_output=True, text=True, timeout=60, check=False, cwd="/"
+                [*as_user, *command],
+                input=given,
+                capture_output=True,
+                text=True,
+                timeout=_PATIENCE,
+                check=False,
+                cwd="/",
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise MadangError("task.cluster", _no_answer(type(error).__name__)) from None
