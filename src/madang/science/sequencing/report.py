@@ -15,6 +15,7 @@ body { font: 16px/1.6 system-ui, 'Noto Sans KR', sans-serif; color: var(--ink); 
 table { border-collapse: collapse; width: 100%; margin: 1rem 0 } th, td { text-align: left; padding: .3rem .6rem;
   border-bottom: 1px solid var(--line) } td.n { text-align: right; font-variant-numeric: tabular-nums }
 svg { max-width: 100%; height: auto } figure { margin: 1.5rem 0 } code { overflow-wrap: anywhere }
+.wide { overflow-x: auto }
 """
 SHOWN = 200  # variants in the report; all are in the table
 
@@ -51,7 +52,9 @@ def page(folder: Path, summary: dict[str, Any], language: str) -> str:
     tools = ", ".join(f"{name} {version}" for name, version in software.items())
     return f"""<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{escape(title)}</title><style>{_STYLE}</style></head><body>
+<title>{escape(title)}</title><style>{
+        _STYLE
+    }.wide,figure{{overflow-x:auto}} code{{overflow-wrap:anywhere}}</style></head><body>
 <h1>{escape(title)}</h1>
 <p class="use">{escape(_("For research, not for diagnosis."))}</p>
 <h2>{escape(_("Figures"))}</h2><table>{rows}</table>
@@ -64,7 +67,7 @@ def page(folder: Path, summary: dict[str, Any], language: str) -> str:
             )
         )
     }</p>
-<table><thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table>
+<div class="wide" tabindex="0"><table><thead><tr>{columns}</tr></thead><tbody>{lines}</tbody></table></div>
 <h2>{escape(_("How it was made"))}</h2>
 <p>{escape(_("Reference: {origin}.").format(origin=origin or "-"))} <code>SHA-256 {reference["sha256"]}</code></p>
 <p>{escape(_("Programs: {tools}.").format(tools=tools))}</p>
