@@ -107,6 +107,8 @@ REFUSED = {
     "SELECT d + INTERVAL 1 YEAR FROM t": "INTERVAL",  # a date there and a time here
     "SELECT strftime(d, '%Y') FROM t": "",
     "SELECT n::HUGEINT FROM t": "",
+    "SELECT my_function(n) FROM t": "my_function",
+    "SELECT reflect('java.lang.System', 'exit', 1) FROM t": "reflect",
     "SELECT * FROM t ASOF JOIN u ON t.n >= u.k": "",
     "DELETE FROM t": "Only one SELECT",
     "SELECT 1; SELECT 2": "Only one SELECT",
@@ -142,8 +144,15 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Version:
 
 @pytest.fixture(scope="module")
 def spark(version: Version) -> Iterator[SparkEngine]:
+    """A session that is started where the time zone and the order of letters are others'."""
     _needed()
-    with SparkEngine(memory="1g", threads=2, master="local[2]") as engine:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Asia/Seoul")
+        patch.setenv("LC_ALL", "tr_TR.UTF-8")
+        patch.setenv("LANG", "tr_TR.UTF-8")
+        engine = SparkEngine(memory="1g", threads=2, master="local[2]").__enter__()
+    with contextlib.ExitStack() as stack:
+        stack.push(engine)
         engine.attach(version)
         yield engine
 
@@ -228,6 +237,28 @@ def test_without_spark_or_without_java_one_sentence_says_so(tmp_path: Path, monk
     with pytest.raises(MadangError) as caught:
         SparkEngine(tmp_path / "python")
     assert caught.value.code == "spark.no_java"
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "words"),
+    [
+        ('{"ok": "ready", "version": "3.5.1"}', "spark.other_version", "3.5.1"),
+        ('{"error": "UnsupportedClassVersionError: 65.0 is wanted", "kind": "Error"}', "spark.start", "65.0"),
+        ("", "spark.lost", ""),
+    ],
+    ids=["a cluster of another version", "another Java", "no word at all"],
+)
+def test_a_driver_of_another_kind_is_one_sentence(
+    said: str, code: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What starts says what a Spark of another version, or on a Java that is too old, says."""
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n[ -z '{said}' ] || echo '{said}'\n")
+    python.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(MadangError) as caught, SparkEngine(python):
+        pass
+    assert caught.value.code == code and words in caught.value.message
 
 
 def test_a_file_that_is_gone_is_named_before_spark_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
