@@ -29,3 +29,33 @@ def test_a_text_of_a_room_is_translated_and_a_word_by_its_context() -> None:
     with speaking("ko"):
         assert _("Search") != "Search"
         assert _("Search", "no such context") == "Search"
+
+
+# Words that a native reader took for something else, and forms that the house does not use; what stands instead is in
+# docs/glossary.md. A certificate of TLS keeps its name.
+NOT_OURS = (
+    "십시오",
+    "은(는)",
+    "을(를)",
+    "이(가)",
+    "과(와)",
+    "(으)로",
+    "용어집",
+    "정박점",
+    "공개 유예",
+    "가입자 이용",
+    "치명",
+)
+QUALITY = ("catalog", "certification", "oversight", "people")
+
+
+def test_the_catalogs_keep_to_the_words_of_the_glossary() -> None:
+    found = []
+    for path in sorted((CATALOGS / "ko/LC_MESSAGES").glob("*.mo")):
+        with path.open("rb") as file:
+            for message in read_mo(file):
+                text = str(message.string)
+                found += [(path.stem, word, text) for word in NOT_OURS if word in text]
+                if path.stem in QUALITY and "인증서" in text and "TLS" not in text:
+                    found.append((path.stem, "인증서", text))
+    assert not found

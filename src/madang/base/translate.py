@@ -58,6 +58,19 @@ def speaking(language: str) -> Iterator[None]:
         _spoken.reset(token)
 
 
+class Later(str):
+    """A text that is translated where it is shown, with what tells it apart from others of the same words."""
+
+    __slots__ = ("context",)
+    context: str
+
+    def __new__(cls, text: str, context: str) -> "Later":
+        """The text, with its context."""
+        found = super().__new__(cls, text)
+        found.context = context
+        return found
+
+
 KEPT = "kept"  # the language of a program whose texts are translated by who shows them
 
 
@@ -94,6 +107,7 @@ def told(kept: object) -> str:
 
 def _(text: str, context: str = "") -> str:
     """`text` in the reader's language; a word that means several things is told apart by its `context`."""
+    context = context or (text.context if isinstance(text, Later) else "")
     if language() == KEPT:
         return Kept.of(text, context, {})
     catalog = _catalog(language())
@@ -101,8 +115,8 @@ def _(text: str, context: str = "") -> str:
 
 
 def later(text: str, context: str = "") -> str:
-    """Mark a text that is kept as it is and translated where it is shown, by `_(text)`."""
-    return text
+    """Mark a text that is kept as it is and translated where it is shown, by `_(text)`, in its context."""
+    return Later(text, context) if context else text
 
 
 def translate_libraries() -> None:

@@ -22,7 +22,7 @@ from madang import __version__
 from madang.base.canonical import sha256_of_file
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.lake.dataset import VERSIONS, Dataset
 from madang.lake.files import PARTIAL, make_folder, put_if_absent, sentences, sync_file, sync_folder
 from madang.node.audit import Audit
@@ -51,7 +51,7 @@ def left_out() -> set[str]:
     return LEFT_OUT | {name for plan in plans() for name in plan.not_in_backup}
 
 
-allow("node.backup", nobody_else, by_token=False)
+allow("node.backup", nobody_else, by_token=False, title=later("back the installation up"))
 
 
 @dataclass(frozen=True)

@@ -17,22 +17,24 @@ if TYPE_CHECKING:
 
 # Short name, titles, and the dataset that each holds with the tier that it gets.
 HOLDERS = (
-    ("demo-insurer", "시범 보험자 (합성)", "Demo insurer (synthetic)", "demo-insurer", "controlled"),
-    ("demo-hospital", "시범 병원 (합성)", "Demo hospital (synthetic)", "demo-hospital", "open"),
+    ("demo-insurer", "데모용 보험자(합성)", "Demo insurer (synthetic)", "demo-insurer", "controlled"),
+    ("demo-hospital", "데모용 병원(합성)", "Demo hospital (synthetic)", "demo-hospital", "open"),
 )
 TITLES = {
-    "demo-insurer": ("시범 건강보험 표본코호트 (합성)", "Demo health insurance sample cohort (synthetic)"),
-    "demo-hospital": ("시범 병원 전자의무기록 (합성)", "Demo hospital records (synthetic)"),
+    "demo-insurer": ("데모용 건강보험 표본코호트(합성)", "Demo health insurance sample cohort (synthetic)"),
+    "demo-hospital": ("데모용 병원 전자의무기록(합성)", "Demo hospital records (synthetic)"),
 }
 KOREAN = {  # what the packs say in English
-    "demo-insurer": "표본으로 뽑은 가입자의 자격, 진료비 청구, 건강검진입니다. 관찰 기간은 자격이 있는 해이며, "
-    "사이에 빈 날이 없으면 이어 붙이고 사망에서 끊습니다. 출생 연도는 다섯 살 간격의 연령대에서 추정했습니다.",
-    "demo-hospital": "한 병원의 방문, 진단, 시행된 약 처방, 검사 결과, 활력징후, 처치입니다. 관찰 기간은 첫 기록부터 "
-    "병원 안에서의 사망까지, 사망하지 않았으면 추출한 날까지입니다. 병원 밖의 사망은 알 수 없습니다.",
+    "demo-insurer": "건강보험 표본 대상자의 자격, 진료비 청구, 건강검진 자료입니다. 관찰 기간은 자격을 유지한 "
+    "연도이며, 공백이 없으면 하나로 잇고 사망일에 끝납니다. 출생연도는 5세 단위 연령대로 "
+    "추정했습니다.",
+    "demo-hospital": "한 병원의 내원, 진단, 시행된 약 처방, 검사 결과, 활력징후, 시술·처치 자료입니다. 관찰 "
+    "기간은 첫 기록부터 원내 사망일까지이며, 원내 사망이 없으면 자료 추출일까지입니다. 원외 사망은 "
+    "파악되지 않습니다.",
 }
 CONTACT = "access@example.org"
 WAY = (
-    "과제를 만들고 이용신청서를 내면 시범 보험자의 데이터 심의위원회가 결정합니다. "
+    "과제를 만들고 이용신청서를 내면 데모용 보험자의 데이터 심의위원회가 결정합니다. "
     "데이터는 안심분석실에서만 쓸 수 있고, 결과는 심사를 거쳐 나갑니다. "
     "(The data committee decides on applications; data are used in closed workspaces.)"
 )

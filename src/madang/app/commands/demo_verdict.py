@@ -43,7 +43,7 @@ def show_verdicts(node: "Node", datasets: Sequence[str]) -> "Entry | None":
             notes += [f"{version.name}: {outcome.sentence}" for outcome in missing]
             if name == datasets[-1] and not missing:
                 entry = in_force(home, version, scheme) or issue(node, Actor.owner(), version, scheme, quality).entry
-    columns = [_("dataset"), _("passed"), _("failed"), _("not applicable"), _("error"), scheme.reference]
+    columns = [_("dataset"), _("passed"), _("failed", "check"), _("not applicable"), _("error"), scheme.reference]
     show_table(_("Quality checks, and criteria met"), columns, rows)
     for note in notes:
         out.print(_("Not met, {note}").format(note=note), markup=False)

@@ -50,4 +50,5 @@ def _show_settings(folder: Path, as_json: bool) -> None:
         keys = ("name", "value", "source", "description")
         print(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], ensure_ascii=False))
     else:
-        show_table(str(folder / "madang.toml"), [_("setting"), _("value"), _("from"), _("what it is for")], rows)
+        heads = [_("setting"), _("value"), _("from", "setting"), _("what it is for")]
+        show_table(str(folder / "madang.toml"), heads, rows)

@@ -114,7 +114,7 @@ def _show_verdict(new: Path, verdict: "Verdict", proposals: list[str]) -> None:
     if verdict.opens:
         show_table(
             _("Counts that would open (for checkers only)"),
-            [_("table"), _("cell"), _("from"), _("to")],
+            [_("table"), _("cell"), _("from", "range"), _("to", "range")],
             [[cell.name, " / ".join(cell.cell), cell.lower, cell.upper] for cell in verdict.opens[:SHOWN]],
         )
     for sentence in proposals:

@@ -76,7 +76,7 @@ def status_name(status: Status) -> str:
     """The status in the reader's language."""
     return {
         Status.PASSED: _("passed"),
-        Status.FAILED: _("failed"),
+        Status.FAILED: _("failed", "check"),
         Status.NOT_APPLICABLE: _("not applicable"),
         Status.ERROR: _("error"),
     }[status]

@@ -80,7 +80,12 @@ class Made(Details):
 APPLY = allow("application.make", theirs, title=later("apply for data"), to="draft", details=Edition)
 SEE = allow("application.see", theirs | steward | committee | auditor, reads=True, title=later("see an application"))
 LIST = allow("application.list", signed_in, reads=True, title=later("list applications"))
-DESK = allow("application.desk", role_anywhere("steward") | role_anywhere("committee"), reads=True)
+DESK = allow(
+    "application.desk",
+    role_anywhere("steward") | role_anywhere("committee"),
+    reads=True,
+    title=later("see the desk of applications"),
+)
 COUNT = allow("application.count", theirs, title=later("count a population"), details=Counted, reads=True)
 EDIT = allow("application.edit", theirs, title=later("edit an application"), frm=("draft", "returned"), details=Edition)
 SUBMIT = allow(

@@ -59,7 +59,7 @@ def make(node: Node, progress: Progress) -> None:
         return
     with node.read() as session:
         holder = accounts.find_organization(session, DATASET).id
-    firm = accounts.create_organization(node, owner, "demo-firm", "시범 기업 (가상)", "Demo firm (made up)")
+    firm = accounts.create_organization(node, owner, "demo-firm", "데모용 기업(가상)", "Demo firm (made up)")
     person = demo_person(node, "demo-firm", "member", firm)
     members = [demo_person(node, name, "committee", holder) for name in MEMBERS]
     make_project(node, owner, PROJECT, TITLE, organization="demo-firm", leader="demo-firm")

@@ -85,7 +85,7 @@ class Join(View):
     """The code of an invitation."""
 
     code: str = Field(title="The code", min_length=20, max_length=1_000)
-    authority: str = Field(default="", title="The certificate", max_length=50_000)
+    authority: str = Field(default="", title="The TLS certificate", max_length=50_000)
 
 
 class Reason(View):

@@ -14,7 +14,7 @@ from madang.lake import Version
 from madang.node import files
 from madang.node.home import Home
 from madang.services.catalog import failing
-from madang.services.catalog.contents import named_concepts
+from madang.services.catalog.contents import named_concepts, table_title
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _pictures(found: Any) -> list[tuple[str, str]]:
         drawn.append((title, charts.svg(pictures.people(found), title)))
     timed = [records for records in found.tables if records.periods]
     for records in sorted(timed, key=lambda records: -(records.rows or 0))[:2]:
-        title = _("{table} over time").format(table=records.table)
+        title = _("Records over time: {things}").format(things=table_title(records.table))
         drawn.append((title, charts.svg(pictures.over_time(records), title)))
     return drawn
 

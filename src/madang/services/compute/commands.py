@@ -530,5 +530,5 @@ def price_command(
     if as_json:
         print(json.dumps(told))
         return
-    columns = [_("from"), _("currency"), _("an hour of a core"), _("an hour of a GPU"), _("a gigabyte for 30 days")]
-    show_table(_("Prices"), columns, [list(each.values()) for each in told])
+    rates = [_("an hour of a core"), _("an hour of a GPU"), _("a gigabyte for 30 days")]
+    show_table(_("Prices"), [_("from", "time"), _("currency"), *rates], [list(each.values()) for each in told])

@@ -80,12 +80,12 @@ LOCK = allow(
 LIBRARY_STATES = States(
     "library",
     "open",
-    {"open": later("open"), "closed": later("closed to additions")},
+    {"open": later("open", "library"), "closed": later("closed to additions")},
     model="madang.services.discovery.models:MoleculeLibrary",
 )
 SHORTLIST_STATES = States(
     "shortlist",
     "open",
-    {"open": later("open"), "locked": later("locked")},
+    {"open": later("open", "library"), "locked": later("locked")},
     model="madang.services.discovery.models:Shortlist",
 )

@@ -33,7 +33,7 @@ def make(node: Node, progress: Progress) -> None:
         NUMBER,
         "데모 과제: 합성 데이터 공개 / Demo award: opening synthetic data",
         program="데모 사업 / Demo program",
-        institution="시범 병원 (합성)",
+        institution="데모용 병원(합성)",
         leader="demo-researcher",
         begins=today - timedelta(days=400),
         ends=today + timedelta(days=300),

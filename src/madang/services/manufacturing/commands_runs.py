@@ -58,7 +58,7 @@ def show_command(name: Name) -> None:
 
     log = read_log(run_folder(name))
     found = [[each.kind, each.tag, each.begin, each.text] for each in exceptions(log)]
-    show_table(_("Exceptions"), [_("kind"), _("signal"), _("from"), ""], found[:100])
+    show_table(_("Exceptions"), [_("kind"), _("signal"), _("from", "time"), ""], found[:100])
     show_table(
         _("Signals"),
         [_("signal"), _("unit"), _("readings"), _("first"), _("last"), _("least"), _("most")],

@@ -58,7 +58,7 @@ def verify_command(
     known = signing.read_keys(keys.read_bytes(), str(keys)) if keys else signing.public_keys(Home.find())
     package, said = verify(data, known)
     rows = [[p.name, p.unit, p.value, p.low, p.high, p.reason] for p in package.parameters]
-    columns = [_("parameter"), _("unit"), _("set point"), _("from"), _("to"), _("reason")]
+    columns = [_("parameter"), _("unit"), _("set point"), _("from", "range"), _("to", "range"), _("reason")]
     show_table(f"{said['name']} ({package.manifest['use']})", columns, rows)
     text = _("{count} files, all as the manifest says; signed by {who}.")
     who = package.manifest["installation"]

@@ -25,7 +25,34 @@ def said(act: str) -> str:
     known = acts().get(act)
     if known is not None and known.title:
         return _(known.title)
+    before, _dot, part = act.rpartition(".")
+    if before in acts():  # an act that touches files says first what it is about to do
+        if part == "begin":
+            return _("{act} (about to begin)").format(act=said(before))
+        if part == "withdraw":
+            return _("{act} (taken back)").format(act=said(before))
     return {
+        "account.codes_off": _("switch codes of a second factor off"),
+        "account.codes_on": _("switch codes of a second factor on"),
+        "account.invite": _("invite somebody"),
+        "account.link": _("link an account with the organization's sign-in"),
+        "account.recovery_codes": _("make recovery codes"),
+        "account.refuse": _("fail to prove who one is"),
+        "account.unlink": _("end the link with the organization's sign-in"),
+        "deposit.list": _("list deposits"),
+        "job.cancelled": _("cancel a job"),
+        "job.done": _("end a job"),
+        "job.failed": _("fail in a job"),
+        "job.retry": _("begin a job again"),
+        "job.start": _("begin a job"),
+        "permit.try_recipes": _("try recipes for an extract"),
+        "record.feed": _("read the list of all records"),
+        "record.harvest": _("harvest the catalog"),
+        "record.sitemap": _("read the list of pages"),
+        "role.take": _("take a role away"),
+        "session.refuse": _("try to sign in"),
+        "study.hear": _("receive a message of a study"),
+        "study.site": _("see how far a site of a study is"),
         "record.front": _("open the front page"),
         "record.search": _("search the catalog"),
         "record.ask": _("ask data by SQL"),
@@ -85,20 +112,31 @@ def _in_words(thing: str) -> str:
     area, _colon, which = thing.partition(":")
     word = {
         "application": _("application", "thing"),
+        "award": _("award", "thing"),
+        "brought": _("file brought in", "thing"),
         "campaign": _("campaign", "thing"),
         "certificate": _("certificate", "thing"),
+        "class": _("class", "thing"),
         "cohort": _("cohort", "thing"),
         "conformance": _("conformance report", "thing"),
         "cultivation": _("cultivation", "thing"),
         "dataset": _("dataset", "thing"),
+        "deposit": _("deposit", "thing"),
         "equipment": _("equipment", "thing"),
         "job": _("job", "thing"),
+        "library": _("library of compounds", "thing"),
         "month": _("month", "thing"),
+        "partner": _("partner", "thing"),
         "permit": _("permit", "thing"),
         "promise": _("promise", "thing"),
         "record": _("record", "thing"),
         "release": _("release", "thing"),
+        "trial": _("test of a system", "thing"),
         "session": _("session", "thing"),
+        "shortlist": _("shortlist", "thing"),
+        "study": _("study", "thing"),
+        "task": _("task", "thing"),
+        "taskfile": _("file of a task", "thing"),
         "token": _("token", "thing"),
         "workspace": _("workspace", "thing"),
     }.get(area)

@@ -69,7 +69,7 @@ def show_command(name: Name, as_json: AsJson = False) -> None:
         print(json.dumps(told | {"members": members, "approvals": approvals}, ensure_ascii=False))
         return
     console().print(f"{found.title} ({found.state})", markup=False)
-    show_table(_("People"), [_("account"), _("role"), _("until")], members)
+    show_table(_("People", "project"), [_("account"), _("role"), _("until")], members)
     if approvals:
         show_table(_("Approvals"), [_("kind"), _("board"), _("number"), _("until")], approvals)
 
