@@ -52,6 +52,7 @@ def page(tests: Path) -> str:
         "```\n" + textwrap.fill(" ".join(paths), 110, break_long_words=False, break_on_hyphens=False) + "\n```\n\n"
     )
     parts.append("Besides: " + _tests(attacks / "test_gateway.py") + "\n")
+    parts.append("\nAnd: " + _tests(attacks / "test_uncounted.py") + "\n")
     training = attacks / "test_training.py"
     parts.append("\n## Answers that want points\n\nEach is graded in a box of its own, and none scores.\n\n")
     kinds = (
