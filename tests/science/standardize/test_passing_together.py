@@ -206,7 +206,10 @@ def test_a_file_of_some_size_goes_alone(monkeypatch: pytest.MonkeyPatch, tmp_pat
             self.period = period
 
     files: Any = [File(*one) for one in [(40, "1"), (40, "1"), (40, "2"), (120, "2"), (10, "2"), (20, "3")]]
-    sizes = lambda by: [[one.size for one in group] for group in passing.groups(files, by_period=by)]  # noqa: E731
+
+    def sizes(by: bool) -> list[list[int]]:
+        return [[one.size for one in group] for group in passing.groups(files, by_period=by)]
+
     assert sizes(False) == [[40, 40], [40], [120], [10, 20]]
     assert sizes(True) == [[40, 40], [40], [120], [10], [20]]
     assert not list(passing.groups(list[Incoming](), by_period=True))

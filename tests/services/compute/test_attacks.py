@@ -15,7 +15,7 @@ from madang.services.compute import runner, service, slurm, staging
 from madang.services.compute.runner import work_off
 from portal_house import OWNER, House
 from services.compute.slurm_house import Cluster  # type: ignore[import-not-found]  # beside the tests
-from services.compute.test_slurm import cluster, until  # type: ignore[import-not-found]  # noqa: F401
+from services.compute.test_slurm import cluster, until  # type: ignore[import-not-found]  # noqa: F401  # a fixture
 from services.compute.test_tasks import asked, done, member  # type: ignore[import-not-found]  # beside the tests
 from support import MISSING
 
@@ -88,7 +88,7 @@ def test_what_cannot_even_begin_and_what_is_over_at_once_have_ends(house: House)
     assert {service.see(house.node, OWNER, each.id).state for each in many} == {"complete"}
 
 
-def test_a_drained_cluster_is_told_and_goes_on_afterwards(cluster: Cluster, house: House) -> None:  # noqa: F811
+def test_a_drained_cluster_is_told_and_goes_on_afterwards(cluster: Cluster, house: House) -> None:  # noqa: F811  # fixtures are taken by their names
     name = socket.gethostname().split(".")[0]
 
     def node(*words: str) -> None:

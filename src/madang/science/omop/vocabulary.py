@@ -196,6 +196,13 @@ class Vocabulary:
         return cls(engine, schema, release_in(engine, vocabulary.table("vocabulary")))
 
     @classmethod
+    def of(cls, engine: Engine, vocabulary: Version | Path | str) -> Self:
+        """Attach what `load_vocabulary` made, or else an unpacked download."""
+        if isinstance(vocabulary, Version):
+            return cls.from_version(engine, vocabulary)
+        return cls.from_folder(engine, Path(vocabulary))
+
+    @classmethod
     def from_folder(cls, engine: Engine, folder: Path, schema: str = "vocab") -> Self:
         """Attach an unpacked download with no lake.
 

@@ -109,11 +109,7 @@ def standardize(
             Engine(memory_limit, threads, spill=Path(folder)) as engine,
             progress.interruptible(engine.cancel),
         ):
-            known = (
-                Vocabulary.from_version(engine, vocabulary)
-                if isinstance(vocabulary, Version)
-                else Vocabulary.from_folder(engine, Path(vocabulary))
-            )
+            known = Vocabulary.of(engine, vocabulary)
             work = _Run(loaded, engine, known, fingerprint(vocabulary), key, threads or 2, progress, stage)
             if isinstance(vocabulary, Version):
                 work.warnings += [f"Vocabulary: {hole}" for hole in vocabulary.info.get("holes", ())]

@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Description:
         try:
             self.whole: dict[str, Any] = json.loads(text)
         except ValueError:
-            import yaml  # type: ignore[import-untyped]
+            import yaml  # type: ignore[import-untyped]  # it has no types, and the suite stands alone
 
             self.whole = yaml.safe_load(text)
         self.paths: dict[str, dict[str, Any]] = self.whole["paths"]
@@ -177,14 +178,14 @@ class Suite:
         for each in told.get("parameters", ()):
             if each.get("in") == "query" and each.get("schema", {}).get("type") == "integer":
                 name = each["name"]
-                yield f"{title} refuses {name}=x", lambda name=name: self._nonsense(path, method, name)  # type: ignore[misc]
+                yield f"{title} refuses {name}=x", partial(self._nonsense, path, method, name)
         if self.token and not path.endswith("/service-info"):
             yield f"{title} without a token is refused", lambda: self._without_token(path, method)
         if method == "post" and "requestBody" in told:
             yield f"{title} refuses an empty request", lambda: self._empty(path)
             for name in ("workflow_params", "tags", "workflow_engine_parameters"):
                 if name in self._form(told):
-                    yield f"{title} refuses {name} that are no JSON", lambda name=name: self._no_json(path, name)  # type: ignore[misc]
+                    yield f"{title} refuses {name} that are no JSON", partial(self._no_json, path, name)
         others = [each for each in ("put", "patch", "delete") if each not in self.description.paths[path]]
         if method == "get" and others:
             yield f"{path} knows no {', '.join(others).upper()}", lambda: self._no_method(path, others)
