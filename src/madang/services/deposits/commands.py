@@ -1,5 +1,6 @@
 """`madang deposit`: begin, put files, check, submit, package."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -124,9 +125,26 @@ def samples(
         actor = commander(node)
         wrong = service.put_sheet(node, actor, _name(node, actor, to), path, "runs" if runs else "samples")
     if wrong:
-        rows = [[str(each["row"]), each["column"], each["value"][:40], each["reason"]] for each in wrong]
-        show_table(_("Wrong cells"), [_("row"), _("column"), _("value"), _("why")], rows)
+        show_table(_("Wrong cells"), [_("rows"), _("column"), _("value"), _("why")], _alike(wrong))
         raise typer.Exit(1)
+
+
+def _alike(wrong: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """What is wrong in the same way in several rows is one line, with the rows as 2-25, 31."""
+    places: dict[tuple[str, str, str], list[int]] = {}
+    for each in wrong:
+        places.setdefault((each["column"], each["value"][:40], each["reason"]), []).append(each["row"])
+    lines = []
+    for (column, value, reason), rows in places.items():
+        spans: list[list[int]] = []
+        for row in sorted(rows):
+            if spans and row == spans[-1][1] + 1:
+                spans[-1][1] = row
+            else:
+                spans.append([row, row])
+        told = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
+        lines.append([told, column, value, reason])
+    return lines
 
 
 @app.command("put")
