@@ -1,6 +1,7 @@
 """Workspaces with people in them, behind a real gateway on loopback."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -45,7 +46,9 @@ class Guest:
         with self.client.stream("GET", "/events", timeout=seconds) as events:
             cell = made["cells"][0]["id"]
             assert self.ask("run", {"notebook": name, "cell": cell, "code": code}).status_code == 200
+            last = time.monotonic() + 4 * seconds  # the stream says something every few seconds for ever
             for line in events.iter_lines():
+                assert time.monotonic() < last, f"the cell did not end: {heard}"
                 if line.startswith("data: "):
                     message = json.loads(line[6:])
                     heard.append(message)

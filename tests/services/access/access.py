@@ -8,7 +8,7 @@ from madang.node.people.accounts import find_organization
 from madang.node.people.projects import make_project
 from madang.services.access import deciding, permits, service
 from portal_house import OWNER, commit
-from services.access_tables import IN, NONE, YES, Acts, Reads
+from services.access_tables import BAD, IN, NONE, YES, Acts, Reads
 
 _HOLDER = (NONE, NONE, YES, YES, NONE)
 _N = "/applications/99"
@@ -36,7 +36,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "votes": {"choice": "approve", "edition": 1},
 }
 ACTS: Acts = {
-    "/applications": ("/applications", _NEW, (NONE,) * 5),
+    "/applications": ("/applications", _NEW, (BAD,) * 5),
     "/applications/{number}": (_N, {"purpose": "p"}, (NONE,) * 5),
     **{f"/applications/{{number}}/{what}": (f"{_N}/{what}", body, (NONE,) * 5) for what, body in _BODIES.items()},
     "/permits/{number}/studies": (

@@ -159,7 +159,7 @@ def test_the_sheet_holds_the_certificate_and_runs_nothing(issued: Issuance) -> N
     page = (issued.entry.folder / "sheet.html").read_text()
     assert "default-src 'none'" in page and "<script" not in page
     assert set(re.findall(r"\w+://[^\s\"]*", page)) <= {"http://www.w3.org/2000/svg"}
-    assert "OMOP 연구 준비 완료" in page and "Ready for OMOP studies" in page
+    assert "OMOP 연구 활용 적합" in page and "Ready for OMOP studies" in page
     hostile = issue(
         issued.home,
         version := make_version(issued.home, "hostile"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from madang.node.people.accounts import find_person
 from madang.services.compute.models import Task
-from services.access_tables import BAD, IN, NONE, YES, Acts, Reads
+from services.access_tables import BAD, IN, NO, NONE, YES, Acts, Reads
 
 READS: Reads = {
     "/compute": ("/compute", (IN, YES, YES, YES, YES)),
@@ -12,6 +12,7 @@ READS: Reads = {
     "/compute/{number}/outputs/{name:path}": ("/compute/999/outputs/x", (NONE,) * 5),
     "/compute/{number}/crate": ("/compute/999/crate", (NONE,) * 5),
     "/compute/{number}/report": ("/compute/999/report", (NONE,) * 5),
+    "/machine": ("/machine", (IN, NO, NO, YES, YES)),
     "/sequencing": ("/sequencing", (IN, YES, YES, YES, YES)),
     "/sequencing/{number}": ("/sequencing/999", (NONE,) * 5),
 }
@@ -22,6 +23,10 @@ ACTS: Acts = {
     "/compute/{number}/place": ("/compute/999/place", {"workspace": 1}, (NONE,) * 5),
     "/compute/{number}/release": ("/compute/999/release", {}, (NONE,) * 5),
     "/compute/{number}/again": ("/compute/999/again", {}, (NONE,) * 5),
+    "/compute/{number}/clear": ("/compute/999/clear", {}, (NONE,) * 5),
+    "/compute/training": ("/compute/training", {"inputs": ""}, (BAD,) * 5),
+    "/machine/quotas": ("/machine/quotas", {"share": "person:nobody"}, (BAD,) * 5),
+    "/machine/prices": ("/machine/prices", {"begins": "no day"}, (BAD,) * 5),
     "/sequencing/runs": ("/sequencing/runs", {"reference": ""}, (BAD,) * 5),
 }
 

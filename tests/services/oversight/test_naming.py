@@ -28,7 +28,8 @@ def written_down() -> Iterator[str]:
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_every_act_in_the_audit_has_words(language: str) -> None:
     assert plans(), "which makes the acts of all rooms known"
-    names = {*written_down(), *acts(), *BY_THEIR_END, "permit.extract.begin", "permit.extract.withdraw"}
+    ours = {name for name in acts() if not name.startswith("thing.")}  # those that other tests make up
+    names = {*written_down(), *ours, *BY_THEIR_END, "permit.extract.begin", "permit.extract.withdraw"}
     assert len(names) > 200
     unnamed = {"en": "something ", "ko": "그 밖의 처리"}[language]
     with speaking(language):

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import tarfile
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -137,10 +138,19 @@ def test_colleagues_share_one_space(spaces: Spaces) -> None:
 def test_a_cell_that_does_not_end_is_interrupted(spaces: Spaces) -> None:
     guest = spaces.enter()
     assert guest.ask("wake").json() == {"awake": True}
-    import threading
+    stopped, kim = threading.Event(), spaces.enter("kim")
 
-    threading.Timer(2, lambda: spaces.enter("kim").ask("stop")).start()
-    heard = guest.run("import time\nwhile True: time.sleep(0.1)", 30)
+    def stop() -> None:  # again, since a stop that comes before the cell has begun stops nothing
+        while not stopped.wait(1):
+            kim.ask("stop")
+
+    asking = threading.Thread(target=stop)
+    asking.start()
+    try:
+        heard = guest.run("import time\nwhile True: time.sleep(0.1)", 30)
+    finally:
+        stopped.set()
+        asking.join()
     assert [message["name"] for message in heard if message["say"] == "error"] == ["KeyboardInterrupt"]
 
 
