@@ -22,7 +22,9 @@ PEOPLE = pa.table({"age": list(range(40, 80)), "sex": ["f", "m"] * 20, "hba1c": 
 def far(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
     """A partner that describes a table to this house."""
     monkeypatch.setenv("MADANG_LANG", "en")
-    node = Node.open(Home(tmp_path / "far"))
+    with monkeypatch.context() as elsewhere:  # it has a database of its own, wherever that of the house is
+        elsewhere.delenv("MADANG_DATABASE_URL", raising=False)
+        node = Node.open(Home(tmp_path / "far"))
     _made, code = partners.invite(house.node, OWNER, "island", {"discover": "described"}, "http://far.invalid")
     partners.join(node, OWNER, code, "house", line=Handed(house.node))
     partners.confirm(house.node, OWNER, "island")
