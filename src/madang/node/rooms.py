@@ -129,7 +129,13 @@ class RoomPlan:
 
     def missing(self) -> list[str]:
         """The packages that it needs and that are not installed."""
-        return [name for name in self.needs if importlib.util.find_spec(name) is None]
+        return [name for name in self.needs if not _is_there(name)]
+
+
+@cache
+def _is_there(package: str) -> bool:
+    """Whether a package is installed; asked once, since every page asks which rooms are open."""
+    return importlib.util.find_spec(package) is not None
 
 
 _installed: tuple[RoomPlan, ...] | None = None
