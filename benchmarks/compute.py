@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 os.environ["MADANG_HOME"] = tempfile.mkdtemp(prefix="madang-compute-")
 
 import httpx
+from sqlalchemy import insert
 
 from madang.app.portal import portal
 from madang.node import closed
@@ -186,7 +187,7 @@ def listing(http: httpx.Client, count: int = 100_000) -> None:
     keys = ("owner_id", "share", "kind", "state", "name", "definition", "inputs", "cores", "memory", "disk", "seconds")
     row = {key: getattr(first, key) for key in keys} | {"state": "queued"}
     with NODE.write() as session:
-        session.execute(Task.__table__.insert(), [row] * count)  # type: ignore[attr-defined]  # it is a table
+        session.execute(insert(Task), [row] * count)
     for name, asked in (
         ("first page of 256", {"view": "MINIMAL"}),
         ("page in the middle", {"view": "MINIMAL", "page_token": str(count // 2)}),

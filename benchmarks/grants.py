@@ -7,6 +7,7 @@ funder's page with its pictures; a statement of use.
 import random
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from fractions import Fraction
@@ -101,12 +102,12 @@ def pages(node: Node, cookies: dict[str, str]) -> None:
         timed(f"the page of who sees {seen}, after a change", goal, lambda role=role: grown(cookies[role]))
 
 
-def timed(what: str, goal: str, work: object, times: int = 5) -> None:
+def timed(what: str, goal: str, work: Callable[[], object], times: int = 5) -> None:
     """Print the median of some runs, in seconds of the processor: other programs may run beside."""
     taken = []
     for _each in range(times):
         begun = time.process_time()
-        work()  # type: ignore[operator]  # a function
+        work()
         taken.append(time.process_time() - begun)
     print(f"{what:<55} {median(taken):8.3f} s   goal {goal}")
 

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sqlalchemy import insert
+
 from madang.node import closed
 from madang.node.home import Home
 from madang.node.node import Node
@@ -122,7 +124,7 @@ def gradebook(home: Path) -> list[float]:
             for each in people
             for n in range(100)
         ]
-        session.execute(Answer.__table__.insert(), rows)  # type: ignore[attr-defined]  # it is a table
+        session.execute(insert(Answer), rows)
     found = teaching.see_class(node, Actor.owner(), number)
     made = [timed(lambda: teaching.gradebook(node, found)) for _number in range(5)]
     node.close()

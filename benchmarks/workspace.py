@@ -292,7 +292,7 @@ def memory(pid: int, *, alone: bool = False) -> float:
         current = waiting.pop()
         try:
             rollup = Path(f"/proc/{current}/smaps_rollup").read_text()
-            total += int(re.search(r"^Pss:\s+(\d+)", rollup, re.M)[1]) / 1024  # type: ignore[index]  # it is there
+            total += sum(int(size) for size in re.findall(r"^Pss:\s+(\d+)", rollup, re.M)) / 1024
             for task in os.listdir(f"/proc/{current}/task"):
                 if not alone:
                     waiting += map(int, Path(f"/proc/{current}/task/{task}/children").read_text().split())

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 HEAD = """# Error codes
 
@@ -90,7 +91,7 @@ def _codes(tree: ast.Module, areas: set[str]) -> Iterator[tuple[str, str]]:
     yield from _beside(tree, areas, {})
     for node in ast.walk(tree):
         if _is_code(node, areas):
-            yield node.value, ""  # type: ignore[attr-defined]  # a constant
+            yield str(node.value), ""
 
 
 def _beside(inside: ast.AST, areas: set[str], assigned: dict[str, list[ast.expr]]) -> Iterator[tuple[str, str]]:
@@ -100,10 +101,10 @@ def _beside(inside: ast.AST, areas: set[str], assigned: dict[str, list[ast.expr]
         for place, element in enumerate(group):
             if _is_code(element, areas):
                 sentence = _first_sentence(group[place + 1 :], assigned)
-                yield element.value, sentence  # type: ignore[attr-defined]  # a constant
+                yield str(element.value), sentence
 
 
-def _is_code(node: ast.AST, areas: set[str]) -> bool:
+def _is_code(node: ast.AST, areas: set[str]) -> TypeGuard[ast.Constant]:
     text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
     known = text.split(".")[0] in areas and not text.endswith(FILE_NAMES)
     return known and CODE.fullmatch(text) is not None

@@ -88,9 +88,14 @@ def _probes(path: Path) -> list[tuple[str, list[str]]]:
 
 def _value(path: Path, name: str) -> ast.expr:
     for node in ast.parse(path.read_text()).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets, value = [node.target], node.value
+        else:
+            continue
         if any(isinstance(each, ast.Name) and each.id == name for each in targets):
-            return node.value  # type: ignore[attr-defined,no-any-return]  # it is an assignment
+            return value
     raise SystemExit(f"docs: there is no {name} in {path.name}")
 
 

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from alembic import command
+from alembic.script import Script
 
 from madang.node import models, rooms
 from madang.node.database import Database, sqlite_url
@@ -27,7 +28,8 @@ def main(room: str, message: str) -> None:
             config.set_main_option("file_template", "%%(rev)s")
             script = command.revision(config, message, autogenerate=True, rev_id=name)
         database.close()
-    path = Path(script.path)  # type: ignore[union-attr]  # one revision was asked for
+    assert isinstance(script, Script), "one revision was asked for"
+    path = Path(script.path)
     subprocess.run(
         [Path(sys.executable).parent / "ruff", "check", "--fix", "-q", "--ignore", "E501", path], check=False
     )

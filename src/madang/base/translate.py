@@ -108,9 +108,10 @@ def told(kept: object) -> str:
 def _(text: str, context: str = "") -> str:
     """`text` in the reader's language; a word that means several things is told apart by its `context`."""
     context = context or (text.context if isinstance(text, Later) else "")
-    if language() == KEPT:
+    spoken = language()
+    if spoken == KEPT:
         return Kept.of(text, context, {})
-    catalog = _catalog(language())
+    catalog = _catalog(spoken)
     return catalog.pgettext(context, text) if context else catalog.gettext(text)
 
 

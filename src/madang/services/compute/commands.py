@@ -10,6 +10,7 @@ import typer
 
 from madang.base.translate import _
 from madang.services.compute import usage_commands
+from madang.services.compute.usage_commands import AsJson
 
 if TYPE_CHECKING:
     from madang.node.node import Node
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.add_typer(usage_commands.app)
 
-AsJson = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
 Number = Annotated[int, typer.Argument(help=_("Number of the task."), min=1, max=2**31 - 1)]
 Cores = Annotated[int, typer.Option(min=1, help=_("Cores."))]
 Memory = Annotated[str, typer.Option(help=_("Memory, as 500M or 4G."))]

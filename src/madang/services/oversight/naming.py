@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import select
 
-from madang.base.translate import _, in_language
+from madang.base.translate import _, in_language, later
 from madang.node.database import Base
 from madang.node.node import Node
 from madang.node.permissions import acts
@@ -17,6 +17,69 @@ _TABLES = {
     "organization": ("organizations", "title", "title_en", "name", ""),
     "application": ("applications", "title", "title", "id", "/applications/{}"),
     "job": ("jobs", "title", "title", "id", "/jobs/{}"),
+}
+_SAID = {  # acts that are written down and are no acts of a room's table
+    "account.codes_off": later("switch codes of a second factor off"),
+    "account.codes_on": later("switch codes of a second factor on"),
+    "account.invite": later("invite somebody"),
+    "account.link": later("link an account with the organization's sign-in"),
+    "account.recovery_codes": later("make recovery codes"),
+    "account.refuse": later("fail to prove who one is"),
+    "account.unlink": later("end the link with the organization's sign-in"),
+    "deposit.list": later("list deposits"),
+    "job.cancelled": later("cancel a job"),
+    "job.done": later("end a job"),
+    "job.failed": later("fail in a job"),
+    "job.retry": later("begin a job again"),
+    "job.start": later("begin a job"),
+    "permit.try_recipes": later("try recipes for an extract"),
+    "record.feed": later("read the list of all records"),
+    "record.harvest": later("harvest the catalog"),
+    "record.sitemap": later("read the list of pages"),
+    "role.take": later("take a role away"),
+    "session.refuse": later("try to sign in"),
+    "study.hear": later("receive a message of a study"),
+    "study.site": later("see how far a site of a study is"),
+    "record.front": later("open the front page"),
+    "record.search": later("search the catalog"),
+    "record.ask": later("ask data by SQL"),
+    "record.download": later("download data"),
+    "record.profile": later("look at the pictures of data"),
+    "record.quality": later("read a quality report"),
+    "record.table": later("look at the columns of a table"),
+    "audit.export": later("take all events away"),
+    "session.begin": later("sign in"),
+    "session.refused": later("try to sign in"),
+}
+_THINGS = {  # what has no title
+    "application": later("application", "thing"),
+    "award": later("award", "thing"),
+    "brought": later("file brought in", "thing"),
+    "campaign": later("campaign", "thing"),
+    "certificate": later("certificate", "thing"),
+    "class": later("class", "thing"),
+    "cohort": later("cohort", "thing"),
+    "conformance": later("conformance report", "thing"),
+    "cultivation": later("cultivation", "thing"),
+    "dataset": later("dataset", "thing"),
+    "deposit": later("deposit", "thing"),
+    "equipment": later("equipment", "thing"),
+    "job": later("job", "thing"),
+    "library": later("library of compounds", "thing"),
+    "month": later("month", "thing"),
+    "partner": later("partner", "thing"),
+    "permit": later("permit", "thing"),
+    "promise": later("promise", "thing"),
+    "record": later("record", "thing"),
+    "release": later("release", "thing"),
+    "trial": later("test of a system", "thing"),
+    "session": later("session", "thing"),
+    "shortlist": later("shortlist", "thing"),
+    "study": later("study", "thing"),
+    "task": later("task", "thing"),
+    "taskfile": later("file of a task", "thing"),
+    "token": later("token", "thing"),
+    "workspace": later("workspace", "thing"),
 }
 
 
@@ -31,39 +94,8 @@ def said(act: str) -> str:
             return _("{act} (about to begin)").format(act=said(before))
         if part == "withdraw":
             return _("{act} (taken back)").format(act=said(before))
-    return {
-        "account.codes_off": _("switch codes of a second factor off"),
-        "account.codes_on": _("switch codes of a second factor on"),
-        "account.invite": _("invite somebody"),
-        "account.link": _("link an account with the organization's sign-in"),
-        "account.recovery_codes": _("make recovery codes"),
-        "account.refuse": _("fail to prove who one is"),
-        "account.unlink": _("end the link with the organization's sign-in"),
-        "deposit.list": _("list deposits"),
-        "job.cancelled": _("cancel a job"),
-        "job.done": _("end a job"),
-        "job.failed": _("fail in a job"),
-        "job.retry": _("begin a job again"),
-        "job.start": _("begin a job"),
-        "permit.try_recipes": _("try recipes for an extract"),
-        "record.feed": _("read the list of all records"),
-        "record.harvest": _("harvest the catalog"),
-        "record.sitemap": _("read the list of pages"),
-        "role.take": _("take a role away"),
-        "session.refuse": _("try to sign in"),
-        "study.hear": _("receive a message of a study"),
-        "study.site": _("see how far a site of a study is"),
-        "record.front": _("open the front page"),
-        "record.search": _("search the catalog"),
-        "record.ask": _("ask data by SQL"),
-        "record.download": _("download data"),
-        "record.profile": _("look at the pictures of data"),
-        "record.quality": _("read a quality report"),
-        "record.table": _("look at the columns of a table"),
-        "audit.export": _("take all events away"),
-        "session.begin": _("sign in"),
-        "session.refused": _("try to sign in"),
-    }.get(act) or area_named(act.partition(".")[0])
+    words = _SAID.get(act)
+    return _(words) if words else area_named(act.partition(".")[0])
 
 
 def area_named(area: str) -> str:
@@ -110,34 +142,5 @@ def named(node: Node, things: Collection[str]) -> dict[str, tuple[str, str]]:
 def _in_words(thing: str) -> str:
     """A thing that has no title: what it is, and its number or name."""
     area, _colon, which = thing.partition(":")
-    word = {
-        "application": _("application", "thing"),
-        "award": _("award", "thing"),
-        "brought": _("file brought in", "thing"),
-        "campaign": _("campaign", "thing"),
-        "certificate": _("certificate", "thing"),
-        "class": _("class", "thing"),
-        "cohort": _("cohort", "thing"),
-        "conformance": _("conformance report", "thing"),
-        "cultivation": _("cultivation", "thing"),
-        "dataset": _("dataset", "thing"),
-        "deposit": _("deposit", "thing"),
-        "equipment": _("equipment", "thing"),
-        "job": _("job", "thing"),
-        "library": _("library of compounds", "thing"),
-        "month": _("month", "thing"),
-        "partner": _("partner", "thing"),
-        "permit": _("permit", "thing"),
-        "promise": _("promise", "thing"),
-        "record": _("record", "thing"),
-        "release": _("release", "thing"),
-        "trial": _("test of a system", "thing"),
-        "session": _("session", "thing"),
-        "shortlist": _("shortlist", "thing"),
-        "study": _("study", "thing"),
-        "task": _("task", "thing"),
-        "taskfile": _("file of a task", "thing"),
-        "token": _("token", "thing"),
-        "workspace": _("workspace", "thing"),
-    }.get(area)
-    return f"{word} {which}".strip() if word else which
+    word = _THINGS.get(area)
+    return f"{_(word)} {which}".strip() if word else which
