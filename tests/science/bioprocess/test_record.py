@@ -145,8 +145,15 @@ def test_a_tag_that_is_renamed_in_the_middle_of_a_run_is_followed_and_said(tmp_p
     log = read_log(run)
     assert any(event["kind"] == "appeared" and event["tag"].endswith("pH_2") for event in log.events)
     logged, recorded = held(tmp_path / "plant"), held(run)
-    mine = {each for each in recorded if each[0].endswith("pH_2")}
-    assert mine and mine <= logged  # under the new name from its first reading on
-    assert min(mine, key=lambda each: each[1]) == min(
-        (each for each in logged if each[0].endswith("pH_2")), key=lambda each: each[1]
-    )
+    mine, theirs = firsts(recorded, "pH_2"), firsts(logged, "pH_2")
+    assert mine and {each for each in recorded if each[0] in mine} <= logged
+    assert mine == theirs  # under each new name from its first reading on
+
+
+def firsts(readings: set[tuple[str, int, float]], ending: str) -> dict[str, int]:
+    """When the first reading of each tag whose name ends so was taken."""
+    found: dict[str, int] = {}
+    for name, source, _value in readings:
+        if name.endswith(ending):
+            found[name] = min(source, found.get(name, source))
+    return found

@@ -88,7 +88,8 @@ class Mapper:
             CREATE OR REPLACE TEMP TABLE _counted AS
             SELECT vocabulary_id, code, {name}::VARCHAR AS code_name, {declared} AS domain,
                    count(*) AS records, min(start_date) AS first_date, max(start_date) AS last_date
-            FROM {events} WHERE _rule IS NULL AND code IS NOT NULL GROUP BY vocabulary_id, code;
+            FROM {events} WHERE _rule IS NULL AND code IS NOT NULL
+            GROUP BY vocabulary_id, code, _row >> {LINE_BITS}; -- for each file: whichever files are read together
             INSERT INTO _counts FROM _counted
             """
         )
