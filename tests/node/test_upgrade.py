@@ -71,21 +71,25 @@ def some_row(table: Table, number: int) -> dict[str, Any]:
     return row
 
 
+DROPPED = {("record_files", "damaged")}  # columns that nobody read, so that a later revision took them away
+
+
 @pytest.mark.parametrize("start", revisions()[:-1])
 def test_every_earlier_revision_is_upgraded_with_its_data_after_a_backup(home: Home, start: str) -> None:
     database = opened(home)
     upgrade(home, database, to=start)
     tables = reflected(database)
-    kept: dict[str, list[Any]] = {}
+    lasting = [
+        [each for each in table.columns if (table.name, each.name) not in DROPPED] for table in tables.sorted_tables
+    ]
     with database.engine.begin() as connection:
         for table in tables.sorted_tables:
             connection.execute(insert(table), [some_row(table, number) for number in (1, 2)])
-        for table in tables.sorted_tables:
-            kept[table.name] = [tuple(row) for row in connection.execute(select(table)).all()]
+        kept = [connection.execute(select(*columns)).all() for columns in lasting]
     assert upgrade(home, database) == start
     with database.engine.connect() as connection:
-        for table in tables.sorted_tables:
-            assert [tuple(row) for row in connection.execute(select(table)).all()] == kept[table.name], table.name
+        for columns, rows in zip(lasting, kept, strict=True):
+            assert connection.execute(select(*columns)).all() == rows, columns[0].table.name
     (copy,) = (home.path / "backups").iterdir()
     assert revision_in(copy) == start
     assert len((copy / "persons.ndjson").read_text().splitlines()) == 2

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Select, exists, or_, select, update
+from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session
 
 from madang.base.canonical import sha256_of_file
@@ -26,7 +26,7 @@ from madang.node.people.actor import Actor
 from madang.node.people.addresses import addresses
 from madang.node.permissions import check, may
 from madang.services.catalog.acts import CHECK_FILES
-from madang.services.catalog.models import Record, RecordFile, RecordVersion
+from madang.services.catalog.models import Record, RecordVersion
 from madang.web.cards import Card
 
 _LOOK_EVERY = 600.0  # seconds between two looks at what is due
@@ -106,10 +106,6 @@ def _hash_version(node: Node, actor: Actor, number: int, progress: Progress) -> 
         if version is None:
             return 0
         version.damaged, version.hashed = len(bad), now()
-        mine = RecordFile.version_id == number
-        session.execute(update(RecordFile).where(mine, RecordFile.damaged.is_not(None)).values(damaged=None))
-        for each in sorted(bad):
-            session.execute(update(RecordFile).where(mine, RecordFile.sha256 == each).values(damaged=now()))
         if bad or known:
             details = {"version": lake_number, "damaged": len(bad)}
             node.audit.record(session, actor, "record.check_files", f"record:{version.record_id}", details)

@@ -177,7 +177,6 @@ class RecordFile(Base):
     rows: Mapped[int] = mapped_column(BigInteger)
     bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(Machine)
-    damaged: Mapped[datetime | None]  # when its bytes were first seen to be others
 
 
 class Wish(Base):

@@ -51,6 +51,7 @@ PLAN = RoomPlan(
     package=__package__,
     title=later("Certification"),
     acts=(".acts",),
+    models=(".models",),
     pages=(".routes",),
     roles=(
         RoleKind(
