@@ -40,12 +40,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = {item for item in items if item.get_closest_marker("big")}
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("rotating") and item not in left_out:
+        if item.get_closest_marker("sampled") and item not in left_out:
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for each in cases.values():
-        marker = each[0].get_closest_marker("rotating")
+        marker = each[0].get_closest_marker("sampled")
         stride = marker.args[0] if marker is not None and marker.args else len(each)
-        left_out |= set(each) - set(support.rotating(each, stride))
+        left_out |= set(each) - set(support.sampled(each, stride))
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
 

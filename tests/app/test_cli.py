@@ -53,7 +53,7 @@ def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
     assert shown.splitlines()[-1] == "[]"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("entry", commands(), ids=lambda entry: entry.name)
 def test_help_of_a_command_loads_nothing_heavy(entry: Entry) -> None:
     script = (

@@ -59,7 +59,7 @@ def test_either_process_answers_and_one_that_dies_is_started_anew(portal: tuple[
     until(lambda: answers(address) and helpers_of(first) not in ([], [helper]))
 
 
-@pytest.mark.rotating
+@pytest.mark.sampled
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_no_process_is_left_behind(portal: tuple[int, str], end: signal.Signals) -> None:
     first, address = portal

@@ -352,7 +352,7 @@ R_ATTACKS = {
 }
 
 
-@pytest.mark.rotating(4)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", R_ATTACKS)
 def test_no_answer_in_r_scores(name: str, port: int) -> None:
     needs("R")

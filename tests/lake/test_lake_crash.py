@@ -18,7 +18,7 @@ from madang.lake import Engine, Lake
 from madang.lake.persons import remove_persons
 from madang.lake.removal import remove_versions
 from madang.lake.verify import verify
-from support import children, die_at, rotating
+from support import children, die_at, sampled
 
 CALLS = ("link", "replace", "fsync", "chmod", "mkdir", "unlink", "rmdir", "open")
 MOST = 400
@@ -62,7 +62,7 @@ def run(operation: Callable[[Path], None], folder: Path, step: int) -> None:
 
 def deaths(operation: Callable[[Path], None], prepare: list[Callable[[Path], None]], folder: Path) -> Any:
     """Yield the lake after its deaths in the course of `operation`, and at last after its success."""
-    for step in rotating(range(1, MOST), STRIDE):
+    for step in sampled(range(1, MOST), STRIDE):
         home = folder / str(step)
         home.mkdir()
         for prior in prepare:

@@ -16,7 +16,7 @@ LEFT_OUT = ("/events", "/ask")
 ASKED = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
 
 
-@pytest.mark.rotating
+@pytest.mark.sampled
 @pytest.mark.parametrize("role", ["", "steward", "auditor", "administrator"])
 def test_every_operation_answers_as_described(house: House, site: Served, role: str) -> None:
     house.published("closed", tier="controlled")

@@ -40,7 +40,7 @@ def tab(site: Served) -> Iterator[Page]:
         browser.close()
 
 
-@pytest.mark.rotating
+@pytest.mark.sampled
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_from_a_search_to_the_audit_without_a_script(house: House, tab: Page, language: str, tmp_path: Path) -> None:
     needs("bwrap")

@@ -112,7 +112,7 @@ def test_what_a_job_says_comes_as_events_until_it_is_over(house: House, site: Se
     assert re.search(r"event: progress\ndata: \{.*\}\n\n", told) and told.endswith("event: end\ndata: {}\n\n")
 
 
-@pytest.mark.rotating
+@pytest.mark.sampled
 @pytest.mark.parametrize("language", ["ko", "en"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing_on_any_page_and_no_page_asks_another_host(

@@ -14,7 +14,7 @@ from madang.science.cohorts import load, members, of_document, opened
 from madang.science.cohorts.members import generate, rows
 from madang.science.omop.importing import import_model
 from science.cohorts.cohort_data import concept, make_version
-from support import rotating, shared_data
+from support import sampled, shared_data
 
 Rows = list[tuple[int, str, str]]
 
@@ -175,7 +175,7 @@ def test_phenotypes_have_the_expected_members(synthea: Version) -> None:
     folder = shared_data("phenotype_library")
     expected = json.loads((folder / "expected_synthea27nj.json").read_text())["expected"]
     with opened(synthea) as found:
-        for number, name in enumerate(rotating(_library(), 5), 1):
+        for number, name in enumerate(sampled(_library(), 5), 1):
             generate(found, load(folder / f"{name}.json").definition, number)
             wanted = sorted((row[0], row[1], row[2]) for row in expected.get(name, {}).get("rows", []))
             assert _plain(rows(found, number)) == wanted, name

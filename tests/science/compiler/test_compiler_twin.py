@@ -226,5 +226,5 @@ def test_every_row_comes_out_with_the_rule_that_a_loop_finds() -> None:
 
     check()
     every = {"cte", "narrowed", "unnest", "used", "reject_when", "unused_when", "null", "partner", "empty list"}
-    if support.EVERYTHING:  # of few examples another part each day
+    if support.EVERYTHING:  # few examples show only a part
         assert every <= seen.keys()

@@ -220,7 +220,7 @@ def test_fast_reader_agrees_with_the_rules_and_every_oddity_occurred() -> None:
 
     check()
     assert SEEN["rows"] > 100
-    if not support.EVERYTHING:  # of few files another part each day
+    if not support.EVERYTHING:  # few files show only a part
         return
     assert SEEN["rows"] > 500
     kinds = ["empty", "no_date", "no_integer", "no_text"]

@@ -43,7 +43,7 @@ def told(done: Imported) -> set[tuple[What, str, str, int | None]]:
     return {(d.what, d.table, d.column, d.count) for d in done.differences}
 
 
-@pytest.mark.rotating(2)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("format", [Format.PARQUET, Format.CSV, Format.DUCKDB, Format.POSTGRESQL])
 def test_what_was_exported_comes_back_as_it_was(
     format: Format,

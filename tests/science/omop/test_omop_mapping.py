@@ -106,7 +106,7 @@ def test_every_code_on_every_date_means_what_the_slow_twin_says(engine: Engine) 
                 _note(expected, windows, seen)
 
     agree()
-    if support.EVERYTHING:  # of few examples another part each day
+    if support.EVERYTHING:  # few examples show only a part
         assert seen == {*LEVELS, "several targets", "value", "several windows", "source concept of an unmapped code"}
 
 

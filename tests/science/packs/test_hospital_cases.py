@@ -12,7 +12,7 @@ from madang.science.standardize.pack import load_pack
 PACK = load_pack("hospital-example")
 
 
-@pytest.mark.rotating(6)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("path", PACK.cases, ids=lambda path: path.stem)
 def test_the_case_comes_out_as_it_says(path: Path) -> None:
     case = load_case(PACK, path)

@@ -82,7 +82,7 @@ EVENTS = {
 """Per table: column of the truth and of the CDM."""
 
 
-@pytest.mark.rotating
+@pytest.mark.sampled
 @pytest.mark.parametrize("dirt", [0, 1, 2])
 def test_the_cdm_of_the_hospital_is_the_truth(tmp_path: Path, dirt: int) -> None:
     source = make_hospital(tmp_path, persons=600, seed=40 + dirt, dirt=dirt)

@@ -264,7 +264,7 @@ def test_every_kind_of_check_has_its_error() -> None:
     assert {kind: CHECKS[planted.check].name for kind, planted in PLANTED.items()} == {kind: kind for kind in PLANTED}
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", sorted(PLANTED))
 def test_a_planted_error_is_found_with_its_rows_and_nothing_else_is(
     sound: tuple[Version, dict[str, int | None]], kind: str

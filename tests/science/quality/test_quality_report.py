@@ -22,7 +22,7 @@ def assessment(step: int = 1, **about: str) -> Assessment:
     return Assessment("d", 1, "0" * 64, "v5", "1" * 64, "2026-11-23T00:00:00Z", 1.0, tuple(results), about)
 
 
-@pytest.mark.rotating
+@pytest.mark.sampled
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_axe_finds_nothing_and_the_page_asks_for_nothing(
     language: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -54,7 +54,7 @@ def compared(folder: Path, *, persons: int, seed: int, dirt: int) -> Iterator[Co
         yield Compared(engine, done, source)
 
 
-@pytest.mark.rotating
+@pytest.mark.sampled
 @pytest.mark.parametrize("dirt", [0, 1, 2])
 def test_the_cdm_is_the_truth(tmp_path: Path, dirt: int) -> None:
     with compared(tmp_path, persons=150, seed=11 + dirt, dirt=dirt) as both:

@@ -144,7 +144,7 @@ def compete(folder: Path, meeting: Any, answers: Any) -> None:
         raise
 
 
-@pytest.mark.rotating
+@pytest.mark.sampled
 @pytest.mark.parametrize("first", [{}, JANUARY], ids=["a first version", "a next version"])
 def test_of_two_runs_at_once_one_wins(tmp_path: Path, first: dict[str, list[str]]) -> None:
     undisturbed = contents(run(tmp_path / "undisturbed", JANUARY | FEBRUARY).version)

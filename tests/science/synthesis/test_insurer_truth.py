@@ -28,7 +28,7 @@ EVENT_COLUMNS = (
 )
 
 
-@pytest.mark.rotating
+@pytest.mark.sampled
 @pytest.mark.parametrize("dirt", [0, 1, 2])
 def test_a_plain_reading_of_the_files_comes_to_the_truth(tmp_path: Path, dirt: int) -> None:
     folder = tmp_path / "nhis"

@@ -43,7 +43,7 @@ def furnished(house: House) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.rotating
+@pytest.mark.sampled
 @pytest.mark.parametrize("language", ["ko", "en"])
 @pytest.mark.parametrize("width", [1280, 320])
 def test_axe_finds_nothing_and_nothing_sticks_out(house: House, site: Served, language: str, width: int) -> None:
