@@ -61,6 +61,7 @@ def page(tests: Path) -> str:
         ("SQL", "SQL"),
         ("Notebooks", "NOTEBOOKS"),
         ("Cohorts", "HOSTILE_COHORTS"),
+        ("Workflows", "FLOWS"),
     )
     for title, name in kinds:
         keys = _keys_in(training, name)

@@ -76,6 +76,11 @@ class Box:
         """The path of Python inside."""
         return str(self.environment_folder / "bin" / "python") if self.environment_folder else sys.executable
 
+    @property
+    def package(self) -> str:
+        """The folder of `madang` inside."""
+        return f"{_PACKAGE_PATH}/madang" if self.environment_folder else str(Path(madang.__file__).parent)
+
     def run(self, command: Sequence[str], given: bytes = b"") -> "running.Finished":
         """Run `command` to its end with `given` as its input; it and its children die with the process that asks.
 
@@ -148,9 +153,7 @@ class Box:
 
     def _covered(self) -> list[str]:
         """The folders of this package that no closed program may see, as paths inside; empty folders lie over them."""
-        package = Path(madang.__file__).parent
-        base = f"{_PACKAGE_PATH}/madang" if self.environment_folder is not None else str(package)
-        return [f"{base}/{name}" for name in _kept_out(package)]
+        return [f"{self.package}/{name}" for name in _kept_out(Path(madang.__file__).parent)]
 
     def _rlimits(self) -> list[str]:
         limits = self.limits

@@ -50,7 +50,7 @@ def judge(task: Task, data: bytes) -> list[Verdict]:
     """Of each case of a task that is neither code nor SQL. Errors: `answer.*`, what cannot be read."""
     text = text_from(data)
     read = {
-        "number": _number,
+        "number": number_from,
         "choice": _choice,
         "table": _table,
         "form": form_from,
@@ -82,7 +82,8 @@ def _met(found: Difference, detail: str = "") -> Verdict:
     return Verdict(found is Difference.NONE, found, detail)
 
 
-def _number(text: str) -> float:
+def number_from(text: str) -> float:
+    """The one number that a text is, such as 12.5, 1,204 or 85%. Errors: `answer.number`."""
     told = text.strip().replace(" ", "").replace("\N{MINUS SIGN}", "-")
     if not told.isascii() or not _NUMBER.fullmatch(told):
         raise MadangError("answer.number", _("The answer is not one number."), _("Write it as 12.5."))
@@ -115,11 +116,12 @@ def _of_table(case: Case, answer: tuple[list[str], list[list[str]]]) -> Differen
     if not set(wanted) <= set(names):
         return Difference.NAMES
     at = [names.index(name) for name in wanted]
-    expected = [[_cell(value) for value in row.values()] for row in case.expect]
-    return differ(expected, [[_cell(row[i]) for i in at] for row in rows], case.close)
+    expected = [[cell(value) for value in row.values()] for row in case.expect]
+    return differ(expected, [[cell(row[i]) for i in at] for row in rows], case.close)
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A field of a table: a number where it is written as one, else its text."""
     text = str(value).strip()
     return float(text) if text.isascii() and re.fullmatch(r"[+-]?\d{1,30}(\.\d{1,30})?", text) else text
 

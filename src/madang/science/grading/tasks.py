@@ -1,6 +1,6 @@
 """A task as a folder of readable files: task.toml, a reference answer, wrong answers that have to fail.
 
-    kind = "code"                       # code r sql number choice table form shortlist plant text
+    kind = "code"                       # and r sql rule pipeline number choice table form shortlist plant ... (KINDS)
     entry = "mean_age"                  # code, r: the function that is called, or the name that is read
     seconds = 5
     title.en = "..."                    # and title.ko, text.en, text.ko
@@ -25,13 +25,13 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.science.grading.compare import Closeness
 
-KINDS = ("code", "r", "sql", "number", "choice", "table", "form", "shortlist", "plant", "mapping", "cohort", "text")
 PROGRAMS = ("code", "r")  # kinds that define a function or a value
 LANGUAGES = ("en", "ko")
 ENDINGS = {
     "code": (".py", ".py.txt"),
     "r": (".r", ".R"),
     "sql": (".sql",),
+    "pipeline": (".smk",),
     "number": (".txt",),
     "choice": (".txt",),
     "table": (".csv",),
@@ -42,6 +42,7 @@ ENDINGS = {
     "cohort": (".json",),
     "text": (".txt",),
 }
+KINDS = tuple(ENDINGS)
 LARGEST = 1 << 20  # bytes of a file of a course
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -55,6 +56,7 @@ class Case:
     expect: Any = None
     args: tuple[Any, ...] | None = None  # code: what the function is called with; None: the value is read
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # sql: name: {columns: [...], rows: [...]}
+    files: Mapping[str, str] = field(default_factory=dict)  # pipeline: path: text, the older first
     raises: str = ""
     hidden: bool = False
     points: float = 1.0
@@ -105,7 +107,9 @@ def read_task(folder: Path) -> Task:
         raise _wrong(label, _("it has no [[case]]"))
     if kind == "cohort":
         _tables(document.get("tables"), label)
-    seconds = document.get("seconds", 5.0)
+    if not any(each.get("points", 1) for each in cases):
+        raise _wrong(label, _("no case has points"))
+    seconds = document.get("seconds", 30.0 if kind == "pipeline" else 5.0)
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not 0 < seconds <= 120:
         raise _wrong(label, _("seconds has to be between 0 and 120"))
     return Task(
@@ -170,7 +174,8 @@ def is_name(name: str) -> bool:
 
 def _case(given: Mapping[str, Any], label: str, close: Closeness, kind: str) -> Case:
     points = given.get("points", 1)
-    if not isinstance(points, (int, float)) or isinstance(points, bool) or not 0 < points <= 1000:
+    least = 0 if kind == "pipeline" else 1e-9  # a case of a pipeline may be an example only
+    if not isinstance(points, (int, float)) or isinstance(points, bool) or not least <= points <= 1000:
         raise _wrong(label, _("points of a case have to be between 0 and 1000"))
     args = given.get("args")
     if args is not None and not isinstance(args, list):
@@ -188,6 +193,7 @@ def _case(given: Mapping[str, Any], label: str, close: Closeness, kind: str) -> 
         expect=given.get("expect"),
         args=None if args is None else tuple(args),
         tables=tables,
+        files=_files(given, label) if kind == "pipeline" else {},
         raises=str(raises),
         hidden=given.get("hidden", False) is True,
         points=float(points),
@@ -209,6 +215,24 @@ def _tables(given: Any, label: str) -> dict[str, Any]:
     return given
 
 
+def _files(given: Mapping[str, Any], label: str) -> dict[str, str]:
+    """What a workflow finds, and what it has to make: `expect` maps a file to what has to be in it."""
+    found, wanted = given.get("files"), given.get("expect")
+    for each, kinds in ((found, (str,)), (wanted, (str, int, float, list))):
+        values = each.values() if isinstance(each, dict) else ()
+        if not values or not all(isinstance(value, kinds) and value is not True for value in values):
+            raise _wrong(label, _("a case of kind pipeline needs files and expect, each with names of files"))
+        if not all(is_file_name(name) for name in each or {}):
+            raise _wrong(label, _("a file of a case has a relative name, such as reads/a.fastq"))
+    return dict(found or {})
+
+
+def is_file_name(name: str) -> bool:
+    """Whether it names a file in the folder of a workflow: relative, short, without hidden parts."""
+    return bool(_FILE.fullmatch(name)) and name != "Snakefile" and len(name) <= 200
+
+
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*){0,7}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62} (BIGINT|INTEGER|DOUBLE|VARCHAR|DATE|BOOLEAN|TIMESTAMP)")
 
 

@@ -4,8 +4,16 @@ Tasks are described as GA4GH TES 1.1 has it and run in closed boxes, by a runner
 with its hash. Whoever asks for work sees it wait, run and end, and what it used.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoomPlan
+
+if TYPE_CHECKING:
+    from madang.services.compute.definition import engines
+
+__all__ = ["PLAN", "engines"]
 
 # To GA4GH's clients what cannot be a task is a bad request.
 _BAD = ("task.resources", "task.image", "task.definition", "workflow.engine", "workflow.request", "object.request")
@@ -36,3 +44,9 @@ PLAN = RoomPlan(
     doctor=".doctor:look",
     docs="compute.md",
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.definition"), name)

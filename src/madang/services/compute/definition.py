@@ -190,16 +190,24 @@ def environment_of(image: str) -> str:
 
 
 def _tools() -> str:
+    found = engines()
+    if found is None:
+        raise MadangError(
+            "task.image", _("Snakemake and cwltool are not installed here."), _("Run script/environment tools.")
+        )
+    return str(found)
+
+
+def engines() -> Path | None:
+    """The environment in which Snakemake and cwltool are, to be run in a box; None where there is none."""
     from madang.node.home import Home
 
     source = Path(__file__).parents[4]
     apart = os.environ.get("MADANG_ENVIRONMENTS", "") or ".environments"
     for folder in (source / apart, Home.find().path / "environments"):
         if (folder / "tools" / "bin" / "python").exists():
-            return str(folder / "tools")
-    raise MadangError(
-        "task.image", _("Snakemake and cwltool are not installed here."), _("Run script/environment tools.")
-    )
+            return folder / "tools"
+    return None
 
 
 def _table() -> dict[str, str]:

@@ -27,7 +27,14 @@ PLAN = RoomPlan(
     pages=(".routes_lti",),
     roles=(RoleKind("teacher", later("Teacher"), later("opens classes, sees their grades and changes them")),),
     commands=(Command("training", later("Check courses, grade answers, verify badges."), ".commands:app"),),
-    errors={"answer.too_often": 429, "training.box": 503, "badge.not_passed": 409, "lti.refused": 403},
+    errors={
+        "answer.too_often": 429,
+        "training.box": 503,
+        "training.no_r": 503,
+        "training.no_workflows": 503,
+        "badge.not_passed": 409,
+        "lti.refused": 403,
+    },
     jobs=(JobKind("training.pass_grade", ".passing:pass_grade"),),
     narrow={
         "lti": Narrow(frozenset(("answer.send", "answer.see", "badge.give", "launch.choose")), _REACHED),

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from madang.science.grading import typed
 
 HERE = Path(__file__).parent
 SHELF = HERE / "shelf"
-Program = Literal["learner", "sql", "r", "teacher"]
+Program = Literal["learner", "sql", "r", "pipeline", "teacher"]
 MEMORY = 512 << 20
 _SHOWN = 4_000  # bytes of what an answer prints that are kept
 
@@ -37,20 +38,12 @@ class Session:
     """A box that nobody has used before, with a program that answers lines. Close it after one answer."""
 
     def __init__(self, program: Program = "learner", data: Mapping[str, Path] | None = None) -> None:
-        if program == "r" and shutil.which("R") is None:
-            raise MadangError(
-                "training.no_r", _("R is not installed on this machine."), _("Install the package r-base-core.")
-            )
-        files = 256 if program == "r" else 64  # R does not start with fewer
-        limits = closed.Limits(seconds=None, memory=MEMORY, processes=24, open_files=files, scratch=16 << 20)
+        check_there(program)
         # The shelf has what is expected, and no box sees it; courses of the institution are not shown at all.
-        read = dict(data or {})
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-        variables = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **threads}
-        box = closed.Box(limits, read=read, variables=variables, programs=program == "r")
-        file = HERE / "inside" / ("teacher.py" if program == "teacher" else "learner.py")
-        command = [box.python, "-P", "-s", str(file), *([program] if program in ("sql", "r") else [])]
-        self._box = box.start(command)
+        box = _box(program, dict(data or {}))
+        name = "teacher.py" if program == "teacher" else "learner.py"
+        command = [box.python, "-P", "-s", f"{box.package}/services/training/inside/{name}"]
+        self._box = box.start([*command, *([program] if program in ("sql", "r", "pipeline") else [])])
         self._buffer = bytearray()
         self.printed = bytearray()
         self._ready = False
@@ -162,6 +155,43 @@ class Session:
             pipe.close()
 
 
+def check_there(program: str) -> None:
+    """Errors: `training.no_r`, `training.no_workflows` where what runs such answers is not installed."""
+    if program == "r" and shutil.which("R") is None:
+        raise MadangError(
+            "training.no_r", _("R is not installed on this machine."), _("Install the package r-base-core.")
+        )
+    if program == "pipeline":
+        _engines()
+
+
+def _engines() -> Path:
+    """The environment in which Snakemake is. Errors: `training.no_workflows`."""
+    from madang.services.compute import engines
+
+    found = engines()
+    if found is None:
+        raise MadangError(
+            "training.no_workflows",
+            _("Workflows cannot be run on this machine: Snakemake is not installed."),
+            _("Run script/environment tools."),
+        )
+    return found
+
+
+def _box(program: Program, read: Mapping[str, Path]) -> closed.Box:
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+    variables = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", **threads}
+    limits = closed.Limits(seconds=None, memory=MEMORY, processes=24, open_files=64, scratch=16 << 20)
+    if program == "r":  # it does not start with fewer files
+        return closed.Box(replace(limits, open_files=256), read=read, variables=variables, programs=True)
+    if program == "pipeline":  # tools of a workflow run beside each other, and Snakemake asks who it is
+        limits = replace(limits, open_files=256, processes=64)
+        variables |= {"LOGNAME": "learner", "USER": "learner"}
+        return closed.Box(limits, read=read, variables=variables, programs=True, environment_folder=_engines())
+    return closed.Box(limits, read=read, variables=variables)
+
+
 def _readable(data: bytes | bytearray) -> str:
     return " ".join(bytes(data).decode("utf-8", errors="replace").split())[:300]
 
@@ -179,13 +209,18 @@ class Pool:
         """A box that nobody has used; another is started for whoever comes next."""
         with self._lock:
             found = self._ready.popleft() if self._ready else None
+        self.make_ready()
+        if found is not None and found._box.is_alive:
+            return found
+        return Session(self.program)
+
+    def make_ready(self) -> None:
+        """Start a box ahead, if one is missing; comes back at once."""
+        with self._lock:
             missing = self.ahead - len(self._ready) - self._starting
             self._starting += 1 if missing > 0 else 0
         if missing > 0:
             threading.Thread(target=self._start, daemon=True).start()
-        if found is not None and found._box.is_alive:
-            return found
-        return Session(self.program)
 
     def _start(self) -> None:
         made: Session | None = None

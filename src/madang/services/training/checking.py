@@ -16,8 +16,10 @@ from madang.services.training.courses import Course, Lesson
 from madang.services.training.data import Shown, data_of
 from madang.services.training.grader import grade, needs_boxes
 
+_FLOWS = "snakemake"  # the kind of code that is run as a workflow
 FENCE = re.compile(r"^```([a-z]+)?[^\n]*\n(.*?)^```$", re.M | re.S)
 _CELL = 30.0  # seconds
+_NOT_HERE = ("training.no_r", "training.no_workflows")
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Checked:
     references: int = 0
     wrong: int = 0
     problems: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)  # what cannot be looked at on this machine, and why
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
@@ -67,21 +70,29 @@ def check(
 
 
 def _check_lesson(lesson: Lesson, shown: Shown, found: Checked, run: bool) -> None:
-    by_language = [cells(lesson.text[each]) for each in LANGUAGES]
-    if by_language[0] != by_language[1]:
-        found.problems.append(_("{lesson}: the code differs between the languages.").format(lesson=lesson.name))
-    found.cells += len(by_language[0])
-    for number, source in enumerate(by_language[0], 1):
+    for kind in ("python", _FLOWS):
+        by_language = [cells(lesson.text[each], kind) for each in LANGUAGES]
+        if by_language[0] != by_language[1]:
+            found.problems.append(_("{lesson}: the code differs between the languages.").format(lesson=lesson.name))
+        if kind == "python":
+            found.cells += len(by_language[0])
+            _run_cells(lesson, by_language[0], shown, found, run)
+        elif run:
+            _run_flows(lesson, by_language[0], found)
+
+
+def _run_cells(lesson: Lesson, sources: list[str], shown: Shown, found: Checked, run: bool) -> None:
+    for number, source in enumerate(sources, 1):
         try:
             compile(source, lesson.name, "exec")
         except SyntaxError as error:
             found.problems.append(f"{lesson.name}, {number}: {error}")
             return
-    if not run or not by_language[0]:
+    if not run or not sources:
         return
     session = Session("learner", shown)
     try:
-        for number, source in enumerate(by_language[0], 1):
+        for number, source in enumerate(sources, 1):
             told = session.ask({"op": "run", "source": source}, time.monotonic() + _CELL)
             if "raised" in told:
                 found.problems.append(f"{lesson.name}, {number}: {told['raised'][0]}: {told.get('text', '')}")
@@ -90,6 +101,35 @@ def _check_lesson(lesson: Lesson, shown: Shown, found: Checked, run: bool) -> No
         found.problems.append(f"{lesson.name}: {error.why}")
     finally:
         session.close()
+
+
+def _run_flows(lesson: Lesson, sources: list[str], found: Checked) -> None:
+    """Each workflow that a lesson shows makes what it says, beside the lesson's files in data/."""
+    names = sorted(path.name for path in lesson.data.iterdir()) if lesson.data is not None else []
+    files = {f"data/{name}": plain_file(lesson.data, name).decode() for name in names} if lesson.data else {}
+    for number, source in enumerate(sources, 1):
+        try:
+            session = Session("pipeline")
+        except MadangError as error:
+            _leave(found, error)
+            return
+        found.cells += 1
+        try:
+            told = session.ask({"op": "flow", "source": source, "files": files}, time.monotonic() + _CELL)
+            if "raised" in told:
+                found.problems.append(f"{lesson.name}, {number}: {told.get('text', '')}")
+        except Over as error:
+            found.problems.append(f"{lesson.name}, {number}: {error.why}")
+        finally:
+            session.close()
+
+
+def _leave(found: Checked, error: MadangError) -> None:
+    """What runs such code is not installed, which says nothing about the course: one sentence, however often."""
+    if error.code not in _NOT_HERE:
+        raise error
+    sentence = f"{error.message} {error.hint}"
+    found.left += [] if sentence in found.left else [sentence]
 
 
 def _check_task(lesson: Lesson, task: Task, shown: Shown, found: Checked, run: bool) -> None:
@@ -124,6 +164,9 @@ def _score(task: Task, folder: Path, name: str, shown: Shown, found: Checked, pl
     try:
         return grade(task, plain_file(folder, name), extra=shown).score
     except MadangError as error:
+        if error.code in _NOT_HERE:
+            _leave(found, error)
+            return None
         if error.code.startswith("answer.") and name.startswith("wrong"):
             return 0.0
         found.problems.append(f"{place}, {name}: {error}")

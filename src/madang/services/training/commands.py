@@ -44,6 +44,8 @@ def check_command(
     for each in checked:
         said = _("{course}: {cells} pieces of code run, {references} reference answers pass, {wrong} wrong ones fail.")
         console().print(said.format(**vars(each)), markup=False)
+        for sentence in each.left:
+            console().print(_("not looked at: {what}").format(what=sentence), markup=False)
     if problems:
         raise MadangError("course.failed", " ".join(problems[:20]), _("Correct these and check again."))
 

@@ -12,13 +12,15 @@ from typing import Any
 
 from madang.base.errors import MadangError
 from madang.base.translate import _, language
-from madang.science.grading import answers, typed
+from madang.science.grading import answers, made, typed
 from madang.science.grading.compare import Difference, differ
 from madang.science.grading.tasks import PROGRAMS, Case, Task, in_language
-from madang.services.training import cohort_task, plant
+from madang.services.training import boxes, cohort_task, plant
 from madang.services.training.boxes import Over, Program, Session
 
 PER_CASE = 5.0  # seconds
+_FLOW = 20.0  # of a workflow, which starts a program for every step
+_BOXES: dict[str, Program] = {"code": "learner", "r": "r", "sql": "sql", "pipeline": "pipeline"}
 _OTHER = {"plant": plant.judge, "cohort": cohort_task.judge}
 Take = Callable[[Program], Session]
 
@@ -75,7 +77,9 @@ def grade(task: Task, data: bytes, *, take: Take = Session, extra: Mapping[str, 
             return Grade(0.0, task.largest, lines, _since(begun), waiting=task.largest)
         return _summed(task, lines, begun, "")
     source = source_of(data)
-    program: Program = "learner" if task.kind == "code" else "r" if task.kind == "r" else "sql"
+    if task.kind == "pipeline":
+        made.check_source(source)
+    program = _BOXES[task.kind]
     session = Session(program, extra) if extra else take(program)
     try:
         tried, printed = _try_all(task, source, session)
@@ -109,7 +113,8 @@ def _try_all(task: Task, source: str, session: Session) -> tuple[list[_Tried], s
             continue
         try:
             asked = _asked(task, case, source)
-            answer = session.ask(asked, min(end, time.monotonic() + PER_CASE))
+            most = _FLOW if task.kind == "pipeline" else PER_CASE
+            answer = session.ask(asked, min(end, time.monotonic() + most))
             tried[n] = _compared(task, case, answer)
         except Over as error:
             over = _why(error.why, task)
@@ -132,6 +137,8 @@ def _asked(task: Task, case: Case, source: str) -> dict[str, Any]:
     if task.kind == "sql":
         tables = {name: {"columns": t["columns"], "rows": t["rows"]} for name, t in case.tables.items()}
         return {"op": "sql", "source": source, "tables": tables}
+    if task.kind == "pipeline":
+        return {"op": "flow", "source": source, "files": dict(case.files)}
     if case.args is None:
         return {"op": "get", "name": task.entry}
     return {"op": "call", "name": task.entry, "args": [typed.encode(each) for each in case.args]}
@@ -153,6 +160,8 @@ def _compared(task: Task, case: Case, told: dict[str, Any]) -> _Tried:
         return _Tried(Difference.KIND, _("An error was expected, and none came."))
     if task.kind == "sql":
         return _Tried(_of_rows(case, answer))
+    if task.kind == "pipeline":
+        return _of_files(case, answer)
     if task.kind == "r":
         answer = _as_in_r(case.expect, answer)
     return _Tried(differ(case.expect, answer, case.close), _("Came out: {value}").format(value=_short(answer)))
@@ -172,6 +181,16 @@ def _of_rows(case: Case, answer: Any) -> Difference:
     """`expect` is a list of rows; names of columns are free, their order is not."""
     rows = answer.get("rows") if isinstance(answer, dict) else None
     return differ(case.expect, rows, case.close)
+
+
+def _of_files(case: Case, answer: Any) -> _Tried:
+    """`expect` maps the files that have to be there to what they have to say."""
+    name, difference = made.judge(case.expect, answer, case.close)
+    if not name:
+        return _Tried(difference)
+    text = answer.get(name) if isinstance(answer, dict) else None
+    said = _("{file} says {value}").format(file=name, value=_short(text)) if isinstance(text, str) else name
+    return _Tried(difference, said)
 
 
 def _line(task: Task, n: int, tried: _Tried) -> Line:
@@ -232,7 +251,7 @@ def _error_of(told: dict[str, Any]) -> str:
     kind = kinds[0] if isinstance(kinds, list) and kinds and isinstance(kinds[0], str) else "Exception"
     text, line = told.get("text"), told.get("line")
     said = f"{kind}: {text}" if isinstance(text, str) and text else kind
-    if kind == "SQL" and isinstance(text, str):
+    if kind in ("SQL", "Workflow") and isinstance(text, str):
         said = text
     where = _(" (line {line})").format(line=line) if isinstance(line, int) and line > 0 else ""
     return _readable(said.encode(errors="replace"))[:400] + where
@@ -252,14 +271,21 @@ def _readable(data: bytes | bytearray) -> str:
 
 def needs_boxes(task: Task) -> bool:
     """Whether answers of this task are programs."""
-    return task.kind in ("code", "r", "sql")
+    return task.kind in _BOXES
 
 
 def check_ready(task: Task) -> None:
-    """Errors: `closed.missing` where programs cannot be closed in and the task needs it."""
+    """Errors: `closed.missing` where programs cannot be closed in and the task needs it, those of `check_there`."""
     if needs_boxes(task):
         from madang.node import closed
 
         reason = closed.why_not()
         if reason is not None:
             raise MadangError("closed.missing", _("Programs cannot be closed in on this machine."), reason)
+        check_there(task)
+
+
+def check_there(task: Task) -> None:
+    """Errors: `training.no_r`, `training.no_workflows` where what runs answers to a task is not installed."""
+    if task.kind in _BOXES:
+        boxes.check_there(_BOXES[task.kind])

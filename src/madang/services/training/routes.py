@@ -126,6 +126,7 @@ class TaskView(View):
     next: str
     space: int
     signed_in: bool
+    missing: str
 
 
 class Mine(View):
@@ -329,6 +330,9 @@ def task_page(visit: Here, course: Name, lesson: Name, task: Name) -> TaskView:
     mine = standing.get((lesson, task), Standing(0.0, 0))
     last = service.last_answer(visit.node, visit.actor, found.name, lesson, task)
     cases = feedback_of(last) if last is not None else []
+    missing = service.missing_for(wanted)
+    if visit.actor.is_signed_in and not missing:
+        service.make_ready(wanted)
     return TaskView(
         course=found.name,
         lesson=part.name,
@@ -349,6 +353,7 @@ def task_page(visit: Here, course: Name, lesson: Name, task: Name) -> TaskView:
         next=_after(part, wanted),
         space=_space(visit, found.name),
         signed_in=visit.actor.is_signed_in,
+        missing=missing,
     )
 
 

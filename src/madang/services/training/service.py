@@ -23,7 +23,7 @@ from madang.services.training import courses
 from madang.services.training.acts import SEND
 from madang.services.training.boxes import Program, Session, pool
 from madang.services.training.courses import Course, Lesson
-from madang.services.training.grader import Grade, check_ready, grade
+from madang.services.training.grader import Grade, check_ready, check_there, grade
 from madang.services.training.models import Answer, ChangedGrade, ClassMember, TrainingClass
 
 MOST = 30  # answers to one task
@@ -89,6 +89,21 @@ def send(node: Node, actor: Actor, course: str, lesson: str, task: str, text: st
 def _take(program: Program) -> Session:
     """A box that waits."""
     return pool(program).take()
+
+
+def missing_for(task: Task) -> str:
+    """Why answers to a task cannot be judged on this machine, in a sentence; empty where they can."""
+    try:
+        check_there(task)
+    except MadangError as error:
+        return f"{error.message} {error.hint}"
+    return ""
+
+
+def make_ready(task: Task) -> None:
+    """Have a box started for whoever reads the task, where that takes seconds."""
+    if task.kind == "pipeline":
+        pool("pipeline").make_ready()
 
 
 def _data(node: Node, task: Task, lesson: Lesson) -> Mapping[str, Path]:

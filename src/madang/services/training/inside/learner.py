@@ -129,6 +129,8 @@ def main() -> None:
     typed = _typed()
     if sys.argv[1:] == ["r"]:
         learner = _by_file("madang_in_r", Path(__file__).with_name("in_r.py")).InR(typed.decode)
+    elif sys.argv[1:] == ["pipeline"]:
+        learner = _by_file("madang_in_flow", Path(__file__).with_name("in_flow.py")).InFlow(typed.encode)
     else:
         learner = Learner(typed)
     if sys.argv[1:] == ["sql"]:
