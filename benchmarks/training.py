@@ -1,6 +1,7 @@
 """How fast answers are graded, alone, by a class of 40 and in a burst; the gradebook; beside otter-grader.
 
     python benchmarks/training.py [--otter PYTHON] [--seconds 60]
+    python benchmarks/training.py --workflows      answers that are workflows, beside Snakemake started for each case
 
 PYTHON is that of an environment with otter-grader 7 and ipykernel; without it ours is measured alone, beside the floor:
 a box that starts Python and ends. The learners are threads of this process, which also grades, as the portal does.
@@ -66,11 +67,11 @@ def told(name: str, goal: str, values: list[float]) -> None:
     print(f"{name:42} median {statistics.median(values):7.3f}  p95 {late:7.3f}  n {len(values):4}  goal {goal}")
 
 
-def one(task: Task) -> float:
+def one(task: Task, answer: bytes = ANSWER) -> float:
     """Grade the reference answer; seconds from sending to the grade, with the wait for a turn."""
     begun = time.monotonic()
     with TURNS:
-        found = grade(task, ANSWER, take=lambda program: pool(program).take())
+        found = grade(task, answer, take=lambda program: pool(program).take())
     assert found.score == task.largest, found
     return time.monotonic() - begun
 
@@ -96,6 +97,35 @@ def learners(task: Task, seconds: float) -> list[float]:
 
     with ThreadPoolExecutor(40) as threads:
         return [each for made in threads.map(learner, range(40)) for each in made]
+
+
+def workflows(folder: Path) -> None:
+    """Answers that are workflows: with a box that waits and without; the floor is Snakemake itself, once a case."""
+    task = courses.find_course("workflows", None).lesson("first-workflow").task("count-reads")
+    assert task.folder is not None
+    answer = (task.folder / "reference.smk").read_bytes()
+    boxes_of = pool("pipeline")
+    told("a workflow on 4 cases, no box waits", "1", [timed(lambda: grade(task, answer)) for _number in range(5)])
+    made = []
+    for _number in range(8):
+        boxes_of.make_ready()
+        while not boxes_of._ready:
+            time.sleep(0.05)
+        boxes_of._ready[0].wait_ready()
+        made.append(one(task, answer))
+    told("a workflow on 4 cases, a box waits", "1", made)
+    with ThreadPoolExecutor(10) as threads:
+        spent = timed(lambda: list(threads.map(lambda _number: one(task, answer), range(10))))
+    print(f"{'a burst of 10, until the last':42} {spent:.2f}")
+    (folder / "reads").mkdir()
+    (folder / "Snakefile").write_bytes(answer)
+    (folder / "reads/a.fastq").write_text("@a\nAC\n+\nII\n")
+    command = [str(boxes_of.take()._box.box.python), "-m", "snakemake", "--cores", "1", "--forceall", "--quiet", "all"]
+
+    def floor_of_case() -> None:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+    told("floor: Snakemake started on one case", "-", [timed(floor_of_case) for _number in range(5)])
 
 
 def floor() -> None:
@@ -176,10 +206,15 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--otter", type=Path)
     asked.add_argument("--seconds", type=float, default=60)
+    asked.add_argument("--workflows", action="store_true")
     given = asked.parse_args()
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}"
     )
+    if given.workflows:
+        with tempfile.TemporaryDirectory() as folder:
+            workflows(Path(folder))
+        return
     task = courses.find_course("data-foundations", None).lesson("standardize").task("day")
     one(task)
     time.sleep(2)

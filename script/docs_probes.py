@@ -61,6 +61,7 @@ def page(tests: Path) -> str:
         ("SQL", "SQL"),
         ("Notebooks", "NOTEBOOKS"),
         ("Cohorts", "HOSTILE_COHORTS"),
+        ("Quality rules", "RULES"),
         ("Workflows", "FLOWS"),
     )
     for title, name in kinds:

@@ -389,6 +389,31 @@ cat("printed\\n")
     assert grade(value, 'answer <- "김"'.encode()).score == 1
 
 
+RULES = {
+    "a file": "SELECT 31337 AS measurement_id FROM read_text('/etc/passwd')",
+    "two statements": "SELECT 1 AS measurement_id; DROP TABLE measurement",
+    "writes": "COPY measurement TO '/tmp/x.csv'",
+    "all numbers": "SELECT range AS measurement_id FROM range(10_001)",
+    "endless": "WITH RECURSIVE r AS (SELECT 1 AS measurement_id UNION ALL SELECT measurement_id + 1 FROM r) SELECT * FROM r",
+    "a key twice": "SELECT measurement_id FROM measurement UNION ALL SELECT measurement_id FROM measurement",
+    "a text for a key": "SELECT '31337' AS measurement_id",
+    "true for a key": "SELECT true AS measurement_id",
+    "the wanted in a text of the engine": "SELECT error(measurement_id::VARCHAR) AS measurement_id FROM measurement",
+    "two columns of the name": "SELECT 5 AS measurement_id, 31337 AS MEASUREMENT_ID",
+    "a table of another name": "SELECT person_id AS measurement_id FROM person",
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_no_rule_scores(name: str) -> None:
+    tables = {"measurement": {"columns": ["measurement_id BIGINT"], "rows": [[4_242], [31_337]]}}
+    case = Case(expect={"rows": [31_337], "of": 2}, tables=tables, hidden=True)
+    answer = f"[[check]]\nid = 'x'\ntable = 'measurement'\nrule = 'x'\nrows = \"\"\"{RULES[name]}\"\"\"\n"
+    found = grade(Task("x", "rule", TITLE, TITLE, (case,), seconds=3), answer.encode())
+    assert found.score == 0
+    _tells_nothing(found)
+
+
 FLOW = Task(
     "made",
     "pipeline",
@@ -478,7 +503,7 @@ def flows_needed() -> None:
         needs("/the environment tools")
 
 
-@pytest.mark.rotating(10)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", FLOWS)
 def test_no_workflow_scores(name: str, port: int) -> None:
     flows_needed()

@@ -31,6 +31,7 @@ ENDINGS = {
     "code": (".py", ".py.txt"),
     "r": (".r", ".R"),
     "sql": (".sql",),
+    "rule": (".toml",),
     "pipeline": (".smk",),
     "number": (".txt",),
     "choice": (".txt",),
@@ -106,7 +107,7 @@ def read_task(folder: Path) -> Task:
     if not isinstance(cases, list) or not cases or not all(isinstance(each, dict) for each in cases):
         raise _wrong(label, _("it has no [[case]]"))
     if kind == "cohort":
-        _tables(document.get("tables"), label)
+        document["tables"] = _tables(document.get("tables"), label)
     if not any(each.get("points", 1) for each in cases):
         raise _wrong(label, _("no case has points"))
     seconds = document.get("seconds", 30.0 if kind == "pipeline" else 5.0)
@@ -187,8 +188,10 @@ def _case(given: Mapping[str, Any], label: str, close: Closeness, kind: str) -> 
     if not isinstance(hint, dict) or not all(isinstance(each, str) for each in hint.values()):
         raise _wrong(label, _("hint of a case is a text in each language (.en, .ko)"))
     tables = given.get("tables", {})
-    if kind == "sql" or (kind == "cohort" and tables):
+    if kind in ("sql", "rule") or (kind == "cohort" and tables):
         tables = _tables(tables, label)
+    if kind == "rule" and not _is_of_rule(given.get("expect")):
+        raise _wrong(label, _("expect of a case of kind rule has rows, a list of keys, and may have of and fails"))
     return Case(
         expect=given.get("expect"),
         args=None if args is None else tuple(args),
@@ -202,6 +205,14 @@ def _case(given: Mapping[str, Any], label: str, close: Closeness, kind: str) -> 
     )
 
 
+def _is_of_rule(wanted: Any) -> bool:
+    """Whether it says which rows break a rule; see the room training, `rule_task`."""
+    if not isinstance(wanted, dict) or not set(wanted) <= {"rows", "of", "fails"}:
+        return False
+    rows = wanted.get("rows")
+    return isinstance(rows, list) and all(type(each) is int for each in rows)
+
+
 def _tables(given: Any, label: str) -> dict[str, Any]:
     if not isinstance(given, dict) or not given:
         raise _wrong(label, _("a case of kind sql needs tables"))
@@ -212,7 +223,16 @@ def _tables(given: Any, label: str) -> dict[str, Any]:
             raise _wrong(label, _("a table needs columns ('name TYPE') and rows"))
         if any(not isinstance(row, list) or len(row) != len(columns or []) for row in rows or []):
             raise _wrong(label, _("every row of a table has a value for every column"))
-    return given
+    return {name: {**table, "rows": _rows(table)} for name, table in given.items()}
+
+
+def _rows(table: Mapping[str, Any]) -> list[list[Any]]:
+    """The rows of a table; TOML knows no missing value, which is written as "" in all columns but those of text."""
+    texts = [column.endswith(" VARCHAR") for column in table["columns"]]
+    return [
+        [None if value == "" and not text else value for value, text in zip(row, texts, strict=True)]
+        for row in table["rows"]
+    ]
 
 
 def _files(given: Mapping[str, Any], label: str) -> dict[str, str]:

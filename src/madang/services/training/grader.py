@@ -15,12 +15,12 @@ from madang.base.translate import _, language
 from madang.science.grading import answers, made, typed
 from madang.science.grading.compare import Difference, differ
 from madang.science.grading.tasks import PROGRAMS, Case, Task, in_language
-from madang.services.training import boxes, cohort_task, plant
+from madang.services.training import boxes, cohort_task, plant, rule_task
 from madang.services.training.boxes import Over, Program, Session
 
 PER_CASE = 5.0  # seconds
 _FLOW = 20.0  # of a workflow, which starts a program for every step
-_BOXES: dict[str, Program] = {"code": "learner", "r": "r", "sql": "sql", "pipeline": "pipeline"}
+_BOXES: dict[str, Program] = {"code": "learner", "r": "r", "sql": "sql", "rule": "sql", "pipeline": "pipeline"}
 _OTHER = {"plant": plant.judge, "cohort": cohort_task.judge}
 Take = Callable[[Program], Session]
 
@@ -79,6 +79,8 @@ def grade(task: Task, data: bytes, *, take: Take = Session, extra: Mapping[str, 
     source = source_of(data)
     if task.kind == "pipeline":
         made.check_source(source)
+    if task.kind == "rule":
+        rule_task.read(source)
     program = _BOXES[task.kind]
     session = Session(program, extra) if extra else take(program)
     try:
@@ -112,16 +114,27 @@ def _try_all(task: Task, source: str, session: Session) -> tuple[list[_Tried], s
             tried[n] = _Tried(Difference.MISSING, over)
             continue
         try:
-            asked = _asked(task, case, source)
-            most = _FLOW if task.kind == "pipeline" else PER_CASE
-            answer = session.ask(asked, min(end, time.monotonic() + most))
-            tried[n] = _compared(task, case, answer)
+            tried[n] = _try(task, case, source, session, end)
         except Over as error:
             over = _why(error.why, task)
             tried[n] = _Tried(Difference.MISSING, over)
     return [tried[n] for n in range(len(task.cases))], _readable(
         session.printed_so_far()
     ) if printed is None else printed
+
+
+def _try(task: Task, case: Case, source: str, session: Session, end: float) -> _Tried:
+    """One case, as its kind is asked. Errors: `Over`."""
+    end = min(end, time.monotonic() + (_FLOW if task.kind == "pipeline" else PER_CASE))
+    if task.kind == "rule":
+        verdict = rule_task.judge(rule_task.read(source), case, lambda select: session.ask(_select(case, select), end))
+        return _Tried(verdict.difference, _readable(verdict.detail.encode(errors="replace")))
+    return _compared(task, case, session.ask(_asked(task, case, source), end))
+
+
+def _select(case: Case, source: str) -> dict[str, Any]:
+    tables = {name: {"columns": t["columns"], "rows": t["rows"]} for name, t in case.tables.items()}
+    return {"op": "sql", "source": source, "tables": tables}
 
 
 def _load(source: str, session: Session, end: float) -> str:
@@ -135,8 +148,7 @@ def _load(source: str, session: Session, end: float) -> str:
 
 def _asked(task: Task, case: Case, source: str) -> dict[str, Any]:
     if task.kind == "sql":
-        tables = {name: {"columns": t["columns"], "rows": t["rows"]} for name, t in case.tables.items()}
-        return {"op": "sql", "source": source, "tables": tables}
+        return _select(case, source)
     if task.kind == "pipeline":
         return {"op": "flow", "source": source, "files": dict(case.files)}
     if case.args is None:

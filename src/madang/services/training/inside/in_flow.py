@@ -24,7 +24,7 @@ _ENGINE += ["--nocolor", "--quiet", "rules", "progress", "host", "reason"]
 _SAYS_NOTHING = re.compile(
     r"Assuming unrestricted|Building DAG|Using shell|Select jobs|Execute \d|Complete log|Elapsed time|Shutting down|"
     r"Exiting because|At least one job did not|RuleException:$|WorkflowError:$|"
-    r"Traceback|Waiting at most|\[\w+ \w+ +\d+ "
+    r"Traceback|Waiting at most|Removing output files|\[\w+ \w+ +\d+ "
 )
 _EARLIER = 100_000  # seconds ago, the first file of a case; each after it is ten seconds newer
 
