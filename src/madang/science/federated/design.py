@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -71,7 +70,7 @@ def levels_at(table: pa.Table, variables: Sequence[str]) -> dict[str, list[str]]
     for name in variables:
         column = _column(table, name)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_boolean(column.type):
-            found[name] = sorted(str(each) for each in pc.unique(column.drop_null()).to_pylist())
+            found[name] = sorted(str(each) for each in column.drop_null().unique().to_pylist())
     return found
 
 
@@ -88,6 +87,8 @@ def levels_of(parts: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, tuple[s
 
 def complete_rows(table: pa.Table, names: Sequence[str]) -> pa.Table:
     """The rows in which none of these columns is missing, as every package of statistics does it."""
+    import pyarrow.compute as pc  # 10 MB that a page about studies does without
+
     keep: Any = None
     for name in names:
         column = _column(table, name)
@@ -99,9 +100,11 @@ def complete_rows(table: pa.Table, names: Sequence[str]) -> pa.Table:
 def known(column: pa.ChunkedArray) -> Iterator[Any]:
     """Where a column has its values; nothing where it has them all."""
     if column.null_count:
-        yield pc.is_valid(column)
+        yield column.is_valid()
     if pa.types.is_floating(column.type):
-        finite = pc.is_finite(pc.fill_null(column, 0) if column.null_count else column)
+        import pyarrow.compute as pc
+
+        finite = pc.is_finite(column.fill_null(0) if column.null_count else column)
         if not pc.all(finite).as_py():
             yield finite
 
@@ -121,7 +124,7 @@ def columns_of(table: pa.Table, design: Design) -> list[Array]:
         if name not in design.levels:
             parts[name] = [numbers(table, name)]
             continue
-        coded = pc.dictionary_encode(_column(table, name)).combine_chunks()
+        coded = _column(table, name).dictionary_encode().combine_chunks()
         found = [str(each) for each in coded.dictionary.to_pylist()]
         if not set(found) <= set(design.levels[name]):
             raise MadangError(
@@ -144,9 +147,9 @@ def numbers(table: pa.Table, name: str) -> Array:
     """A column as doubles. Errors: `federated.column` where it is none or no number."""
     column = _column(table, name)
     if pa.types.is_boolean(column.type):
-        column = pc.cast(column, pa.int8())
+        column = column.cast(pa.int8())
     try:
-        found: Array = np.asarray(pc.cast(column, pa.float64()).to_numpy(), dtype=float)  # no copy of one that is whole
+        found: Array = np.asarray(column.cast(pa.float64()).to_numpy(), dtype=float)  # no copy of one that is whole
         return found
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise MadangError("federated.column", _("{name} is no number here.").format(name=name)) from None

@@ -33,7 +33,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from madang.base.canonical import sha256_of
@@ -89,13 +88,13 @@ TITLES = {
 }
 _CONDITION = re.compile(r"([\w.]+)\s*(<=|>=|!=|=|<|>|\bin\b)\s*(.+)", re.DOTALL)
 _KNOWN = re.compile(r"([\w.]+)\s+is\s+known")
-_COMPARE = {
-    "<": pc.less,
-    "<=": pc.less_equal,
-    ">": pc.greater,
-    ">=": pc.greater_equal,
-    "=": pc.equal,
-    "!=": pc.not_equal,
+_COMPARE = {  # by the name that Arrow gives it
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
+    "=": "equal",
+    "!=": "not_equal",
 }
 
 
@@ -289,6 +288,8 @@ def condition(text: Any) -> tuple[str, str, str]:
 
 def members(study: Study, table: pa.Table) -> NDArray[np.bool_]:
     """For a site: which of its rows are in the cohort. Errors: `federated.column`, `study.value`."""
+    import pyarrow.compute as pc  # 10 MB that a page about studies does without
+
     found = np.ones(table.num_rows, bool)
     for text in study.where:
         name, comparison, value = condition(text)
@@ -305,7 +306,7 @@ def members(study: Study, table: pa.Table) -> NDArray[np.bool_]:
         if comparison == "in":
             kept = pc.is_in(column, value_set=pa.array(wanted, column.type))
         else:
-            kept = _COMPARE[comparison](column, pa.scalar(wanted[0], column.type))
+            kept = getattr(pc, _COMPARE[comparison])(column, pa.scalar(wanted[0], column.type))
         found &= np.asarray(pc.fill_null(kept, False).to_numpy(), bool)
     return found
 

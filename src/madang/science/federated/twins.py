@@ -91,7 +91,7 @@ def twin(told: Mapping[str, Any], seed: int = 0, people: int | None = None) -> p
     return pa.table(columns)
 
 
-def _drawn(each: Mapping[str, Any], count: int, chance: np.random.Generator) -> Sequence[Any]:
+def _drawn(each: Mapping[str, Any], count: int, chance: "np.random.Generator") -> Sequence[Any]:
     if each.get("levels"):
         values = [each["levels"][k] for k in chance.integers(0, len(each["levels"]), count)]
         return values if each["type"] == "text" else [float(value) if "." in value else int(value) for value in values]
