@@ -6,24 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from madang.base.translate import _, speaking
 from portal_house import PASSWORD, PEOPLE, VISITS, House, commit, work_off
 from services.certification.certificates import issue_one
 from support import needs
 from web.served import Served
-
-WORDS = {
-    "ko": ("검색", "질문", "로그인", "레코드 시작", "버전 1 공개", "검증", "바뀐 것이 없음을 증명", "로그아웃"),
-    "en": (
-        "Search",
-        "Ask",
-        "Sign in",
-        "Begin a record",
-        "Publish version 1",
-        "Verify",
-        "Prove that nothing",
-        "Sign out",
-    ),
-}
 
 
 @pytest.fixture
@@ -44,7 +31,10 @@ def tab(site: Served) -> Iterator[Page]:
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_from_a_search_to_the_audit_without_a_script(house: House, tab: Page, language: str, tmp_path: Path) -> None:
     needs("bwrap")
-    search, ask, sign_in, begin, publish, verify, prove, sign_out = WORDS[language]
+    with speaking(language):
+        search, ask, sign_in, begin = _("Search"), _("Ask"), _("Sign in"), _("Begin a record")
+        publish, verify = _("Publish version {number}").format(number=1), _("Verify")
+        prove, sign_out = _("Prove that nothing was changed"), _("Sign out")
     house.published("clinic", title="서울 합성 병원 기록", description="고혈압 환자의 진료 기록입니다.")
     commit(house.node, "ours", person=PEOPLE, visit_occurrence=VISITS)
     entry = issue_one(house.node.home)

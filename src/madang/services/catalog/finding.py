@@ -8,6 +8,7 @@ kept until the catalog changes, unless time alone can change it, as the end of a
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -40,6 +41,9 @@ class Filters:
     def narrow(self) -> bool:
         """Whether there is any."""
         return any(getattr(self, field.name) for field in fields(self))
+
+
+_CERTIFIED = Filters(certified=True)
 
 
 @dataclass(frozen=True)
@@ -150,15 +154,19 @@ def _known_words(session: Session, node: Node) -> list[str]:
 def overview(node: Node, count: int) -> Overview:
     """What there is altogether, and the `count` records that were published last."""
     with node.read() as session:
-        found = node.answers.get(session, CATALOG, ("overview", count), lambda: _overview(session, count))
-        holds = and_(_PUBLISHED, *_conditions(session, Filters(certified=True)))
-        return replace(found, certified=_count(session, holds))  # which time alone changes
+        found, until = node.answers.get(session, CATALOG, ("overview", count), lambda: _overview(session, count))
+        if until is not None and until <= now():  # one has ended since, which changes nothing in the database
+            found = replace(found, certified=_count(session, and_(_PUBLISHED, *_conditions(session, _CERTIFIED))))
+        return found
 
 
-def _overview(session: Session, count: int) -> Overview:
+def _overview(session: Session, count: int) -> tuple[Overview, datetime | None]:
+    """And until when it holds if nothing changes: the first end of a certificate."""
     row = session.execute(select(func.count(), func.sum(Record.rows)).where(_PUBLISHED)).one()
     records, rows = (int(value or 0) for value in row)
-    return Overview(records, 0, rows, _newest(session, _PUBLISHED, count))
+    holds = and_(_PUBLISHED, *_conditions(session, _CERTIFIED))
+    certified, until = session.execute(select(func.count(), func.min(Record.certified_until)).where(holds)).one()
+    return Overview(records, certified, rows, _newest(session, _PUBLISHED, count)), until
 
 
 def _found(session: Session, question: str, filters: Filters, page: int) -> Found:
