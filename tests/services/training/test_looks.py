@@ -45,6 +45,8 @@ def furnished(house: House) -> dict[str, list[str]]:
     uid = giving.give(node, member, COURSE, "http://127.0.0.1")
     service.send(node, member, COURSE, COURSE, "split", "def split(a, b):\n    return 1")
     learner = ["/training", AT, f"{AT}/{COURSE}", wrong, f"{AT}/{COURSE}/report", "/training/me", f"/badges/{uid}"]
+    flows = "/training/courses/workflows/first-workflow"
+    learner += [flows, f"{flows}/count-reads", "/training/courses/data-foundations/quality/own-rule"]
     return {
         "member": learner,
         "steward": ["/training/classes", f"/training/classes/{number}"],  # who teaches as well

@@ -73,8 +73,9 @@ def _made() -> int:
         finally:
             os._exit(code)
     _number, status = os.waitpid(child, 0)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGKILL)  # all that is left in the box but this process and the first one
+    if os.uname().nodename == "closed":  # the name of a box: elsewhere the next line would end everything
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)  # all that is left in the box but this process and the first one
     return os.waitstatus_to_exitcode(status)
 
 
