@@ -140,14 +140,17 @@ def test_a_cell_that_does_not_end_is_interrupted(spaces: Spaces) -> None:
     assert guest.ask("wake").json() == {"awake": True}
     stopped, kim = threading.Event(), spaces.enter("kim")
 
-    def stop() -> None:  # again, since a stop that comes before the cell has begun stops nothing
-        while not stopped.wait(1):
-            kim.ask("stop")
+    def stop() -> None:  # many times at once and again: one that comes before the cell has begun stops nothing
+        while not stopped.wait(0.3):
+            for _each in range(5):
+                kim.ask("stop")
 
     asking = threading.Thread(target=stop)
     asking.start()
     try:
         heard = guest.run("import time\nwhile True: time.sleep(0.1)", 30)
+        stubborn = "while True:\n    try: time.sleep(0.1)\n    except KeyboardInterrupt: break\ntime.sleep(1000)"
+        assert "done" in [message["say"] for message in guest.run(stubborn, 30)]
     finally:
         stopped.set()
         asking.join()

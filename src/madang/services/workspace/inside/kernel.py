@@ -28,6 +28,7 @@ _TEXT = 200_000  # characters of text of one cell
 PACKAGES = "/workspace/.packages"
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 _MARK = b"\x00madang-flushed\x00"
+_PATIENCE = 5.0  # seconds between two stops of one cell
 
 
 class Talk:
@@ -279,6 +280,7 @@ class Kernel:
         self.talk = Talk()
         self.shell = make_shell(self.talk)
         self.runs = False
+        self.stopped = -_PATIENCE
         self.waiting: queue.Queue[dict[str, Any]] = queue.Queue()
         add_data(self.shell.user_ns, "/data")
         add_r(self.shell)
@@ -295,8 +297,16 @@ class Kernel:
                     self.waiting.put(asked)
         os._exit(0)
 
+    def interrupted(self, *_signal: object) -> None:
+        """A stop. One that comes while the last is being answered would end the answer, and the cell would seem to run
+        for ever; one that comes later is for a cell that goes on in spite of the last."""
+        if self.runs and time.monotonic() - self.stopped >= _PATIENCE:
+            self.stopped = time.monotonic()
+            raise KeyboardInterrupt
+
     def serve(self) -> None:
         """In the main thread, where signals arrive."""
+        signal.signal(signal.SIGINT, self.interrupted)
         threading.Thread(target=self.listen, daemon=True).start()
         self.talk.say("ready", python=".".join(map(str, sys.version_info[:3])))
         while True:
@@ -314,7 +324,7 @@ class Kernel:
         self.talk.begin(str(asked["id"]))
         self.talk.say("begun", count=self.shell.execution_count)
         start = time.monotonic()
-        self.runs = True
+        self.runs, self.stopped = True, -_PATIENCE
         try:
             self.shell.run_cell(asked["code"], store_history=True)
         except KeyboardInterrupt:
