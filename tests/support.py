@@ -1,6 +1,7 @@
 """What tests of every storey share: real data beside the repository, tools that may be missing, full disks, kill -9,
 and which steps of many a run takes."""
 
+import codecs
 import contextlib
 import multiprocessing
 import os
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 import pytest
 
 ROOT = Path(__file__).parent.parent
+NOBODY = 65534
 _T = TypeVar("_T")
 EVERYTHING, SEED = False, 0  # --all, and the number that changes every day; conftest.py sets both
 # For processes that are killed. They are forked from one that has no threads and has imported this, or each child would
@@ -78,6 +80,22 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 def sampled(cases: Sequence[_T], stride: int) -> Sequence[_T]:
     """All cases with --all; else every `stride`-th of them, the same every day: what is green today is tomorrow."""
     return cases if EVERYTHING else cases[stride - 1 :: stride] or cases[-1:]
+
+
+@contextlib.contextmanager
+def ordinary_user(folder: Path) -> Iterator[None]:
+    """Be a user whom the file system can refuse, and who owns `folder` and what is in it; root is not one."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    codecs.lookup("utf-16be")  # of canonical JSON; an ordinary user may not be able to read root's Python
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def die_at(step: int, calls: tuple[str, ...]) -> None:

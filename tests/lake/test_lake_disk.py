@@ -20,9 +20,7 @@ from madang.base.progress import Silent
 from madang.lake import Engine, Lake
 from madang.lake.persons import remove_persons
 from madang.lake.verify import verify
-from support import children, small_file_system
-
-NOBODY = 65534
+from support import children, ordinary_user, small_file_system
 
 
 @pytest.fixture
@@ -110,20 +108,6 @@ def test_a_file_that_cannot_grow_changes_nothing(lake: Lake, tmp_path: Path, lim
     assert identifiers(lake.dataset("d").version()) == expected
     assert len(files(lake.root)) == len(dataset.version().tables["person"].files)
     assert verify(dataset) == []
-
-
-@contextlib.contextmanager
-def ordinary_user(folder: Path) -> Iterator[None]:
-    """Be a user whom the file system can refuse, and who owns `folder`; root is not one."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.chown(folder, NOBODY, NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 def test_without_permission_it_is_one_sentence() -> None:

@@ -180,7 +180,8 @@ class Engine:
         try:
             return int(self.value(f"COPY ({sql}) TO {quote_text(str(path))} ({options})"))
         except BaseException:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # why it could not be finished is what has to be heard
+                path.unlink(missing_ok=True)
             raise
 
     def parse(self, sql: str) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def write_partial(folder: Path, data: bytes, mode: int, durable: bool = True) ->
                 os.fsync(file.fileno())
         os.chmod(path, mode)
     except BaseException:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # why it could not be written is what has to be heard
+            path.unlink(missing_ok=True)
         raise
     return path
 
@@ -97,7 +98,8 @@ def put_instead(path: Path, data: bytes, mode: int) -> None:
     try:
         os.replace(partial, path)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 

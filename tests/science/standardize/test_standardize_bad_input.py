@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from madang.lake import Dataset, Lake
 from madang.lake.verify import verify
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, standardize
-from support import small_file_system
+from support import ordinary_user, small_file_system
 
 JANUARY = {
     "patients": ["p1,1980-02-03,M", "p2,1990-05-06,F"],
@@ -273,20 +274,19 @@ def test_too_little_memory_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("closed", ["in/visits_201302.csv", "lake", "lake/clinic/person"])
-def test_a_closed_file_or_folder_is_one_sentence(tmp_path: Path, closed: str) -> None:
-    before = run(tmp_path, JANUARY).version.digest
-    write_files(tmp_path / "in", JANUARY | FEBRUARY)
-    path = tmp_path / closed
-    if os.geteuid() == 0:
-        pytest.skip("missing: a user other than root, for whom folders can be closed")
-    mode = path.stat().st_mode
-    path.chmod(0o000)
-    try:
-        with pytest.raises(MadangError):
-            again(tmp_path)
-    finally:
-        path.chmod(mode)
-    check_untouched(tmp_path, before)
+def test_a_closed_file_or_folder_is_one_sentence(closed: str) -> None:
+    with tempfile.TemporaryDirectory() as name:  # beside the folders of the tests, which are closed to ordinary users
+        folder = Path(name)
+        before = run(folder, JANUARY).version.digest
+        write_files(folder / "in", JANUARY | FEBRUARY)
+        with ordinary_user(folder):
+            path = folder / closed
+            mode = path.stat().st_mode
+            path.chmod(0o000)
+            with pytest.raises(MadangError):
+                again(folder)
+            path.chmod(mode)
+        check_untouched(folder, before)
 
 
 # Packs and settings
