@@ -37,7 +37,7 @@ def test_from_a_search_to_the_audit_without_a_script(house: House, tab: Page, la
         prove, sign_out = _("Prove that nothing was changed"), _("Sign out")
     house.published("clinic", title="서울 합성 병원 기록", description="고혈압 환자의 진료 기록입니다.")
     commit(house.node, "ours", person=PEOPLE, visit_occurrence=VISITS)
-    entry = issue_one(house.node.home)
+    entry = issue_one(house.node)
 
     tab.goto(f"/?lang={language}")
     tab.get_by_role("searchbox").first.fill("고혈압 기록")

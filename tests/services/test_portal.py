@@ -20,7 +20,7 @@ def furnished(house: House) -> dict[str, str]:
     """A draft, a record on request, a certificate, and what rooms need; the job that prepared the first is number 1."""
     house.published("closed", tier="controlled", description="For those who ask.")
     house.drafted("draft")
-    return {"CERTIFICATE": issue_one(house.node.home).certificate.number} | furnish(house)
+    return {"CERTIFICATE": issue_one(house.node).certificate.number} | furnish(house)
 
 
 def routes() -> list[Route]:

@@ -158,7 +158,7 @@ def by_commands(cast: Cast, folder: Path, monkeypatch: pytest.MonkeyPatch) -> st
     monkeypatch.delenv("MADANG_TOKEN")
     from madang.services import certification
 
-    (entry,) = certification.register(cast.node.home)
+    (entry,) = certification.register(cast.node)
     assert cast.site.get(f"/certificates/{entry.certificate.number}").status_code == 200
     return entry.certificate.number
 

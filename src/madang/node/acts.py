@@ -263,8 +263,12 @@ class Intending:
     over: bool = False
 
     @contextlib.contextmanager
-    def done(self, **details: Any) -> Iterator[Session]:
-        """The transaction with the act's effect and event; with it the intent is over."""
+    def done(self, made: Any = None, /, **details: Any) -> Iterator[Session]:
+        """The transaction with the act's effect and event; with it the intent is over.
+
+        `made` is the new row of what was made, where its state is a column: it is kept, in the state that the act
+        leads to.
+        """
         with self.node.write() as session:
             intent = session.get(Intent, self.number, with_for_update=True)
             if intent is None:
@@ -275,6 +279,11 @@ class Intending:
             told = self.details | details
             if self.act.details is not None:
                 told = self.act.details(**told).model_dump(mode="json")
+            if made is not None:
+                made.state = self.act.to[0]
+                session.add(made)
+                session.flush()
+                told |= {"from": "", "to": made.state}
             told_of(session, self.node, self.actor, self.act, self.thing, told)
         self.over = True
 
@@ -317,13 +326,18 @@ def withdraw(node: Node, actor: Actor, number: int, why: str) -> None:
             node.audit.record(session, actor, f"{intent.act}.withdraw", intent.thing, {"reason": why})
 
 
-def complete(node: Node, intent: Intent, **details: Any) -> contextlib.AbstractContextManager[Session]:
-    """For a room that settles: the transaction that does what a killed process had begun, as who had begun it."""
+def complete(
+    node: Node, intent: Intent, made: Any = None, /, **details: Any
+) -> contextlib.AbstractContextManager[Session]:
+    """For a room that settles: the transaction that does what a killed process had begun, as who had begun it.
+
+    `made` and `details` are those of `Intending.done`.
+    """
     from madang.node.jobs.worker import actor_or_node
 
     with node.read() as session:
         actor = actor_or_node(session, intent.actor)
-    return Intending(node, actor, named(intent.act), intent.id, intent.thing, intent.told).done(**details)
+    return Intending(node, actor, named(intent.act), intent.id, intent.thing, intent.told).done(made, **details)
 
 
 def open_intents(session: Session, act: Act) -> set[str]:

@@ -97,17 +97,20 @@ def issuer(home: Home) -> str:
 
 def rotate(home: Home) -> Signer:
     """Sign with a new key from now on, and forget the private half of the one before; its public half stays."""
-    old = signer(home)
-    folder = home.path / "keys"
-    with sentences("rotate the signing key"):
-        for number in _numbers(home).get("key", ()):  # usually one; more if a rotation was cut short
-            public = _public(home.key(f"signing-{number}"))
-            put_if_absent(folder / f"signing-{number}.jwk", canonical_json(public), 0o644)
-        home.key(f"signing-{old.number + 1}")
-        for number in _numbers(home).get("key", ()):
-            if number <= old.number:
-                (folder / f"signing-{number}.key").unlink()
+    home.key(f"signing-{signer(home).number + 1}")
+    finish_rotation(home)
     return signer(home)
+
+
+def finish_rotation(home: Home) -> None:
+    """Forget the private halves of all keys but the newest, and keep their public ones; also what a kill left over."""
+    newest, folder = signer(home).number, home.path / "keys"
+    with sentences("rotate the signing key"):
+        for number in _numbers(home).get("key", ()):
+            if number < newest:
+                public = _public(home.key(f"signing-{number}"))
+                put_if_absent(folder / f"signing-{number}.jwk", canonical_json(public), 0o644)
+                (folder / f"signing-{number}.key").unlink()
 
 
 def key_id(jwk: Jwk) -> str:

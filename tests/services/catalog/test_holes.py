@@ -90,7 +90,7 @@ def test_under_an_embargo_nothing_of_the_content_is_told_anywhere(house: House, 
 
 
 def test_a_certificate_of_data_that_are_not_public_tells_neither_name_nor_persons(house: House, site: Served) -> None:
-    number = issue_one(house.node.home).certificate.number  # of a dataset that no record is about
+    number = issue_one(house.node).certificate.number  # of a dataset that no record is about
     assert site.get(f"/certificates/{number}/sheet").status_code == 200
     service.make(house.node, OWNER, "synthetic", "hospital")
     assert site.get(f"/certificates/{number}/sheet").status_code == 403

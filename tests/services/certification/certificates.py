@@ -6,13 +6,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from madang.lake import Version
-from madang.node import Home
+from madang.node import Home, signing
+from madang.node.node import Node
+from madang.node.people.actor import Actor
 from madang.science.quality.document import report_document
 from madang.science.quality.model import Assessment, Check, Level, Result, Severity, Status
-from madang.services.certification import Entry, Scheme, load_scheme
-from madang.services.certification.issuing import issue
+from madang.services.certification import Entry, Scheme, current_status_list, issue, load_scheme, status_list
+from postgres import Postgres
+from templates import templates
 
 SOURCES = {"sources": {"claims": [2, 10, 7, 2, 1], "persons": [1, 3, 3, 0, 0]}}
 
@@ -71,21 +75,56 @@ def assess(of: Version, results: list[Result] | None = None, **changes: Any) -> 
 
 @dataclass(frozen=True)
 class Issuance:
-    """A home with one certified version."""
+    """An installation with one certified version."""
 
-    home: Home
+    node: Node
     version: Version
     entry: Entry
 
+    @property
+    def home(self) -> Home:
+        return self.node.home
 
-def issue_one(home: Home) -> Entry:
-    """A certificate of a new dataset `synthetic` in a home that exists."""
-    version = make_version(home)
-    return issue(home, version, load_scheme("omop-ready"), assess(version)).entry
+    @property
+    def number(self) -> str:
+        return self.entry.certificate.number
+
+    def again(self, name: str, scheme: Scheme | None = None, **changes: Any) -> Entry:
+        """A certificate of another dataset."""
+        return certified(self.node, make_version(self.home, name), scheme, **changes)
+
+
+def nobody(node: Node) -> None:
+    """An installation as it is made."""
+
+
+def fresh(folder: Path, server: Postgres | None = None, monkeypatch: pytest.MonkeyPatch | None = None) -> Node:
+    """An installation in `folder` that never signed anything."""
+    return templates().copied(nobody, folder, server, monkeypatch or pytest.MonkeyPatch())
+
+
+def certified(node: Node, version: Version, scheme: Scheme | None = None, **changes: Any) -> Entry:
+    """A certificate of a version, by an assessment that nobody had to run."""
+    return issue(node, Actor.owner(), version, scheme or load_scheme("omop-ready"), assess(version, **changes)).entry
+
+
+def issue_one(node: Node) -> Entry:
+    """A certificate of a new dataset `synthetic` in an installation that exists."""
+    return certified(node, make_version(node.home))
 
 
 def certify(folder: Path, scheme: Scheme | None = None) -> Issuance:
-    """A new home in `folder` whose dataset `synthetic` is certified."""
-    home = Home(folder)
-    version = make_version(home)
-    return Issuance(home, version, issue(home, version, scheme or load_scheme("omop-ready"), assess(version)).entry)
+    """A new installation in `folder` whose dataset `synthetic` is certified."""
+    return certify_in(fresh(folder), scheme)
+
+
+def certify_in(node: Node, scheme: Scheme | None = None) -> Issuance:
+    """The same in one that exists."""
+    version = make_version(node.home)
+    return Issuance(node, version, certified(node, version, scheme))
+
+
+def bits(node: Node) -> set[int]:
+    """The bits that are set in the status list as it is handed out now."""
+    payload = signing.read_signed(current_status_list(node), signing.public_keys(node.home), "vc+jwt")
+    return status_list.set_in(status_list.decode(payload["credentialSubject"]["encodedList"]))

@@ -33,7 +33,7 @@ def verified(site: Served, content: bytes) -> tuple[int, str]:
 
 def test_a_photo_of_the_code_is_as_good_as_the_text(house: House, site: Served) -> None:
     needs("bwrap")
-    entry = issue_one(house.node.home)
+    entry = issue_one(house.node)
     code = drawn(entry.text)
     larger = Image.new("L", (4_000, 3_000), 180)
     larger.paste(code.rotate(7, expand=True, fillcolor=255, resample=Image.Resampling.BICUBIC), (300, 200))

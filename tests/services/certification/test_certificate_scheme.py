@@ -10,7 +10,7 @@ from madang.node import Home
 from madang.science.quality.model import Severity, Status
 from madang.services.certification import Verdict, hold_against, load_scheme
 from madang.services.certification.evaluate import make_report, outcomes_of
-from madang.services.certification.issuing import issue
+from madang.services.certification.issuing import outcomes_met
 from madang.services.certification.scheme import Scheme, parse_scheme, shipped
 
 EMR = """
@@ -108,7 +108,7 @@ def test_what_nobody_could_count_is_not_met(tmp_path: Path) -> None:
         found = {o.criterion.id: o for o in hold_against(scheme, version, assess(version))}
         assert found["every-row-accounted-for"].verdict is verdict
         with pytest.raises(MadangError, match="1 of 10") as caught:
-            issue(home, version, scheme, assess(version))
+            outcomes_met(scheme, version, assess(version))
         assert caught.value.code == "certificate.not_met"
     nameless = {o.criterion.id: o.verdict for o in hold_against(scheme, lost, assess(lost, vocabulary=""))}
     assert nameless["vocabulary-named"] is Verdict.UNKNOWN
@@ -122,11 +122,11 @@ def test_what_people_have_to_show_stays_open_and_is_not_issued_by_a_command(tmp_
     assert "User manual" in outcomes[0].sentence
     assert "5" in outcomes[1].sentence and "certification committee" in outcomes[2].sentence
     with pytest.raises(MadangError) as caught:
-        issue(Home(tmp_path), version, scheme, assess(version))
+        outcomes_met(scheme, version, assess(version))
     assert caught.value.code == "scheme.not_for_data"
     about_data = parse_scheme(EMR.replace('about = "product"', 'about = "dataset version"').encode(), "emr.toml")
     with pytest.raises(MadangError) as caught:
-        issue(Home(tmp_path), version, about_data, assess(version))
+        outcomes_met(about_data, version, assess(version))
     assert caught.value.code == "scheme.needs_people"
 
 

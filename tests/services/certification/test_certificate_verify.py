@@ -11,16 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import Issuance, assess, certify, make_version
+from certificates import Issuance, assess, certify
 from jwcrypto import jwk, jws
 
 from madang.base.canonical import sha256_of
 from madang.node import signing
-from madang.services.certification import Answer, Verification, current_status_list, data_in, load_scheme, verify
+from madang.services.certification import (
+    Answer,
+    Verification,
+    current_status_list,
+    data_in,
+    load_scheme,
+    reinstate,
+    revoke,
+    rotate_key,
+    suspend,
+    verify,
+)
 from madang.services.certification import status_list as lists
 from madang.services.certification.evaluate import outcomes_of
-from madang.services.certification.issuing import issue, reinstate, revoke, rotate_key, suspend
 from madang.services.certification.verification import Data
+from portal_house import OWNER
 
 DAY = datetime.timedelta(days=1)
 SEED = datetime.date.today().isoformat()  # other bits every day
@@ -36,7 +47,7 @@ def check(issued: Issuance, **changes: Any) -> Verification:
     values: dict[str, Any] = {
         "text": issued.entry.text,
         "keys": signing.public_keys(issued.home),
-        "status": current_status_list(issued.home),
+        "status": current_status_list(issued.node),
         "data": data_in(issued.home.path / "lake"),
     }
     values |= changes
@@ -73,9 +84,9 @@ def test_the_certificate_is_a_credential_as_the_data_model_wants_it(issued: Issu
 
 
 def test_the_status_list_is_one_as_the_standard_wants_it(issued: Issuance) -> None:
-    revoke(issued.home, issued.entry.certificate.number)
+    revoke(issued.node, OWNER, issued.entry.certificate.number)
     [public] = signing.public_keys(issued.home)
-    credential = by_jwcrypto(current_status_list(issued.home), public)
+    credential = by_jwcrypto(current_status_list(issued.node), public)
     assert credential["type"] == ["VerifiableCredential", "BitstringStatusListCredential"]
     subject = credential["credentialSubject"]
     assert subject["type"] == "BitstringStatusList" and subject["statusPurpose"] == ["revocation", "suspension"]
@@ -128,7 +139,7 @@ def test_with_any_bit_changed_it_is_never_valid(issued: Issuance) -> None:
 def flip(issued: Issuance, places: Iterable[int]) -> None:
     """Verify with each of these bits changed, one at a time."""
     good = issued.entry.text.encode()
-    values = {"keys": signing.public_keys(issued.home), "status": current_status_list(issued.home)}
+    values = {"keys": signing.public_keys(issued.home), "status": current_status_list(issued.node)}
     values["data"] = data_in(issued.home.path / "lake")
     assert check(issued, **values).answer is Answer.VALID
     for place in places:
@@ -139,7 +150,7 @@ def flip(issued: Issuance, places: Iterable[int]) -> None:
 
 
 def test_cut_doubled_or_swapped_parts_are_never_valid(issued: Issuance) -> None:
-    other = issue(issued.home, v := make_version(issued.home, "other"), load_scheme("omop-ready"), assess(v)).entry.text
+    other = issued.again("other").text
     header, payload, signature = issued.entry.text.split(".")
     their_header, their_payload, their_signature = other.split(".")
     rng = random.Random(7)
@@ -151,7 +162,7 @@ def test_cut_doubled_or_swapped_parts_are_never_valid(issued: Issuance) -> None:
         f"{their_header}.{payload}.{their_signature}",
         issued.entry.text * 2,
         issued.entry.text + "\n",
-        current_status_list(issued.home),  # signed by the same key, and no certificate
+        current_status_list(issued.node),  # signed by the same key, and no certificate
     ):
         assert check(issued, text=text).answer is Answer.ALTERED
 
@@ -169,21 +180,21 @@ def test_each_answer(issued: Issuance, tmp_path: Path) -> None:
     assert check(issued, at=cert.valid_from - 4 * minute).answer is Answer.VALID  # clocks differ a little
     assert check(issued, data=None).answer is Answer.DATA_NOT_CHECKED
     assert check(issued, status=None).answer is Answer.STATUS_UNKNOWN
-    suspend(issued.home, number, "looked at again")
+    suspend(issued.node, OWNER, number, "looked at again")
     assert check(issued).answer is Answer.SUSPENDED
-    reinstate(issued.home, number)
+    reinstate(issued.node, OWNER, number)
     assert check(issued).answer is Answer.VALID
-    revoke(issued.home, number, "wrong source")
+    revoke(issued.node, OWNER, number, "wrong source")
     assert check(issued).answer is Answer.REVOKED
 
 
 def test_a_status_list_that_cannot_be_used_is_never_passed_over(issued: Issuance, tmp_path: Path) -> None:
     stranger = certify(tmp_path / "stranger")
-    good = current_status_list(issued.home)
+    good = current_status_list(issued.node)
     signer, issuer, url = signing.signer(issued.home), signing.issuer(issued.home), issued.entry.certificate.status_list
     begin = issued.entry.certificate.valid_from
     lists_made = {
-        "another issuer's": current_status_list(stranger.home),
+        "another issuer's": current_status_list(stranger.node),
         "another list": signer.sign(lists.make_list(issuer, url + "0", set(), begin), "vc+jwt"),
         "of another issuer, signed by ours": signer.sign(lists.make_list("madang:x", url, set(), begin), "vc+jwt"),
         "from the future": signer.sign(lists.make_list(issuer, url, set(), begin + DAY), "vc+jwt"),
@@ -200,13 +211,13 @@ def test_a_status_list_that_cannot_be_used_is_never_passed_over(issued: Issuance
     stale = issued.entry.certificate.valid_from + 31 * DAY
     assert check(issued, status=good, at=stale).answer is Answer.STATUS_UNKNOWN
     both = [*signing.public_keys(issued.home), *signing.public_keys(stranger.home)]
-    assert check(issued, keys=both, status=current_status_list(stranger.home)).answer is Answer.STATUS_UNKNOWN
+    assert check(issued, keys=both, status=current_status_list(stranger.node)).answer is Answer.STATUS_UNKNOWN
 
 
 def test_a_stale_list_that_says_revoked_is_believed(issued: Issuance) -> None:
-    revoke(issued.home, issued.entry.certificate.number)
+    revoke(issued.node, OWNER, issued.entry.certificate.number)
     stale = issued.entry.certificate.valid_from + 31 * DAY
-    assert check(issued, status=current_status_list(issued.home), at=stale).answer is Answer.REVOKED
+    assert check(issued, status=current_status_list(issued.node), at=stale).answer is Answer.REVOKED
 
 
 def test_what_is_certain_and_final_is_said_first(issued: Issuance) -> None:
@@ -215,20 +226,19 @@ def test_what_is_certain_and_final_is_said_first(issued: Issuance) -> None:
     late = cert.valid_until + DAY
     assert check(issued, data=nothing, status=None).answer is Answer.NOT_ABOUT
     assert check(issued, data=nothing, status=None, at=late).answer is Answer.EXPIRED
-    suspend(issued.home, number)
+    suspend(issued.node, OWNER, number)
     assert check(issued, data=nothing).answer is Answer.SUSPENDED
-    revoke(issued.home, number)
+    revoke(issued.node, OWNER, number)
     assert check(issued, data=nothing, at=late).answer is Answer.REVOKED
     assert check(issued, data=nothing, at=late, keys=[]).answer is Answer.NOT_TRUSTED
 
 
 def test_old_certificates_verify_after_rotation_and_new_ones_need_the_new_key(issued: Issuance) -> None:
     old_keys = signing.public_keys(issued.home)
-    rotate_key(issued.home)
+    rotate_key(issued.node, OWNER)
     assert check(issued).answer is Answer.VALID
     assert check(issued, keys=old_keys).answer is Answer.STATUS_UNKNOWN  # the list has the new key's signature
-    version = make_version(issued.home, "next")
-    text = issue(issued.home, version, load_scheme("omop-ready"), assess(version)).entry.text
+    text = issued.again("next").text
     assert check(issued, text=text).answer is Answer.VALID
     assert check(issued, text=text, keys=old_keys).answer is Answer.NOT_TRUSTED
 

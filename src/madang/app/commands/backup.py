@@ -35,11 +35,13 @@ def restore(source: Annotated[Path, typer.Argument(metavar="FROM", help=_("Folde
     """Put a backup into MADANG_HOME, which has to be empty, after every byte of it was checked."""
     from madang.base.console import ProgressBars, console
     from madang.node.backup import restore as put_back
+    from madang.node.doctor import examine
     from madang.node.home import Home
 
     home = Home.find()
     with ProgressBars() as progress:
         contents = put_back(source, home, progress)
+        wrong = [found for found in examine(home, progress=progress) if found.level == "bad"]
     said = _("{folder} is as it was on {made}: {datasets} dataset versions, {events} audit events, the last {digest}.")
     console().print(
         said.format(
@@ -51,3 +53,5 @@ def restore(source: Annotated[Path, typer.Argument(metavar="FROM", help=_("Folde
         ),
         markup=False,
     )
+    for found in wrong:  # such as files and database that are of different moments
+        console(stderr=True).print(f"{found.what}: {found.message} {found.hint}", markup=False)

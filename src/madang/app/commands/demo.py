@@ -63,7 +63,7 @@ def command(
             begin_record(node, holder.dataset)
         entry = show_verdicts(node, [holder.dataset for holder in HOLDERS])
         if entry is not None:
-            verify_as_a_stranger(home, entry, home.lake().find(HOLDERS[-1].dataset))
+            verify_as_a_stranger(node, entry, home.lake().find(HOLDERS[-1].dataset))
         publish(node)
         show_rooms(node)
         show_everybody(node)

@@ -12,7 +12,6 @@ from madang.base.translate import _
 
 if TYPE_CHECKING:
     from madang.lake import Version
-    from madang.node.home import Home
     from madang.node.node import Node
     from madang.services.certification import Entry
 
@@ -42,7 +41,7 @@ def show_verdicts(node: "Node", datasets: Sequence[str]) -> "Entry | None":
             rows.append([version.name, *counts, f"{len(outcomes) - len(missing)}/{len(outcomes)}"])
             notes += [f"{version.name}: {outcome.sentence}" for outcome in missing]
             if name == datasets[-1] and not missing:
-                entry = in_force(home, version, scheme) or issue(node, Actor.owner(), version, scheme, quality).entry
+                entry = in_force(node, version, scheme) or issue(node, Actor.owner(), version, scheme, quality).entry
     columns = [_("dataset"), _("passed"), _("failed", "check"), _("not applicable"), _("error"), scheme.reference]
     show_table(_("Quality checks, and criteria met"), columns, rows)
     for note in notes:
@@ -50,12 +49,12 @@ def show_verdicts(node: "Node", datasets: Sequence[str]) -> "Entry | None":
     return entry
 
 
-def verify_as_a_stranger(home: "Home", entry: "Entry", version: "Version") -> None:
+def verify_as_a_stranger(node: "Node", entry: "Entry", version: "Version") -> None:
     """Have another process verify the certificate that has an empty home, the public key, the list and the data."""
     from madang.base.console import console
     from madang.services.certification import current_status_list
 
-    current_status_list(home)
+    current_status_list(node)
     folder = entry.folder.parent
     given = [
         *(str(entry.folder / "certificate.jwt"), "--key", str(folder / "issuer.jwk")),

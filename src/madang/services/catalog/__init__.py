@@ -52,7 +52,9 @@ PLAN = RoomPlan(
         MenuItem("data", later("Steward's desk"), "/steward", act="record.manage"),
     ),
     listens={
-        **{f"certificate.{act}": ".listening:certified" for act in ("issue", "revoke", "suspend", "reinstate")},
+        **{
+            f"certificate.{act}": ".listening:certified" for act in ("issue", "revoke", "suspend", "reinstate", "adopt")
+        },
         "dataset.remove": ".listening:removed",
         "dataset.remove_persons": ".listening:removed",
     },

@@ -1,7 +1,6 @@
 """What the catalog hears of others: certificates that come and go, data that are removed."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -12,15 +11,19 @@ from madang.node.acts import Told
 from madang.services.catalog.life import summarize
 from madang.services.catalog.models import CATALOG, Record, RecordFile, RecordVersion
 from madang.services.catalog.preparing import take_in
+from madang.services.certification import holding
 
 
 def certified(told: Told) -> None:
-    """A certificate of a version was issued, or its state has changed: record, filter and count say so."""
-    holds = told.details["state"] == "issued"
+    """A certificate of a version was issued, or its state has changed: record, filter and count say so.
+
+    The register is asked, since another certificate of the same version may hold on.
+    """
     manifest = told.details["manifest"]
+    found = holding(told.session, manifest)
     for version in told.session.scalars(select(RecordVersion).where(RecordVersion.manifest == manifest)):
-        version.certificate = told.details["number"] if holds else ""
-        version.certified_until = datetime.fromisoformat(told.details["until"]) if holds else None
+        version.certificate = found.number if found is not None else ""
+        version.certified_until = found.valid_until if found is not None else None
         if version is _newest(version.record):
             summarize(version.record, version)
     editions.changed(told.session, CATALOG)

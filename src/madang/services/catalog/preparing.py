@@ -12,18 +12,18 @@ from madang.node.people.actor import Actor
 from madang.services.catalog import life
 from madang.services.catalog.models import Record, RecordVersion
 from madang.services.catalog.prepare import prepare
-from madang.services.certification import certificate_of
+from madang.services.certification import holding
 
 
 def take_in(session: Session, node: Node, actor: Actor, record: Record, version: Version) -> RecordVersion:
     """Take a version into its record, with the certificate that it has, and begin to prepare it."""
-    certified = certificate_of(node, version.digest)
+    certified = holding(session, version.digest)
     added = RecordVersion(
         record_id=record.id,
         number=version.number,
         manifest=version.digest,
-        certificate=certified.certificate.number if certified is not None else "",
-        certified_until=certified.certificate.valid_until if certified is not None else None,
+        certificate=certified.number if certified is not None else "",
+        certified_until=certified.valid_until if certified is not None else None,
     )
     session.add(added)
     session.flush()

@@ -19,13 +19,13 @@ from madang.node.people.actor import Actor
 from madang.node.people.models import Organization
 from madang.node.permissions import check, may, visible
 from madang.node.text import clean_line, clean_prose
+from madang.services import certification
 from madang.services.catalog import life, words
 from madang.services.catalog.acts import ADD, EDIT, HOLDER, MAKE, PUBLISH, SEE, WIDEN, WITHDRAW
 from madang.services.catalog.description import Description
 from madang.services.catalog.disclosure import is_being_removed
 from madang.services.catalog.models import TIERS, Record, RecordFile, RecordVersion
 from madang.services.catalog.preparing import begin_again, take_in
-from madang.services.certification import certificate_of
 
 FILES = 200
 MOST = 1_000  # persons that a holder may set as the fewest
@@ -328,11 +328,12 @@ def portal_opened(node: Node) -> None:
         )
     if old is None:
         return
+    certification.first_use(node)
     with node.write() as session:  # of a release that did not keep until when certificates hold
         for version in session.scalars(select(RecordVersion).where(RecordVersion.certificate != "")):
-            entry = certificate_of(node, version.manifest)
-            version.certificate = entry.certificate.number if entry is not None else ""
-            version.certified_until = entry.certificate.valid_until if entry is not None else None
+            found = certification.holding(session, version.manifest)
+            version.certificate = found.number if found is not None else ""
+            version.certified_until = found.valid_until if found is not None else None
             if version.record.certificate and version.state == "published":
                 life.summarize(version.record, version)
 

@@ -1,8 +1,9 @@
 """Certification: a scheme says what has to be shown, a report shows it, a certificate proves it to strangers.
 
 For holders who want to be believed, and for whoever is asked to believe them. A certificate is a W3C Verifiable
-Credential 2.0 secured with JOSE; whether it still holds is in a Bitstring Status List 1.0. Everything is files: issuing
-needs no server, and verifying needs the certificate, a public key, the status list and the data, not Madang.
+Credential 2.0 secured with JOSE; whether it still holds is in a Bitstring Status List 1.0. What was said is in signed
+files, how it stands in the register. Issuing needs no server, and verifying needs the certificate, a public key, the
+status list and the data, not Madang.
 """
 
 from importlib import import_module
@@ -12,11 +13,13 @@ from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
+    from madang.services.certification.adopting import adopt, first_use
+    from madang.services.certification.entries import Entry, Issued, entry, holding, in_force, of_version, register
     from madang.services.certification.evaluate import Outcome, Verdict, outcomes_of
-    from madang.services.certification.issuing import Issued, current_status_list, hold_against, in_force, register
+    from madang.services.certification.issuing import check_for_data, hold_against
+    from madang.services.certification.projecting import current_status_list
     from madang.services.certification.scheme import Automatic, Scheme, Slot, load_scheme
-    from madang.services.certification.service import certificate_of, issue, reinstate, revoke, rotate_key, suspend
-    from madang.services.certification.store import Entry
+    from madang.services.certification.service import issue, reinstate, revoke, rotate_key, suspend
     from madang.services.certification.verification import Answer, Data, Verification, data_in, verify
 
 __all__ = [
@@ -30,13 +33,18 @@ __all__ = [
     "Slot",
     "Verdict",
     "Verification",
-    "certificate_of",
+    "adopt",
+    "check_for_data",
     "current_status_list",
     "data_in",
+    "entry",
+    "first_use",
     "hold_against",
+    "holding",
     "in_force",
     "issue",
     "load_scheme",
+    "of_version",
     "outcomes_of",
     "register",
     "reinstate",
@@ -51,6 +59,7 @@ PLAN = RoomPlan(
     package=__package__,
     title=later("Certification"),
     acts=(".acts",),
+    states=(".acts:CERTIFICATE_STATES",),
     models=(".models",),
     pages=(".routes",),
     roles=(
@@ -67,17 +76,24 @@ PLAN = RoomPlan(
     ),
     errors={"certificate.busy": 503, "certificate.data_removed": 410, "certificate.not_public": 403},
     folders={"certificates": 0o755},
-    settles={f"certificate.{act}": ".service:settle" for act in ("issue", "revoke", "suspend", "reinstate")},
+    settles={
+        "key.rotate": ".service:settle",
+        **{f"certificate.{act}": ".service:settle" for act in ("issue", "revoke", "suspend", "reinstate")},
+    },
+    doctor=".doctor:look",
+    opened=".adopting:opened",
     menu=(MenuItem("trust", later("Certificates"), "/certificates"),),
     docs="certificates.md",
 )
 
 # Where a public name is; imported at first use, so that help is instant.
 _HOMES = {
-    "issuing": ("Issued", "current_status_list", "hold_against", "in_force", "register"),
+    "adopting": ("adopt", "first_use"),
+    "entries": ("Entry", "Issued", "entry", "holding", "in_force", "of_version", "register"),
+    "issuing": ("check_for_data", "hold_against"),
+    "projecting": ("current_status_list",),
     "evaluate": ("Outcome", "Verdict", "outcomes_of"),
     "scheme": ("Automatic", "Scheme", "Slot", "load_scheme"),
-    "store": ("Entry",),
     "verification": ("Answer", "Data", "Verification", "data_in", "verify"),
 }
 

@@ -38,23 +38,21 @@ def issue_command(
     from madang.node.home import Home
     from madang.node.node import opened
     from madang.node.people.tokens import commander
-    from madang.services.certification import hold_against, in_force, issue, load_scheme
-    from madang.services.certification.issuing import check_for_data
+    from madang.services.certification import check_for_data, hold_against, in_force, issue, load_scheme
 
-    home = Home.find()
-    version = home.lake().find(reference)
+    version = Home.find().lake().find(reference)
     rules = load_scheme(scheme)
     check_for_data(rules)
-    entry, new = in_force(home, version, rules), False
-    if entry is None or entry.state != "issued":
-        with ProgressBars() as progress:
-            quality = _assessed(version, progress)
-        outcomes = hold_against(rules, version, quality)
-        if not as_json:
-            show_outcomes(outcomes)
-        with opened() as node:
+    with opened() as node:
+        entry, new = in_force(node, version, rules), False
+        if entry is None or entry.state != "issued":
+            with ProgressBars() as progress:
+                quality = _assessed(version, progress)
+            outcomes = hold_against(rules, version, quality)
+            if not as_json:
+                show_outcomes(outcomes)
             issued = issue(node, commander(node), version, rules, quality)
-        entry, new = issued.entry, issued.new
+            entry, new = issued.entry, issued.new
     if as_json:
         print(json.dumps(_row(entry) | {"new": new, "folder": str(entry.folder)}, ensure_ascii=False))
         return
@@ -148,14 +146,33 @@ def reinstate_command(number: Number, reason: Reason = "", as_json: AsJson = Fal
         _say_state(reinstate(node, commander(node), number, reason), as_json)
 
 
+@app.command("adopt")
+def adopt_command(as_json: AsJson = False) -> None:
+    """Take certificates into the register whose signed files are here and that it does not have."""
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.certification import adopt
+
+    with opened() as node:
+        numbers = adopt(node, commander(node))
+    if as_json:
+        print(json.dumps({"adopted": numbers}))
+    elif not numbers:
+        console().print(_("There is none that can be read and that the register does not have."), markup=False)
+    else:
+        console().print(_("In the register now: {numbers}.").format(numbers=", ".join(numbers)), markup=False)
+
+
 @app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """List the certificates that were issued here."""
     from madang.base.console import console, show_table
-    from madang.node.home import Home
+    from madang.node.node import opened
     from madang.services.certification import register
 
-    entries = register(Home.find())
+    with opened() as node:
+        entries = register(node)
     if as_json:
         print(json.dumps([_row(entry) for entry in entries], ensure_ascii=False))
     elif not entries:
@@ -169,11 +186,12 @@ def list_command(as_json: AsJson = False) -> None:
 def show_command(number: Number, as_json: AsJson = False) -> None:
     """Show one certificate: what it says, what was measured, where its files are."""
     from madang.base.console import console
-    from madang.node.home import Home
-    from madang.services.certification.store import REPORT, Store
+    from madang.node.node import opened
+    from madang.services.certification import entry as entry_of
 
-    entry = Store(Home.find()).entry(number)
-    report = json.loads((entry.folder / REPORT).read_bytes())
+    with opened() as node:
+        entry = entry_of(node, number)
+    report = entry.report
     if as_json:
         outcomes = {"outcomes": report["outcomes"], "folder": str(entry.folder), "certificate": entry.text}
         print(json.dumps(_row(entry) | outcomes, ensure_ascii=False))
@@ -226,10 +244,12 @@ def key_command(
 @app.command("status")
 def status_command(out: Out = None) -> None:
     """Hand out the list of what is revoked or suspended, signed for the next 30 days."""
-    from madang.node.home import Home
+    from madang.node.node import opened
     from madang.services.certification import current_status_list
 
-    _write(current_status_list(Home.find()) + "\n", out)
+    with opened() as node:
+        listed = current_status_list(node)
+    _write(listed + "\n", out)
 
 
 @app.command("schemes")
@@ -300,10 +320,14 @@ def _write(text: str, out: Path | None) -> None:
 
 
 def _own_status(home: "Home") -> str | None:
-    from madang.services.certification.store import STATUS, Store
+    """The status list of this home, if anything was ever certified here."""
+    from madang.node.node import opened
+    from madang.services.certification import current_status_list
 
-    path = Store(home).folder / STATUS
-    return path.read_bytes().decode("utf-8", errors="replace") if path.is_file() else None
+    if not (home.path / "certificates").is_dir():
+        return None
+    with opened(home) as node:
+        return current_status_list(node)
 
 
 def _data(home: "Home", where: str) -> "Data":
@@ -358,7 +382,7 @@ def _row(entry: "Entry", state: str = "") -> dict[str, Any]:
         "scheme": named.scheme,
         "issued": f"{named.valid_from:%Y-%m-%d}",
         "valid_until": f"{named.valid_until:%Y-%m-%d}",
-        "state": state or entry.state,
+        "state": state or entry.stands,
         "reason": entry.reason,
         "manifest": named.manifest,
         "report": named.report,
@@ -366,7 +390,9 @@ def _row(entry: "Entry", state: str = "") -> dict[str, Any]:
 
 
 def _state(entry: "Entry") -> str:
-    return {"issued": _("issued"), "suspended": _("suspended"), "revoked": _("revoked")}[entry.state]
+    from madang.node.acts import label
+
+    return label("certificate", entry.stands)
 
 
 def _say_state(entry: "Entry", as_json: bool) -> None:

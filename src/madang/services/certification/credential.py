@@ -60,7 +60,7 @@ class Certificate:
             "validUntil": iso(self.valid_until),
             "credentialStatus": self.status,
             "credentialSubject": [
-                {"id": _ni(self.manifest), "name": _short(self.dataset)},
+                {"id": _ni(self.manifest), "name": cut(self.dataset)},
                 {"id": _ni(self.report), "name": self.scheme},
             ],
         }
@@ -103,7 +103,7 @@ def _text(value: Any) -> str:
     return value
 
 
-def _short(dataset: str) -> str:
+def cut(dataset: str) -> str:
     """`NAME@VERSION`, with the end of a very long name left out."""
     name, _at, version = dataset.partition("@")
     return dataset if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…@{version}"

@@ -1,6 +1,7 @@
 """The pages of certificates: the public register, one certificate, and verifying one without an account."""
 
 from datetime import datetime
+from functools import partial
 
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import Field
@@ -9,9 +10,9 @@ from starlette.responses import Response
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node import rooms, signing
+from madang.node.acts import label
 from madang.node.home import Home
-from madang.services.certification import Entry, current_status_list, photo, register
-from madang.services.certification.store import SHEET, Store
+from madang.services.certification import Entry, current_status_list, entry, of_version, photo, register
 from madang.services.certification.verification import Answer, data_in, verify
 from madang.web import Here, Room, View
 from madang.web.headers import ALONE
@@ -70,13 +71,13 @@ class Answered(View):
     certificate: CertificateView | None
 
 
-def _dataset(entry: Entry) -> str:
-    return entry.certificate.dataset.partition("@")[0]
+def _dataset(of: Entry) -> str:
+    return of.certificate.dataset.partition("@")[0]
 
 
-def _view(entry: Entry, is_public: bool = True) -> CertificateView:
+def _view(of: Entry, is_public: bool = True) -> CertificateView:
     """A certificate for a page; of data that are not public yet without their name."""
-    found = entry.certificate
+    found = of.certificate
     return CertificateView(
         number=found.number,
         dataset=found.dataset if is_public else "",
@@ -86,17 +87,17 @@ def _view(entry: Entry, is_public: bool = True) -> CertificateView:
         issuer=found.issuer,
         valid_from=found.valid_from,
         valid_until=found.valid_until,
-        state=entry.state,
-        since=entry.since,
-        reason=entry.reason,
+        state=of.stands,
+        since=of.since,
+        reason=of.reason,
     )
 
 
 @room.page("/certificates", "register.html")
 def certificates(visit: Here) -> Register:
     """The public register: every certificate that was issued here, and whether it still holds."""
-    entries = sorted(register(visit.node.home), key=lambda entry: entry.certificate.valid_from, reverse=True)
-    return Register(certificates=[_view(entry, rooms.may_be_known(visit.node, _dataset(entry))) for entry in entries])
+    entries = sorted(register(visit.node), key=lambda each: each.certificate.valid_from, reverse=True)
+    return Register(certificates=[_view(each, rooms.may_be_known(visit.node, _dataset(each))) for each in entries])
 
 
 @room.page("/certificates/verify", "verify.html")
@@ -117,44 +118,44 @@ def verify_one(visit: Here, given: Check) -> Answered:
     text = "".join(text.split())
     lake = home.lake()
     data = data_in(lake.root) if lake.root.is_dir() else None
-    done = verify(text, signing.public_keys(home), status=current_status_list(home), data=data)
-    known = {entry.certificate.number: entry for entry in register(home)}
-    entry = known.get(done.certificate.number) if done.certificate else None
+    done = verify(text, signing.public_keys(home), status=current_status_list(visit.node), data=data)
+    said = done.certificate
+    known = of_version(visit.node, said.manifest) if said is not None else []
+    mine = next((each for each in known if said is not None and each.certificate.number == said.number), None)
     return Answered(
         issuer=signing.issuer(home),
         answer=done.answer.value,
         sentence=done.sentence,
-        certificate=_view(entry) if entry else None,
+        certificate=_view(mine) if mine else None,
     )
 
 
 @room.page("/certificates/{number}", "certificate.html")
 def certificate(visit: Here, number: str) -> One:
     """One certificate: what it says, and whether it still holds."""
-    entry = Store(visit.node.home).entry(number)
-    is_public = rooms.may_be_known(visit.node, _dataset(entry))
-    return One(certificate=_view(entry, is_public), text=entry.text if is_public else "")
+    found = entry(visit.node, number)
+    is_public = rooms.may_be_known(visit.node, _dataset(found))
+    return One(certificate=_view(found, is_public), text=found.text if is_public else "")
 
 
 @room.bytes("/certificates/{number}/sheet", "text/html")
 def sheet(visit: Here, number: str) -> Response:
     """The sheet with the QR code, for the wall."""
-    entry = Store(visit.node.home).entry(number)
-    if not rooms.may_be_known(visit.node, _dataset(entry)):
+    found = entry(visit.node, number)
+    if not rooms.may_be_known(visit.node, _dataset(found)):
         message = _("What is in these data is not public yet, so the sheet with their numbers is not shown.")
         raise MadangError("certificate.not_public", message, _("The certificate itself can be verified."))
-    if not data_are_there(visit.node.home, entry):
+    if not data_are_there(visit.node.home, found):
         message = _("The data of certificate {number} were removed, so its sheet is no longer shown.")
         hint = _("The certificate itself can still be verified.")
         raise MadangError("certificate.data_removed", message.format(number=number), hint)
-    content = (entry.folder / SHEET).read_bytes()
-    return Response(content, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": ALONE})
+    return Response(found.sheet, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": ALONE})
 
 
 @room.bytes("/certificates/{number}/certificate.jwt", "application/jwt")
 def jwt(visit: Here, number: str) -> Response:
     """The certificate itself, to be verified anywhere."""
-    return PlainTextResponse(Store(visit.node.home).entry(number).text, media_type="application/jwt")
+    return PlainTextResponse(entry(visit.node, number).text, media_type="application/jwt")
 
 
 @room.bytes("/issuer.jwk", "application/json")
@@ -166,14 +167,14 @@ def issuer(visit: Here) -> Response:
 @room.bytes("/status.jwt", "application/jwt")
 def status(visit: Here) -> Response:
     """The signed list of what was revoked and suspended."""
-    return PlainTextResponse(current_status_list(visit.node.home), media_type="application/jwt")
+    return PlainTextResponse(current_status_list(visit.node), media_type="application/jwt")
 
 
-def data_are_there(home: Home, entry: Entry) -> bool:
+def data_are_there(home: Home, of: Entry) -> bool:
     """Whether the version that a certificate is about is in the lake, and nobody is being removed from it."""
-    name, _at, number = entry.certificate.dataset.partition("@")
+    name, _at, number = of.certificate.dataset.partition("@")
     try:
-        return home.lake().dataset(name).version(int(number)).digest == entry.certificate.manifest
+        return home.lake().dataset(name).version(int(number)).digest == of.certificate.manifest
     except MadangError:
         return False
 
@@ -194,9 +195,4 @@ def answer_name(answer: str) -> str:
     }[Answer(answer)]
 
 
-def state_name(state: str) -> str:
-    """A state of a certificate in the reader's language."""
-    return {"issued": _("in force"), "suspended": _("suspended"), "revoked": _("revoked")}[state]
-
-
-room.helpers |= {"answer_name": answer_name, "certificate_state": state_name}
+room.helpers |= {"answer_name": answer_name, "certificate_state": partial(label, "certificate")}

@@ -59,6 +59,12 @@ def decode(text: str) -> bytes:
     return bits
 
 
+def set_in(bits: bytes) -> set[int]:
+    """Which bits are set, counted from the left."""
+    bytes_with_some = [index for index, byte in enumerate(bits) if byte]
+    return {8 * index + bit for index in bytes_with_some for bit in range(8) if bits[index] & 0x80 >> bit}
+
+
 def is_set(bits: bytes, index: int) -> bool:
     """Whether the bit at `index`, counted from the left, is set; ValueError outside the list."""
     if not 0 <= index < 8 * len(bits):

@@ -1,5 +1,6 @@
 """What is known of datasets: what a version was made from, by whose data, maps and checks."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +14,8 @@ from madang.node.audit.models import audit_events
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import may
+from madang.services import certification
 from madang.services.catalog.models import Record, RecordVersion
-from madang.services.certification import register
 from madang.services.contributions.statement import Link, Thing, Use
 
 
@@ -33,11 +34,9 @@ def of_datasets(node: Node, reference: str, actor: Actor | None = None) -> Itera
     elif kind == "book":
         yield from _of_book(node, reference, name)
     elif kind == "certificate":
-        for entry in register(node.home):
-            if entry.certificate.number == name:
-                yield Link(
-                    reference, Thing(f"dataset:{entry.certificate.dataset}", entry.certificate.dataset), "source"
-                )
+        with contextlib.suppress(MadangError):  # there is none: nothing is known of it
+            about = certification.entry(node, name).certificate.dataset
+            yield Link(reference, Thing(f"dataset:{about}", about), "source")
 
 
 def _of_version(node: Node, reference: str, name: str) -> Iterator[Link]:
@@ -62,12 +61,9 @@ def _of_version(node: Node, reference: str, name: str) -> Iterator[Link]:
         yield Link(reference, Thing(f"pack:{named}", named), "mapping")
     if _book(node, version.dataset.name).exists():
         yield Link(reference, Thing(f"book:{version.dataset.name}", version.dataset.name), "mapping")
-    for entry in register(node.home):
-        if entry.certificate.manifest == version.digest:
-            checks = entry.certificate.scheme
-            yield Link(
-                reference, Thing(f"check:{entry.certificate.number}", f"{checks} {entry.certificate.number}"), "check"
-            )
+    for entry in certification.of_version(node, version.digest):
+        named = f"{entry.certificate.scheme} {entry.certificate.number}"
+        yield Link(reference, Thing(f"check:{entry.certificate.number}", named), "check")
     with node.read() as session:
         record = session.scalar(select(Record).where(Record.dataset == version.dataset.name))
         if record is not None:

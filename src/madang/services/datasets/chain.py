@@ -8,9 +8,9 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake import Version
 from madang.lake.engine import Engine
+from madang.node.acts import label
 from madang.node.node import Node
 from madang.services import certification
-from madang.services.certification.store import REPORT
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ def chain_of(node: Node, reference: str, *, lines: bool) -> Iterator[Link]:
 
 
 def _certificates(node: Node, version: Version) -> Iterator[Link]:
-    import orjson
-
-    for entry in certification.register(node.home):
-        if entry.certificate.manifest != version.digest:
+    for entry in certification.of_version(node, version.digest):
+        number, state = entry.certificate.number, label("certificate", entry.stands)
+        yield Link("certificate", number, f"{entry.certificate.scheme}: {state}", f"/certificates/{number}")
+        try:
+            report = entry.report
+        except MadangError as error:
+            yield Link("check", entry.certificate.report[:16], error.message, f"/certificates/{number}")
             continue
-        number = entry.certificate.number
-        yield Link("certificate", number, f"{entry.certificate.scheme}: {_(entry.state)}", f"/certificates/{number}")
-        report = orjson.loads((entry.folder / REPORT).read_bytes())
         results = report.get("quality", report).get("results", [])
         if results:
             failed = sum(1 for each in results if each.get("status") == "failed")
