@@ -14,10 +14,11 @@ import pytest
 from certificates import Issuance, assess, bits, certified, certify_in, fresh, make_version
 from sqlalchemy import delete, select
 
+from madang.app import cli
 from madang.base.errors import MadangError
 from madang.node import acts, signing
 from madang.node.acts import Intent
-from madang.node.backup import backup, restore
+from madang.node.backup import backup
 from madang.node.doctor import Finding
 from madang.node.home import Home
 from madang.node.node import Node
@@ -326,7 +327,11 @@ def test_a_row_that_says_something_else_than_its_certificate_is_found(issued: Is
 
 
 def test_a_restored_database_and_its_folder_agree_or_the_difference_is_said(
-    issued: Issuance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    issued: Issuance,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     node = issued.node
     suspend(node, OWNER, issued.number, "looked at")
@@ -340,7 +345,10 @@ def test_a_restored_database_and_its_folder_agree_or_the_difference_is_said(
             server = request.getfixturevalue("postgres")
             monkeypatch.setenv("MADANG_DATABASE_URL", server.url(server.fresh()))
         home = Home(tmp_path / f"restored-{folder.name}")
-        restore(folder, home)
+        monkeypatch.setenv("MADANG_HOME", str(home.path))
+        assert cli.run(["restore", str(folder)]) == 0
+        said = capsys.readouterr().err
+        assert ("does not have" in said, later.certificate.number in said) == (bool(differs), bool(differs))
         with contextlib.closing(Node.open(home)) as again:
             assert states(again)[issued.number] == "suspended"
             assert bits(again) == {2 * int(issued.number) + 1}
