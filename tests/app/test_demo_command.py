@@ -19,6 +19,9 @@ def test_the_demo_ends_with_a_certificate_of_exactly_these_bytes(tmp_path: Path)
 
     out = madang("demo", "--persons", "50")
     assert "  valid: demo-hospital@1 met omop-ready@1" in out  # said by a second process
+    # What belongs to the demo's project is there from the first time.
+    assert json.loads(madang("compute", "list", "--json"))
+    assert "demo-molecules" in madang("discovery", "library", "list")
     again = json.loads(madang("certificate", "issue", "demo-hospital", "--json"))
     assert not again["new"] and Path(again["folder"]).is_dir()
     folder, data = home / "certificates", home / "lake/demo-hospital"

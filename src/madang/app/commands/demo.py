@@ -33,6 +33,8 @@ HOLDERS = (
     Holder("hospital", "hospital-example", "demo-hospital", 2011, 2013),
 )
 SEED = 20
+FIRST = "projects"
+"""The room whose part is made first: what others make belongs to the demo's project."""
 
 
 def command(
@@ -87,7 +89,7 @@ def show_rooms(node: "Node") -> None:
     from madang.base.errors import MadangError
     from madang.node.rooms import open_plans
 
-    for plan in open_plans():
+    for plan in sorted(open_plans(), key=lambda each: each.name != FIRST):
         if plan.demo:
             with ProgressBars() as progress, progress.step(_(plan.title)):
                 try:
