@@ -17,7 +17,7 @@ _CONFIG = {
     "background": "transparent",
     "font": FONT,
     "axis": {"labelFontSize": 12, "titleFontSize": 12, "grid": True, "labelLimit": 260},
-    "legend": {"labelFontSize": 12, "titleFontSize": 12, "orient": "top"},
+    "legend": {"labelFontSize": 12, "titleFontSize": 12, "orient": "top", "columnPadding": 28},
     "view": {"stroke": None},
 }
 _INK = re.compile(r'(fill|stroke)="(#000|#000000|black|#888|#ddd)"')
