@@ -45,6 +45,7 @@ from madang.services.certification.models import Registered
 from madang.services.certification.store import Store
 from portal_house import OWNER
 from support import SEED, children, die_at
+from templates import DATABASE
 
 SCHEME = load_scheme("omop-ready")
 FILES = {"certificate.jwt", "report.json", "sheet.html"}
@@ -129,9 +130,20 @@ def test_a_time_that_is_over_is_seen_and_changes_no_row(issued: Issuance, monkey
     assert register(issued.node)[0].stands == "revoked"
 
 
-def killed(home: str, where: str) -> None:
+def opened(home: str, database: str) -> Node:
+    """The installation in a process of its own, whose environment is that of whoever started the first of them."""
+    if database:
+        os.environ[DATABASE] = database
+    return Node.open(Home(Path(home)))
+
+
+def place_of(node: Node) -> tuple[str, str]:
+    return str(node.home.path), node.settings.database_url.get_secret_value()
+
+
+def killed(home: str, database: str, where: str) -> None:
     """Issue or rotate in a process that dies between the files and the commit."""
-    node = Node.open(Home(Path(home)))
+    node = opened(home, database)
 
     def die(*_given: object, **_more: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -150,7 +162,7 @@ def killed(home: str, where: str) -> None:
 def test_what_a_kill_left_open_is_finished_or_withdrawn(issued: Issuance, where: str) -> None:
     node = issued.node
     version, keys = make_version(node.home, "other"), signing.public_keys(node.home)
-    child = children.Process(target=killed, args=(str(node.home.path), where))
+    child = children.Process(target=killed, args=(*place_of(node), where))
     child.start()
     child.join(60)
     assert child.exitcode == -signal.SIGKILL
@@ -234,8 +246,8 @@ def test_a_home_from_before_is_adopted_once_at_its_first_use(node: Node, before:
     assert reinstate(node, OWNER, numbers[1]).state == "issued"
 
 
-def adopt_and_die(home: str, step: int) -> None:
-    node, left = Node.open(Home(Path(home))), step
+def adopt_and_die(home: str, database: str, step: int) -> None:
+    node, left = opened(home, database), step
     enter = adopting._enter
 
     def or_die(*given: Any) -> None:
@@ -255,7 +267,7 @@ def adopt_and_die(home: str, step: int) -> None:
 
 @pytest.mark.parametrize("step", [1, 3, 5, 6, 7, 8])
 def test_also_if_that_is_killed_half_way(node: Node, before: dict[str, str], step: int) -> None:
-    child = children.Process(target=adopt_and_die, args=(str(node.home.path), step))
+    child = children.Process(target=adopt_and_die, args=(*place_of(node), step))
     child.start()
     child.join(60)
     assert child.exitcode == -signal.SIGKILL
