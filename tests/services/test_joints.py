@@ -189,7 +189,7 @@ def test_every_plan_names_what_is_there() -> None:
     known = permissions.acts()
     for plan in plans:
         targets = [*plan.listens.values(), *plan.settles.values(), *plan.traces.values()]
-        targets += [each for each in (plan.doctor, plan.card, plan.demo, plan.opened) if each]
+        targets += [each for each in (plan.doctor, plan.card, plan.demo, plan.opened, plan.hashed) if each]
         targets += [kind.failed for kind in plan.jobs if kind.failed]
         targets += [command.target for command in plan.commands]
         assert [target for target in targets if plan.load(target) is None] == [], plan.name

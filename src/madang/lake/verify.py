@@ -72,6 +72,16 @@ def changed_files(version: Version, progress: Progress | None = None) -> list[Fi
         return list(_files(version.number, tables, {}, False, progress))
 
 
+def files_of_other_sizes(version: Version) -> list[Path]:
+    """The open files of a version that are missing or have another size; no byte is read."""
+    return [
+        path
+        for table in version.tables.values()
+        for file, path in zip(table.files, table.paths, strict=True)
+        if not path.is_file() or path.stat().st_size != file.bytes
+    ]
+
+
 def _tombstones(dataset: Dataset) -> set[int]:
     """The numbers of removed versions; a manifest that cannot be read is not one of them."""
     found = set()

@@ -110,6 +110,7 @@ class RoomPlan:
     listens: Mapping[str, str] = field(default_factory=dict)  # act's name: "module:function" of (told)
     settles: Mapping[str, str] = field(default_factory=dict)  # act's name: "module:function" of (node, intent)
     discloses: str = ""  # "module:function" of (node, dataset): whether strangers may know of what is in a dataset
+    hashed: str = ""  # "module:function" of (node, manifest) -> when all files of a version were last found whole
     contributes: str = ""  # "module:function" of (node, reference, actor) -> links, see services.contributions
     originals: str = ""  # "module:function" of (node, dataset, record) -> files as they came, see services.catalog
     elsewhere: str = ""  # "module:function" of (node, actor, words) -> data that others keep, see services.catalog
@@ -226,6 +227,12 @@ def narrow_sessions() -> dict[str, Narrow]:
 def may_be_known(node: Any, dataset: str) -> bool:
     """Whether strangers may know of what is in a dataset; every room that has a say has to allow it."""
     return all(plan.load(plan.discloses)(node, dataset) for plan in plans() if plan.discloses)
+
+
+def last_hashed(node: Any, manifest: str) -> Any:
+    """When every file of the version with that manifest was last read and found whole; None where nobody knows."""
+    found = [plan.load(plan.hashed)(node, manifest) for plan in plans() if plan.hashed]
+    return max((moment for moment in found if moment is not None), default=None)
 
 
 @cache

@@ -141,6 +141,24 @@ def place_of(node: Node) -> tuple[str, str]:
     return str(node.home.path), node.settings.database_url.get_secret_value()
 
 
+def test_no_signature_is_made_or_verified_inside_a_transaction_for_writing(
+    node: Node, before: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign, read = signing.Signer.sign, signing.read_signed
+    seen: list[str] = []
+
+    def outside(what: str) -> None:
+        assert not getattr(node.database._writer, "busy", False), what
+        seen.append(what)
+
+    monkeypatch.setattr(signing.Signer, "sign", lambda *given, **more: (outside("sign"), sign(*given, **more))[1])
+    monkeypatch.setattr(signing, "read_signed", lambda *given, **more: (outside("read"), read(*given, **more))[1])
+    issued = certify_in(node)  # which adopts the home first
+    suspend(node, OWNER, issued.number)
+    rotate_key(node, OWNER)
+    assert {"sign", "read"} == set(seen) and len(register(node)) == len(before) + 1
+
+
 def killed(home: str, database: str, where: str) -> None:
     """Issue or rotate in a process that dies between the files and the commit."""
     node = opened(home, database)

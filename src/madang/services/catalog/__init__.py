@@ -62,6 +62,7 @@ PLAN = RoomPlan(
     doctor=".hashing:look",
     card=".hashing:waiting",
     discloses=".disclosure:may_be_known",
+    hashed=".hashing:last_whole",
     opened=".service:portal_opened",
     docs="portal.md",
 )

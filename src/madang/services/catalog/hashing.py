@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from madang.base.canonical import sha256_of_file
@@ -66,6 +66,13 @@ def hash_files(work: jobs.Work, *, before: str) -> None:
     damaged = check_files(work.node, work.actor, datetime.fromisoformat(before), work)
     with work.finish({"damaged": damaged}):
         pass
+
+
+def last_whole(node: Node, manifest: str) -> datetime | None:
+    """When every file of the version with that manifest was last read and found whole; None where that is not known."""
+    mine = (RecordVersion.manifest == manifest, RecordVersion.state.in_(("ready", "published")))
+    with node.read() as session:
+        return session.scalar(select(func.max(RecordVersion.hashed)).where(*mine, RecordVersion.damaged == 0))
 
 
 def check_files(node: Node, actor: Actor, before: datetime, progress: Progress) -> int:
