@@ -9,12 +9,13 @@ from madang.base.translate import speaking
 from madang.science.grading.compare import Closeness, Difference
 from madang.science.grading.made import check_source, judge
 from madang.science.grading.tasks import Case, Task, read_task
-from madang.services.training import boxes, courses
+from madang.services.training import boxes, courses, spaces
 from madang.services.training.boxes import SHELF
 from madang.services.training.checking import check
 from madang.services.training.grader import grade
 from portal_house import House
 from services.training.test_room import boxes_needed, visiting
+from services.training.test_spaces import member_of, write
 from support import needs
 from web.served import Served
 
@@ -96,6 +97,17 @@ def test_in_the_page(house: House, site: Served, monkeypatch: pytest.MonkeyPatch
         assert "Snakemake is not installed" in browser.get(PAGE).text
         refused = browser.post(PAGE, data={"answer": right}, follow_redirects=True)
         assert refused.status_code == 503 and "Snakemake is not installed" in refused.text
+
+
+def test_in_a_workspace(house: House) -> None:
+    engines_needed()
+    member, course = member_of(house), courses.read_course(COURSE)
+    number = spaces.open_space(house.node, member, "workflows")
+    cell = spaces.cell_of(course.lesson("first-workflow").task("clean-reads"))
+    answer = (COURSE / "first-workflow/clean-reads/reference.smk").read_text()
+    write(house, number, "first-workflow", cell, f"# answer to first-workflow/clean-reads\n{answer}")
+    found = spaces.send_from(house.node, member, "workflows", "first-workflow", "clean-reads")
+    assert found.score == found.largest_score, found
 
 
 @pytest.mark.parametrize(
