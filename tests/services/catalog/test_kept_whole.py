@@ -101,5 +101,5 @@ def test_the_quality_page_says_what_failed_in_sentences_of_the_readers_language(
         assert told["passed"] and told["failed"] == len(told["failures"]) + told["more"]
         assert sum(each["failed"] for each in told["categories"]) == told["failed"]
         english, korean = (browser.get(f"/records/clinic/checks?lang={each}").text for each in ("en", "ko"))
-        assert "Can it be true?" in english and "사실일 수 있는 값인가?" in korean
+        assert "Can it be true?" in english and "실제로 있을 수 있는 값인가?" in korean
         assert told["failures"][0]["check"] in english and told["failures"][0]["sentence"] not in english

@@ -1,12 +1,17 @@
 """Tables of long work: jobs, and what they said on the way."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from madang.base.translate import _
 from madang.node.database import Base, now
 from madang.node.text import Line, Machine
+
+LONGEST = 200  # characters of a title, as it is kept
 
 
 class Job(Base):
@@ -19,7 +24,7 @@ class Job(Base):
     function: Mapped[str] = mapped_column(Machine)  # the job's stable name; module:name where no room lists it
     lane: Mapped[str] = mapped_column(Machine, default="short", server_default="short")  # short never waits for long
     arguments: Mapped[str] = mapped_column(Machine)  # JSON
-    title: Mapped[str] = mapped_column(Line(200))
+    title: Mapped[str] = mapped_column(Line(LONGEST))  # `titled` made it; `named` tells it
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("persons.id", ondelete="SET NULL"), index=True)
     actor: Mapped[str] = mapped_column(Machine)  # JSON
     state: Mapped[str] = mapped_column(Machine, default="waiting")  # waiting, running, done, failed, cancelled
@@ -34,6 +39,25 @@ class Job(Base):
     result: Mapped[str | None] = mapped_column(Machine)  # JSON
     error: Mapped[str | None] = mapped_column(Machine)  # JSON: code, message, hint
     output: Mapped[str] = mapped_column(Machine, default="")  # the end of what it printed
+
+    @property
+    def named(self) -> str:
+        """The title in the reader's language; as it stands where an earlier release kept it."""
+        try:
+            text, values = json.loads(self.title)
+            return _(text).format(**values)
+        except (ValueError, TypeError, KeyError):
+            return self.title
+
+
+def titled(text: str, values: Mapping[str, str]) -> str:
+    """A title that each reader is told in their language: a text marked with `later` and what is put into it, cut
+    where the column is too short."""
+    given = {name: " ".join(str(value).split()) for name, value in values.items()}
+    while len(kept := json.dumps([str(text), given], ensure_ascii=False)) > LONGEST and any(given.values()):
+        name = max(given, key=lambda each: len(given[each]))
+        given[name] = given[name][:-2].rstrip("…") + "…" if len(given[name]) > 2 else ""
+    return kept
 
 
 class JobEvent(Base):

@@ -13,7 +13,7 @@ from madang.base.translate import _
 from madang.node import rooms
 from madang.node.database import after_commit, now
 from madang.node.jobs.keeper import wake
-from madang.node.jobs.models import Job, JobEvent
+from madang.node.jobs.models import Job, JobEvent, titled
 from madang.node.node import Node
 from madang.node.people.actor import Actor, actor_as_json
 from madang.node.permissions import check, visible
@@ -35,8 +35,12 @@ def start(
     function: Callable[..., Any],
     arguments: Mapping[str, Any],
     title: str,
+    /,
+    **values: str,
 ) -> int:
     """Start a job together with the other changes of `session`; its number.
+
+    The title is marked with `later`; `values` are put into it in whichever language its reader has.
 
     The caller has checked that the actor may do what the job does.
     """
@@ -47,7 +51,7 @@ def start(
         function=kind.name if kind is not None else f"{function.__module__}:{function.__name__}",
         lane=kind.lane if kind is not None else "short",
         arguments=canonical_json(dict(arguments)).decode(),
-        title=title,
+        title=titled(title, values),
         owner_id=actor.person_id,
         actor=actor_as_json(actor),
     )

@@ -7,9 +7,10 @@ from fastapi import Query
 from fastapi.responses import Response
 from markupsafe import Markup
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.node import jobs
 from madang.node.permissions import check, may
 from madang.science.federated.study import KINDS, read_study
@@ -168,13 +169,17 @@ def join(visit: Here, given: Join) -> Done:
     return Done(see=f"/alliance/partners/{made.id}", message=_("Compare the words of both keys with its operator."))
 
 
+def _begin(session: Session, visit: Here, arguments: dict[str, Any], title: str) -> None:
+    jobs.start(session, visit.node, visit.actor, run_job, arguments, later("Ask partners: {title}"), title=title)
+
+
 @room.act("/alliance/ask", at=alliance)
 def ask(visit: Here, given: Question) -> Done:
     """Ask partners a study."""
     simulated = given.only_try == "yes"
     study = coordinate.ask(visit.node, visit.actor, read_study(given.study), simulated=simulated)
     with visit.node.write() as session:
-        jobs.start(session, visit.node, visit.actor, run_job, {"study": study.id}, study.title)
+        _begin(session, visit, {"study": study.id}, study.title)
     said = _("It is tried on the simulated sites.") if simulated else _("The partners are asked.")
     return Done(see=f"/alliance/studies/{study.id}", message=said)
 
@@ -253,9 +258,9 @@ def refuse(visit: Here, number: Number, given: Reason) -> Done:
 def run(visit: Here, number: Number) -> Done:
     """Run a study with the sites that have approved."""
     check(visit.actor, ASK)
-    coordinate.find_asked(visit.node, visit.actor, number)
+    study = coordinate.find_asked(visit.node, visit.actor, number)
     with visit.node.write() as session:
-        jobs.start(session, visit.node, visit.actor, run_job, {"study": number, "wait": 5.0}, _("Study"))
+        _begin(session, visit, {"study": number, "wait": 5.0}, study.title)
     return Done(see=f"/alliance/studies/{number}", message=_("The study runs."))
 
 

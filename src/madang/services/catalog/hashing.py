@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from madang.base.canonical import sha256_of_file
 from madang.base.errors import MadangError
 from madang.base.progress import Progress
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.node import jobs, mail
 from madang.node.database import now
 from madang.node.doctor import Finding
@@ -55,7 +55,7 @@ def begin(node: Node, actor: Actor, before: datetime) -> int | None:
         running = select(Job.id).where(Job.function == "catalog.hash", Job.state.in_(("waiting", "running")))
         number = session.scalar(running)
         if number is None:
-            title = _("Hash the files of what is published")
+            title = later("Hash the files of what is published")
             number = jobs.start(session, node, actor, hash_files, {"before": before.isoformat()}, title)
         return number
 

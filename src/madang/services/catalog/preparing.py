@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.lake import Version
 from madang.node import jobs
 from madang.node.database import now
@@ -34,8 +34,8 @@ def take_in(session: Session, node: Node, actor: Actor, record: Record, version:
 
 def begin_preparing(session: Session, node: Node, actor: Actor, record: Record, version: RecordVersion) -> None:
     """Start the job that assesses and profiles a version, for the tier that holds now."""
-    title = _("Prepare {name}").format(name=f"{record.dataset}@{version.number}")
-    version.job_id = jobs.start(session, node, actor, prepare_version, {"version": version.id}, title)
+    title, name = later("Prepare {name}"), f"{record.dataset}@{version.number}"
+    version.job_id = jobs.start(session, node, actor, prepare_version, {"version": version.id}, title, name=name)
 
 
 @jobs.job

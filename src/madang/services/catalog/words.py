@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-from sqlalchemy import Select, case, delete, func, literal_column, select, table, text
+from sqlalchemy import Select, delete, func, literal_column, select, table, text
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import column
 
@@ -67,24 +67,26 @@ def _plain(word: str) -> str:
 def put(session: Session, record_id: int, title: str, body: Iterable[str], years: Iterable[int] = ()) -> None:
     """Have a record found by these words, and the years of its data, from now on."""
     drop(session, record_id)
-    titles, bodies = (
-        list(tokens(title)),
-        list(dict.fromkeys(token for part in (title, *body) for token in tokens(part))),
+    add(session, [(record_id, title, body, years)])
+
+
+def add(session: Session, records: Iterable[tuple[int, str, Iterable[str], Iterable[int]]]) -> None:
+    """Have many records found that the index does not know: identifier, title, words and years of each."""
+    rows, sqlite = [], _is_sqlite(session)
+    for record_id, title, body, years in records:
+        titles = list(tokens(title))
+        bodies = list(dict.fromkeys(token for part in (title, *body) for token in tokens(part)))
+        bodies += sorted({year_token(year) for year in years} | {f"{YEAR}{year}" for year in _YEARS.findall(title)})
+        both = [" ".join(titles), " ".join(bodies)] if sqlite else [sorted(set(titles)), sorted(set(bodies))]
+        rows.append({"id": record_id, "title": both[0], "body": both[1]})
+    into = (
+        "INSERT INTO index_records (rowid, title, body) VALUES (:id, :title, :body)"
+        if sqlite
+        else "INSERT INTO index_records (record_id, title, body) VALUES "
+        "(:id, array_to_tsvector(CAST(:title AS text[])), array_to_tsvector(CAST(:body AS text[])))"
     )
-    bodies += sorted({year_token(year) for year in years} | {f"{YEAR}{year}" for year in _YEARS.findall(title)})
-    if _is_sqlite(session):
-        session.execute(
-            text("INSERT INTO index_records (rowid, title, body) VALUES (:id, :title, :body)"),
-            {"id": record_id, "title": " ".join(titles), "body": " ".join(bodies)},
-        )
-        return
-    session.execute(
-        text(
-            "INSERT INTO index_records (record_id, title, body) VALUES "
-            "(:id, array_to_tsvector(CAST(:title AS text[])), array_to_tsvector(CAST(:body AS text[])))"
-        ),
-        {"id": record_id, "title": sorted(set(titles)), "body": sorted(set(bodies))},
-    )
+    if rows:
+        session.execute(text(into), rows)
 
 
 def drop(session: Session, record_id: int) -> None:
@@ -108,24 +110,36 @@ def hits(session: Session, question: str, *, title: bool = False) -> Select[int]
 def page(session: Session, question: str, limit: int, start: int) -> tuple[int, list[int]]:
     """How many records have all words of a question (`COUNTED` at most), and a page of them.
 
-    Those with the words in the title come first, then the newest.
-
-    On SQLite the index gives its rows in their order, so only those of the page are touched.
+    Those with the words in the title come first, then the newest; these two are asked for one after the other, so that
+    only the records of the page are looked at, which the indexes give in their order.
     """
-    found = hits(session, question)
-    key = found.selected_columns[0]
-    total = int(session.scalar(select(func.count()).select_from(found.limit(COUNTED).subquery())) or 0)
-    if not _is_sqlite(session):
-        titled = hits(session, question, title=True).whereclause
-        order = (case((titled, 0), else_=1), key.desc())  # type: ignore[arg-type]  # it has a condition
-        return total, list(session.scalars(found.order_by(*order).limit(limit).offset(start)))
-    titles = hits(session, question, title=True)
+    found, titles = (
+        _given_once(session, hits(session, question)),
+        _given_once(session, hits(session, question, title=True)),
+    )
+    total = _counted(session, found)
+    key = titles.selected_columns[0]
     first = list(session.scalars(titles.order_by(key.desc()).limit(limit).offset(start)))
     if len(first) == limit:
         return total, first
-    before = max(0, start - int(session.scalar(titles.with_only_columns(func.count(key))) or 0))
+    before = max(0, start - _counted(session, titles)) if start else 0
+    if total == COUNTED:
+        found = hits(session, question)  # so many that the newest are soon found one by one
+    key = found.selected_columns[0]
     others = found.where(key.not_in(titles)).order_by(key.desc()).limit(limit - len(first)).offset(before)
     return total, first + list(session.scalars(others))
+
+
+def _given_once(session: Session, found: Select[int]) -> Select[int]:
+    """Hits as a part that PostgreSQL takes from its index, even where only some of them are wanted."""
+    if _is_sqlite(session):
+        return found
+    return select(found.cte().prefix_with("MATERIALIZED").c.record_id)
+
+
+def _counted(session: Session, found: Select[int]) -> int:
+    """How many hits there are, `COUNTED` at most."""
+    return int(session.scalar(select(func.count()).select_from(found.limit(COUNTED).subquery())) or 0)
 
 
 def count(session: Session) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.lake import Version
 from madang.node import jobs
 from madang.node.acts import doing
@@ -203,8 +203,8 @@ def count(node: Node, actor: Actor, name: str, reference: str, number: int | Non
         )
         done.session.add(made)
         done.session.flush()
-        title = _("Count {name} on {version}").format(name=name, version=version.name)
-        made.job_id = jobs.start(done.session, node, actor, count_job, {"count": made.id}, title)
+        title, values = later("Count {name} on {version}"), {"name": name, "version": version.name}
+        made.job_id = jobs.start(done.session, node, actor, count_job, {"count": made.id}, title, **values)
         done.tell(name=name, version=chosen.number, dataset=version.name)
     return made
 

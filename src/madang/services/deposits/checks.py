@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.node import jobs
 from madang.node.acts import doing, doing_in
 from madang.node.database import now
@@ -64,12 +64,12 @@ def begin(node: Node, actor: Actor, name: str) -> int | None:
     if not takes_long(deposit):
         check(node, actor, name)
         return None
-    title = _("Check {name}").format(name=name)
+    title = later("Check {name}")
     with node.write() as session:
         found = service.find(session, actor, name)
         job = session.get(jobs.Job, found.job_id) if found.job_id is not None else None
         if job is None or job.state not in ("waiting", "running"):
-            found.job_id = jobs.start(session, node, actor, check_deposit, {"name": name}, title)
+            found.job_id = jobs.start(session, node, actor, check_deposit, {"name": name}, title, name=name)
         return found.job_id
 
 

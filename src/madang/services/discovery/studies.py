@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.lake.files import make_folder, put_instead
 from madang.node import jobs
 from madang.node.acts import doing
@@ -262,8 +262,8 @@ def _begin(
         make_folder(folder, 0o700)
         for file, data in files.items():
             put_instead(folder / file, data, 0o600)
-        title = _("Train {name}") if kind == MODEL else _("Dock {name}")
-        made.job_id = jobs.start(done.session, node, actor, job, {"study": made.id}, title.format(name=name))
+        title = later("Train {name}") if kind == MODEL else later("Dock {name}")
+        made.job_id = jobs.start(done.session, node, actor, job, {"study": made.id}, title, name=name)
         done.tell(kind=kind, name=name)
     return made
 

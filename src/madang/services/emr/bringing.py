@@ -17,7 +17,7 @@ import orjson
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.lake.files import sentences
 from madang.node import jobs
 from madang.node.acts import doing
@@ -140,8 +140,8 @@ def bring(
             secret = {"token": given.token, "client": given.client, "key": given.key}
             run.secret = seal(node.home, json.dumps(secret).encode(), f"trial:{run.id}")
         arguments = {"run": run.id, "dataset": name, "vocabulary": named}
-        title = _("Bring records of {target} into {name}").format(target=run.target, name=name)
-        job = jobs.start(done.session, node, actor, bring_job, arguments, title)
+        title, values = later("Bring records of {target} into {name}"), {"target": run.target, "name": name}
+        job = jobs.start(done.session, node, actor, bring_job, arguments, title, **values)
         run.brought = json.dumps({"state": "running", "job": job, "dataset": name})
         done.tell(dataset=name)
         return run

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.node import jobs
 from madang.node.acts import Doing, doing
 from madang.node.node import Node
@@ -131,8 +131,8 @@ def _begin(done: Doing[ConformanceRun], actor: Actor, given: Credentials | None,
     if given is not None:
         secret = {"token": given.token, "client": given.client, "key": given.key}
         run.secret = seal(node.home, json.dumps(secret).encode(), _purpose(run.id))
-    title = _("Test {target}").format(target=run.target)
-    run.job_id = jobs.start(session, node, actor, test_job, {"run": run.id, "only": only}, title)
+    title = later("Test {target}")
+    run.job_id = jobs.start(session, node, actor, test_job, {"run": run.id, "only": only}, title, target=run.target)
     done.tell(target=run.target, kind=run.kind, only=only)
 
 

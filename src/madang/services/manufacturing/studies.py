@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.lake.files import make_folder, put_instead
 from madang.node import jobs
 from madang.node.acts import doing
@@ -27,6 +27,7 @@ from madang.services.manufacturing.acts import SEE_STUDY, STUDY
 from madang.services.manufacturing.models import Cultivation, Study
 
 TWIN, FOUNDRY, WATCH, RUN = "twin", "foundry", "watch", "run"
+_TITLES = {TWIN: later("Twin: {title}"), FOUNDRY: later("Foundry: {title}"), WATCH: later("Good runs: {title}")}
 LARGEST = 2_000_000  # characters of a description or a table
 PARTS = "parts.fasta"  # the one file that a foundry's description may name
 MOST_BATCHES = 200_000  # of what-if batches and of the design space together
@@ -81,8 +82,9 @@ def give_readings(node: Node, actor: Actor, number: int, data: bytes) -> None:
         thing = _found(done.session, number)
         put_instead(folder_of(node, number) / "foundry-rounds" / round_ / name, data, 0o600)
         thing.state = "working"
-        title = _("Foundry: {title}").format(title=thing.title)
-        thing.job_id = jobs.start(done.session, node, actor, foundry_job, {"study": number}, title)
+        thing.job_id = jobs.start(
+            done.session, node, actor, foundry_job, {"study": number}, _TITLES[FOUNDRY], title=thing.title
+        )
         done.tell(name=thing.title)
 
 
@@ -206,10 +208,7 @@ def _begin(
         make_folder(folder, 0o700)
         for name, text in files.items():
             put_instead(folder / name, text.encode(), 0o600)
-        words = {TWIN: _("Twin: {title}"), FOUNDRY: _("Foundry: {title}"), WATCH: _("Good runs: {title}")}
-        made.job_id = jobs.start(
-            done.session, node, actor, job, {"study": made.id}, words[kind].format(title=named)[:200]
-        )
+        made.job_id = jobs.start(done.session, node, actor, job, {"study": made.id}, _TITLES[kind], title=named)
         done.tell(name=named)
     return made
 

@@ -272,7 +272,7 @@ def job_list(visit: Here) -> JobList:
 def _line(found: jobs.Job) -> dict[str, Any]:
     return {
         "id": found.id,
-        "title": found.title,
+        "title": found.named,
         "state": found.state,
         "created": found.created,
         "ended": found.ended,

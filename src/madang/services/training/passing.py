@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, later
 from madang.node import jobs
 from madang.node.acts import told_of
 from madang.node.database import now
@@ -29,7 +29,7 @@ def pass_back(session: Session, node: Node, person: int, course: str) -> int:
     wanted = select(Placed.id).join(Platform).where(Placed.person_id == person, Placed.course == course)
     found = session.scalars(wanted.where(Platform.state == "open")).all()
     for number in found:
-        jobs.start(session, node, Actor.node(), pass_grade, {"placed": number}, _("Passing a grade back"))
+        jobs.start(session, node, Actor.node(), pass_grade, {"placed": number}, later("Passing a grade back"))
     return len(found)
 
 
