@@ -83,6 +83,7 @@ class MenuItem:
     address: str
     act: str = ""
     signed_in: bool = False
+    said: str = ""  # what it is for, in one sentence (marked by `later`)
 
 
 @dataclass(frozen=True)

@@ -271,6 +271,11 @@ class Settings(_Table):
     workspace: Workspace = Workspace()
     atlas: Atlas = Atlas()
 
+    @property
+    def named(self) -> str:
+        """The name of this installation, ours in the reader's language where none was given."""
+        return _("Madang") if self.title == "Madang" else self.title
+
     @field_validator("zone")
     @classmethod
     def _is_zone(cls, zone: str) -> str:

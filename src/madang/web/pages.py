@@ -1,6 +1,7 @@
 """Templates become pages here: Jinja2, everything escaped, names that do not exist are errors."""
 
 import json
+from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
@@ -29,6 +30,7 @@ def show(visit: Any, package: str, template: str, value: Any, *, status: int = 2
     context = {"page": value, "visit": visit, "given": {}, "problem": None, "note": note} | more
     made = _environment(package).get_template(template)
     content: str | bytes
+    _zone.set(visit.node.settings.zone)
     if visit.actor.is_signed_in or note or context["given"] or context["problem"] or not isinstance(value, BaseModel):
         content = made.render(context)
     else:
@@ -51,6 +53,9 @@ def show_problem(request: HTTPConnection, error: MadangError, status: int, heade
     answer = show(visit, "madang.web", "problem.html", error, status=status)
     answer.headers.update(headers)
     return answer
+
+
+_zone: ContextVar[str] = ContextVar("zone", default="UTC")  # of the institution whose page is made
 
 
 @cache
@@ -80,7 +85,6 @@ def _environment(package: str) -> Environment:
         "bytes": size,
         "day": day,
         "moment": moment,
-        "local": local,
         "json_ld": json_ld,
     }
     return environment
@@ -110,19 +114,13 @@ def day(value: datetime | date | str | None) -> str:
     return str(value)[:10] if value else ""
 
 
-def moment(value: datetime | str | None) -> str:
-    """A moment in UTC, to the minute."""
-    if isinstance(value, datetime):
-        value = value.astimezone(UTC).isoformat()
-    return f"{value[:10]} {value[11:16]} UTC" if value else ""
-
-
-def local(value: datetime | str | None, zone: str) -> str:
-    """A moment in the institution's zone, to the minute, with the zone's short name."""
+def moment(value: datetime | str | None, zone: str = "") -> str:
+    """A moment in the institution's zone, to the minute, with the zone's name; a text that has no zone is in UTC."""
     if not value:
         return ""
     at = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M %Z}"
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return f"{at.astimezone(ZoneInfo(zone or _zone.get())):%Y-%m-%d %H:%M %Z}"
 
 
 def json_ld(value: Any) -> Markup:

@@ -140,9 +140,9 @@ def test_answers_of_the_third_party_matcher_are_reproduced():
 def test_every_rule_that_ships_has_source_and_date_or_is_an_example(name):
     pack = read_pack(name)
     for rule in pack.rules:
-        assert rule.source and rule.date
+        assert rule.source["ko"] and rule.source["en"] and rule.date
         assert all(rule.title[lang] and rule.explanation[lang] for lang in ("ko", "en"))
-        assert "xample" in rule.source or not pack.example
+        assert "xample" in rule.source["en"] or not pack.example
     assert {each.finding for each in hold(pack, {})} <= {C, D}
 
 

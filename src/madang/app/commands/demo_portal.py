@@ -35,8 +35,11 @@ KOREAN = {  # what the packs say in English
 CONTACT = "access@example.org"
 WAY = (
     "과제를 만들고 이용신청서를 내면 데모용 보험자의 데이터 심의위원회가 결정합니다. "
-    "데이터는 안심분석실에서만 쓸 수 있고, 결과는 심사를 거쳐 나갑니다. "
-    "(The data committee decides on applications; data are used in closed workspaces.)"
+    "데이터는 안심분석실에서만 쓸 수 있고, 결과는 심사를 거쳐 나갑니다."
+)
+WAY_EN = (
+    "Begin a project and hand in an application: the data committee of the demo insurer decides. "
+    "The data can be used in a secure workspace only, and results leave it after a review."
 )
 PEOPLE = {"demo-steward": "steward", "demo-researcher": "member", "demo-auditor": "auditor"}
 _PATIENCE = 300  # seconds for the checks of both
@@ -113,7 +116,7 @@ def begin_record(node: "Node", dataset: str) -> None:
         said = {"description": KOREAN[dataset], "description_en": record.told.description}
         update = {"synthetic": True, "license": "CC0-1.0", **said}
         if tier == "controlled":
-            update |= {"contact": CONTACT, "access_rights": WAY}
+            update |= {"contact": CONTACT, "access_rights": WAY, "access_rights_en": WAY_EN}
         description = record.told.model_copy(update=update)
         given = service.Edited(record.edition, korean, english, tier, "open", "", None, description)
         service.edit(node, owner, dataset, given)

@@ -25,7 +25,7 @@ class Rule:
     """One sentence of a guideline. `when` are facts that have to be so for the rule to apply at all."""
 
     id: str
-    source: str
+    source: Mapping[str, str]  # as the other texts in Korean and English
     date: str
     title: Mapping[str, str]
     explanation: Mapping[str, str]
@@ -48,7 +48,7 @@ class Pack:
     name: str
     version: str
     title: Mapping[str, str]
-    source: str
+    source: Mapping[str, str]
     date: str
     example: bool
     rules: tuple[Rule, ...]
@@ -91,14 +91,15 @@ def parse_pack(text: str, label: str) -> Pack:
     rules = []
     for each in given.get("rule", []):
         try:
-            rule = Rule(**{"source": given.get("source", ""), "date": given.get("date", ""), **each})
+            source = _both(each.get("source", given.get("source", "")))
+            rule = Rule(**{"date": given.get("date", ""), **each, "source": source})
         except TypeError as error:
             raise wrong(f"a rule has wrong fields ({error})") from None
         if not rule.slot and (not rule.fact or rule.wants not in WANTS):
             raise wrong(f"the rule {rule.id} wants nothing that is known")
-        if not (rule.source and rule.date):
+        if not (all(rule.source.values()) and rule.date):
             raise wrong(f"the rule {rule.id} names no source and date")
-        for texts in (rule.title, rule.explanation):
+        for texts in (rule.source, rule.title, rule.explanation):
             if not {"ko", "en"} <= set(texts):
                 raise wrong(f"the rule {rule.id} is not in both languages")
         rules.append(rule)
@@ -110,7 +111,7 @@ def parse_pack(text: str, label: str) -> Pack:
             given["name"],
             str(given["version"]),
             given["title"],
-            given["source"],
+            _both(given["source"]),
             str(given["date"]),
             bool(given.get("example", False)),
             tuple(rules),
@@ -118,6 +119,11 @@ def parse_pack(text: str, label: str) -> Pack:
         )
     except KeyError as error:
         raise wrong(f"it has no {error}") from None
+
+
+def _both(text: str | Mapping[str, str]) -> Mapping[str, str]:
+    """A text that may stand once for both languages."""
+    return {"ko": text, "en": text} if isinstance(text, str) else text
 
 
 def hold(pack: Pack, facts: Mapping[str, Any]) -> list[Found]:

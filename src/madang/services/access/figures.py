@@ -24,7 +24,7 @@ class RuleFigure:
     id: str
     title: dict[str, str]
     explanation: dict[str, str]
-    source: str
+    source: dict[str, str]
     date: str
     matches: int
     differs: int
@@ -91,7 +91,12 @@ def figures(node: Node) -> Figures:
         statistics.median(urgent) if len(urgent) >= LEAST else None,
         tuple(
             RuleFigure(
-                name, dict(texts[name].title), dict(texts[name].explanation), texts[name].source, texts[name].date, *row
+                name,
+                dict(texts[name].title),
+                dict(texts[name].explanation),
+                dict(texts[name].source),
+                texts[name].date,
+                *row,
             )
             for name, row in sorted(rules.items(), key=lambda item: (-item[1][1], item[0]))
         ),

@@ -60,7 +60,7 @@ def front(visit: Here) -> Front:
         rules=[
             {
                 "title": in_language(each.title["ko"], each.title["en"]),
-                "source": each.source,
+                "source": in_language(each.source["ko"], each.source["en"]),
                 "date": each.date,
                 "matches": each.matches,
                 "differs": each.differs,
@@ -91,7 +91,7 @@ def _pack(name: str) -> Rules:
             RuleView(
                 title=in_language(rule.title["ko"], rule.title["en"]),
                 explanation=in_language(rule.explanation["ko"], rule.explanation["en"]),
-                source=rule.source,
+                source=in_language(rule.source["ko"], rule.source["en"]),
                 date=rule.date,
                 slot=rule.slot,
             )

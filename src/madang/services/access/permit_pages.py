@@ -228,7 +228,9 @@ def _drawn(rows: tuple[tuple[tuple[str, Any], ...], ...], value: str, title: str
     told = [dict(row) for row in rows]
     parts = list(dict.fromkeys(row["part"] for row in told))
     colors = dict(zip(parts, charts.SERIES, strict=False))
-    return charts.svg(charts.columns(told, place="place", value=value, part="part", colors=colors), title)
+    # As narrow as a telephone, where a wider one would shrink with its letters.
+    drawn = charts.columns(told, place="place", value=value, part="part", colors=colors, width=300)
+    return charts.svg(drawn, title)
 
 
 def recipe_named(name: str) -> str:

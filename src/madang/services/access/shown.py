@@ -106,7 +106,7 @@ def application_as_json(node: Node, application: Application) -> dict[str, Any]:
                 "explanation": in_language(each.found.rule.explanation["ko"], each.found.rule.explanation["en"]),
                 "finding": each.found.finding.value,
                 "about": list(each.found.about),
-                "source": each.found.rule.source,
+                "source": in_language(each.found.rule.source["ko"], each.found.rule.source["en"]),
                 "date": each.found.rule.date,
                 "example": each.pack.example,
                 "pack": f"{each.pack.name}@{each.pack.version}",

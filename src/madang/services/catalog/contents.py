@@ -212,6 +212,15 @@ def table_title(table: str) -> str:
         "provider": _("Providers"),
         "location": _("Locations"),
         "cdm_source": _("About the source"),
+        "source_codes": _("Codes of the source"),
+        "source_to_concept_map": _("Maps from codes to concepts"),
+        "cohort": _("Cohorts"),
+        "cohort_definition": _("Definitions of cohorts"),
+        "episode": _("Episodes"),
+        "episode_event": _("Events of episodes"),
+        "fact_relationship": _("Ties between facts"),
+        "metadata": _("Metadata"),
+        "note_nlp": _("Findings in notes"),
     }.get(table, table)
 
 

@@ -46,6 +46,7 @@ class Description(BaseModel):
     contact: Line = Field(default="", description="Where questions go: an e-mail address or a page.")
     license: Line = ""
     access_rights: Prose = Field(default="", description="How access is given, and under which conditions.")
+    access_rights_en: Prose = ""
     data_use: Terms = Field(
         default=(), description="Conditions of consent, terms of the Data Use Ontology: DUO:0000007 E11, DUO:0000018."
     )

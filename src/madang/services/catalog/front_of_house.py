@@ -77,7 +77,7 @@ def told(visit: Any, newest: Sequence[Record]) -> Any:
             ),
             Link(kind=_("Certificate"), name=record.certificate, address=f"/certificates/{record.certificate}"),
             Link(kind=_("Checks"), name=_("{count} passed").format(count=f"{version.passed:,}")),
-            Link(kind=_("Source"), name=_("{count} files").format(count=sources)),
+            Link(kind=_("Source", "files"), name=_("{count} files").format(count=sources)),
         ]
         return Told(number=_("{persons} persons").format(persons=f"{seen.persons:,}"), links=links)
     return None

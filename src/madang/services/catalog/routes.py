@@ -379,8 +379,8 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         profile=content,
         pictures=documents.get(f"pictures-{visit.language}", ""),
         citation=f"{', '.join(told.creator) or holder.title} ({year}). {title}"
-        + (f" (version {current.number}). " if current else ". ")
-        + f"{visit.node.settings.title}. {visit.origin}/records/{found.name}"
+        + (f" ({_('version {number}').format(number=current.number)}). " if current else ". ")
+        + f"{visit.node.settings.named}. {visit.origin}/records/{found.name}"
         + (f"?version={current.number}" if current and current.state == "published" else ""),
         may_read=may_read,
         may_edit=edits,

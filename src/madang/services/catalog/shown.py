@@ -1,5 +1,6 @@
 """How the pages of the catalog name things, and what they say to search engines."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -128,7 +129,29 @@ def originals_shown(node: Node, page: Any) -> list[Original]:
     return originals_of(node, page.dataset, page.name) if page.files else []
 
 
+_DRAFTED = re.compile(r"madang (standardize|import)(?:, pack ([^,]+))?(?:, (.+))?")
+_STARTER = "synthetic demo only, not a download from Athena"
+
+
+def origin_told(text: str) -> str:
+    """Where data come from: what a holder wrote, or in the reader's language what a record began with."""
+    drafted = _DRAFTED.fullmatch(text)
+    if drafted is None:
+        return text
+    what, pack, release = drafted.groups()
+    told = _("standardized by Madang") if what == "standardize" else _("taken over from an OMOP CDM")
+    more = [_("pack {name}").format(name=pack) if pack else "", vocabulary_named(release or "")]
+    return ", ".join(filter(None, (told, *more)))
+
+
+def vocabulary_named(release: str) -> str:
+    """The release of a vocabulary; that of the demo in the reader's language."""
+    return release.replace(_STARTER, _("for the demo, not from Athena"))
+
+
 HELPERS = {
+    "origin_told": origin_told,
+    "vocabulary_named": vocabulary_named,
     "originals_of": originals_shown,
     "unit": unit,
     "kinds_named": kinds_named,

@@ -71,6 +71,7 @@ class Edit(View):
     contact: str = Field(default="", max_length=300)
     license: str = Field(default="", max_length=300)
     access_rights: str = Field(default="", max_length=20_000)
+    access_rights_en: str = Field(default="", max_length=20_000)
     data_use: str = Field(default="", max_length=2_000)
     asks_training: str = Field(default="", max_length=300)
     population: str = Field(default="", max_length=20_000)

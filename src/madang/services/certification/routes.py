@@ -8,11 +8,12 @@ from pydantic import Field
 from starlette.responses import Response
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, in_language
 from madang.node import rooms, signing
 from madang.node.acts import label
 from madang.node.home import Home
 from madang.services.certification import Entry, current_status_list, entry, of_version, photo, register
+from madang.services.certification.scheme import load_scheme, shipped
 from madang.services.certification.verification import Answer, Data, verify
 from madang.web import Here, Room, View
 from madang.web.headers import ALONE
@@ -206,4 +207,18 @@ def answer_name(answer: str) -> str:
     }[Answer(answer)]
 
 
-room.helpers |= {"answer_name": answer_name, "certificate_state": partial(label, "certificate")}
+def scheme_named(reference: str) -> str:
+    """The title of a scheme that ships; another one's name as certificates have it."""
+    name = reference.partition("@")[0]
+    if name not in shipped():
+        return reference
+    found = load_scheme(name)
+    title = in_language(found.title.ko, found.title.en)
+    return title if found.reference == reference else f"{title} ({reference})"
+
+
+room.helpers |= {
+    "scheme_named": scheme_named,
+    "answer_name": answer_name,
+    "certificate_state": partial(label, "certificate"),
+}

@@ -32,8 +32,20 @@ PLAN = RoomPlan(
     errors=dict.fromkeys(_BAD, 400) | {"task.quota": 403, "task.closed": 403, "task.permit": 403},
     folders={"compute": 0o700},
     menu=(
-        MenuItem("labs", later("Compute"), "/compute", signed_in=True),
-        MenuItem("labs", later("Sequencing"), "/sequencing", signed_in=True),
+        MenuItem(
+            "labs",
+            later("Compute"),
+            "/compute",
+            signed_in=True,
+            said=later("Run commands and workflows on this machine or its cluster, closed in, within a quota."),
+        ),
+        MenuItem(
+            "labs",
+            later("Sequencing"),
+            "/sequencing",
+            signed_in=True,
+            said=later("From reads to variants and a report, for research."),
+        ),
         MenuItem("labs", later("Machine and queue"), "/machine", act="compute.oversee"),
     ),
     card=".service:waiting",

@@ -24,7 +24,17 @@ PLAN = RoomPlan(
         JobKind("discovery.dock", ".studies:dock_job", lane="long", failed=".studies:study_failed"),
     ),
     folders={"models": 0o700, "docking": 0o700},
-    menu=(MenuItem("labs", later("Drug discovery"), "/discovery", signed_in=True),),
+    menu=(
+        MenuItem(
+            "labs",
+            later("Drug discovery"),
+            "/discovery",
+            signed_in=True,
+            said=later(
+                "Search libraries of compounds, fit assays, train models, dock, and rank candidates with reasons."
+            ),
+        ),
+    ),
     card=".shortlists:waiting",
     demo=".demo:make",
     needs=("rdkit", "numba", "scipy", "python_calamine"),

@@ -30,7 +30,15 @@ PLAN = RoomPlan(
     folders={"runs": 0o700, "plant": 0o700, "studies": 0o700},
     opened=".recording:opened",
     not_in_backup=("plant",),
-    menu=(MenuItem("labs", later("Manufacturing"), "/manufacturing", signed_in=True),),
+    menu=(
+        MenuItem(
+            "labs",
+            later("Manufacturing"),
+            "/manufacturing",
+            signed_in=True,
+            said=later("Let the next experiments be proposed, compare cultivations, and watch one while it runs."),
+        ),
+    ),
     project=".service:of_project",
     demo=".demo:make",
     docs="manufacturing.md",

@@ -10,9 +10,10 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.acts import label
 from madang.node.people import Project, projects
+from madang.node.people.actor import Actor
 from madang.node.people.models import Organization
 from madang.node.permissions import may
-from madang.node.rooms import Place, kind_of_role, open_plans, plans
+from madang.node.rooms import MenuItem, Place, kind_of_role, open_plans, plans
 from madang.web import Done, Here, Room, View
 from madang.web.cards import Card, Part, waiting
 from madang.web.menu import PLACES, is_for
@@ -129,6 +130,7 @@ class PlaceLine(View):
     """A line of a place: its title and address; or, without an address, which packages are missing for it."""
 
     title: str
+    said: str
     address: str
     missing: str
 
@@ -275,17 +277,22 @@ def place(visit: Here, place: Place) -> PlaceView:
     """What is in one of the five places, for who may see it, and what each part is for."""
     title = _(PLACES[place], "place") if place == "access" else _(PLACES[place])
     lines = [
-        PlaceLine(title=_(item.title), address=item.address, missing="")
+        PlaceLine(title=_(item.title), said=_(item.said) if item.said else "", address=item.address, missing="")
         for plan in open_plans()
         for item in plan.menu
-        if item.place == place and is_for(visit.actor, item)
+        if item.place == place and (is_for(visit.actor, item) or is_for_whoever_signs_in(visit.actor, item))
     ]
     shut = [
-        PlaceLine(title=_(plan.title), address="", missing=", ".join(plan.missing()))
+        PlaceLine(title=_(plan.title), said="", address="", missing=", ".join(plan.missing()))
         for plan in plans()
         if plan.missing()
     ]
     return PlaceView(place=place, title=title, lines=lines + shut)
+
+
+def is_for_whoever_signs_in(actor: Actor, item: MenuItem) -> bool:
+    """Whether a stranger is told of it: they see what they would find."""
+    return not actor.is_signed_in and item.signed_in and not item.act
 
 
 def _line(found: Project) -> Line:

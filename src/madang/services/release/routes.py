@@ -31,7 +31,7 @@ KINDS = {
     "workbook": later("workbook"),
     "picture": later("picture"),
     "figure": later("figure"),
-    "program": later("program"),
+    "program": later("program", "file"),
     "notebook": later("notebook"),
     "model": later("fitted model"),
     "counts": later("table of counts"),

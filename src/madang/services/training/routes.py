@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import PlainTextResponse, Response
 
 from madang.base.errors import MadangError
-from madang.base.translate import _, language
+from madang.base.translate import _, language, later
 from madang.node import signing
 from madang.science.grading.tasks import Task, in_language
 from madang.services.training import courses, giving, service, spaces
@@ -489,4 +489,23 @@ _HELPERS: dict[str, Any] = {
     "qr_of": qr_of,
     "roles_of_learners": lambda: [("", _("all roles")), *((each, role_of(each)) for each in courses.ROLES)],
 }
-room.helpers |= _HELPERS
+# What the courses that ship prove; a badge has them in English.
+_SKILLS = (
+    later("data access", "skill"),
+    later("trained in data protection", "skill"),
+    later("OMOP standardization", "skill"),
+    later("data quality", "skill"),
+    later("cohort definition", "skill"),
+    later("molecule ranking", "skill"),
+    later("fed-batch", "skill"),
+    later("variant calling", "skill"),
+    later("evaluation of medical AI", "skill"),
+)
+
+
+def skills_named(skills: list[str]) -> str:
+    """Skills in the reader's language where they are those of a course that ships."""
+    return ", ".join(_(each, "skill") if each in _SKILLS else each for each in skills)
+
+
+room.helpers |= _HELPERS | {"skills_named": skills_named}
