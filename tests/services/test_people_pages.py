@@ -85,7 +85,7 @@ def test_somebody_is_invited_and_two_people_make_an_auditor(house: House, site: 
         assert lee.post(link, data={"new": "a quiet river in November"}, headers=OURS).headers["location"] == "/sign-in"
         assert lee.post(link, data={"new": "a quiet river in November"}, headers=OURS).status_code == 404
         entering = {"login": "lee", "password": "a quiet river in November"}
-        assert lee.post("/sign-in", data=entering, headers=OURS).headers["location"] == "/"
+        assert lee.post("/sign-in", data=entering, headers=OURS).headers["location"] == "/start"
 
         role = own | {"role": "auditor"}
         asked = browser.post("/people/lee/roles", data=role, headers=OURS)

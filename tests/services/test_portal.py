@@ -94,7 +94,7 @@ def test_people_sign_in_and_out_and_a_session_that_is_over_opens_nothing(house: 
 @pytest.mark.parametrize("next", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a b", "/\t/x"])
 def test_signing_in_leads_nowhere_else(house: House, site: Served, next: str) -> None:
     proof = {"login": "member", "password": PASSWORD, "next": next}
-    assert site.post("/sign-in", data=proof, headers=OURS).headers["location"] == "/"
+    assert site.post("/sign-in", data=proof, headers=OURS).headers["location"] == "/start"
 
 
 def test_one_person_cannot_end_or_revoke_what_is_anothers(house: House, site: Served) -> None:

@@ -42,12 +42,17 @@ class Job(Base):
 
     @property
     def named(self) -> str:
-        """The title in the reader's language; as it stands where an earlier release kept it."""
-        try:
-            text, values = json.loads(self.title)
-            return _(text).format(**values)
-        except (ValueError, TypeError, KeyError):
-            return self.title
+        """The title in the reader's language."""
+        return title_told(self.title)
+
+
+def title_told(kept: str) -> str:
+    """A title that `titled` made, in the reader's language; as it stands where an earlier release kept it."""
+    try:
+        text, values = json.loads(kept)
+        return _(text).format(**values)
+    except (ValueError, TypeError, KeyError):
+        return kept
 
 
 def titled(text: str, values: Mapping[str, str]) -> str:

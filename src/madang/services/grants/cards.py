@@ -16,7 +16,7 @@ def late(node: Node, actor: Actor) -> list[Card]:
     """Late and due promises of the reader's projects, and excuses for the funder to decide on."""
     cards = []
     if actor.projects:
-        for status, why in (("late", _("late")), ("due", _("due soon"))):
+        for status, why in (("late", _("a promised dataset is late")), ("due", _("a promised dataset is due soon"))):
             cards += [
                 Card(why, each.promise.title, f"/promises/{each.promise.id}", None, _end(each.due))
                 for each in service.lines(node, actor, status=status, limit=50)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import select
 
 from madang.base.translate import _, in_language, later
+from madang.node import jobs
 from madang.node.database import Base
 from madang.node.node import Node
 from madang.node.permissions import acts
@@ -133,10 +134,20 @@ def named(node: Node, things: Collection[str]) -> dict[str, tuple[str, str]]:
                 continue
             columns = (table.c.id, table.c[korean], table.c[english], table.c[key])
             for number, title, other, place in session.execute(select(*columns).where(table.c.id.in_(numbers))):
-                found[f"{area}:{number}"] = (in_language(title, other), address.format(place) if address else "")
+                told = jobs.title_told(title) if area == "job" else in_language(title, other)
+                found[f"{area}:{number}"] = (told, address.format(place) if address else "")
     for thing in things:
         found.setdefault(thing, (_in_words(thing), ""))
     return found
+
+
+def who(actor: str, name: str) -> str:
+    """Who did something: a person's name; what else acts here in the reader's language."""
+    return {
+        "stranger": _("not signed in"),
+        "node": _("the portal itself"),
+        "owner": _("the operator, by command ({name})").format(name=name),
+    }.get(actor.partition(":")[0], name)
 
 
 def _in_words(thing: str) -> str:

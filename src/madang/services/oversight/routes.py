@@ -26,7 +26,7 @@ from madang.node import jobs
 from madang.node.audit import anchor, audit_events
 from madang.node.jobs.queue import ENDED
 from madang.node.people.models import Person
-from madang.node.permissions import acts, check
+from madang.node.permissions import acts, check, may
 from madang.services.oversight import monthly, naming
 from madang.web import Done, Here, Number, Room, View
 from madang.web.visit import visit_of
@@ -168,6 +168,7 @@ def audit(
     filters = {"actor": actor, "act": act, "thing": thing, "since": since, "until": until, "reads": reads}
     visit.node.audit.read(visit.actor, "audit.read", "", {"actor": actor, "act": act, "thing": thing})
     titles = naming.named(visit.node, {e.thing for e in found})
+    sees_jobs = may(visit.actor, "person.edit")  # as administrators do; auditors see their own
     events = [
         EventView(
             number=e.number,
@@ -178,7 +179,7 @@ def audit(
             said=naming.said(e.act),
             thing=e.thing,
             title=titles.get(e.thing, ("", ""))[0],
-            address=titles.get(e.thing, ("", ""))[1],
+            address=titles.get(e.thing, ("", ""))[1] if sees_jobs or not e.thing.startswith("job:") else "",
             details=dict(e.details),
         )
         for e in found
@@ -362,4 +363,4 @@ def in_words(details: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {each}" for name, each in told.items() if each)
 
 
-room.helpers |= {"job_state": job_state, "in_words": in_words}
+room.helpers |= {"who_named": naming.who, "job_state": job_state, "in_words": in_words}

@@ -101,7 +101,8 @@ def provider_of(visit: Here) -> str:
 def _signed_in(visit: Here, cookie: str, next: str) -> Response:
     if visit.actor.session_id is not None:  # whoever was signed in here before is no more
         sessions.end_session(visit.node, visit.actor, visit.actor.session_id)
-    answer = RedirectResponse(_first(visit, cookie) or _own(next), 303)
+    wanted = _own(next)
+    answer = RedirectResponse(_first(visit, cookie) or ("/start" if wanted == "/" else wanted), 303)
     secure = is_encrypted(visit.request)
     answer.set_cookie(cookie_name(visit.request), cookie, httponly=True, samesite="lax", secure=secure, path="/")
     return answer
