@@ -320,5 +320,7 @@ allow(
 allow("audit.read", auditor, reads=True, title=later("read the audit"))
 allow("audit.anchor", auditor | administrator, title=later("anchor the audit"))
 allow("audit.review", auditor, by_token=False, title=later("sign the monthly review of access"))
+allow("node.examine", administrator, reads=True, title=later("look what is wrong with the installation"))
+
 allow("job.see", theirs | administrator, reads=True, title=later("see a job"))
 allow("job.cancel", theirs | administrator, title=later("stop a job"))

@@ -215,7 +215,10 @@ def _head_of(function: Callable[..., Any]) -> Callable[..., Any]:
     def told(**given: Any) -> Any:
         answer = function(**given)
         if isinstance(answer, StreamingResponse):
-            return Response(None, answer.status_code, dict(answer.headers))
+            head = Response(None, answer.status_code, dict(answer.headers))
+            if "content-length" not in answer.headers:
+                del head.headers["content-length"]  # nobody knows it; this one is that of the answer to HEAD
+            return head
         return answer
 
     return told

@@ -36,6 +36,9 @@ def test_a_download_is_taken_up_where_it_broke_off(house: House, site: Served) -
             whole = browser.get(address)
             etag = whole.headers["etag"]
             assert form.endswith("csv") or int(whole.headers["content-length"]) == len(whole.content)
+            if form.endswith("csv"):
+                assert "content-length" not in whole.headers, "nobody knew it before it was made"
+            assert int(browser.head(address).headers["content-length"]) == len(whole.content), "known from then on"
             at = len(whole.content) // 3
             rest = browser.get(address, headers={"Range": f"bytes={at}-", "If-Range": etag})
             assert (rest.status_code, rest.content) == (206, whole.content[at:])

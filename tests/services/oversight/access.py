@@ -6,6 +6,7 @@ READS: Reads = {
     "/audit": ("/audit", (IN, NO, NO, YES, NO)),
     "/audit/monthly": ("/audit/monthly", (IN, NO, NO, YES, NO)),
     "/audit/export": ("/audit/export", (IN, NO, NO, YES, NO)),
+    "/state": ("/state", (IN, NO, NO, NO, YES)),
     "/jobs": ("/jobs", (IN, YES, YES, YES, YES)),
     "/jobs/{number}": ("/jobs/1", (IN, NO, NO, NO, YES)),
     "/jobs/{number}/events": ("/jobs/1/events", (IN, NO, NO, NO, YES)),

@@ -63,10 +63,12 @@ def hand_out(
     *,
     exact: bool = False,
     file: str = "",
+    origin: str = "",
 ) -> Bytes:
     """A table (or all, if `table` is empty) of a published version as `parquet`, `csv` or `zip`.
 
-    `file` is the SHA-256 of one file of the table, which then goes alone.
+    `file` is the SHA-256 of one file of the table, which then goes alone. `origin` is the address of the portal as
+    the reader has it, for a citation where the settings name none.
 
     Errors: `catalog.none`, those of permissions, `catalog.no_table`.
     """
@@ -91,7 +93,7 @@ def hand_out(
     if form == "parquet" and len(paths) == 1:
         etag = file or _etag(version, table, "parquet")
         return Bytes(f"{stem}.parquet", "application/vnd.apache.parquet", paths[0], etag)
-    beside = readme(node, record, version, table)
+    beside = readme(node, record, version, table, node.settings.web.address or origin)
     entries = [*_entries(lake, table), ("README.txt", beside.encode())]
     etag = _etag(version, table, "zip", beside)
     return Bytes(f"{stem}.zip", "application/zip", partial(_zip, entries), etag, zip_length(entries))
@@ -102,9 +104,9 @@ def _etag(version: RecordVersion, *parts: str) -> str:
     return hashlib.sha256("\0".join((version.manifest, *parts)).encode()).hexdigest()
 
 
-def readme(node: Node, record: Record, version: RecordVersion, table: str) -> str:
+def readme(node: Node, record: Record, version: RecordVersion, table: str, site: str) -> str:
     """What lies beside the files in a zip: what they are, under which terms, how to cite and check them."""
-    told, site = record.told, node.settings.web.address
+    told = record.told
     holder = record.organization.title_en or record.organization.title
     year = (version.published or record.created).year
     address = f"{site}/records/{record.name}?version={version.number}"

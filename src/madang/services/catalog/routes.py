@@ -267,7 +267,9 @@ def parquet(
     file: Annotated[str, Query(pattern=r"^(|[0-9a-f]{64})$")] = "",
 ) -> Response:
     """A table as Parquet; a zip where it has several files, unless one is asked for by its SHA-256."""
-    return _bytes(visit, hand_out(visit.node, visit.actor, name, version, table, "parquet", file=file))
+    return _bytes(
+        visit, hand_out(visit.node, visit.actor, name, version, table, "parquet", file=file, origin=visit.origin)
+    )
 
 
 @room.bytes("/records/{name}/download/{table}.csv", "text/csv")
@@ -279,7 +281,7 @@ def csv(visit: Here, name: str, table: str, version: Number | None = None, exact
 @room.bytes("/records/{name}/download.zip", "application/zip")
 def whole(visit: Here, name: str, version: Number | None = None) -> Response:
     """All tables of a version as a zip of Parquet files, with the manifest."""
-    return _bytes(visit, hand_out(visit.node, visit.actor, name, version, "", "zip"))
+    return _bytes(visit, hand_out(visit.node, visit.actor, name, version, "", "zip", origin=visit.origin))
 
 
 def _bytes(visit: Here, out: Bytes) -> Response:

@@ -75,7 +75,7 @@ def json_ld(page: Any, visit: Any) -> dict[str, Any]:
         "@id": address,
         "url": address,
         "name": page.title,
-        "description": told.description_en or told.description or page.title,
+        "description": in_language(told.description, told.description_en) or page.title,
         "keywords": [*told.keyword, *told.keyword_en],
         "creator": [{"@type": "Organization", "name": name} for name in told.creator or (page.holder.title,)],
         "publisher": {"@type": "Organization", "name": told.publisher or page.holder.title},

@@ -18,6 +18,7 @@ PLAN = RoomPlan(
         MenuItem("trust", later("Audit"), "/audit", act="audit.read"),
         MenuItem("trust", later("Monthly review"), "/audit/monthly", act="audit.read"),
         MenuItem("trust", later("Jobs"), "/jobs", act="person.list"),
+        MenuItem("trust", later("State of the system"), "/state", act="node.examine"),
     ),
     docs="node.md",
 )

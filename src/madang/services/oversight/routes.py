@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.node import jobs
+from madang.node import doctor, jobs
 from madang.node.audit import anchor, audit_events
 from madang.node.jobs.queue import ENDED
 from madang.node.people.models import Person
@@ -262,6 +262,34 @@ def export(visit: Here) -> Response:
     return FileResponse(folder / "audit.jsonl", media_type="application/jsonl", filename="audit.jsonl", background=tidy)
 
 
+class FindingView(View):
+    """One thing that was looked at: how it is, and what to do about it."""
+
+    what: str
+    level: Literal["good", "doubtful", "bad"]
+    message: str
+    hint: str
+
+
+class StateView(View):
+    """What is wrong with this installation, the worst first."""
+
+    findings: list[FindingView]
+
+
+@room.page("/state", "state.html")
+def state(visit: Here) -> StateView:
+    """What is wrong with this installation and what to do about it, as `madang doctor` says; nothing is changed."""
+    check(visit.actor, "node.examine")
+    found = sorted(doctor.examine(visit.node.home), key=lambda each: ("bad", "doubtful", "good").index(each.level))
+    return StateView(findings=[FindingView(**vars(each)) for each in found])
+
+
+def level_named(level: str) -> str:
+    """How a finding is, in the reader's language."""
+    return {"good": _("good"), "doubtful": _("doubtful"), "bad": _("bad")}[level]
+
+
 @room.page("/jobs", "jobs.html")
 def job_list(visit: Here) -> JobList:
     """The newest jobs: one's own, for administrators everybody's."""
@@ -363,4 +391,4 @@ def in_words(details: dict[str, Any]) -> str:
     return ", ".join(f"{name}: {each}" for name, each in told.items() if each)
 
 
-room.helpers |= {"who_named": naming.who, "job_state": job_state, "in_words": in_words}
+room.helpers |= {"level_named": level_named, "who_named": naming.who, "job_state": job_state, "in_words": in_words}
