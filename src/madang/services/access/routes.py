@@ -262,10 +262,11 @@ def _datasets(visit: Here) -> list[tuple[str, str]]:
     if records is None:
         return []
     with visit.node.read() as session:
-        query = select(records.c.dataset, records.c.title).where(
+        query = select(records.c.dataset, records.c.title, records.c.title_en).where(
             records.c.state == "published", records.c.tier.in_(("controlled", "registered", "embargoed"))
         )
-        return [(row.dataset, row.title) for row in session.execute(query.order_by(records.c.title))]
+        found = session.execute(query.order_by(records.c.title))
+        return [(row.dataset, in_language(row.title, row.title_en)) for row in found]
 
 
 @room.act("/applications", at=applications)

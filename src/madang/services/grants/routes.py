@@ -10,7 +10,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from madang.base.errors import MadangError
-from madang.base.translate import _, language
+from madang.base.translate import _, in_language, language
 from madang.node.database import now
 from madang.node.permissions import check, may
 from madang.services.grants import following, ledger, linking, plans, service, tables
@@ -108,7 +108,7 @@ def award(visit: Here, number: str, at: Day = "", funder: Funder = "") -> AwardV
     return AwardView(
         number=found.number,
         title=found.title,
-        funder=found.organization.title,
+        funder=in_language(found.organization.title, found.organization.title_en),
         program=found.program,
         institution=found.institution,
         leader=found.leader,

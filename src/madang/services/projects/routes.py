@@ -7,7 +7,7 @@ from fastapi import Path
 from pydantic import Field
 
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, in_language
 from madang.node.acts import label
 from madang.node.people import Project, projects
 from madang.node.people.actor import Actor
@@ -214,7 +214,7 @@ def project(visit: Here, name: Name) -> One:
         name=found.name,
         title=found.title,
         purpose=found.purpose,
-        organization=found.organization.title,
+        organization=in_language(found.organization.title, found.organization.title_en),
         state=found.state,
         state_name=label("project", found.state),
         created=found.created,
@@ -299,7 +299,7 @@ def _line(found: Project) -> Line:
     return Line(
         name=found.name,
         title=found.title,
-        organization=found.organization.title,
+        organization=in_language(found.organization.title, found.organization.title_en),
         state=label("project", found.state),
         created=found.created,
     )
