@@ -66,7 +66,7 @@ def _head(title: str, done: Assessment) -> str:
         )
     else:
         verdict = _("All checks that apply passed.")
-    about = done.about
+    about, took = done.about, _("{seconds} s").format(seconds=f"{done.seconds:.1f}")
     facts = [
         (_("source"), about.get("cdm_source_name", "")),
         (_("holder"), about.get("cdm_holder", "")),
@@ -76,7 +76,7 @@ def _head(title: str, done: Assessment) -> str:
         (_("persons"), "" if done.persons is None else f"{done.persons:,}"),
         (_("vocabulary"), done.vocabulary or _("none")),
         (_("checks"), f"{len(done.results):,} ({done.checks[:16]})"),
-        (_("assessed"), f"{done.started}, {done.seconds:.1f} s"),
+        (_("assessed"), f"{done.started[:10]} {done.started[11:16]} UTC, {took}"),
         (_("note"), about.get("other_vocabulary", "")),
         (_("description"), about.get("source_description", "")),
     ]

@@ -1,12 +1,13 @@
 """The pages of the catalog for whoever looks for data."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import Query
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse
 from markupsafe import Markup
 from starlette.responses import Response
 
@@ -22,10 +23,11 @@ from madang.services.catalog.list_views import Elsewhere, Hit, Hits, Holder, Way
 from madang.services.catalog.models import Record, RecordFile, RecordVersion
 from madang.services.catalog.prepare import outline
 from madang.web import Here, Number, Room, View
-from madang.web.headers import ALONE
+from madang.web import pages as made_page
 from madang.web.resuming import resumable
 
 room = Room("catalog", __package__)
+_HEADING = re.compile("<h1>.*?</h1>", re.DOTALL)  # of a document, which its page says in other words
 COLUMNS = 100  # of a table on its record's page; its own page has all
 Page = Annotated[int, Query(ge=1, le=100_000)]
 
@@ -298,8 +300,18 @@ def _document(visit: Here, found: Record, number: int | None, kind: str) -> Resp
     visit.node.audit.read(visit.actor, f"record.{kind}", f"record:{found.id}")
     if visit.request.url.path.startswith("/api/"):
         return Response(files.read(visit.node.home, documents[kind]), media_type="application/json")
-    content = files.read(visit.node.home, documents[f"{kind}-{visit.language}"])
-    return HTMLResponse(content, headers={"Content-Security-Policy": ALONE})
+    version = service.version_of(visit.actor, found, number)
+    whole = files.read(visit.node.home, documents[f"{kind}-{visit.language}"]).decode()
+    body = _HEADING.sub("", whole.partition("<main>")[2].partition("</main>")[0], count=1)
+    page = {
+        "kind": kind,
+        "name": found.name,
+        "version": version.number,
+        "title": in_language(found.title, found.title_en),
+        "minimum": 1 if found.access == "open" else version.minimum,
+        "body": Markup(body),
+    }
+    return made_page.show(visit, room.package, "document.html", page, **room.helpers)
 
 
 def hit(visit: Here, found: Record) -> Hit:
