@@ -45,6 +45,13 @@ NOT_OURS = (
     "공개 유예",
     "가입자 이용",
     "치명",
+    "전자우편",
+    "큐레이터",
+    "닫힌 상자",
+    "이용 허가",
+    "이용허락",
+    "과제 구성원",
+    "다운로드",
 )
 QUALITY = ("catalog", "certification", "oversight", "people")
 

@@ -15,9 +15,11 @@ import work_to_do
 from sqlalchemy import func, select, update
 
 from madang.base.errors import Cancelled, MadangError
+from madang.base.translate import speaking
 from madang.node import jobs
 from madang.node.database import now
-from madang.node.jobs import Job, Keeper, Work, keeper
+from madang.node.jobs import Job, Keeper, Work, keeper, title_told
+from madang.node.jobs.models import titled
 from madang.node.jobs.work import Lost
 from madang.node.jobs.worker import claim, run_next
 from madang.node.node import Node
@@ -262,3 +264,20 @@ def test_several_processes_share_the_work_and_do_each_job_once(node: Node, monke
         until(lambda: founded(node) == names)
     with node.read() as session:
         assert session.scalar(select(func.max(Job.attempts))) == 1
+
+
+def test_a_title_is_told_in_the_language_of_its_reader() -> None:
+    kept = titled("Prepare {name}", {"name": "clinic@1"})
+    with speaking("ko"):
+        assert title_told(kept) == "clinic@1 공개 준비(품질 점검·프로파일)"
+    with speaking("en"):
+        assert title_told(kept) == "Prepare clinic@1"
+        assert (
+            title_told("Prepare {old}, as an earlier release kept it") == "Prepare {old}, as an earlier release kept it"
+        )
+        for written in ('["{a}", {}]', "[]", '"x"', "{"):
+            assert title_told(titled("{title}", {"title": written})) == written, (
+                "what a person wrote is no text of ours"
+            )
+        long = titled("Twin: {title}", {"title": "a " * 300})
+        assert len(long) <= 200 and title_told(long).startswith("Twin: a a a") and title_told(long).endswith("…")

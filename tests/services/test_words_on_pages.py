@@ -10,11 +10,21 @@ from portal_house import House
 from web.served import Served
 
 PAGES = {
-    "": ("/", "/records", "/records?q=zzzz", "/records/ours", "/access", "/help", "/sign-in", "/nothing"),
+    "": (
+        "/",
+        "/records",
+        "/records?q=zzzz",
+        "/records/ours",
+        "/access",
+        "/places/labs",
+        "/help",
+        "/sign-in",
+        "/nothing",
+    ),
     "member": ("/start", "/records/ours/ask", "/audit", "/steward", "/applications", "/projects", "/account"),
     "steward": ("/start", "/steward", "/steward/ours", "/records/ours", "/records/ours/ask"),
     "auditor": ("/audit", "/audit?reads=yes", "/audit/monthly", "/people"),
-    "administrator": ("/start", "/people", "/jobs", "/people/member"),
+    "administrator": ("/start", "/people", "/jobs", "/state", "/people/member"),
 }
 FROM_DATA = {"Ask the committee.", "schema.org"}
 EMPTY = {"input", "br", "meta", "link", "img", "hr", "path", "circle", "rect", "line", "use"}

@@ -51,7 +51,7 @@ def title_told(kept: str) -> str:
     try:
         text, values = json.loads(kept)
         return _(text).format(**values)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, LookupError, AttributeError):
         return kept
 
 
