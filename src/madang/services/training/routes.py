@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import PlainTextResponse, Response
 
 from madang.base.errors import MadangError
-from madang.base.translate import _, language, later
+from madang.base.translate import _, language
 from madang.node import signing
 from madang.science.grading.tasks import Task, in_language
 from madang.services.training import courses, giving, service, spaces
@@ -16,6 +16,7 @@ from madang.services.training.courses import Course, Lesson
 from madang.services.training.grader import Grade
 from madang.services.training.reading import as_html, without_heading
 from madang.services.training.service import Key, Standing
+from madang.services.training.skills import skills_named
 from madang.services.training.teaching import feedback_of
 from madang.web import Done, Here, Room, View
 
@@ -489,23 +490,4 @@ _HELPERS: dict[str, Any] = {
     "qr_of": qr_of,
     "roles_of_learners": lambda: [("", _("all roles")), *((each, role_of(each)) for each in courses.ROLES)],
 }
-# What the courses that ship prove; a badge has them in English.
-_SKILLS = (
-    later("data access", "skill"),
-    later("trained in data protection", "skill"),
-    later("OMOP standardization", "skill"),
-    later("data quality", "skill"),
-    later("cohort definition", "skill"),
-    later("molecule ranking", "skill"),
-    later("fed-batch", "skill"),
-    later("variant calling", "skill"),
-    later("evaluation of medical AI", "skill"),
-)
-
-
-def skills_named(skills: list[str]) -> str:
-    """Skills in the reader's language where they are those of a course that ships."""
-    return ", ".join(_(each, "skill") if each in _SKILLS else each for each in skills)
-
-
 room.helpers |= _HELPERS | {"skills_named": skills_named}
