@@ -71,7 +71,7 @@ def assess(
     master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
 ) -> None:
     """Ask all checks, and show the verdict and the worst failures. Counts only, no rows."""
-    from madang.app.commands.engines import chosen_engine, second_engine
+    from madang.node.second_engine import chosen_engine, second_engine
     from madang.base.console import ProgressBars
     from madang.base.errors import MadangError
     from madang.science.omop.release import mapped_with

@@ -5,6 +5,7 @@ subset (`translate`); what is outside of it is refused with its place, never ans
 """
 
 from madang.lake.spark.engine import SparkEngine
+from madang.lake.spark.script import Script
 from madang.lake.spark.translate import to_spark
 
-__all__ = ["SparkEngine", "to_spark"]
+__all__ = ["Script", "SparkEngine", "to_spark"]

@@ -3,6 +3,8 @@
     {"op": "open", "tables": {"person": ["/path/a.parquet", ...]}, "schemas": {"person": "person_id BIGINT, ..."}}
                                                                       views over exactly these files
     {"op": "rows", "sql": "..."}                                      all rows, as lists
+    {"op": "make", "name": "...", "sql": "...", "keep": true}         a view of a SELECT, whose rows are kept if so said
+    {"op": "drop", "names": ["..."]}                                  these are no more, nor what was kept of them
     {"op": "stop"}
 
 Each answer is one JSON line: {"ok": ...} or {"error": "...", "kind": "..."}. What Spark prints goes to standard error.
@@ -63,6 +65,17 @@ def plain(value: Any) -> Any:
     return value
 
 
+def cut(spark: Any, frame: Any) -> Any:
+    """The same rows without the plan that they come from: plans within plans grow beyond all memory.
+
+    How to work them out stays known (unlike after `localCheckpoint`), so that rows lost with an executor come again.
+    """
+    from pyspark.sql import DataFrame  # type: ignore[import-not-found]  # of its own environment
+
+    rows, schema = frame._jdf.queryExecution().toRdd(), frame._jdf.schema()
+    return DataFrame(spark._jsparkSession.internalCreateDataFrame(rows, schema, False), spark)
+
+
 def main() -> None:
     """Answer until told to stop or until nobody asks any more."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -79,6 +92,7 @@ def main() -> None:
         say(error=str(error)[:2000], kind=type(error).__name__)
         return
     say(ok="ready", version=spark.version)
+    kept: dict[str, list[Any]] = {}
     for line in sys.stdin:
         asked = json.loads(line)
         try:
@@ -96,6 +110,19 @@ def main() -> None:
                 taken = (frame.limit(limit) if limit is not None else frame).collect()
                 kinds = [field.dataType.simpleString() for field in frame.schema.fields]
                 say(ok=[[plain(value) for value in row] for row in taken], columns=frame.columns, types=kinds)
+            elif asked["op"] == "make":
+                frame = spark.sql(asked["sql"])
+                if asked.get("keep"):
+                    frame = cut(spark, frame).persist()
+                    kept.setdefault(asked["name"], []).append(frame)
+                frame.createOrReplaceTempView(asked["name"])
+                say(ok=asked["name"])
+            elif asked["op"] == "drop":
+                for name in asked["names"]:
+                    spark.catalog.dropTempView(name)
+                    for frame in kept.pop(name, []):
+                        frame.unpersist()
+                say(ok=len(asked["names"]))
             else:
                 say(error="unknown op", kind="ValueError")
         except Exception as error:  # whatever Spark says

@@ -154,7 +154,11 @@ class SparkEngine:
 
     def query(self, sql: str, limit: int | None = None) -> tuple[list[str], list[list[Any]]]:
         """Names of columns, and rows."""
-        told = self._ask({"op": "rows", "sql": to_spark(sql), "limit": limit})
+        return self.query_as_it_is(to_spark(sql), limit)
+
+    def query_as_it_is(self, sql: str, limit: int | None = None) -> tuple[list[str], list[list[Any]]]:
+        """The same, of a SELECT that is in Spark's own SQL already."""
+        told = self._ask({"op": "rows", "sql": sql, "limit": limit})
         return list(told["columns"]), [[_value(each) for each in row] for row in told["ok"]]
 
     def batches(self, sql: str, limit: int | None = None, seconds: float | None = None) -> Iterator[pa.RecordBatch]:
@@ -176,6 +180,17 @@ class SparkEngine:
                 timer.cancel()
         columns = [pa.array([row[place] for row in rows]) for place in range(len(names))]
         yield pa.RecordBatch.from_arrays(columns, names=names)
+
+    def make(self, name: str, sql: str, *, keep: bool) -> None:
+        """Call a SELECT in Spark's own SQL a view; with `keep`, its rows stay with Spark once they are worked out.
+
+        A view that it reads may have the same name: it is the one that was there before.
+        """
+        self._ask({"op": "make", "name": name, "sql": sql, "keep": keep})
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Have these views no more, nor their rows; nothing happens where there is none."""
+        self._ask({"op": "drop", "names": list(names)})
 
     def counts(self, questions: Mapping[str, str]) -> dict[str, int | MadangError | None]:
         """The one number of each of many SELECTs, asked together; None where it is null, the error where it fails.

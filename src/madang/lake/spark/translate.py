@@ -28,6 +28,8 @@ FUNCTIONS = frozenset(
             "dense_rank",
             "lag",
             "lead",
+            "to_days",
+            "power",
         ),
         *("regexp_full_match", "isfinite", "trunc", "try", "cast", "if", "exists"),
     }
@@ -67,7 +69,7 @@ def _allowed() -> tuple[Any, ...]:
             exp.Filter,
             exp.Var,
         ),
-        *(exp.WindowSpec, exp.Tuple, exp.Connector, exp.Try, exp.DPipe, exp.Date),
+        *(exp.WindowSpec, exp.Tuple, exp.Connector, exp.Try, exp.DPipe, exp.Date, exp.ToDays, exp.Pow, exp.DateDiff),
     )
 
 
@@ -78,22 +80,39 @@ def to_spark(sql: str) -> str:
 
 def tree_of(sql: str) -> Any:
     """The same as a tree of sqlglot."""
-    import sqlglot
     from sqlglot import exp
+
+    found = parsed(sql)
+    if len(found) != 1 or not isinstance(found[0], exp.Query):
+        raise MadangError("spark.subset", _("Only one SELECT is asked on Spark."), _("Take the rest out."))
+    return rewritten(found[0], sql)
+
+
+def parsed(sql: str) -> list[Any]:
+    """The statements of a text in DuckDB's SQL, as trees of sqlglot. Errors: `spark.syntax`."""
+    import sqlglot
     from sqlglot.errors import SqlglotError
 
     try:
-        found = sqlglot.parse(sql, dialect="duckdb")
+        return list(sqlglot.parse(sql, dialect="duckdb"))
     except SqlglotError as error:
         raise MadangError(
             "spark.syntax", _("The SQL cannot be read: {reason}.").format(reason=" ".join(str(error).split())[:300])
         ) from None
-    if len(found) != 1 or not isinstance(found[0], exp.Query):
-        raise MadangError("spark.subset", _("Only one SELECT is asked on Spark."), _("Take the rest out."))
-    tree = found[0]
-    for node in tree.walk():
+
+
+def rewritten(tree: Any, sql: str) -> Any:
+    """A SELECT, or a part of one, as Spark has it; `sql` is the text that places are told in. Errors: `spark.subset`."""
+    nodes = list(tree.walk())
+    for node in nodes:
         _check(node, sql)
-    return tree.transform(_rewritten, copy=False)
+    for node in reversed(nodes):  # what is inside first, so that what is around it takes it as it is written now
+        new = _rewritten(node)
+        if node is tree:
+            tree = new
+        elif new is not node:
+            node.replace(new)
+    return tree
 
 
 def _check(node: Any, sql: str) -> None:
@@ -107,10 +126,30 @@ def _check(node: Any, sql: str) -> None:
         name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
         if name not in FUNCTIONS and name not in _SAME_NAMES:
             raise _outside(name, node, sql)
+    if isinstance(node, exp.ToDays) and not _is_added(node):
+        raise _outside("to_days", node, sql)
+    if isinstance(node, exp.Pow) and not _is_two(node.this):
+        raise _outside("power", node, sql)  # of another number, the last digit is one engine's own
+    if isinstance(node, exp.DateDiff) and (node.args.get("unit") is None or node.args["unit"].name.upper() != "DAY"):
+        raise _outside("datediff", node, sql)  # years that begin there, years that are over here
     if isinstance(node, (exp.Cast, exp.TryCast)) and node.to.this.name not in _TYPES:
         raise _outside(node.to.sql(dialect="duckdb"), node, sql)
     if isinstance(node, exp.Join) and (node.args.get("method") or (node.side == "FULL" and not node.args.get("on"))):
         raise _outside("JOIN", node, sql)
+
+
+def _is_added(days: Any) -> bool:
+    """Whether days are added to what stands before them."""
+    from sqlglot import exp
+
+    above = days.parent
+    return isinstance(above, exp.Add) and above.expression is days
+
+
+def _is_two(base: Any) -> bool:
+    from sqlglot import exp
+
+    return bool(base.unnest().this == exp.Literal.number(2)) if isinstance(base, exp.Cast) else False
 
 
 _SAME_NAMES = frozenset(
@@ -141,6 +180,13 @@ def _rewritten(node: Any) -> Any:
     """What is written otherwise in Spark, or means something else there."""
     from sqlglot import exp
 
+    if isinstance(node, exp.Add) and isinstance(node.expression, exp.ToDays):  # a time in both, of days without a zone
+        days = [exp.cast(node.expression.this, "INT"), *(exp.Literal.number(0) for _part in range(3))]
+        interval = exp.Anonymous(this="make_dt_interval", expressions=days)
+        return exp.Add(this=exp.cast(node.this, "TIMESTAMPNTZ"), expression=interval)
+    if isinstance(node, exp.DateDiff):  # days that begin between the two
+        ends = [exp.cast(each, "DATE") for each in (node.this, node.expression)]
+        return exp.Anonymous(this="datediff", expressions=ends)
     if isinstance(node, exp.Literal) and not node.is_string and "e" in str(node.this).lower():
         return exp.cast(exp.Literal.string(str(node.this)), "DOUBLE")  # as DuckDB reads 1e-07; Spark's is a decimal
     if isinstance(node, exp.Anonymous) and node.name.lower() in ("regexp_full_match", "isfinite"):
@@ -161,7 +207,7 @@ def _rewritten(node: Any) -> Any:
             f"lpad(CAST({month} AS STRING), 2, '0'), '-', lpad(CAST({day} AS STRING), 2, '0')), 'yyyy-MM-dd') END",
             dialect="spark",
         )
-    if isinstance(node, exp.DateFromParts):
+    if isinstance(node, exp.DateFromParts) and not isinstance(node.parent, exp.Try):
         for name in ("year", "month", "day"):
             node.set(name, exp.cast(node.args[name].copy(), "INT"))
     return node

@@ -11,7 +11,7 @@ from madang.base.progress import Progress, Silent
 from madang.base.translate import _
 from madang.lake import Version
 from madang.science.cohorts.definition import Definition
-from madang.science.cohorts.opened import Opened, drop_leftovers, opened
+from madang.science.cohorts.opened import Laid, Opened, opened
 from madang.science.cohorts.seam import RESULTS, compile_definition
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Counted:
     masks: Mapping[int, int] = field(default_factory=dict)
 
 
-def generate(found: Opened, definition: Definition, cohort: int = 1, *, statistics: bool = False) -> Counted:
+def generate(found: Laid, definition: Definition, cohort: int = 1, *, statistics: bool = False) -> Counted:
     """Put the members of a definition into `results.cohort` under the number `cohort`, and count them.
 
     Errors: `cohort.definition`, `cohort.table`, `cohort.vocabulary`, and those of the engine.
@@ -44,22 +44,22 @@ def generate(found: Opened, definition: Definition, cohort: int = 1, *, statisti
     compiled = compile_definition(definition, cohort, statistics=statistics)
     found.need(compiled.tables)
     try:
-        found.engine.execute(compiled.sql)
+        found.asking.execute(compiled.sql)
     except BaseException as error:
-        drop_leftovers(found.engine)
+        found.tidy()
         if isinstance(error, MadangError) and error.code == "engine.columns":
             raise _column_error(error) from None
         raise
-    persons, entries = found.engine.rows(
-        f"SELECT count(DISTINCT subject_id), count(*) FROM {RESULTS}.cohort WHERE cohort_definition_id = ?", [cohort]
-    )[0]
+    [(persons, entries)] = found.asking.rows(
+        f"SELECT count(DISTINCT subject_id), count(*) FROM {RESULTS}.cohort WHERE cohort_definition_id = {int(cohort)}"
+    )
     masks = {}
     if statistics and definition.rules:
         sql = (
             f"SELECT inclusion_rule_mask, person_count FROM {RESULTS}.cohort_inclusion_result "
-            "WHERE cohort_definition_id = ? AND mode_id = 1"
+            f"WHERE cohort_definition_id = {int(cohort)} AND mode_id = 1"
         )
-        masks = dict(found.engine.rows(sql, [cohort]))
+        masks = dict(found.asking.rows(sql))
     return Counted(definition, persons, entries, time.monotonic() - begun, masks=masks)
 
 
@@ -107,7 +107,7 @@ def count(
         return list(counted(found, definitions, progress))
 
 
-def counted(found: Opened, definitions: Iterable[Definition], progress: Progress) -> Iterable[Counted]:
+def counted(found: Laid, definitions: Iterable[Definition], progress: Progress) -> Iterable[Counted]:
     """As `count`, on what is open already; members are put in under the numbers 1, 2, ..."""
     kept = list(definitions)
     with progress.step(_("count cohorts"), len(kept), _("definitions")):
@@ -120,4 +120,5 @@ def counted(found: Opened, definitions: Iterable[Definition], progress: Progress
                 if error.code == "cancelled":
                     raise
                 yield Counted(definition, 0, 0, time.monotonic() - begun, error)
+            found.tidy(members=True)
             progress.advance()

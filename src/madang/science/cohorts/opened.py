@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress
@@ -19,14 +20,28 @@ MEMORY = "3GB"
 _VOCABULARY = frozenset(KINDS["vocabulary"].split())
 
 
-@dataclass(frozen=True)
-class Opened:
-    """One version in a confined engine: schema `cdm` has its tables, schema `results` takes cohorts."""
+class Asking(Protocol):
+    """An engine that runs the script of a definition, and says what came of it."""
 
-    engine: Engine
+    def execute(self, sql: str) -> None: ...
+    def rows(self, sql: str) -> list[tuple[Any, ...]]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laid:
+    """One version laid out for definitions: schema `cdm` has its tables, schema `results` takes cohorts."""
+
     version: Version
     vocabulary: Version | None
     tables: frozenset[str]
+
+    @property
+    def asking(self) -> Asking:
+        """The engine that definitions run on."""
+        raise NotImplementedError
+
+    def tidy(self, *, members: bool = False) -> None:
+        """Remove what a script that failed halfway has left, or (`members`) members where they take up room."""
 
     @property
     def release(self) -> str:
@@ -48,6 +63,21 @@ class Opened:
             raise MadangError("cohort.vocabulary", message.format(name=self.version.name), hint)
         message = _("The definition asks for the table {table}, which {name} does not have.")
         raise MadangError("cohort.table", message.format(table=missing[0].upper(), name=self.version.name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened(Laid):
+    """One version in a confined engine."""
+
+    engine: Engine
+
+    @property
+    def asking(self) -> Asking:
+        return self.engine
+
+    def tidy(self, *, members: bool = False) -> None:
+        for (name,) in [] if members else self.engine.rows("SELECT table_name FROM duckdb_tables() WHERE temporary"):
+            self.engine.execute(f"DROP TABLE IF EXISTS temp.{quote_name(name)}")
 
 
 @contextmanager
@@ -75,14 +105,10 @@ def opened(
                 files[name.lower()] = (list(table.paths), [column for column, _kind in table.schema])
         for statement in view_statements(files):
             engine.execute(statement)
-        engine.execute(
-            f"CREATE TABLE {RESULTS}.cohort (cohort_definition_id INTEGER, subject_id BIGINT, cohort_start_date DATE, "
-            "cohort_end_date DATE)"
-        )
-        for name, columns in STATISTICS.items():
-            engine.execute(f"CREATE TABLE {RESULTS}.{name} (cohort_definition_id INTEGER, {columns})")
+        for statement in result_statements():
+            engine.execute(statement)
         engine.confine(path for paths, _columns in files.values() for path in paths)
-        found = Opened(engine, version, vocabulary, frozenset(files))
+        found = Opened(engine=engine, version=version, vocabulary=vocabulary, tables=frozenset(files))
         if progress is None:
             yield found
         else:
@@ -90,23 +116,27 @@ def opened(
                 yield found
 
 
+def result_statements() -> list[str]:
+    """Statements that make the tables of `results`, which take members and their statistics."""
+    cohort = "subject_id BIGINT, cohort_start_date DATE, cohort_end_date DATE"
+    return [
+        f"CREATE TABLE {RESULTS}.{name} (cohort_definition_id INTEGER, {columns})"
+        for name, columns in ({"cohort": cohort} | STATISTICS).items()
+    ]
+
+
 def view_statements(tables: Mapping[str, tuple[Sequence[str | Path], Sequence[str]]]) -> list[str]:
     """Statements that lay tables open in schema `cdm`, given the files and columns of each by its name.
 
     A view has all columns of the model: those that the files lack have no value.
     """
-    return [f"CREATE SCHEMA IF NOT EXISTS {CDM}", *(_view(name, *given) for name, given in tables.items())]
+    views = (view_of(name, f"read_parquet({quote_paths(paths)})", columns) for name, (paths, columns) in tables.items())
+    return [f"CREATE SCHEMA IF NOT EXISTS {CDM}", *views]
 
 
-def _view(name: str, paths: Sequence[str | Path], columns: Sequence[str]) -> str:
+def view_of(name: str, source: str, columns: Sequence[str]) -> str:
+    """A statement that lays a table open, given where its rows are and which columns they have."""
     have = {column.lower() for column in columns}
     lacking = [field for field in TABLES[name].fields if field.name not in have] if name in TABLES else []
     more = "".join(f", CAST(NULL AS {duckdb_type(field)}) AS {quote_name(field.name)}" for field in lacking)
-    return f"CREATE VIEW {CDM}.{quote_name(name)} AS SELECT *{more} FROM read_parquet({quote_paths(paths)})"
-
-
-def drop_leftovers(engine: Engine) -> None:
-    """Remove the temporary tables that a script which failed halfway has left."""
-    names = engine.rows("SELECT table_name FROM duckdb_tables() WHERE temporary")
-    for (name,) in names:
-        engine.execute(f"DROP TABLE IF EXISTS temp.{quote_name(name)}")
+    return f"CREATE VIEW {CDM}.{quote_name(name)} AS SELECT *{more} FROM {source}"
