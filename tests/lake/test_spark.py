@@ -19,9 +19,9 @@ import pytest
 from lakes import commit, new_lake
 from spark_cluster import standalone
 
-from madang.base.errors import MadangError
+from madang.base.errors import Cancelled, MadangError
 from madang.lake import Engine, Version
-from madang.lake.spark import SparkEngine, to_spark
+from madang.lake.spark import Script, SparkEngine, to_spark
 from madang.lake.spark.engine import installed
 from madang.lake.spark.grouping import grouped
 from support import EVERYTHING, MISSING
@@ -66,6 +66,19 @@ SAME = [
     "SELECT n, row_number() OVER (PARTITION BY m ORDER BY n NULLS LAST) FROM t WHERE n IS NOT NULL",
     "SELECT n, lag(n) OVER (ORDER BY n) FROM t WHERE n IS NOT NULL",
     "SELECT count(*) FILTER (WHERE n > 2) FROM t",
+    "SELECT d + to_days(CAST(-3 AS INTEGER)), w + to_days(n::INTEGER) FROM t WHERE n < 4",
+    "SELECT (d + to_days(1)) + to_days(-2) FROM t WHERE n < 4",
+    "SELECT n FROM t WHERE d + to_days(CAST(366 AS INTEGER)) > w",
+    "SELECT n FROM t WHERE coalesce(w, d + to_days(1)) <= d + to_days(CAST(1 * 30 AS INTEGER)) AND y < 9999",
+    "SELECT datediff('day', d, w), datediff('day', w, d), datediff('day', d::DATE, DATE '2000-02-29') FROM t",
+    "SELECT power(CAST(2 AS BIGINT), m), sum(power(CAST(2 AS BIGINT), n)) FROM t GROUP BY m",
+    "SELECT CAST(2000 AS TEXT) || '-' || CAST(9 AS TEXT) || '-' || CAST(1 AS TEXT) < CAST(d AS TEXT) FROM t",
+    "SELECT CAST((CAST(2000 AS TEXT) || '-' || CAST(9 AS TEXT) || '-' || CAST(1 AS TEXT)) AS DATE)",
+    "SELECT m, sum(n) OVER (PARTITION BY m ORDER BY n, m DESC ROWS UNBOUNDED PRECEDING) FROM t",
+    "SELECT n, max(d) OVER (PARTITION BY m ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) FROM t",
+    "SELECT m, n, row_number() OVER (ORDER BY m DESC, n) FROM t",
+    "SELECT m, NULL::BIGINT AS who, count(*) FROM t GROUP BY ALL",
+    "SELECT trunc(trunc(x)), isfinite(trunc(x)) FROM t WHERE isfinite(x)",
     "SELECT p FROM t WHERE p > 1.25",
 ]
 LINKED = [  # whether there is a row in another table, in all shapes: those that are grouped, and those that are not
@@ -108,6 +121,10 @@ REFUSED = {
     "SELECT strftime(d, '%Y') FROM t": "",
     "SELECT n::HUGEINT FROM t": "",
     "SELECT my_function(n) FROM t": "my_function",
+    "SELECT datediff('year', d, w) FROM t": "datediff",  # years that begin here, years that are over there
+    "SELECT power(n, 2) FROM t": "power",
+    "SELECT d - to_days(1) FROM t": "to_days",
+    "SELECT to_days(1) FROM t": "to_days",
     "SELECT reflect('java.lang.System', 'exit', 1) FROM t": "reflect",
     "SELECT * FROM t ASOF JOIN u ON t.n >= u.k": "",
     "DELETE FROM t": "Only one SELECT",
@@ -188,6 +205,63 @@ def test_questions_of_a_kind_are_one_reading() -> None:
     readings, rest = grouped({sql: sql for sql in LINKED})
     assert [len(reading.names) for reading in readings] == [len(LINKED) - len(rest)]
     assert len(rest) == 4
+
+
+SCRIPT = """
+CREATE TEMP TABLE Few (a INTEGER NOT NULL, b BIGINT);
+-- what is said between statements
+INSERT INTO Few (b, a) SELECT n, m FROM main.t WHERE n < 4;
+INSERT INTO Few (a) SELECT DISTINCT k FROM main.u WHERE k IS NOT NULL;
+ANALYZE Few;
+CREATE TEMP TABLE more AS WITH of AS (SELECT * FROM Few) SELECT a, b FROM of UNION ALL SELECT a + 1, b FROM Few;
+DELETE FROM Few WHERE b > 1;
+DELETE FROM results.kept WHERE a = 0;
+INSERT INTO results.kept (a, b, d) SELECT Few.a, more.b, DATE '2020-02-28' + to_days(more.a::INTEGER)
+    FROM Few JOIN more ON Few.a = more.a;
+DELETE FROM more;
+INSERT INTO results.kept (a) SELECT count(*) FROM more;
+DROP TABLE more;
+DELETE FROM Few; DROP TABLE Few;
+"""
+
+
+def test_a_script_makes_the_same_tables_on_both_engines(version: Version, spark: SparkEngine) -> None:
+    wanted = "SELECT a, b, d FROM results.kept ORDER BY a, b, d"
+    made = "CREATE TABLE results.kept (a INTEGER, b BIGINT, d DATE)"
+    there = Script(spark)
+    there.execute("CREATE VIEW main.t AS SELECT * FROM t; CREATE VIEW main.u AS SELECT * FROM u; " + made)
+    with Engine() as here:
+        version.attach(here)
+        here.execute(f"CREATE SCHEMA results; {made}")
+        for _again in range(2):
+            here.execute(SCRIPT)
+            there.execute(SCRIPT)
+            assert there.rows(wanted) == here.rows(wanted)
+    assert len(there.rows(wanted)) > 10
+    with pytest.raises(MadangError, match="Few"):
+        there.rows("SELECT * FROM Few")
+
+
+def test_a_script_that_fails_leaves_nothing_and_says_what_it_may_not(spark: SparkEngine) -> None:
+    there = Script(spark)
+    with pytest.raises(MadangError) as caught:
+        there.execute("CREATE TEMP TABLE half AS SELECT 1 AS a; CREATE TEMP TABLE other AS SELECT median(a) FROM half")
+    assert caught.value.code == "spark.subset"
+    with pytest.raises(MadangError, match="half"):
+        there.rows("SELECT * FROM half")
+    for sql in ("COPY t TO '/tmp/x'", "UPDATE t SET n = 1", "INSERT INTO t SELECT 1", "ATTACH 'x'", "SET a = 1"):
+        with pytest.raises(MadangError) as caught:
+            there.execute(sql)
+        assert caught.value.code in ("spark.subset", "spark.syntax"), sql
+
+
+def test_whoever_stops_it_is_told_so(version: Version) -> None:
+    _needed()
+    with SparkEngine(memory="1g", threads=1, master="local[1]") as engine:
+        engine.attach(version)
+        threading.Timer(1, engine.cancel).start()
+        with pytest.raises(Cancelled):
+            engine.rows("SELECT count(*) FROM " + ", ".join(f"t AS t{n}" for n in range(14)))
 
 
 def test_a_question_that_fails_leaves_the_engine_standing(spark: SparkEngine) -> None:

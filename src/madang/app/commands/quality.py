@@ -71,9 +71,9 @@ def assess(
     master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
 ) -> None:
     """Ask all checks, and show the verdict and the worst failures. Counts only, no rows."""
-    from madang.node.second_engine import chosen_engine, second_engine
     from madang.base.console import ProgressBars
     from madang.base.errors import MadangError
+    from madang.node.second_engine import chosen_engine, second_engine
     from madang.science.omop.release import mapped_with
     from madang.science.quality import assess_all, default_checks
     from madang.science.quality.custom import with_files
@@ -128,9 +128,13 @@ def rows(
     cohort: Cohort = None,
     own: Files = None,
     lines: Annotated[bool, typer.Option("--lines", help=_("Also show the source file and line of each row."))] = False,
+    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
+    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
 ) -> None:
     """Show the rows that violate a check: primary keys, the fields it looks at, source file and line."""
     from madang.base.console import show_table
+    from madang.node.second_engine import second_engine
+    from madang.science.omop.release import mapped_with
     from madang.science.quality.rows import find
     from madang.services.datasets import read
     from madang.services.datasets.acts import SQL
@@ -139,7 +143,9 @@ def rows(
     version = lake.find(reference)
     read(SQL, version, f"rows that violate {check}")
     found = _check(check, own or [])
-    table = find(version, found, lake.find(vocabulary) if vocabulary else None, limit=limit, cohort=cohort)
+    words = lake.find(vocabulary) if vocabulary else mapped_with(lake, version)
+    with second_engine(engine, master, words, version) as second:
+        table = find(version, found, words, limit=limit, cohort=cohort, second=second)
     names, values = list(table.column_names), [list(row.values()) for row in table.to_pylist()]
     if lines:
         names.append(_("source lines"))

@@ -18,19 +18,21 @@ def profile(
     vocabulary: Annotated[
         str | None, typer.Option(help=_("A loaded vocabulary, instead of the one that the data were mapped with."))
     ] = None,
+    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
+    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
 ) -> None:
     """Show what is in a dataset: people, time, records, concepts, values; no count about too few people."""
     from madang.app.commands.quality import write_file
     from madang.base.console import ProgressBars, console, show_table
     from madang.node.home import Home
+    from madang.node.second_engine import second_engine
     from madang.science.quality import profile as profiling
     from madang.science.quality.profile.report import covered, rule
 
     lake = Home.find().lake()
-    with ProgressBars() as progress:
-        found = profiling.profile(
-            lake.find(reference), lake.find(vocabulary) if vocabulary else None, minimum=minimum, progress=progress
-        )
+    version, words = lake.find(reference), lake.find(vocabulary) if vocabulary else None
+    with ProgressBars() as progress, second_engine(engine, master) as second:
+        found = profiling.profile(version, words, minimum=minimum, progress=progress, second=second)
     few = _("fewer than {minimum}").format(minimum=minimum)
     rows = [[r.table, few if r.rows is None else r.rows, r.persons, covered(r), r.rows_before] for r in found.tables]
     columns = [_("table"), _("rows"), _("persons"), _("with a concept"), _("rows before")]

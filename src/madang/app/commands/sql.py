@@ -30,9 +30,9 @@ def command(
 ) -> None:
     """Ask one version of a dataset by SQL. Text comes out in UTF-8. Nothing can be changed, and no other file read."""
     from madang.app.commands import sql_output
-    from madang.node.second_engine import second_engine
     from madang.base.errors import MadangError
     from madang.node.home import Home
+    from madang.node.second_engine import second_engine
     from madang.services.datasets import read
     from madang.services.datasets.acts import SQL
 

@@ -70,7 +70,7 @@ def cut(spark: Any, frame: Any) -> Any:
 
     How to work them out stays known (unlike after `localCheckpoint`), so that rows lost with an executor come again.
     """
-    from pyspark.sql import DataFrame  # type: ignore[import-not-found]  # of its own environment
+    from pyspark.sql import DataFrame
 
     rows, schema = frame._jdf.queryExecution().toRdd(), frame._jdf.schema()
     return DataFrame(spark._jsparkSession.internalCreateDataFrame(rows, schema, False), spark)

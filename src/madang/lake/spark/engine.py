@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -192,12 +192,15 @@ class SparkEngine:
         """Have these views no more, nor their rows; nothing happens where there is none."""
         self._ask({"op": "drop", "names": list(names)})
 
-    def counts(self, questions: Mapping[str, str]) -> dict[str, int | MadangError | None]:
+    def counts(
+        self, questions: Mapping[str, str], told: Callable[[int], None] | None = None
+    ) -> dict[str, int | MadangError | None]:
         """The one number of each of many SELECTs, asked together; None where it is null, the error where it fails.
 
         Questions about one table are asked in one reading of it, also those whether there is a row in another table;
-        see `grouped`.
+        see `grouped`. `told` is called with how many more have been answered.
         """
+        told = told or (lambda _count: None)
         found: dict[str, int | MadangError | None] = {}
         readings, rest = grouped(questions)
         for reading in readings:
@@ -205,11 +208,13 @@ class SparkEngine:
             for values in self._together(reading.sql, asked, found):
                 for names, value in zip(reading.names, values, strict=True):
                     found |= dict.fromkeys(names, int(value))
+            told(len(asked))
         for few in _chunks(list(rest.items()), 24):
             texts = [f"SELECT {n} AS n, ({text}) AS v" for n, (text, _names) in enumerate(few)]
             asked = {name: questions[name] for _text, names in few for name in names}
             for n, value in self._together(" UNION ALL ".join(texts), asked, found):
                 found |= dict.fromkeys(few[n][1], None if value is None else int(value))
+            told(len(asked))
         return found
 
     def _together(

@@ -1,8 +1,8 @@
 """Scripts of several statements on Spark: the tables that they make on the way are views, and nothing is written.
 
-Of DuckDB's SQL, a script may make views and tables (with columns, or as a SELECT), put rows into them, take rows out of them and
-drop them; each SELECT in it is of the proven subset. A table is a view whose rows Spark keeps in memory and on its own
-disk until it is dropped, and works out anew where an executor that held them is lost.
+Of DuckDB's SQL, a script may make views and tables (with columns, or as a SELECT), put rows into them, take rows out of
+them and drop them; each SELECT in it is of the proven subset. A table is a view whose rows Spark keeps in memory and on
+its own disk until it is dropped, and works out anew where an executor that held them is lost.
 """
 
 from collections.abc import Iterator
@@ -97,7 +97,11 @@ class Script:
         """The rows that there are, and those of the SELECT as the types of the columns that it names."""
         from sqlglot import exp
 
-        named = [each.name for each in tree.this.expressions] if isinstance(tree.this, exp.Schema) else list(self._columns[name])
+        named = (
+            [each.name for each in tree.this.expressions]
+            if isinstance(tree.this, exp.Schema)
+            else list(self._columns[name])
+        )
         given = {of.lower(): f"given.`c{place}`" for place, of in enumerate(named)}
         columns = ", ".join(
             f"CAST({given.get(of.lower(), 'NULL')} AS {kind.sql(dialect='spark')}) AS `{of}`"
@@ -142,5 +146,5 @@ def _name(tree: Any) -> str:
     """The name of the view that a statement is about."""
     from sqlglot import exp
 
-    table = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-    return viewed(*(part for part in (table.db, table.name) if part)) if isinstance(table, exp.Table) else ""
+    table = tree.find(exp.Table)  # the first on the way down: what is made, filled, emptied or dropped
+    return "" if table is None else viewed(*(part for part in (table.db, table.name) if part))

@@ -102,7 +102,7 @@ def parsed(sql: str) -> list[Any]:
 
 
 def rewritten(tree: Any, sql: str) -> Any:
-    """A SELECT, or a part of one, as Spark has it; `sql` is the text that places are told in. Errors: `spark.subset`."""
+    """A SELECT, or a part of one, as Spark has it; places are told in the text `sql`. Errors: `spark.subset`."""
     nodes = list(tree.walk())
     for node in nodes:
         _check(node, sql)

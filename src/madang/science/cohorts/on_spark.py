@@ -21,6 +21,7 @@ class OnSpark(Laid):
 
     @property
     def asking(self) -> Asking:
+        """The session."""
         return self.script
 
     def tidy(self, *, members: bool = False) -> None:

@@ -23,8 +23,11 @@ _VOCABULARY = frozenset(KINDS["vocabulary"].split())
 class Asking(Protocol):
     """An engine that runs the script of a definition, and says what came of it."""
 
-    def execute(self, sql: str) -> None: ...
-    def rows(self, sql: str) -> list[tuple[Any, ...]]: ...
+    def execute(self, sql: str) -> None:
+        """Run a script."""
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +76,11 @@ class Opened(Laid):
 
     @property
     def asking(self) -> Asking:
+        """Ours."""
         return self.engine
 
     def tidy(self, *, members: bool = False) -> None:
+        """Remove the temporary tables of a script; members stay, for who is in which of several cohorts."""
         for (name,) in [] if members else self.engine.rows("SELECT table_name FROM duckdb_tables() WHERE temporary"):
             self.engine.execute(f"DROP TABLE IF EXISTS temp.{quote_name(name)}")
 

@@ -193,7 +193,8 @@ class _Run:
         engine, today, compatible = self.tables.engine, self.today, self.compatible
         counts: dict[str, Count] = {}
         if self.second is not None:
-            return questions.count_by(self.second, self.columns, self.plain, today=today)
+            with self.progress.interruptible(self.second.cancel):
+                return questions.count_by(self.second, self.columns, self.plain, today=today, progress=self.progress)
         if self.own:  # somebody else's SQL: in an engine of its own, which sees these tables and no more
             with confined(self.version, self.tables.vocabulary, threads=self.threads or None) as closed:
                 counts = custom.count(closed, self.own, cohort=cohort)

@@ -6,12 +6,13 @@ every cohort entry counts, as in the joins of DataQualityDashboard, and so do va
 DuckDB: negative ones, and any of a column of floating-point numbers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
 from madang.base.errors import MadangError
+from madang.base.progress import Progress
 from madang.base.translate import _
 from madang.lake.engine import Engine
 from madang.science.quality.columns import Columns, family, read_columns, runnable
@@ -51,11 +52,23 @@ def count(
 class Counting(Protocol):
     """Whoever answers many questions of one number each at once, as a second engine does."""
 
-    def counts(self, questions: Mapping[str, str]) -> Mapping[str, int | MadangError | None]:
-        """The number of each SELECT in the SQL of the first engine, or why there is none."""
+    def counts(
+        self, questions: Mapping[str, str], told: Callable[[int], None] | None = None
+    ) -> Mapping[str, int | MadangError | None]:
+        """The number of each SELECT in the SQL of the first engine, or why there is none; `told` how many more."""
+
+    def cancel(self) -> None:
+        """Stop what runs; called from another thread."""
 
 
-def count_by(engine: Counting, columns: Columns, checks: Iterable[Check], *, today: date) -> dict[str, Count]:
+def count_by(
+    engine: Counting,
+    columns: Columns,
+    checks: Iterable[Check],
+    *,
+    today: date,
+    progress: Progress | None = None,
+) -> dict[str, Count]:
     """What each check counts on another engine, all asked together; what cannot be asked is left out as in `count`."""
     asked = Questions(columns, today)
     counts: dict[str, Count] = {}
@@ -71,7 +84,7 @@ def count_by(engine: Counting, columns: Columns, checks: Iterable[Check], *, tod
     for check in chosen:
         texts[f"{check.id}|rows"] = f"SELECT count(*) FROM ({asked.rows(check)})"
         texts[f"{check.id}|of"] = asked.denominator(check)
-    found = engine.counts(texts)
+    found = engine.counts(texts, None if progress is None else _in_halves(progress))
     for check in chosen:
         violated, of = found[f"{check.id}|rows"], found[f"{check.id}|of"]
         if isinstance(violated, MadangError) or isinstance(of, MadangError):
@@ -79,6 +92,18 @@ def count_by(engine: Counting, columns: Columns, checks: Iterable[Check], *, tod
         else:
             counts[check.id] = Count(violated, of)
     return counts
+
+
+def _in_halves(progress: Progress) -> Callable[[int], None]:
+    """Moves on by one check for two questions, and stops where it is to be stopped."""
+    answered = 0
+
+    def told(count: int) -> None:
+        nonlocal answered
+        before, answered = answered // 2, answered + count
+        progress.advance(answered // 2 - before)
+
+    return told
 
 
 def _sentence(error: MadangError) -> str:

@@ -1,6 +1,8 @@
 """The offending rows of one check: primary keys and the fields that the check looks at."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -20,6 +22,13 @@ LIMIT = 1000
 _COUNTED = ("cdmTable", "cdmField")  # these find no rows, only that something is missing
 
 
+class Second(Protocol):
+    """Another engine than ours."""
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """The rows of one SELECT, at least one batch."""
+
+
 def find(
     version: Version,
     check: Check,
@@ -28,12 +37,21 @@ def find(
     limit: int = LIMIT,
     cohort: int | None = None,
     today: date | None = None,
+    second: Second | None = None,
 ) -> pa.Table:
     """At most `limit` rows that violate `check`, in the order of their primary key.
 
     The columns are the primary key, `person_id`, and the fields of the table that the check reads; for checks that
-    count persons or distinct values, these. Raises `quality.no_rows` where a check has no rows or cannot be asked.
+    count persons or distinct values, these. `second` is another engine that sees the same tables and finds the rows
+    instead of ours. Raises `quality.no_rows` where a check has no rows or cannot be asked, `quality.spark` for a check
+    of one's own on another engine.
     """
+    if second is not None and (check.level is Level.CUSTOM or cohort is not None):
+        raise MadangError(
+            "quality.spark",
+            _("On Spark, a whole version is asked: no cohorts, no checks of one's own, not `compatible`."),
+            _("Leave these out, or leave --engine spark out."),
+        )
     if check.name in _COUNTED:
         raise MadangError(
             "quality.no_rows",
@@ -57,6 +75,9 @@ def find(
         found = [name for name, _kind in tables.engine.describe(select)]
         wanted = _fields(check, {name.lower() for name in found}) or found
         listed = ", ".join(map(quote_name, wanted))
+        if second is not None:
+            found_there = second.batches(f"SELECT {listed} FROM ({select}) ORDER BY {listed} LIMIT {int(limit)}")
+            return pa.Table.from_batches(list(found_there))
         return tables.engine.query(f"SELECT {listed} FROM ({select}) ORDER BY ALL LIMIT {int(limit)}")
 
 

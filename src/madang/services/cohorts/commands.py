@@ -1,5 +1,7 @@
 """`madang cohort`: who is in it, how many, what the definition says and what is wrong with it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,8 +10,10 @@ import typer
 from madang.base.translate import _
 
 if TYPE_CHECKING:
+    from madang.base.progress import Progress
     from madang.lake import Lake, Version
     from madang.science.cohorts import Loaded
+    from madang.science.cohorts.opened import Laid
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -74,18 +78,21 @@ def count(
     json_: Json = None,
     vocabulary: Vocabulary = None,
     threads: Threads = None,
+    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
+    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
 ) -> None:
     """How many persons a definition finds, or each definition of a folder."""
     from madang.base.console import ProgressBars, show_table
     from madang.base.errors import MadangError
+    from madang.node.second_engine import chosen_engine
     from madang.science.cohorts.load import files_in
     from madang.science.cohorts.members import counted
-    from madang.science.cohorts.opened import opened
 
+    chosen_engine(engine)
     version, words = _places(reference, vocabulary)
     files = files_in(definition)
     loaded, left_out = _load_all(files, words, alone=not definition.is_dir())
-    with ProgressBars() as progress, opened(version, words, threads=threads, progress=progress) as found:
+    with ProgressBars() as progress, _laid(version, words, engine, master, threads, progress) as found:
         done = list(counted(found, [each.definition for _path, each in loaded], progress))
         release = found.release
     rows: list[dict[str, Any]] = []
@@ -329,6 +336,24 @@ def _places(reference: str, vocabulary: str | None) -> "tuple[Version, Version |
         told = {"version": version.number, "what": "cohort"}
         node.audit.read(actor, READ_ROWS.name, f"dataset:{version.dataset.name}", told)
     return version, lake.find(vocabulary) if vocabulary else mapped_with(lake, version)
+
+
+@contextmanager
+def _laid(
+    version: "Version", words: "Version | None", engine: str, master: str, threads: int | None, progress: "Progress"
+) -> "Iterator[Laid]":
+    """The version laid open for definitions, on the engine that was chosen."""
+    from madang.node.second_engine import second_engine
+    from madang.science.cohorts.on_spark import opened_on_spark
+    from madang.science.cohorts.opened import opened
+
+    with second_engine(engine, master) as second:
+        if second is None:
+            with opened(version, words, threads=threads, progress=progress) as found:
+                yield found
+        else:
+            with opened_on_spark(second, version, words, progress=progress) as there:
+                yield there
 
 
 def _words(on: str | None) -> "Version | None":

@@ -1,6 +1,6 @@
 """Asks a version what is in it: two groupings of each table, by person and month and by person and concept."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -13,6 +13,7 @@ from madang.lake import Version
 from madang.lake.engine import Engine, quote_name
 from madang.science.quality.assess import about_source, opened
 from madang.science.quality.columns import Columns, family, read_columns
+from madang.science.quality.profile.engines import SHARES, Asking, Second, quantiles
 from madang.science.quality.profile.hide import enough, joined, listed
 from madang.science.quality.profile.model import (
     Concept,
@@ -55,19 +56,27 @@ def profile(
     today: date | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    second: Second | None = None,
 ) -> Profile:
     """What is in a version; no count is about fewer than `minimum` persons, 1 keeps nothing back.
 
-    `vocabulary` gives concepts their names, by default the one that the version was mapped with. Raises
-    `profile.no_persons` where there is no table PERSON with numbers of persons.
+    `vocabulary` gives concepts their names, by default the one that the version was mapped with. `second` is another
+    engine that is asked instead of ours. Raises `profile.no_persons` where there is no table PERSON with numbers of
+    persons, `profile.spark` where the second engine could answer otherwise.
     """
     progress = progress or Silent()
     day = today or datetime.now(UTC).date()
     before = _before(version)
-    with opened(version, vocabulary, threads=threads) as tables, progress.interruptible(tables.engine.cancel):
+    with (
+        opened(version, vocabulary, threads=threads) as tables,
+        progress.interruptible((second or tables.engine).cancel),
+    ):
         columns = read_columns(tables.engine)
         _check_persons(version, columns)
         asked = Asked(tables.engine, columns, minimum, day)
+        if second is not None:
+            second.attach(*(each for each in (tables.vocabulary, version) if each is not None))
+            asked = AskedElsewhere(second, columns, minimum, day, tables.engine)
         with progress.step(_("profile {version}").format(version=version.name), len(TABLES) + 2, _("tables")):
             persons = asked.everybody
             people, observed = (asked.people(), asked.observed()) if persons >= minimum else ((), ())
@@ -81,8 +90,8 @@ def profile(
             progress.advance(1)
         about = about_source(tables.engine, columns)
         release = str(tables.vocabulary.info.get("release", "")) if tables.vocabulary else ""
-    if before is not None:
-        records = _beside(records, before, minimum)
+        if before is not None:
+            records = _beside(records, before, minimum, second)
     return Profile(
         dataset=version.dataset.name,
         version=version.number,
@@ -114,10 +123,12 @@ def _before(version: Version) -> Version | None:
     return version.dataset.version(earlier[-1]) if earlier else None
 
 
-def _beside(records: Iterable[Records], before: Version, minimum: int) -> list[Records]:
+def _beside(records: Iterable[Records], before: Version, minimum: int, second: Second | None = None) -> list[Records]:
     """The records with what the version before had."""
     with opened(before) as tables:
-        asked = Asked(tables.engine, read_columns(tables.engine), minimum, date.today())
+        if second is not None:
+            second.attach(before)
+        asked = Asked(second or tables.engine, read_columns(tables.engine), minimum, date.today())
         found = {record.table: asked.counted(record.table) for record in records}
     return [
         replace(record, rows_before=found[record.table][0], persons_before=found[record.table][1]) for record in records
@@ -137,7 +148,7 @@ class Entry:
 class Asked:
     """The questions, put to one opened version."""
 
-    engine: Engine
+    engine: Asking
     columns: Columns
     minimum: int
     today: date
@@ -164,7 +175,7 @@ class Asked:
         end = self._periods("max(year(observation_period_end_date))")
         age = f"coalesce(o.value, {self.today.year}) - p.year_of_birth"
         rows = self.engine.rows(
-            f"SELECT {sex}, greatest(0, least({OLDEST // 5}, ({age}) // 5))::INTEGER AS band, count(*) "
+            f"SELECT {sex}, least({OLDEST // 5}, floor(greatest(0, {age}) / 5))::INTEGER AS band, count(*) "
             f"FROM person p LEFT JOIN {end} o USING (person_id) WHERE p.year_of_birth IS NOT NULL GROUP BY ALL"
         )
         counts: dict[object, list[int]] = {}
@@ -194,9 +205,10 @@ class Asked:
 
     def observed(self) -> tuple[Observed, ...]:
         """Persons by the whole years that they were observed, gaps left out."""
-        days = "sum(datediff('day', observation_period_start_date, observation_period_end_date) + 1)"
+        start, end = (f"observation_period_{each}_date::DATE" for each in ("start", "end"))
+        days = f"sum(datediff('day', {start}, {end}) + 1)"
         rows = self.engine.rows(
-            "SELECT greatest(0, least(50, floor(coalesce(o.value, 0) / 365.25)))::INTEGER AS years, "
+            "SELECT greatest(0, least(50, floor(coalesce(o.value, 0) / 365.25::DOUBLE)))::INTEGER AS years, "
             f"count(DISTINCT person_id) FROM person LEFT JOIN {self._periods(days)} o USING (person_id) GROUP BY ALL"
         )
         counts = [0] * 51
@@ -272,10 +284,11 @@ class Asked:
         Also the group of `nothing`. A column may have as many groups as rows; what is fetched of them is a few.
         """
         rows = self.engine.rows(
-            f"SELECT * FROM ({self._grouping(table, key, where)}) QUALIFY row_number() OVER "
-            f"(ORDER BY persons < {self.minimum}, records DESC, key) <= {MOST + 3} "
-            f"OR key IS NOT DISTINCT FROM {'NULL' if nothing is None else nothing} "
-            f"ORDER BY persons < {self.minimum}, records DESC, key"
+            "SELECT key, records, persons FROM (SELECT key, records, persons, row_number() OVER "
+            f"(ORDER BY persons < {self.minimum}, records DESC, key) AS place "
+            f"FROM ({self._grouping(table, key, where)})) "
+            f"WHERE place <= {MOST + 3} OR key IS NOT DISTINCT FROM {'NULL' if nothing is None else nothing} "
+            f"ORDER BY place"
         )
         return [Entry(*row) for row in rows]
 
@@ -289,7 +302,7 @@ class Asked:
         if first is None:
             return ()
         by_year = end - first >= MONTHS
-        unit = f"({month}) // 12" if by_year else month
+        unit = f"floor(({month}) / 12)::BIGINT" if by_year else month
         entries = {entry.key: entry for entry in self.by_person(table, unit, f"{day} IS NOT NULL")}
         places = range(min(entries), max(entries) + 1)
         counts = [(entries[place].persons if place in entries else 0,) for place in places]
@@ -319,7 +332,7 @@ class Asked:
 
     def who(self, table: str) -> str:
         """SQL of whose a row is; NULL in a table that is not about persons."""
-        return "person_id" if family(self.columns[table].get("person_id", "")) == "integer" else "NULL"
+        return "person_id" if family(self.columns[table].get("person_id", "")) == "integer" else "NULL::BIGINT"
 
     def values(self, concepts: list[int]) -> tuple[Values, ...]:
         """What was measured in numbers, of concepts that may be told, by unit."""
@@ -331,12 +344,8 @@ class Asked:
         known = f"isfinite({number})"
         unit = "nullif(unit_concept_id, 0)" if has_unit else "NULL::BIGINT"
         listed_ = ", ".join(map(str, concepts))
-        rows = self.engine.rows(
-            f"""SELECT measurement_concept_id, coalesce({known}, false) AS numeric, CASE WHEN {known} THEN {unit} END,
-                count(*), count(DISTINCT person_id),
-                quantile_cont(CASE WHEN {known} THEN {number} END, [0.05, 0.25, 0.5, 0.75, 0.95])
-            FROM measurement WHERE measurement_concept_id IN ({listed_}) GROUP BY ALL"""
-        )
+        key = f"measurement_concept_id, coalesce({known}, false) AS numeric, CASE WHEN {known} THEN {unit} END AS unit"
+        rows = self._spread(key, known, number, f"measurement_concept_id IN ({listed_})")
         entries: dict[int, list[Entry]] = {}
         for concept, numeric, unit_id, records, persons, shares in rows:
             entries.setdefault(concept, []).append(Entry((numeric, unit_id, shares), records, persons))
@@ -346,14 +355,22 @@ class Asked:
         for concept, entry in kept:
             _numeric, unit_id, shares = entry.key
             told = [
-                float(value) if self.minimum == 1 or entry.persons * share >= self.minimum else None
-                for value, share in zip(shares, (0.05, 0.25, 0.5, 0.25, 0.05), strict=True)
+                float(value) if self.minimum == 1 or entry.persons * min(share, 1 - share) >= self.minimum else None
+                for value, share in zip(shares, SHARES, strict=True)
             ]
             unit_name = "" if unit_id is None else names.get(unit_id, "")
             name = names.get(concept, "")
             persons = self.told(entry.persons)
             found.append(Values(concept, name, unit_id, unit_name, entry.records, persons, *told))
         return tuple(found)
+
+    def _spread(self, key: str, known: str, number: str, where: str) -> Sequence[Sequence[Any]]:
+        """By the three columns of `key`: records, persons, and the `SHARES` of the numbers that are known."""
+        return self.engine.rows(
+            f"""SELECT {key}, count(*), count(DISTINCT person_id),
+                quantile_cont(CASE WHEN {known} THEN {number} END, {list(SHARES)})
+            FROM measurement WHERE {where} GROUP BY ALL ORDER BY measurement_concept_id, numeric, unit"""
+        )
 
     def names(self, concepts: Iterable[int]) -> dict[int, str]:
         """The names of concepts, as far as there is a vocabulary."""
@@ -364,6 +381,53 @@ class Asked:
         listed_ = ", ".join(map(str, wanted))
         rows = self.engine.rows(f"SELECT concept_id, concept_name FROM concept WHERE concept_id IN ({listed_})")
         return {int(number): str(name) for number, name in rows}
+
+
+@dataclass(frozen=True)
+class AskedElsewhere(Asked):
+    """The questions, put to an engine whose quantiles are not to the last digit those of ours: it only counts."""
+
+    ours: Engine
+
+    def _spread(self, key: str, known: str, number: str, where: str) -> Sequence[Sequence[Any]]:
+        if self.columns["measurement"]["value_as_number"].startswith("DECIMAL"):
+            raise MadangError(
+                "profile.spark",
+                _("MEASUREMENT.value_as_number is a decimal number, whose quantiles are not proved equal on Spark."),
+                _("Ask on one machine: leave --engine spark out."),
+            )
+        whole = self.engine.rows(
+            f"SELECT {key}, count(*) AS records, count(DISTINCT person_id) AS persons "
+            f"FROM measurement WHERE {where} GROUP BY ALL ORDER BY measurement_concept_id, numeric, unit"
+        )
+        # Of each group the few numbers that its shares fall on, with the places of their first and last record.
+        over = "OVER (PARTITION BY measurement_concept_id, unit"
+        places = [f"floor((known - 1) * {share}::DOUBLE) + {more}" for share in SHARES for more in (0, 1)]
+        fitting = " OR ".join(f"({place} >= upto - n AND {place} < upto)" for place in places)
+        numbers = self.engine.rows(
+            f"""SELECT measurement_concept_id, unit, x, upto, known FROM (
+                SELECT measurement_concept_id, unit, x, n, sum(n) {over} ORDER BY x ROWS BETWEEN UNBOUNDED PRECEDING
+                AND CURRENT ROW) AS upto, sum(n) {over}) AS known FROM (
+                SELECT {key}, {number} AS x, count(*) AS n FROM measurement WHERE {where} AND {known} GROUP BY ALL))
+            WHERE {fitting}"""
+        )
+        kept: dict[tuple[Any, Any], list[tuple[int, float]]] = {}
+        known_of: dict[tuple[Any, Any], int] = {}
+        for concept, unit, x, upto, known_ in numbers:
+            kept.setdefault((concept, unit), []).append((int(upto), x))
+            known_of[concept, unit] = int(known_)
+        return [
+            (*row, quantiles(sorted(kept[row[0], row[2]]), known_of[row[0], row[2]], self._between) if row[1] else None)
+            for row in whole
+        ]
+
+    def _between(self, low: float, high: float, part: float) -> float:
+        """Worked out by our engine: whether it rounds once or twice here is a matter of the machine."""
+        return float(
+            self.ours.value(
+                f"SELECT quantile_cont(x, {part!r}::DOUBLE) FROM (VALUES ({low!r}::DOUBLE), ({high!r}::DOUBLE)) t(x)"
+            )
+        )
 
 
 def _label(place: int, by_year: bool) -> str:

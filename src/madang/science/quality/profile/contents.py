@@ -14,7 +14,7 @@ from typing import Any, Literal
 from madang.base.progress import Progress, Silent
 from madang.base.translate import _
 from madang.lake import Version
-from madang.lake.engine import quote_name
+from madang.lake.engine import Engine, quote_name
 from madang.science.quality.assess import opened
 from madang.science.quality.columns import family, read_columns
 from madang.science.quality.profile.ask import MINIMUM, Asked
@@ -79,12 +79,14 @@ def contents(
         found = {}
         with progress.step(_("pictures of the columns"), len(version.tables), _("tables")):
             for name in sorted(version.tables):
-                found[name] = tuple(each for part in _parts(asked, name.lower()) for each in part.contents())
+                found[name] = tuple(
+                    each for part in _parts(tables.engine, asked, name.lower()) for each in part.contents()
+                )
                 progress.advance(1)
     return found
 
 
-def _parts(asked: Asked, name: str) -> Iterator["_Table"]:
+def _parts(engine: Engine, asked: Asked, name: str) -> Iterator["_Table"]:
     """A table; one of very many columns a part after the other, because each question looks at all columns there are.
 
     Use each part before the next one is asked for.
@@ -97,11 +99,9 @@ def _parts(asked: Asked, name: str) -> Iterator["_Table"]:
         part = dict(list(columns.items())[start : start + AT_ONCE])
         kept = {**part, "person_id": columns["person_id"]} if "person_id" in columns else part
         listed = ", ".join(map(quote_name, kept))
-        asked.engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE {quote_name(PART)} AS SELECT {listed} FROM {quote_name(name)}"
-        )
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE {quote_name(PART)} AS SELECT {listed} FROM {quote_name(name)}")
         yield _Table(replace(asked, columns={**asked.columns, PART: kept}), name, PART, part)
-    asked.engine.execute(f"DROP TABLE {quote_name(PART)}")
+    engine.execute(f"DROP TABLE {quote_name(PART)}")
 
 
 def document(found: tuple[Content, ...]) -> list[dict[str, Any]]:
