@@ -55,7 +55,11 @@ def _compare(here: Laid, there: Laid, definition: Definition, number: int = 1) -
     return ours.entries
 
 
-@pytest.mark.parametrize("case", support.rotating(_cases("cohort_cases.json"), 4), ids=lambda case: case["case"])
+def _called(case: Mapping[str, Any] | None) -> str:
+    return case["case"] if case else "none"
+
+
+@pytest.mark.parametrize("case", support.rotating(_cases("cohort_cases.json"), 8), ids=_called)
 def test_circes_own_cohorts_are_the_same_on_spark(case: Mapping[str, Any], spark: SparkEngine, tmp_path: Path) -> None:
     data_ = support.shared_data("circe_be")
     folder = data_ / "cohortgeneration" / case["dir"]
@@ -72,12 +76,12 @@ def test_circes_own_cohorts_are_the_same_on_spark(case: Mapping[str, Any], spark
 def test_phenotypes_have_the_same_members_on_spark(synthea: Version, spark: SparkEngine) -> None:
     folder = support.shared_data("phenotype_library")
     with opened(synthea) as here, opened_on_spark(spark, synthea) as there:
-        names = ["976", *(_library() if support.EVERYTHING else support.rotating(_library(), 25))]
+        names = ["976", *support.rotating(_library(), 60)]
         assert sum(_compare(here, there, load(folder / f"{name}.json").definition) for name in names)
 
 
 def test_generated_forms_have_the_same_members_on_spark(spark: SparkEngine) -> None:
-    @settings(max_examples=40 if support.EVERYTHING else 4, deadline=None)
+    @settings(max_examples=40 if support.EVERYTHING else 2, deadline=None)
     @given(form=forms(), tables=data())
     def look(form: Form, tables: dict[str, list[dict[str, Any]]]) -> None:
         with tempfile.TemporaryDirectory() as folder:

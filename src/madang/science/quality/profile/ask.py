@@ -1,6 +1,6 @@
 """Asks a version what is in it: two groupings of each table, by person and month and by person and concept."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -13,7 +13,7 @@ from madang.lake import Version
 from madang.lake.engine import Engine, quote_name
 from madang.science.quality.assess import about_source, opened
 from madang.science.quality.columns import Columns, family, read_columns
-from madang.science.quality.profile.engines import SHARES, Asking, Second, quantiles
+from madang.science.quality.profile.engines import Asking, Second, spread
 from madang.science.quality.profile.hide import enough, joined, listed
 from madang.science.quality.profile.model import (
     Concept,
@@ -73,10 +73,10 @@ def profile(
     ):
         columns = read_columns(tables.engine)
         _check_persons(version, columns)
-        asked = Asked(tables.engine, columns, minimum, day)
         if second is not None:
+            _check_proved(columns)
             second.attach(*(each for each in (tables.vocabulary, version) if each is not None))
-            asked = AskedElsewhere(second, columns, minimum, day, tables.engine)
+        asked = Asked(second or tables.engine, columns, minimum, day, tables.engine)
         with progress.step(_("profile {version}").format(version=version.name), len(TABLES) + 2, _("tables")):
             persons = asked.everybody
             people, observed = (asked.people(), asked.observed()) if persons >= minimum else ((), ())
@@ -117,6 +117,16 @@ def _check_persons(version: Version, columns: Columns) -> None:
         )
 
 
+def _check_proved(columns: Columns) -> None:
+    """Raise where a second engine could answer otherwise than ours."""
+    if columns.get("measurement", {}).get("value_as_number", "").startswith("DECIMAL"):
+        raise MadangError(
+            "profile.spark",
+            _("MEASUREMENT.value_as_number is a decimal number, whose quantiles are not proved equal on Spark."),
+            _("Ask on one machine: leave --engine spark out."),
+        )
+
+
 def _before(version: Version) -> Version | None:
     """The version before this one that is still there."""
     earlier = [number for number in version.dataset.versions() if number < version.number]
@@ -128,7 +138,7 @@ def _beside(records: Iterable[Records], before: Version, minimum: int, second: S
     with opened(before) as tables:
         if second is not None:
             second.attach(before)
-        asked = Asked(second or tables.engine, read_columns(tables.engine), minimum, date.today())
+        asked = Asked(second or tables.engine, read_columns(tables.engine), minimum, date.today(), tables.engine)
         found = {record.table: asked.counted(record.table) for record in records}
     return [
         replace(record, rows_before=found[record.table][0], persons_before=found[record.table][1]) for record in records
@@ -152,6 +162,7 @@ class Asked:
     columns: Columns
     minimum: int
     today: date
+    ours: Engine
 
     @cached_property
     def everybody(self) -> int:
@@ -345,7 +356,7 @@ class Asked:
         unit = "nullif(unit_concept_id, 0)" if has_unit else "NULL::BIGINT"
         listed_ = ", ".join(map(str, concepts))
         key = f"measurement_concept_id, coalesce({known}, false) AS numeric, CASE WHEN {known} THEN {unit} END AS unit"
-        rows = self._spread(key, known, number, f"measurement_concept_id IN ({listed_})")
+        rows = spread(self.engine, self.ours, key, known, number, f"measurement_concept_id IN ({listed_})")
         entries: dict[int, list[Entry]] = {}
         for concept, numeric, unit_id, records, persons, shares in rows:
             entries.setdefault(concept, []).append(Entry((numeric, unit_id, shares), records, persons))
@@ -355,22 +366,14 @@ class Asked:
         for concept, entry in kept:
             _numeric, unit_id, shares = entry.key
             told = [
-                float(value) if self.minimum == 1 or entry.persons * min(share, 1 - share) >= self.minimum else None
-                for value, share in zip(shares, SHARES, strict=True)
+                float(value) if self.minimum == 1 or entry.persons * share >= self.minimum else None
+                for value, share in zip(shares, (0.05, 0.25, 0.5, 0.25, 0.05), strict=True)
             ]
             unit_name = "" if unit_id is None else names.get(unit_id, "")
             name = names.get(concept, "")
             persons = self.told(entry.persons)
             found.append(Values(concept, name, unit_id, unit_name, entry.records, persons, *told))
         return tuple(found)
-
-    def _spread(self, key: str, known: str, number: str, where: str) -> Sequence[Sequence[Any]]:
-        """By the three columns of `key`: records, persons, and the `SHARES` of the numbers that are known."""
-        return self.engine.rows(
-            f"""SELECT {key}, count(*), count(DISTINCT person_id),
-                quantile_cont(CASE WHEN {known} THEN {number} END, {list(SHARES)})
-            FROM measurement WHERE {where} GROUP BY ALL ORDER BY measurement_concept_id, numeric, unit"""
-        )
 
     def names(self, concepts: Iterable[int]) -> dict[int, str]:
         """The names of concepts, as far as there is a vocabulary."""
@@ -381,53 +384,6 @@ class Asked:
         listed_ = ", ".join(map(str, wanted))
         rows = self.engine.rows(f"SELECT concept_id, concept_name FROM concept WHERE concept_id IN ({listed_})")
         return {int(number): str(name) for number, name in rows}
-
-
-@dataclass(frozen=True)
-class AskedElsewhere(Asked):
-    """The questions, put to an engine whose quantiles are not to the last digit those of ours: it only counts."""
-
-    ours: Engine
-
-    def _spread(self, key: str, known: str, number: str, where: str) -> Sequence[Sequence[Any]]:
-        if self.columns["measurement"]["value_as_number"].startswith("DECIMAL"):
-            raise MadangError(
-                "profile.spark",
-                _("MEASUREMENT.value_as_number is a decimal number, whose quantiles are not proved equal on Spark."),
-                _("Ask on one machine: leave --engine spark out."),
-            )
-        whole = self.engine.rows(
-            f"SELECT {key}, count(*) AS records, count(DISTINCT person_id) AS persons "
-            f"FROM measurement WHERE {where} GROUP BY ALL ORDER BY measurement_concept_id, numeric, unit"
-        )
-        # Of each group the few numbers that its shares fall on, with the places of their first and last record.
-        over = "OVER (PARTITION BY measurement_concept_id, unit"
-        places = [f"floor((known - 1) * {share}::DOUBLE) + {more}" for share in SHARES for more in (0, 1)]
-        fitting = " OR ".join(f"({place} >= upto - n AND {place} < upto)" for place in places)
-        numbers = self.engine.rows(
-            f"""SELECT measurement_concept_id, unit, x, upto, known FROM (
-                SELECT measurement_concept_id, unit, x, n, sum(n) {over} ORDER BY x ROWS BETWEEN UNBOUNDED PRECEDING
-                AND CURRENT ROW) AS upto, sum(n) {over}) AS known FROM (
-                SELECT {key}, {number} AS x, count(*) AS n FROM measurement WHERE {where} AND {known} GROUP BY ALL))
-            WHERE {fitting}"""
-        )
-        kept: dict[tuple[Any, Any], list[tuple[int, float]]] = {}
-        known_of: dict[tuple[Any, Any], int] = {}
-        for concept, unit, x, upto, known_ in numbers:
-            kept.setdefault((concept, unit), []).append((int(upto), x))
-            known_of[concept, unit] = int(known_)
-        return [
-            (*row, quantiles(sorted(kept[row[0], row[2]]), known_of[row[0], row[2]], self._between) if row[1] else None)
-            for row in whole
-        ]
-
-    def _between(self, low: float, high: float, part: float) -> float:
-        """Worked out by our engine: whether it rounds once or twice here is a matter of the machine."""
-        return float(
-            self.ours.value(
-                f"SELECT quantile_cont(x, {part!r}::DOUBLE) FROM (VALUES ({low!r}::DOUBLE), ({high!r}::DOUBLE)) t(x)"
-            )
-        )
 
 
 def _label(place: int, by_year: bool) -> str:

@@ -75,7 +75,7 @@ def contents(
     day = today or datetime.now(UTC).date()
     with opened(version, vocabulary) as tables, progress.interruptible(tables.engine.cancel):
         columns = read_columns(tables.engine)
-        asked = Asked(tables.engine, columns, minimum, day)
+        asked = Asked(tables.engine, columns, minimum, day, tables.engine)
         found = {}
         with progress.step(_("pictures of the columns"), len(version.tables), _("tables")):
             for name in sorted(version.tables):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from madang.lake import Version
+from madang.lake.engine import Engine
 
 Between = Callable[[float, float, float], float]
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the numbers that were measured
@@ -46,3 +47,44 @@ def quantiles(numbers: Sequence[tuple[int, float]], known: int, between: Between
         low, high = at(math.floor(place)), at(math.ceil(place))
         found.append(low if low == high else between(low, high, place - math.floor(place)))
     return found
+
+
+def spread(engine: Asking, ours: Engine, key: str, known: str, number: str, where: str) -> list[Sequence[Any]]:
+    """Of measurements by the three columns of `key`: records, persons, and the `SHARES` of the numbers that are known.
+
+    Equal numbers are counted together, which needs less memory than an aggregate that holds each of them, and is
+    the same on every engine.
+    """
+
+    def between(low: float, high: float, part: float) -> float:
+        """Worked out by our engine: whether it rounds once or twice here is a matter of the machine."""
+        return float(
+            ours.value(
+                f"SELECT quantile_cont(x, {part!r}::DOUBLE) FROM (VALUES ({low!r}::DOUBLE), ({high!r}::DOUBLE)) t(x)"
+            )
+        )
+
+    whole = engine.rows(
+        f"SELECT {key}, count(*) AS records, count(DISTINCT person_id) AS persons "
+        f"FROM measurement WHERE {where} GROUP BY ALL ORDER BY measurement_concept_id, numeric, unit"
+    )
+    # Of each group the few numbers that its shares fall on, with the places of their first and last record.
+    over = "OVER (PARTITION BY measurement_concept_id, unit"
+    places = [f"floor((known - 1) * {share}::DOUBLE) + {more}" for share in SHARES for more in (0, 1)]
+    fitting = " OR ".join(f"({place} >= upto - n AND {place} < upto)" for place in places)
+    numbers = engine.rows(
+        f"""SELECT measurement_concept_id, unit, x, upto, known FROM (
+            SELECT measurement_concept_id, unit, x, n, sum(n) {over} ORDER BY x ROWS BETWEEN UNBOUNDED PRECEDING
+            AND CURRENT ROW) AS upto, sum(n) {over}) AS known FROM (
+            SELECT {key}, {number} AS x, count(*) AS n FROM measurement WHERE {where} AND {known} GROUP BY ALL))
+        WHERE {fitting}"""
+    )
+    kept: dict[tuple[Any, Any], list[tuple[int, float]]] = {}
+    known_of: dict[tuple[Any, Any], int] = {}
+    for concept, unit, x, upto, known_ in numbers:
+        kept.setdefault((concept, unit), []).append((int(upto), x))
+        known_of[concept, unit] = int(known_)
+    return [
+        (*row, quantiles(sorted(kept[row[0], row[2]]), known_of[row[0], row[2]], between) if row[1] else None)
+        for row in whole
+    ]
