@@ -59,7 +59,7 @@ def _called(case: Mapping[str, Any] | None) -> str:
     return case["case"] if case else "none"
 
 
-@pytest.mark.parametrize("case", support.rotating(_cases("cohort_cases.json"), 8), ids=_called)
+@pytest.mark.parametrize("case", support.sampled(_cases("cohort_cases.json"), 8), ids=_called)
 def test_circes_own_cohorts_are_the_same_on_spark(case: Mapping[str, Any], spark: SparkEngine, tmp_path: Path) -> None:
     data_ = support.shared_data("circe_be")
     folder = data_ / "cohortgeneration" / case["dir"]
@@ -76,7 +76,7 @@ def test_circes_own_cohorts_are_the_same_on_spark(case: Mapping[str, Any], spark
 def test_phenotypes_have_the_same_members_on_spark(synthea: Version, spark: SparkEngine) -> None:
     folder = support.shared_data("phenotype_library")
     with opened(synthea) as here, opened_on_spark(spark, synthea) as there:
-        names = ["976", *support.rotating(_library(), 60)]
+        names = ["976", *support.sampled(_library(), 60)]
         assert sum(_compare(here, there, load(folder / f"{name}.json").definition) for name in names)
 
 
