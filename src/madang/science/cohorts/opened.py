@@ -1,6 +1,7 @@
 """A dataset version laid out for cohort SQL: the model's tables as views, its vocabulary, and nothing else in reach."""
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class Asking(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Laid:
+class Laid(ABC):
     """One version laid out for definitions: schema `cdm` has its tables, schema `results` takes cohorts."""
 
     version: Version
@@ -39,10 +40,11 @@ class Laid:
     tables: frozenset[str]
 
     @property
+    @abstractmethod
     def asking(self) -> Asking:
         """The engine that definitions run on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tidy(self, *, members: bool = False) -> None:
         """Remove what a script that failed halfway has left, or (`members`) members where they take up room."""
 
