@@ -22,6 +22,7 @@ ACTS: Acts = {
     "/deposits/{name}": ("/deposits/nobodys", {"title": "x"}, (NONE,) * 5),
     "/deposits/{name}/samples": ("/deposits/nobodys/samples", None, ()),
     "/deposits/{name}/files/{number}/remove": ("/deposits/nobodys/files/1/remove", {}, (NONE,) * 5),
+    "/deposits/{name}/swap": ("/deposits/nobodys/swap", {"file": "a_R1.fastq"}, (NONE,) * 5),
     "/deposits/{name}/check": ("/deposits/nobodys/check", {}, (NONE,) * 5),
     "/deposits/{name}/submit": ("/deposits/nobodys/submit", {}, (NONE,) * 5),
     "/deposits/{name}/return": ("/deposits/nobodys/return", {"question": "q"}, (NONE,) * 5),

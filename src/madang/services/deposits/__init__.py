@@ -21,6 +21,7 @@ PLAN = RoomPlan(
     folders={"deposits": 0o700},
     menu=(MenuItem("data", later("Deposits"), "/deposits", signed_in=True),),
     listens={"record.publish": ".listening:published"},
+    card=".cards:waiting",
     demo=".demo:make",
     originals=".handing:originals",
     contributes=".contributing:of_deposit",

@@ -8,10 +8,10 @@ from typing import Any
 
 from madang.base.translate import _, told
 from madang.science.formats.references import other_lengths
-from madang.services.deposits import sources
+from madang.services.deposits import pairs, sources
 from madang.services.deposits.checklists import MODELS
 from madang.services.deposits.models import Deposit, DepositFile
-from madang.services.deposits.runs import PAIR, human_samples, people_files, runs_of
+from madang.services.deposits.runs import data_files, human_samples, people_files, runs_of
 
 _TYPES = {
     **dict.fromkeys(("FASTQ", "BAM", "CRAM", "SAM", "FASTA", "VCF", "BCF", "GFF"), "nucleotide"),
@@ -60,8 +60,8 @@ def findings(deposit: Deposit) -> list[dict[str, Any]]:
     for names in hashes.values():
         if len(names) > 1:
             say("wrong", "file.twice", _("The same content as {name}.").format(name=names[0]), names[1])
-    for name, message in _pairs(deposit.files):
-        say("wrong", "pair", message, name)
+    for code, name, message in pairs.what_is_wrong(deposit.files):
+        say("wrong", code, message, name)
     for name, message in _references(deposit.files):
         say("wrong", "reference", message, name)
     for name, message in _samples_told(deposit):
@@ -74,12 +74,12 @@ def findings(deposit: Deposit) -> list[dict[str, Any]]:
         if not deposit.title_en or _HANGUL.search(deposit.title_en):
             say("wrong", "deposit.english", _("An umbrella project has an English title too."))
         return found
-    kinds = {_TYPES.get(file.format, "other") for file in deposit.files if file.format}
+    kinds = {_TYPES.get(file.format, "other") for file in data_files(deposit) if file.format}
     if model.one_type and len(kinds) > 1:
         types = ", ".join(sorted(kinds))
         message = _("A primary project of K-BDS has data of one type; here are {names}.").format(names=types)
         say("wrong", "deposit.types", message)
-    if not deposit.files:
+    if not data_files(deposit):
         say("wrong", "deposit.files", _("There is no file in the deposit."))
     if model.samples and not samples:
         say("wrong", "deposit.samples", _("The samples are not described: upload a sample sheet."))
@@ -184,26 +184,3 @@ def _samples_told(deposit: Deposit) -> Iterator[tuple[str, str]]:
                     message = _("The sample {sample} is that of {name} too, as its header says.")
                     yield file.name, message.format(sample=sample, name=first[file.format, sample])
                 first.setdefault((file.format, sample), file.name)
-
-
-def _pairs(files: list[DepositFile]) -> list[tuple[str, str]]:
-    """Files of paired reads that do not belong together: other names of reads, another number, mates mixed up."""
-    pairs: dict[tuple[str, str], dict[str, DepositFile]] = defaultdict(dict)
-    for file in files:
-        if file.format == "FASTQ" and (match := PAIR.match(file.name)):
-            pairs[match[1], match[3]][match[2]] = file
-    found = []
-    for both in pairs.values():
-        if len(both) < 2:
-            file = next(iter(both.values()))
-            found.append((file.name, _("The other file of the pair is missing.")))
-            continue
-        one, two = json.loads(both["1"].facts), json.loads(both["2"].facts)
-        if one.get("mate") == "2" or two.get("mate") == "1":
-            found.append((both["1"].name, _("The files of the pair are swapped: this one holds the second mates.")))
-        elif (one.get("first"), one.get("last")) != (two.get("first"), two.get("last")):
-            message = _("The reads of {name} have other names: the pair is mixed up.").format(name=both["2"].name)
-            found.append((both["1"].name, message))
-        elif one.get("reads") != two.get("reads"):
-            found.append((both["1"].name, _("The two files of the pair have different numbers of reads.")))
-    return found

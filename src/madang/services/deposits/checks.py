@@ -6,7 +6,6 @@ goes on where it was, and one more costs what is new.
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -20,9 +19,8 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check as check_allowed
-from madang.services.deposits import checking, reading, registering, service, sources
+from madang.services.deposits import checking, lists, reading, registering, service, sources
 from madang.services.deposits.acts import CHECK
-from madang.services.deposits.lists import hashes_told, is_list
 from madang.services.deposits.models import Deposit, DepositFile
 
 AT_ONCE = 128 << 20  # bytes that are read while a person waits
@@ -144,10 +142,7 @@ def _keep(node: Node, files: Sequence[DepositFile], told: Sequence[dict[str, Any
 
 def _conclude(node: Node, deposit: Deposit) -> list[dict[str, Any]]:
     """What is found when everything is seen together, within the act."""
-    whole = [file for file in deposit.files if file.sha256 and is_list(file.name) and sources.is_as_it_was(file)]
-    wanted = hashes_told(sources.path_of(node.home, file) for file in whole)
-    for file in deposit.files:
-        file.wanted = wanted.get(Path(file.name).name, file.wanted)
+    lists.compare(node.home, deposit)
     if not any(_is_unread(file) and not file.format for file in deposit.files):
         deposit.checked = now()
     return checking.findings(deposit)

@@ -195,6 +195,18 @@ def remove(file: Annotated[str, typer.Argument(help=_("The file, as it is named 
         service.remove(node, actor, _name(node, actor, to), file)
 
 
+@app.command("swap")
+def swap(file: Annotated[str, typer.Argument(help=_("One file of the pair."))], to: To = "") -> None:
+    """Exchange the names of the two files of a pair, where mates came swapped; nothing is sent again."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import service
+
+    with opened() as node:
+        actor = commander(node)
+        service.swap(node, actor, _name(node, actor, to), file)
+
+
 @app.command("describe")
 def describe(
     fields: Annotated[list[str], typer.Argument(help=_("Such as title_en=Reads license=CC0-1.0 ethics=IRB-1."))],

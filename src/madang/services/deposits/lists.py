@@ -4,6 +4,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from madang.node.home import Home
+from madang.services.deposits import sources
+from madang.services.deposits.models import Deposit
+
 _LINE = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{64})\s+\*?(.+?)\s*\Z")
 _LIST = re.compile(r".*(md5|sha256)(sums?)?(\.txt)?\Z", re.I)
 LARGEST = 10 << 20
@@ -23,3 +27,13 @@ def hashes_told(lists: Iterable[Path]) -> dict[str, str]:
                 if match := _LINE.match(line):
                     found[Path(match[2]).name] = match[1].lower()
     return found
+
+
+def compare(home: Home, deposit: Deposit) -> None:
+    """Note for each file the hash that a list of the deposit gives; one that was found to have its hash before keeps
+    it, since it may have got another name since."""
+    whole = [file for file in deposit.files if file.sha256 and is_list(file.name) and sources.is_as_it_was(file)]
+    told = hashes_told(sources.path_of(home, file) for file in whole)
+    for file in deposit.files:
+        if not file.wanted or file.wanted not in (file.sha256, file.md5):
+            file.wanted = told.get(Path(file.name).name, file.wanted)

@@ -134,13 +134,13 @@ def _files(files: Iterable[DepositFile]) -> list[dict[str, Any]]:
 
 
 def _values(rows: list[dict[str, Any]]) -> str:
-    """Rows as SQL; every cell a text, but sizes; names without what Spark does not read."""
+    """Rows as SQL; every cell a text, also in an empty column, but sizes; names without what Spark does not read."""
     names = list(dict.fromkeys(name for row in rows for name in row))
 
     def cell(value: Any) -> str:
         if isinstance(value, int):
             return f"{value}::BIGINT"
-        return "NULL" if value in (None, "") else "'" + str(value).replace("\x00", "").replace("'", "''") + "'"
+        return "NULL::VARCHAR" if value in (None, "") else "'" + str(value).replace("\x00", "").replace("'", "''") + "'"
 
     lines = ", ".join("(" + ", ".join(cell(row.get(name)) for name in names) + ")" for row in rows)
     plain = {name: re.sub(r"\W+", "_", name).strip("_") or "field" for name in names}  # as Spark reads them

@@ -31,6 +31,7 @@ def put_folder(node: Node, actor: Actor, name: str, folder: Path) -> Put:
     files = sorted(service.plain_files(folder)) if folder.is_dir() else [folder]
     wanted = hashes_told(path for path in files if is_list(path.name))
     there = {each.name: each for each in service.see(node, actor, name).files}
+    held = {each.sha256 for each in there.values()}  # the two of a pair may have changed their names
     new = old = 0
     small: list[Small] = []
     for path in files:
@@ -39,7 +40,7 @@ def put_folder(node: Node, actor: Actor, name: str, folder: Path) -> Put:
         known = there.get(str(path.relative_to(top)))
         size = path.stat().st_size
         if known is not None and known.sha256 and known.bytes == size:
-            if store.digests(path)[0] != known.sha256:
+            if store.digests(path)[0] not in held:
                 raise MadangError("deposit.taken", _("There is another file {name} already.").format(name=known.name))
             old += 1
             continue

@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from fastapi.responses import FileResponse
@@ -18,8 +18,9 @@ from madang.node import jobs
 from madang.node.acts import label
 from madang.node.permissions import check, may
 from madang.services import grants
-from madang.services.deposits import checking, checks, handing, publishing, service, sources, store
+from madang.services.deposits import checking, checks, handing, pairs, publishing, service, sources, store
 from madang.services.deposits.checklists import MODELS, checklists, find_checklist, sheet
+from madang.services.deposits.lists import is_list
 from madang.services.deposits.models import Deposit
 from madang.services.deposits.runs import run_sheet, runs_of
 from madang.web import Done, Here, Number, Room, View
@@ -53,6 +54,7 @@ class FindingView(View):
     severity: str
     file: str
     message: str
+    may_swap: bool
 
 
 class FileView(View):
@@ -66,6 +68,7 @@ class FileView(View):
     md5: str
     format: str
     stays: bool
+    is_list: bool
 
 
 class PromiseChoice(View):
@@ -191,6 +194,12 @@ class File(View):
     file_name: Annotated[str, Field(max_length=400)] = ""
 
 
+class Pair(View):
+    """A file of a pair."""
+
+    file: Annotated[str, Field(max_length=400)]
+
+
 class Promised(View):
     """A promise of a grant."""
 
@@ -274,6 +283,13 @@ def remove(visit: Here, name: str, number: Number, given: Nothing) -> Done:
     found = service.file_of(service.see(visit.node, visit.actor, name), number)
     service.remove(visit.node, visit.actor, name, found.name)
     return Done(see=f"/deposits/{name}", message=_("Removed."))
+
+
+@room.act("/deposits/{name}/swap", at=deposit)
+def swap(visit: Here, name: str, given: Pair) -> Done:
+    """Exchange the names of the two files of a pair, where mates came swapped; nothing is sent again."""
+    service.swap(visit.node, visit.actor, name, given.file)
+    return Done(see=f"/deposits/{name}", message=_("The two files have each other's names now."))
 
 
 @room.act("/deposits/{name}/promise", at=deposit)
@@ -378,14 +394,20 @@ def _view(visit: Here, found: Deposit) -> DepositView:
         "wrong": [WrongCell(**each) for each in sheets.wrong[:500]],
         "files": [
             FileView(
-                **{field: getattr(each, field) for field in FileView.model_fields if field not in ("there", "stays")},
+                **{field: getattr(each, field) for field in FileView.model_fields if hasattr(each, field)},
                 stays=bool(each.source),
+                is_list=is_list(each.name),
                 there=each.bytes if each.sha256 else store.offset(home, each.id),
             )
             for each in found.files
         ],
         "findings": [
-            FindingView(severity=each["severity"], file=each["file"], message=each["message"])
+            FindingView(
+                severity=each["severity"],
+                file=each["file"],
+                message=each["message"],
+                may_swap=each["code"] == pairs.SWAPPED and found.state == "draft",
+            )
             for each in (checking.findings(found) if found.checked else [])
         ],
         "job": _job(visit, found),
@@ -463,12 +485,24 @@ def lists_named(names: list[str]) -> list[tuple[str, str]]:
     return [(name, name) for name in names]
 
 
+def told_columns(samples: list[dict[str, str]]) -> list[str]:
+    """The columns of a sheet in which something stands."""
+    return [name for name in samples[0] if any(each.get(name) for each in samples)]
+
+
+def open_if(rows: list[Any]) -> str:
+    """A table of many rows is folded away."""
+    return " open" if len(rows) <= 12 else ""
+
+
 def promises_named(choices: list[PromiseChoice]) -> list[tuple[int, str]]:
     """Promises for a choice."""
     return [(each.number, each.title) for each in choices if not each.linked]
 
 
 room.helpers |= {
+    "told_columns": told_columns,
+    "open_if": open_if,
     "promises_named": promises_named,
     "deposit_state": state_name,
     "deposit_severity": severity_name,

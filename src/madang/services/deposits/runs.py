@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from madang.science.formats import Checklist
+from madang.services.deposits.lists import is_list
 from madang.services.deposits.models import Deposit, DepositFile
 
 HUMAN = "9606"
@@ -81,16 +82,21 @@ def sample_for(stem: str, aliases: list[str]) -> str:
     return max(fits, key=len, default="")
 
 
+def data_files(deposit: Deposit) -> list[DepositFile]:
+    """The files of a deposit without lists of hashes, which are compared and not published: they name every file."""
+    return [file for file in deposit.files if not is_list(file.name)]
+
+
 def people_files(deposit: Deposit) -> tuple[list[DepositFile], list[DepositFile]]:
     """The files of people and the others. A file that is of no sample goes with people, if there are any: nothing of a
     person gets out because nobody said whose it is."""
-    human = human_samples(deposit)
+    human, files = human_samples(deposit), data_files(deposit)
     if not human or len(human) == len(deposit.sheets.samples):
-        return (list(deposit.files), []) if human or deposit.consent or deposit.ethics else ([], list(deposit.files))
+        return (files, []) if human or deposit.consent or deposit.ethics else ([], files)
     of = {name: run.sample for run in runs_of(deposit) for name in run.files}
     others = {each["sample_alias"] for each in deposit.sheets.samples} - human
-    apart = [file for file in deposit.files if of.get(file.name, "") in others]
-    return [file for file in deposit.files if file not in apart], apart
+    apart = [file for file in files if of.get(file.name, "") in others]
+    return [file for file in files if file not in apart], apart
 
 
 def is_human(taxon: str) -> bool:

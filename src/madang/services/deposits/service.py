@@ -22,7 +22,7 @@ from madang.node.permissions import may, visible
 from madang.node.text import clean_line, clean_prose
 from madang.science.formats import check_sheet
 from madang.services import grants
-from madang.services.deposits import checking, publishing, reading, sources, store
+from madang.services.deposits import checking, lists, pairs, publishing, reading, sources, store
 from madang.services.deposits.acts import APPROVE, BEGIN, DESCRIBE, NOTE, PUT, RETURN, SEE, SUBMIT
 from madang.services.deposits.checklists import MODELS, find_checklist, find_model
 from madang.services.deposits.models import Deposit, DepositFile
@@ -99,7 +99,7 @@ def describe(node: Node, actor: Actor, name: str, **told: str) -> None:
             many = field in ("description", "deidentified")
             cleaned = clean_prose(value, field, 2_000 if field == "deidentified" else 20_000) if many else None
             setattr(done.thing, field, cleaned if cleaned is not None else clean_line(value, field, 300))
-        done.thing.changed, done.thing.checked = now(), None
+        done.thing.changed = now()
         done.tell(what=", ".join(sorted(told)))
 
 
@@ -167,7 +167,7 @@ def put_sheet(node: Node, actor: Actor, name: str, path: Path, kind: str = "samp
         else:
             told = replace(done.thing.sheets, wrong=[])
             done.thing.sheets = replace(told, runs=rows) if kind == "runs" else replace(told, samples=rows)
-            done.thing.changed, done.thing.checked = now(), None
+            done.thing.changed = now()
         done.tell(what=f"{kind}, {len(wrong)} wrong cells" if wrong else kind)
     return wrong
 
@@ -294,8 +294,33 @@ def remove(node: Node, actor: Actor, name: str, file: str) -> None:
             raise MadangError("deposit.none", _("There is no such file in the deposit."))
         store.part(node.home, found.id).unlink(missing_ok=True)
         done.thing.files.remove(found)
-        done.thing.changed, done.thing.checked = now(), None
+        done.thing.changed = now()
         done.tell(what=f"removed {file}")
+
+
+def swap(node: Node, actor: Actor, name: str, file: str) -> None:
+    """Exchange the names of the two files of a pair, where mates came swapped: nothing is sent again, and what a list
+    of hashes said of each stays with its content.
+
+    Errors: `deposit.pair` where the other is missing or not all there, `deposit.none`.
+    """
+    with doing(node, actor, DESCRIBE, lambda session: not_frozen(find(session, actor, name))) as done:
+        deposit = done.thing
+        both = next((each for each in pairs.pairs_of(deposit.files) if file in (one.name for one in each.values())), {})
+        if len(both) < 2 or not all(each.sha256 for each in both.values()):
+            raise MadangError(
+                "deposit.pair",
+                _("The file {name} is not one of a pair of which both are there.").format(name=file[:80]),
+                _("The two files of a pair are called alike, as a_R1.fastq.gz and a_R2.fastq.gz."),
+            )
+        lists.compare(node.home, deposit)  # by the names that the list knows
+        one, two = both["1"], both["2"]
+        first, second = one.name, two.name
+        for each, called in ((one, "/"), (two, first), (one, second)):  # two of one name cannot be there
+            each.name = called
+            done.session.flush()
+        deposit.changed = now()
+        done.tell(what=f"swapped {first} and {second}")
 
 
 def submit(node: Node, actor: Actor, name: str) -> None:
