@@ -19,6 +19,7 @@ class Hit(View):
     title: str
     description: str
     holder: Holder
+    kind: str
     access: str
     verdict: str
     certificate: str

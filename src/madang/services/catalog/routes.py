@@ -154,6 +154,7 @@ class RecordView(View):
     published: datetime | None
     changed: datetime
     withdrawn_reason: str
+    kind: str
     current: VersionView | None
     versions: list[VersionView]
     tables: list[TableView]
@@ -322,6 +323,7 @@ def hit(visit: Here, found: Record) -> Hit:
         title=in_language(found.title, found.title_en),
         description=in_language(told.description, told.description_en)[:280],
         holder=_holder(found.organization),
+        kind=found.kind,
         access=found.access,
         verdict=found.verdict if found.access != "embargoed" else "",
         certificate=found.certificate if found.is_certified and found.access != "embargoed" else "",
@@ -383,6 +385,7 @@ def view(visit: Here, found: Record, number: int | None = None, page: int = 1) -
         published=found.published,
         changed=found.changed,
         withdrawn_reason=found.withdrawn_reason,
+        kind=found.kind,
         current=version_view(current, tells) if current is not None else None,
         versions=[version_view(each, tells) for each in versions],
         tables=_tables(outlined, content, may_read),

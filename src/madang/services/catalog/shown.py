@@ -108,6 +108,8 @@ def unit(name: str) -> str:
         "persons": _("persons", "unit"),
         "kinds": _("kinds of records", "unit"),
         "tables": _("tables", "unit"),
+        "files": _("files", "unit"),
+        "samples": _("samples", "unit"),
         "passed": _("passed", "unit"),
     }[name]
 

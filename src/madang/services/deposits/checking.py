@@ -98,6 +98,9 @@ def findings(deposit: Deposit) -> list[dict[str, Any]]:
         say("look", "deposit.tier", _("There are data of people: they will be given on request only."))
     for severity, code, message, name in _runs(deposit, model.samples):
         say(severity, code, message, name)
+    if not deposit.sheets.creators:
+        message = _("No creator is named: the record will be cited by its organization alone.")
+        say("look", "deposit.creators", message)
     if not deposit.license:
         say("look", "deposit.license", _("No license is given."))
     return found

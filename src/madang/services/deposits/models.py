@@ -15,11 +15,13 @@ from madang.node.text import Line, Machine, Prose
 @dataclass(frozen=True)
 class Sheets:
     """What the sheets of a deposit told: samples and runs, each a name of field to value; the umbrella project that it
-    belongs to; and the wrong cells of the sheet that came last and was not taken in."""
+    belongs to; its creators as they are cited, separated by commas; and the wrong cells of the sheet that came last and
+    was not taken in."""
 
     samples: list[dict[str, str]] = field(default_factory=list)
     runs: list[dict[str, str]] = field(default_factory=list)
     umbrella: str = ""
+    creators: str = ""
     wrong: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -84,6 +84,7 @@ def _record(
         description=deposit.description,
         description_en="",
         license=deposit.license,
+        creator=creators(deposit),
         keyword=tuple(sorted({file.format for file in files if file.format})) or ("deposit",),
         keyword_en=(),
         coding_system=(),
@@ -92,6 +93,11 @@ def _record(
         access_rights=deposit.consent if human else "",
         data_use=duo_terms(deposit.consent) if human else (),
     )
+
+
+def creators(deposit: Deposit) -> tuple[str, ...]:
+    """Who is cited."""
+    return tuple(filter(None, (name.strip() for name in deposit.sheets.creators.split(","))))
 
 
 def duo_terms(consent: str) -> tuple[str, ...]:
@@ -193,6 +199,7 @@ def _package(
         "ethics_number": deposit.ethics if human else "",
         "deidentification": deposit.deidentified if human else "",
         "license": deposit.license,
+        "creators": deposit.sheets.creators,
         "accession": deposit.accession,
     }
     names = {file.name for file in files}

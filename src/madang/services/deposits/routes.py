@@ -41,11 +41,19 @@ class Row(View):
     changed: datetime
 
 
+class Holder(View):
+    """An organization that may hold the data: its short name and its title."""
+
+    name: str
+    title: str
+
+
 class ListView(View):
     """The deposits that the reader may see."""
 
     deposits: list[Row]
     models: list[str]
+    organizations: list[Holder]
 
 
 class FindingView(View):
@@ -128,6 +136,7 @@ class DepositView(View):
     checklist: str
     checklists: list[str]
     license: str
+    creators: str
     consent: str
     ethics: str
     deidentified: str
@@ -172,6 +181,7 @@ class Described(View):
     deidentified: Annotated[str, Field(max_length=2_000)] = ""
     checklist: Annotated[str, Field(max_length=100)] = ""
     umbrella: Annotated[str, Field(max_length=60)] = ""
+    creators: Annotated[str, Field(max_length=2_000)] = ""
 
 
 class Sheet(View):
@@ -232,7 +242,10 @@ def deposits(visit: Here) -> ListView:
         )
         for each in found
     ]
-    return ListView(deposits=rows, models=list(MODELS))
+    holders = [
+        Holder(name=each.name, title=in_language(each.title, each.title_en)) for each in service.holders(visit.node)
+    ]
+    return ListView(deposits=rows, models=list(MODELS), organizations=holders)
 
 
 @room.page("/deposits/{name}", "deposit.html")
@@ -305,7 +318,8 @@ def checked(visit: Here, name: str, given: Nothing) -> Done:
     if checks.begin(visit.node, visit.actor, name) is not None:
         return Done(see=f"/deposits/{name}", message=_("The check began; this page shows how far it is."))
     found = checking.findings(service.see(visit.node, visit.actor, name))
-    return Done(see=f"/deposits/{name}", message=_("{count} findings").format(count=len(found)))
+    told = _("{count} things were found, they stand below.") if found else _("Nothing was found.")
+    return Done(see=f"/deposits/{name}", message=told.format(count=len(found)))
 
 
 @room.act("/deposits/{name}/submit", at=deposit)
@@ -388,6 +402,7 @@ def _view(visit: Here, found: Deposit) -> DepositView:
         "samples": sheets.samples,
         "runs": [RunView(**asdict(run)) for run in runs_of(found)],
         "umbrella": sheets.umbrella,
+        "creators": sheets.creators,
         "projects": service.names_within(visit.node, found),
         "holds_files": not MODELS[found.model].umbrella,
         "has_samples": MODELS[found.model].samples,
@@ -495,6 +510,11 @@ def open_if(rows: list[Any]) -> str:
     return " open" if len(rows) <= 12 else ""
 
 
+def organizations_named(holders: list[Holder]) -> list[tuple[str, str]]:
+    """Organizations for a choice."""
+    return [(each.name, each.title) for each in holders]
+
+
 def promises_named(choices: list[PromiseChoice]) -> list[tuple[int, str]]:
     """Promises for a choice."""
     return [(each.number, each.title) for each in choices if not each.linked]
@@ -503,6 +523,7 @@ def promises_named(choices: list[PromiseChoice]) -> list[tuple[int, str]]:
 room.helpers |= {
     "told_columns": told_columns,
     "open_if": open_if,
+    "organizations_named": organizations_named,
     "promises_named": promises_named,
     "deposit_state": state_name,
     "deposit_severity": severity_name,

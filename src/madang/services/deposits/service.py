@@ -18,6 +18,7 @@ from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.accounts import find_organization
 from madang.node.people.actor import Actor
+from madang.node.people.models import HOUSE, Organization
 from madang.node.permissions import may, visible
 from madang.node.text import clean_line, clean_prose
 from madang.science.formats import check_sheet
@@ -31,7 +32,18 @@ from madang.services.deposits.runs import RUNS
 LARGEST = 1 << 40  # bytes of a file
 MOST_FILES = 10_000
 MOST_WRONG = 2_000  # cells that are kept to be shown
-FIELDS = ("title", "title_en", "description", "license", "consent", "ethics", "deidentified", "checklist", "umbrella")
+FIELDS = (
+    "title",
+    "title_en",
+    "description",
+    "license",
+    "consent",
+    "ethics",
+    "deidentified",
+    "checklist",
+    "umbrella",
+    "creators",
+)
 
 
 def see(node: Node, actor: Actor, name: str) -> Deposit:
@@ -57,6 +69,12 @@ def listed(node: Node, actor: Actor) -> Sequence[Deposit]:
     with node.read() as session:
         query = select(Deposit).where(visible(actor, SEE, Deposit)).options(selectinload(Deposit.files))
         return session.scalars(query.order_by(Deposit.id.desc()).limit(500)).all()
+
+
+def holders(node: Node) -> Sequence[Organization]:
+    """The organizations that may hold what is deposited, this installation first."""
+    with node.read() as session:
+        return session.scalars(select(Organization).order_by(Organization.id != HOUSE, Organization.name)).all()
 
 
 def begin(node: Node, actor: Actor, name: str, model: str, organization: str, title: str = "") -> Deposit:
@@ -95,6 +113,9 @@ def describe(node: Node, actor: Actor, name: str, **told: str) -> None:
         for field, value in told.items():
             if field == "umbrella":
                 done.thing.sheets = replace(done.thing.sheets, umbrella=_umbrella(done.session, done.thing, value))
+                continue
+            if field == "creators":
+                done.thing.sheets = replace(done.thing.sheets, creators=clean_line(value, _("Creators"), 2_000))
                 continue
             many = field in ("description", "deidentified")
             cleaned = clean_prose(value, field, 2_000 if field == "deidentified" else 20_000) if many else None
