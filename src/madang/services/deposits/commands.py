@@ -11,6 +11,7 @@ from madang.base.translate import _
 if TYPE_CHECKING:
     from madang.node.node import Node
     from madang.node.people.actor import Actor
+    from madang.services.deposits.s3 import Keys
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 To = Annotated[str, typer.Option("--to", help=_("The deposit; without it your newest draft."))]
@@ -162,6 +163,55 @@ def put(folder: Annotated[Path, typer.Argument(help=_("The folder, or one file."
         done = putting.put_folder(node, actor, name, folder)
     message = _("{new} files put into {name}, {old} were there already.")
     console().print(message.format(new=done.new, name=name, old=done.old), markup=False)
+
+
+@app.command("fetch")
+def fetch(
+    place: Annotated[str, typer.Argument(help="s3://BUCKET/FOLDER")],
+    endpoint: Annotated[str, typer.Option(help=_("Address of the store, such as https://s3.example.org."))],
+    region: Annotated[str, typer.Option(help=_("Its region."))] = "us-east-1",
+    anonymous: Annotated[bool, typer.Option("--anonymous", help=_("An open bucket: no keys."))] = False,
+    to: To = "",
+) -> None:
+    """Fetch files of an S3-compatible store; goes on where it was stopped. Keys: AWS_ACCESS_KEY_ID and the like."""
+    from madang.base.console import ProgressBars, console
+    from madang.base.errors import MadangError
+    from madang.node.node import opened
+    from madang.node.outgoing import outgoing_of
+    from madang.node.people.tokens import commander
+    from madang.services.deposits import fetching, s3
+
+    keys = None if anonymous else _keys()
+    if not place.startswith("s3://"):
+        raise MadangError("deposit.store", _("The place is written as s3://BUCKET/FOLDER."))
+    name, _slash, folder = place.removeprefix("s3://").partition("/")
+    with opened() as node, ProgressBars() as shown:
+        outgoing = outgoing_of(node.settings, only_listed=True, bounds=s3.BOUNDS)
+        bucket = s3.Bucket(endpoint, name, region, keys, outgoing)
+        actor = commander(node)
+        deposit = _name(node, actor, to)
+        done = fetching.fetch(node, actor, deposit, bucket, folder, shown)
+    message = _("{new} files put into {name}, {old} were there already.")
+    console().print(message.format(new=done.new, name=deposit, old=done.old), markup=False)
+
+
+def _keys() -> "Keys":
+    """The keys that the environment has, as other clients of such stores read them; on the command line everybody on
+    the machine would see them."""
+    import os
+
+    from madang.base.errors import MadangError
+    from madang.services.deposits.s3 import Keys
+
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    name, secret, token = (os.environ.get(each, "") for each in names)
+    if not name or not secret:
+        raise MadangError(
+            "deposit.store",
+            _("The keys of the store are not known."),
+            _("Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or say --anonymous for an open bucket."),
+        )
+    return Keys(name, secret, token)
 
 
 @app.command("register")

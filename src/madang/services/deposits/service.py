@@ -206,8 +206,11 @@ def file_name(name: str) -> str:
     return name
 
 
-def reserve(node: Node, actor: Actor, name: str, file: str, size: int, wanted: str = "") -> DepositFile:
-    """A place for a file that is about to come; the one that is there, if it is the same and not yet whole.
+def reserve(
+    node: Node, actor: Actor, name: str, file: str, size: int, wanted: str = "", *, origin: str = ""
+) -> DepositFile:
+    """A place for a file that is about to come (from `origin`, as the audit tells it); the one that is there, if it is
+    the same and not yet whole.
 
     Errors: `deposit.file_name`, `deposit.taken`, `deposit.length`, `deposit.space`, those of permissions.
     """
@@ -217,7 +220,7 @@ def reserve(node: Node, actor: Actor, name: str, file: str, size: int, wanted: s
     store.room_for(node.home, size)
     with doing(node, actor, DESCRIBE, lambda session: not_frozen(find(session, actor, name))) as done:
         deposit = done.thing
-        done.tell(what=f"file {file}")
+        done.tell(what=f"file {file}" + (f" from {origin}" if origin else ""))
         holds_files(deposit)
         found = place_for(deposit, file, size, wanted)
         if found not in done.session.new:
