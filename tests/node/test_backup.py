@@ -1,5 +1,6 @@
 """Backups: made while work goes on, checked, and put back on an empty machine."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from sqlalchemy import select
 
 from madang.base.errors import MadangError
 from madang.lake.verify import verify as verify_dataset
+from madang.node import backup as backup_module
 from madang.node.backup import backup, read_contents, restore
 from madang.node.dump import dump
 from madang.node.home import Home
@@ -249,3 +251,45 @@ def test_a_file_that_became_a_link_while_it_was_copied_is_not_followed(
     monkeypatch.setattr(module, "open_inside", changed)
     contents = backup(node, OWNER, tmp_path / "to")
     assert not [name for name in contents.files if name.startswith("home/workspaces")]
+
+
+def test_what_is_named_by_its_hash_is_copied_once_for_all_backups(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(node)
+    whole, store = node.home.path / "deposits" / "whole", tmp_path / "store"
+
+    def deposited(content: bytes) -> str:
+        digest = hashlib.sha256(content).hexdigest()
+        path = whole / digest[:2] / digest
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return digest
+
+    first, second_ = deposited(b"reads"), deposited(b"pictures")
+    one = backup(node, OWNER, tmp_path / "one", store=store)
+    assert sorted(one.stored.values()) == sorted((first, second_))
+    assert not (tmp_path / "one" / "home" / "deposits").exists()
+    third = deposited(b"more")
+    (whole / second_[:2] / second_).write_bytes(b"pixtures!")  # a flipped bit, and a byte more
+    before = {path: path.stat().st_ino for path in store.rglob("*") if path.is_file()}
+    two = backup(node, OWNER, tmp_path / "two", store=store)
+    after = {path: path.stat().st_ino for path in store.rglob("*") if path.is_file()}
+    assert before.items() <= after.items() and len(after) == 3  # nothing was copied again
+    assert sorted(two.stored.values()) == sorted((first, third))
+    assert f"home/deposits/whole/{second_[:2]}/{second_}" in two.files  # as it is here
+    assert backup_module.verify_backup(tmp_path / "one").stored == one.stored
+    moved = store.rename(tmp_path / "elsewhere")
+    with pytest.raises(MadangError, match="not what was written"):
+        backup_module.verify_backup(tmp_path / "one")
+    monkeypatch.delenv("MADANG_DATABASE_URL", raising=False)
+    restore(tmp_path / "one", Home(tmp_path / "new"), store=moved)
+    for digest, content in ((first, b"reads"), (second_, b"pictures")):
+        path = tmp_path / "new" / "deposits" / "whole" / digest[:2] / digest
+        assert path.read_bytes() == content and path.stat().st_mode & 0o777 == 0o444
+    (moved / first[:2] / first).chmod(0o600)
+    (moved / first[:2] / first).write_bytes(b"rEads")
+    with pytest.raises(MadangError, match="not what was written"):
+        restore(tmp_path / "one", Home(tmp_path / "third"), store=moved)
+    with pytest.raises(MadangError, match="cannot lie in the home"):
+        backup(node, OWNER, tmp_path / "three", store=node.home.path / "store")

@@ -4,7 +4,8 @@
     database/       every table as JSON lines (madang.node.dump)
     home/           keys, lake and restricted companions, files, workspaces, settings and whatever else the home holds
 
-It holds the keys: who has it has everything.
+It holds the keys: who has it has everything. Files that a room keeps by their hash may lie in a store beside the
+backups, once for all of them (`backup_store`).
 """
 
 import contextlib
@@ -25,6 +26,7 @@ from madang.base.progress import Progress, Silent
 from madang.base.translate import _, later
 from madang.lake.dataset import VERSIONS, Dataset
 from madang.lake.files import PARTIAL, make_folder, put_if_absent, sentences, sync_file, sync_folder
+from madang.node import backup_store
 from madang.node.audit import Audit
 from madang.node.audit.anchor import refuse_findings
 from madang.node.audit.head import Head
@@ -66,11 +68,16 @@ class Contents:
     digest: str  # ... the digest of its last event
     datasets: dict[str, str]  # NAME@VERSION: manifest hash
     files: dict[str, str]  # path: SHA-256
+    stored: dict[str, str] = field(default_factory=dict)  # path: SHA-256 of what lies in ...
+    store: str = ""  # ... the store, and where that was
     unread: list[str] = field(default_factory=list)  # what programs in workspaces wrote and closed to everybody
 
 
-def backup(node: Node, actor: Actor, to: Path, progress: Progress | None = None) -> Contents:
-    """Write a backup into the new folder `to`; a half-written one has no backup.json and is none.
+def backup(
+    node: Node, actor: Actor, to: Path, progress: Progress | None = None, *, store: Path | None = None
+) -> Contents:
+    """Write a backup into the new folder `to`; a half-written one has no backup.json and is none. With a `store` what
+    is named by its hash goes there, and only what it lacks.
 
     The database is copied as of one moment, before the files: whatever it names is there. A dataset cannot be removed
     while it is copied.
@@ -79,6 +86,9 @@ def backup(node: Node, actor: Actor, to: Path, progress: Progress | None = None)
     progress = progress or Silent()
     to = to.absolute()
     _check_target(node.home, to)
+    store = store.absolute() if store is not None else None
+    if store is not None:
+        _check_outside(node.home, store)
     with node.write() as session:
         node.audit.record(session, actor, "node.backup", details={"to": str(to)})
     with sentences(f"write the backup {to}"):
@@ -91,7 +101,12 @@ def backup(node: Node, actor: Actor, to: Path, progress: Progress | None = None)
             hashes[f"database/{path.name}"] = sha256_of_file(path)
         with progress.step(_("files"), unit=_("bytes")) as moved:
             unread: list[str] = []
+            stored: dict[str, str] = {}
             for source, place in _others(node.home):
+                digest = backup_store.hash_of(place) if store is not None else ""
+                if store is not None and digest and backup_store.put(store, digest, source, moved):
+                    stored[f"home/{place}"] = digest
+                    continue  # one that is not what its name says is kept as it is
                 if place.parts[0] not in WRITTEN_INSIDE:
                     _copy(source, to / "home" / place, place, hashes, moved)
                 elif not _copy_from_inside(node.home, to / "home" / place, place, hashes, moved):
@@ -101,7 +116,8 @@ def backup(node: Node, actor: Actor, to: Path, progress: Progress | None = None)
         length, digest = _last_event(to / "database")
         made = now().isoformat(timespec="seconds").replace("+00:00", "Z")
         revision = revision_in(to / "database")
-        contents = Contents(FORMAT, __version__, made, revision, length, digest, datasets, hashes, unread)
+        head = (FORMAT, __version__, made, revision, length, digest)
+        contents = Contents(*head, datasets, hashes, stored, str(store or ""), unread)
         text = json.dumps(asdict(contents), ensure_ascii=False, indent=1, sort_keys=True)
         for folder, _folders, _files in os.walk(to):
             sync_folder(Path(folder))
@@ -114,7 +130,7 @@ def read_contents(folder: Path) -> Contents:
     path = folder / "backup.json"
     try:
         contents = Contents(**json.loads(path.read_bytes()))
-        places = [Path(name) for name in contents.files]
+        places = [Path(name) for name in (*contents.files, *contents.stored)]
         if any(place.is_absolute() or ".." in place.parts for place in places):
             raise ValueError("a path leads out of it")
     except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -131,8 +147,9 @@ def read_contents(folder: Path) -> Contents:
     return contents
 
 
-def verify_backup(folder: Path, progress: Progress | None = None) -> Contents:
-    """Read every byte of a backup; refuses one of which something was changed, added or lost."""
+def verify_backup(folder: Path, progress: Progress | None = None, *, store: Path | None = None) -> Contents:
+    """Read every byte of a backup, also of what lies in its store (`store`: where that is now); refuses one of which
+    something was changed, added or lost."""
     contents = read_contents(folder)
     progress = progress or Silent()
     with sentences(f"read the backup {folder}"):
@@ -140,11 +157,14 @@ def verify_backup(folder: Path, progress: Progress | None = None) -> Contents:
             str(Path(where, name).relative_to(folder)) for where, _folders, names in os.walk(folder) for name in names
         }
         different = sorted(found - {"backup.json"} ^ contents.files.keys())
-        with progress.step(_("checking"), len(contents.files), _("files")):
+        with progress.step(_("checking"), len(contents.files) + len(contents.stored), _("files")):
             for name, digest in contents.files.items():
                 progress.advance()
                 if not different and sha256_of_file(folder / name) != digest:
                     different = [name]
+            if not different:
+                lost = backup_store.first_damaged(_store(contents, store), sorted(contents.stored.values()), progress)
+                different = [str(backup_store.path_in(_store(contents, store), lost))] if lost else []
     if different:
         raise MadangError(
             "backup.damaged",
@@ -154,14 +174,18 @@ def verify_backup(folder: Path, progress: Progress | None = None) -> Contents:
     return contents
 
 
-def restore(folder: Path, home: Home, progress: Progress | None = None) -> Contents:
+def _store(contents: Contents, store: Path | None) -> Path:
+    return store if store is not None else Path(contents.store)
+
+
+def restore(folder: Path, home: Home, progress: Progress | None = None, *, store: Path | None = None) -> Contents:
     """Put a backup into the empty or missing home folder; what is in it afterwards.
 
     Everything is made beside the home and put in place at the end. With PostgreSQL the database that the settings name
     has to be empty.
     """
     progress = progress or Silent()
-    contents = verify_backup(folder, progress)
+    contents = verify_backup(folder, progress, store=store)
     with sentences(f"restore into {home.path}"):
         if home.path.exists() and any(home.path.iterdir()):
             raise MadangError(
@@ -179,6 +203,9 @@ def restore(folder: Path, home: Home, progress: Progress | None = None) -> Conte
                 progress.advance()
                 if name.startswith("home/"):
                     _put_back(folder / name, staged.path, Path(name.removeprefix("home/")))
+            for name, digest in contents.stored.items():
+                held = backup_store.path_in(_store(contents, store), digest)
+                _put_back(held, staged.path, Path(name.removeprefix("home/")))
         with progress.step(_("database")):
             _fill_database(staged, folder / "database", contents)
         for where, _folders, _files in os.walk(staged.path):
@@ -208,6 +235,10 @@ def _check_target(home: Home, to: Path) -> None:
         raise MadangError(
             "backup.target", _("{folder} is there already.").format(folder=to), _("Name a folder that does not exist.")
         )
+    _check_outside(home, to)
+
+
+def _check_outside(home: Home, to: Path) -> None:
     if to.resolve().is_relative_to(home.path.resolve()):
         raise MadangError(
             "backup.inside",

@@ -103,6 +103,7 @@ class RoomPlan:
     errors: Mapping[str, int] = field(default_factory=dict)  # HTTP status of error codes that do not tell it
     folders: Mapping[str, int] = field(default_factory=dict)  # of the home, with their modes
     not_in_backup: tuple[str, ...] = ()  # names at the top of the home
+    named_by_hash: tuple[str, ...] = ()  # folders of the home whose files never change and are called by their SHA-256
     keeps: str = ""  # "module:function" of (node): what the keeper does every few seconds, so it has to be quick
     doctor: str = ""  # "module:function" of (node) -> findings
     menu: tuple[MenuItem, ...] = ()

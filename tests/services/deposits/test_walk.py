@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -189,13 +191,13 @@ def test_24_samples_from_nothing_to_published_records(
         described = "form[action='/deposits/phage-reads']"
         mine.fill(description="람다 파지의 리드를 24개 시료로 나눈 합성 기탁입니다.", license="CC0-1.0")
         mine.fill(title_en="Phage reads in 24 samples", creators="최기탁, 이분석")
-        mine.click(f"{described} button")
+        mine.click(f"{described} button:not([name])")
         mine.click("form[action$='/check'] button")
         mine.look("06-findings")
         for alias in SWAPPED:
             mine.click(f"li:has-text('{alias}_R') form[action$='/swap'] button")
         mine.fill(consent="GRU, IRB", ethics="IRB-2026-1", deidentified="합성 자료이며 직접 식별자가 없습니다.")
-        mine.click(f"{described} button")
+        mine.click(f"{described} button:not([name])")
         mine.click("form[action$='/check'] button")
         mine.look("07-checked")
         mine.click("form[action$='/submit'] button")
@@ -244,6 +246,113 @@ def test_24_samples_from_nothing_to_published_records(
             assert len(forms) == 6 and all(each["valid"] for each in forms), forms
         print(f"{language}: {mine.steps} steps of the depositor, {curator.steps} of the curator")
         browser.close()
+
+
+@pytest.mark.big
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_table_in_three_steps(house: House, site: Served, pictures: Path, tmp_path: Path, language: str) -> None:
+    if not house.node.database.is_sqlite:
+        pytest.skip("pages look the same on both databases")
+    boxes()
+    (tmp_path / "rivers.csv").write_text("river,day,temperature\n한강,2026-01-31,4.5\n낙동강,2026-01-31,6.0\n")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(needs("chromium")), args=["--no-sandbox"])
+        mine = Walker(browser, site, pictures, language)
+        mine.sign_in("member")
+        mine.menu("/deposits")
+        mine.steps = 0
+        mine.fill(name="rivers", title="강물 온도", model="table", organization="hospital")
+        mine.click("main form:has(input[name=name]) button")
+        mine.page.set_input_files("#f-file", str(tmp_path / "rivers.csv"))
+        mine.click("form[data-upload] button")
+        mine.look("20-table")
+        mine.fill(description="두 강의 온도입니다.", license="CC-BY-4.0", creators="최기탁")
+        mine.click("form[action='/deposits/rivers'] button[name=then]")
+        assert mine.steps == 3
+        mine.look("21-table-submitted")
+        curator = Walker(browser, site, pictures, language)
+        curator.sign_in("steward")
+        curator.click("a[href='/start']")
+        curator.click("main a[href='/deposits/rivers']")
+        curator.click("form[action$='/approve'] button")
+        work_off(house.node)
+        curator.page.reload()
+        curator.click("form[action*='publish'] button")
+        stranger = Walker(browser, site, pictures, language)
+        stranger.page.goto("/records/deposit-rivers")
+        stranger.look("22-table-landing")
+        assert "낙동강" in stranger.page.inner_text("main")  # of the first rows
+        crate = stranger.download("a[href*='download.zip']")
+        with zipfile.ZipFile(io.BytesIO(crate)) as archive:
+            assert archive.read("files/rivers.csv") == (tmp_path / "rivers.csv").read_bytes()
+            graph = json.loads(archive.read("ro-crate-metadata.json"))["@graph"]
+            parts = [each["@id"] for each in next(each for each in graph if each["@id"] == "./")["hasPart"]]
+            assert "files/rivers.csv" in parts and set(parts) <= set(archive.namelist())
+        browser.close()
+
+
+def command(home: Path, *words: str, code: int = 0) -> str:
+    """What a command of the installation says, in a process of its own."""
+    environment = {**os.environ, "MADANG_HOME": str(home), "MADANG_LANG": "en", "COLUMNS": "200"}
+    start = [sys.executable, "-c", "from madang.app.cli import main; main()"]
+    done = subprocess.run([*start, *words], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == code, (words, done.stdout, done.stderr)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.big
+def test_the_same_by_command_alone(tmp_path: Path) -> None:
+    boxes()
+    home, given = tmp_path / "home", tmp_path / "vendor"
+    vendor(given)
+
+    def deposit(*words: str, code: int = 0) -> str:
+        return command(home, "deposit", *words, code=code)
+
+    told = ("--title", "파지 리드", "--title-en", "Phage reads", "--description", "합성", "--license", "CC0-1.0")
+    deposit("new", "phage-reads", "--model", "k-bds", *told)
+    assert "48 files put into phage-reads" in deposit("put", str(given))
+    deposit("sheet", str(tmp_path / "empty.xlsx"))
+    from python_calamine import CalamineWorkbook
+
+    first = CalamineWorkbook.from_path(tmp_path / "empty.xlsx").get_sheet_by_index(0).to_python()[0]
+    header = [str(cell).rstrip("*") for cell in first]
+    assert "taxon_id" in deposit("samples", str(filled(tmp_path, header, right=False)), code=1)
+    deposit("samples", str(filled(tmp_path, header, right=True)))
+    said = deposit("check", code=1)
+    assert said.count("swapped") == 2 and "consent" in said
+    for alias in SWAPPED:
+        deposit("swap", f"{alias}_R2.fastq.gz")
+    deposit("describe", "consent=GRU, IRB", "ethics=IRB-2026-1", "deidentified=합성", "creators=최기탁")
+    assert json.loads(deposit("check", "--json"))["wrong"] == 0
+    assert "0 files put into phage-reads, 48 were there already" in deposit("put", str(given))
+    deposit("submit")
+    assert "deposit-phage-reads" in deposit("approve", "phage-reads")
+    command(home, "record", "publish", "deposit-phage-reads")
+    command(home, "record", "describe", "deposit-phage-reads-people", "contact=help@example.org")
+    command(home, "record", "publish", "deposit-phage-reads-people")
+    for name in ("deposit-phage-reads", "deposit-phage-reads-people"):
+        assert json.loads(command(home, "record", "validate", name, "--json"))["valid"]
+    assert "최기탁" in command(home, "record", "export", "deposit-phage-reads", "--as", "datacite")
+    deposit("package", str(tmp_path / "package"), "--for", "k-bds", "--to", "phage-reads")
+    written = {
+        kind: (tmp_path / "package" / kind / "md5sum.txt").read_text().splitlines() for kind in ("human", "bioproject")
+    }
+    assert (len(written["human"]), len(written["bioproject"])) == (2, 46)
+    hashes = {line.split()[0] for lines in written.values() for line in lines}
+    assert hashes == {line.split()[0] for line in (given / "md5sum.txt").read_text().splitlines()}
+    for line in written["human"]:
+        digest, name = line.split()
+        content = (tmp_path / "package" / "human" / "files" / name).read_bytes()
+        assert hashlib.md5(content, usedforsecurity=False).hexdigest() == digest and name.startswith(PERSON)
+
+    (tmp_path / "rivers.csv").write_text("river,temperature\n한강,4.5\n")  # a table in three commands
+    deposit("new", "rivers", "--model", "table", "--description", "온도", "--license", "CC0-1.0")
+    deposit("put", str(tmp_path / "rivers.csv"))
+    deposit("submit")
+    deposit("approve", "rivers")
+    command(home, "record", "publish", "deposit-rivers")
+    assert json.loads(command(home, "record", "validate", "deposit-rivers", "--json"))["valid"]
 
 
 def assert_package(content: bytes) -> None:

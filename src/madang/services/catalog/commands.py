@@ -9,6 +9,7 @@ import typer
 from madang.base.translate import _
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
+PATIENCE = 600  # seconds that a command waits for a version to be prepared
 Name = Annotated[str, typer.Argument(help=_("The record, as its address names it."))]
 
 
@@ -85,6 +86,46 @@ def check_files() -> None:
         _("Damaged: {names}").format(names=", ".join(bad)) if bad else _("Every file is whole."), markup=False
     )
     raise typer.Exit(1 if bad else 0)
+
+
+@app.command("describe")
+def describe(
+    name: Name,
+    fields: Annotated[list[str], typer.Argument(help=_("Such as contact=help@example.org keyword=kidney,reads."))],
+) -> None:
+    """Say more of a record, field by field as its page has them."""
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.catalog import service
+
+    told = {field.partition("=")[0]: field.partition("=")[2] for field in fields}
+    with opened() as node:
+        service.describe(node, commander(node), name, **told)
+
+
+@app.command("publish")
+def publish(
+    name: Name,
+    number: Annotated[int, typer.Option("--version", help=_("Its version; without it the newest."))] = 0,
+) -> None:
+    """Let everybody find a version of a record, once it is prepared."""
+    import time
+
+    from madang.base.console import console
+    from madang.node.node import opened
+    from madang.node.people.tokens import commander
+    from madang.services.catalog import service
+
+    with opened() as node:
+        actor = commander(node)
+        for _second in range(2 * PATIENCE):  # its profile is made by a job
+            versions = service.see(node, actor, name).versions
+            wanted = number or max((each.number for each in versions), default=0)
+            if not any(each.number == wanted and each.state == "preparing" for each in versions):
+                break
+            time.sleep(0.5)
+        service.publish(node, actor, name, wanted)
+    console().print(_("Version {number} of {name} is published.").format(number=wanted, name=name), markup=False)
 
 
 @app.command("validate")

@@ -95,8 +95,17 @@ def hand_out(
         return Bytes(f"{stem}.parquet", "application/vnd.apache.parquet", paths[0], etag)
     beside = readme(node, record, version, table, node.settings.web.address or origin)
     entries = [*_entries(lake, table), ("README.txt", beside.encode())]
-    etag = _etag(version, table, "zip", beside)
+    if not table:
+        from madang.services.catalog import crates  # the forms, and what they need, only where a crate is made
+
+        entries += crates.entries(node, actor, record, lake)
+    etag = _etag(version, table, "zip", beside, *(name for name, _content in entries), *_told(entries))
     return Bytes(f"{stem}.zip", "application/zip", partial(_zip, entries), etag, zip_length(entries))
+
+
+def _told(entries: Iterable[Entry]) -> Iterator[str]:
+    """What stands in a zip that was written for it."""
+    return (hashlib.sha256(content).hexdigest() for _name, content in entries if isinstance(content, bytes))
 
 
 def _etag(version: RecordVersion, *parts: str) -> str:

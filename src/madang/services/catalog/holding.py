@@ -1,6 +1,8 @@
 """Who answers for a dataset, for other rooms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -35,7 +37,7 @@ class Holding:
 class Original:
     """A file as it came, which another room keeps (`RoomPlan.originals`): name, address within the portal, media type,
     format, bytes and SHA-256; for those who may read it what is in it in a few words, a small picture of it (PNG in
-    base64), its first rows."""
+    base64), its first rows, and where it lies (which may refuse to tell, as of a file that changed)."""
 
     name: str
     address: str
@@ -46,6 +48,7 @@ class Original:
     said: str = ""
     picture: str = ""
     head: tuple[tuple[str, ...], ...] = ()
+    path: Callable[[], Path] | None = None
 
 
 @dataclass(frozen=True)

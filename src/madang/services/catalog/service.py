@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import ValidationError
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -214,6 +215,26 @@ def edit(node: Node, actor: Actor, name: str, given: Edited) -> None:
         life.edited(done.session, node, actor, record)
         begin_again(done.session, node, actor, record)
         done.tell(tier=record.tier, edition=record.edition)
+
+
+def describe(node: Node, actor: Actor, name: str, **told: str) -> None:
+    """Change some fields of a description (or `title`, `title_en`), and leave the others.
+
+    Errors: `catalog.field` where there is no such field or it takes no such value, those of `edit`.
+    """
+    record = see(node, actor, name)
+    titles = {field: told.pop(field, getattr(record, field)) for field in ("title", "title_en")}
+    try:
+        description = Description.model_validate(record.told.model_dump() | told)
+    except ValidationError as error:
+        where = error.errors()[0]
+        raise MadangError(
+            "catalog.field",
+            _("{field} cannot be {value}.").format(field=where["loc"][0], value=repr(where["input"])[:80]),
+            _("The fields: {names}.").format(names=", ".join(Description.model_fields)),
+        ) from None
+    after = (record.tier, record.tier_after, record.embargo_reason, record.embargo_end)
+    edit(node, actor, name, Edited(record.edition, titles["title"], titles["title_en"], *after, description))
 
 
 def widening(record: Record, given: Edited) -> tuple[str, str, datetime] | None:

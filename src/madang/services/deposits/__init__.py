@@ -19,6 +19,7 @@ PLAN = RoomPlan(
     jobs=(JobKind("deposits.check", ".checks:check_deposit", lane="long"),),
     errors={"deposit.offset": 409, "deposit.space": 507, "deposit.checksum": 460, "deposit.changed": 409},
     folders={"deposits": 0o700},
+    named_by_hash=("deposits/whole",),
     menu=(MenuItem("data", later("Deposits"), "/deposits", signed_in=True),),
     listens={"record.publish": ".listening:published"},
     card=".cards:waiting",

@@ -1,6 +1,7 @@
 """Deposited files of published records: which there are, and one of them for whoever may read the record."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def originals(node: Node, dataset: str, record: str) -> list[Original]:
             file.bytes,
             file.sha256,
             *_content(json.loads(file.facts)),
+            partial(sources.path_of, node.home, file),
         )
         for file in files_of(node, dataset)
     ]

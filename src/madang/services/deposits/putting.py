@@ -39,7 +39,7 @@ def put_folder(node: Node, actor: Actor, name: str, folder: Path) -> Put:
             continue
         known = there.get(str(path.relative_to(top)))
         size = path.stat().st_size
-        if known is not None and known.sha256 and known.bytes == size:
+        if known is not None and known.sha256:
             if store.digests(path)[0] not in held:
                 raise MadangError("deposit.taken", _("There is another file {name} already.").format(name=known.name))
             old += 1

@@ -182,6 +182,7 @@ class Described(View):
     checklist: Annotated[str, Field(max_length=100)] = ""
     umbrella: Annotated[str, Field(max_length=60)] = ""
     creators: Annotated[str, Field(max_length=2_000)] = ""
+    then: Literal["", "submit"] = ""
 
 
 class Sheet(View):
@@ -263,9 +264,13 @@ def begin(visit: Here, given: Begun) -> Done:
 
 @room.act("/deposits/{name}", at=deposit)
 def describe(visit: Here, name: str, given: Described) -> Done:
-    """Describe a deposit."""
+    """Describe a deposit, and submit it where that is all."""
     told = {field: value for field, value in given.model_dump().items() if field in given.model_fields_set}
+    told.pop("then", None)
     service.describe(visit.node, visit.actor, name, **told)
+    if given.then == "submit":
+        service.submit(visit.node, visit.actor, name)
+        return Done(see=f"/deposits/{name}", message=_("Submitted."))
     return Done(see=f"/deposits/{name}", message=_("Saved."))
 
 

@@ -1,6 +1,8 @@
 """A record as RO-Crate 1.1: the metadata file of a crate whose data lie at their addresses on the web."""
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from madang.services.catalog.forms.entry import Entry, contact_of, iri, license_of, plain, rights_of
 
@@ -8,8 +10,9 @@ KNOWN = "RO-Crate 1.1"
 FILE = "ro-crate-metadata.json"
 
 
-def document(entry: Entry) -> dict[str, Any]:
-    """The metadata document; every entity that another one names stands in its graph."""
+def document(entry: Entry, inside: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The metadata document; every entity that another one names stands in its graph. `inside`, for a crate that is
+    handed out with its data: address of each file to where it lies in the crate."""
     told, address = entry.description, iri(entry.address)
     license_address, license_name = license_of(entry)
     terms = license_address or "#terms"
@@ -17,6 +20,9 @@ def document(entry: Entry) -> dict[str, Any]:
     people = {f"#creator-{n}": plain(name) for n, name in enumerate(entry.creators, 1)}
     texts, titles = [text for text, _language in entry.descriptions], [text for text, _language in entry.titles]
     open_files = entry.files if entry.tier == "open" else ()
+    if inside is not None:
+        open_files = tuple(file for file in entry.files if file.address in inside)
+    places = {file.address: quote(inside[file.address]) if inside else iri(file.address) for file in open_files}
     root = {
         "@id": "./",
         "@type": "Dataset",
@@ -36,7 +42,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "version": str(entry.version),
         "temporalCoverage": f"{told.start or '..'}/{told.end or '..'}" if told.start or told.end else "",
         "spatialCoverage": {"@id": "#place"} if plain(told.spatial) else "",
-        "hasPart": [{"@id": iri(file.address)} for file in open_files],
+        "hasPart": [{"@id": places[file.address]} for file in open_files],
     }
     graph: list[dict[str, Any]] = [
         {
@@ -63,7 +69,7 @@ def document(entry: Entry) -> dict[str, Any]:
         *({"@id": "#place", "@type": "Place", "name": plain(told.spatial)} for _ in [0] if plain(told.spatial)),
         *(
             {
-                "@id": iri(file.address),
+                "@id": places[file.address],
                 "@type": "File",
                 "name": plain(file.name),
                 "encodingFormat": file.media,
