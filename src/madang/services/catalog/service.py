@@ -230,7 +230,7 @@ def describe(node: Node, actor: Actor, name: str, **told: str) -> None:
         where = error.errors()[0]
         raise MadangError(
             "catalog.field",
-            _("{field} cannot be {value}.").format(field=where["loc"][0], value=repr(where["input"])[:80]),
+            _("The field {field} cannot be {value}.").format(field=where["loc"][0], value=repr(where["input"])[:80]),
             _("The fields: {names}.").format(names=", ".join(Description.model_fields)),
         ) from None
     after = (record.tier, record.tier_after, record.embargo_reason, record.embargo_end)

@@ -3,13 +3,11 @@
 import json
 import tempfile
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query
 from fastapi.responses import FileResponse
-from pydantic import Field
 from starlette.responses import Response
 
 from madang.base.errors import MadangError
@@ -23,208 +21,34 @@ from madang.services.deposits.checklists import MODELS, checklists, find_checkli
 from madang.services.deposits.lists import is_list
 from madang.services.deposits.models import Deposit
 from madang.services.deposits.runs import run_sheet, runs_of
-from madang.web import Done, Here, Number, Room, View
+from madang.services.deposits.views import (
+    Accession,
+    Begun,
+    CheckJob,
+    DepositView,
+    Described,
+    File,
+    FileView,
+    FindingView,
+    Holder,
+    ListView,
+    Nothing,
+    Pair,
+    PromiseChoice,
+    Promised,
+    PromiseLacks,
+    Question,
+    Row,
+    RunView,
+    Sheet,
+    WrongCell,
+)
+from madang.web import Done, Here, Number, Room
 
 room = Room("deposits", __package__)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHEET = 8 * 1024 * 1024  # bytes of a sample sheet
 SMALL = 32 * 1024 * 1024  # bytes of a file that is sent whole
-
-
-class Row(View):
-    """A deposit in a list."""
-
-    name: str
-    title: str
-    state: str
-    files: int
-    changed: datetime
-
-
-class Holder(View):
-    """An organization that may hold the data: its short name and its title."""
-
-    name: str
-    title: str
-
-
-class ListView(View):
-    """The deposits that the reader may see."""
-
-    deposits: list[Row]
-    models: list[str]
-    organizations: list[Holder]
-
-
-class FindingView(View):
-    """One thing that was found."""
-
-    severity: str
-    file: str
-    message: str
-    may_swap: bool
-
-
-class FileView(View):
-    """A file of a deposit."""
-
-    id: int
-    name: str
-    bytes: int
-    there: int
-    sha256: str
-    md5: str
-    format: str
-    stays: bool
-    is_list: bool
-
-
-class PromiseChoice(View):
-    """A promise of a grant that the deposit may keep."""
-
-    number: int
-    title: str
-    linked: bool
-
-
-class PromiseLacks(View):
-    """What a deposit still lacks for a promise to be kept."""
-
-    number: int
-    title: str
-    missing: list[str]
-
-
-class RunView(View):
-    """A run: its sample and its files; told by the sheet of runs, or by the names of the files."""
-
-    alias: str
-    sample: str
-    files: list[str]
-    is_told: bool
-
-
-class WrongCell(View):
-    """A wrong cell of the sheet that came last."""
-
-    row: int
-    column: str
-    value: str
-    reason: str
-
-
-class CheckJob(View):
-    """The check that is on its way, or that came to nothing: how far it is, or why; number 0 where it is another's."""
-
-    number: int
-    state: str
-    text: str
-    done: int
-    total: int | None
-    error: str
-
-
-class DepositView(View):
-    """A deposit."""
-
-    name: str
-    title: str
-    title_en: str
-    description: str
-    model: str
-    state: str
-    checklist: str
-    checklists: list[str]
-    license: str
-    creators: str
-    consent: str
-    ethics: str
-    deidentified: str
-    asked: str
-    accession: str
-    tier: str
-    samples: list[dict[str, str]]
-    runs: list[RunView]
-    umbrella: str
-    projects: list[str]
-    holds_files: bool
-    has_samples: bool
-    wrong: list[WrongCell]
-    files: list[FileView]
-    findings: list[FindingView]
-    checked: datetime | None
-    job: CheckJob | None
-    promises: list[PromiseChoice]
-    lacks: list[PromiseLacks]
-    may_edit: bool
-    may_review: bool
-
-
-class Begun(View):
-    """What a new deposit is called."""
-
-    name: Annotated[str, Field(max_length=100)]
-    model: str
-    organization: Annotated[str, Field(max_length=100)]
-    title: Annotated[str, Field(max_length=300)] = ""
-
-
-class Described(View):
-    """What is said of a deposit."""
-
-    title: Annotated[str, Field(max_length=300)] = ""
-    title_en: Annotated[str, Field(max_length=300)] = ""
-    description: Annotated[str, Field(max_length=20_000)] = ""
-    license: Annotated[str, Field(max_length=200)] = ""
-    consent: Annotated[str, Field(max_length=300)] = ""
-    ethics: Annotated[str, Field(max_length=100)] = ""
-    deidentified: Annotated[str, Field(max_length=2_000)] = ""
-    checklist: Annotated[str, Field(max_length=100)] = ""
-    umbrella: Annotated[str, Field(max_length=60)] = ""
-    creators: Annotated[str, Field(max_length=2_000)] = ""
-    then: Literal["", "submit"] = ""
-
-
-class Sheet(View):
-    """A filled sheet of samples, or of runs."""
-
-    sheet: bytes
-    kind: Literal["samples", "runs"] = "samples"
-
-
-class Accession(View):
-    """The accession that a national station gave."""
-
-    accession: Annotated[str, Field(max_length=100)]
-
-
-class File(View):
-    """A small file."""
-
-    file: bytes
-    file_name: Annotated[str, Field(max_length=400)] = ""
-
-
-class Pair(View):
-    """A file of a pair."""
-
-    file: Annotated[str, Field(max_length=400)]
-
-
-class Promised(View):
-    """A promise of a grant."""
-
-    promise: int = Field(ge=1, le=2**31 - 1)
-
-
-class Nothing(View):
-    """An act that needs nothing more."""
-
-
-class Question(View):
-    """What a curator asks."""
-
-    question: Annotated[str, Field(max_length=4_000)]
 
 
 @room.page("/deposits", "deposits.html")
