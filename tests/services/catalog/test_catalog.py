@@ -160,6 +160,7 @@ def test_downloads_are_what_the_lake_has(house: House, site: Served) -> None:
         "cdm_source",
         "manifest.json",
         "README.txt",
+        "ro-crate-metadata.json",
     }
     assert whole.testzip() is None
     table = pq.read_table(io.BytesIO(site.get(f"/records/{name}/download/person.parquet").content))
