@@ -100,8 +100,9 @@ def test_from_the_first_page_to_a_badge(house: House, site: Served, tmp_path: Pa
 
 
 def _verify(file: Path, *more: str | Path) -> int:
-    """By the command, in another process with another home."""
-    code = "from madang.services.training.commands import app; app()"
+    """By the command, in another process with another home, and with the network off."""
+    off = "import socket\ndef off(*_given): raise OSError('no network here')\nsocket.socket.connect = off\n"
+    code = off + "from madang.services.training.commands import app; app()"
     words = [sys.executable, "-c", code, "badge", "verify", str(file), *map(str, more)]
     environment = {"MADANG_HOME": str(file.parent / "other"), "PYTHONPATH": ":".join(sys.path), "MADANG_LANG": "en"}
     return subprocess.run(words, env=environment, capture_output=True, check=False, timeout=60).returncode
