@@ -30,9 +30,8 @@ from madang.node.text import clean_prose
 from madang.services.certification import times
 from madang.services.certification.acts import ADOPT
 from madang.services.certification.credential import Certificate, cut
-from madang.services.certification.entries import row_for, told
+from madang.services.certification.handed_out import told_in
 from madang.services.certification.models import Registered
-from madang.services.certification.projecting import told_in
 from madang.services.certification.store import HISTORY, REPORT, Store, damaged
 
 PUT_AWAY = "history-adopted.json"
@@ -88,7 +87,7 @@ def _enter(session: Session, node: Node, actor: Actor, row: Registered, became: 
     row.since, row.reason = became.since, became.reason
     with doing_in(session, node, actor, ADOPT, lambda _session: row) as done:
         done.become(became.state)
-        done.tell(**told(row, became.state))
+        done.tell(**row.told(became.state))
 
 
 def taken_in(node: Node, only: set[str] | None = None) -> list[tuple[Certificate, Registered]]:
@@ -113,7 +112,7 @@ def _read(store: Store, name: str) -> tuple[Certificate, Registered] | None:
     except MadangError:
         return None
     dataset, version = _whole_name(store, certificate)
-    return certificate, row_for(certificate, hashlib.sha256(text.encode()).hexdigest(), dataset, version)
+    return certificate, Registered.of(certificate, hashlib.sha256(text.encode()).hexdigest(), dataset, version)
 
 
 def _whole_name(store: Store, certificate: Certificate) -> tuple[str, int]:

@@ -12,8 +12,8 @@ from madang.node.doctor import Finding
 from madang.node.node import Node
 from madang.services.certification.acts import ISSUE
 from madang.services.certification.credential import Certificate, cut, number
+from madang.services.certification.handed_out import told_in
 from madang.services.certification.models import Registered
-from madang.services.certification.projecting import told_in
 from madang.services.certification.store import REPORT, SHEET, Store
 
 MOST = 5  # numbers that a sentence names

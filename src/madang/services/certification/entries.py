@@ -14,6 +14,7 @@ from madang.base.translate import _
 from madang.lake import Version
 from madang.node.node import Node
 from madang.services.certification import times
+from madang.services.certification.adopting import first_use
 from madang.services.certification.credential import Certificate
 from madang.services.certification.models import Registered
 from madang.services.certification.scheme import Scheme
@@ -109,28 +110,8 @@ def row_of(session: Session, wanted: str) -> Registered:
     return row
 
 
-def row_for(certificate: Certificate, digest: str, dataset: str, version: int) -> Registered:
-    """The row of a certificate that has none; it has no state yet."""
-    return Registered(
-        number=certificate.number,
-        digest=digest,
-        dataset=dataset,
-        version=version,
-        manifest=certificate.manifest,
-        scheme=certificate.scheme,
-        report=certificate.report,
-        issuer=certificate.issuer,
-        status_list=certificate.status_list,
-        valid_from=certificate.valid_from,
-        valid_until=certificate.valid_until,
-        since=certificate.valid_from,
-    )
-
-
 def rows(node: Node, *conditions: ColumnElement[bool]) -> Sequence[Registered]:
     """Rows by number; those of a home from before are adopted first."""
-    from madang.services.certification.adopting import first_use
-
     query = select(Registered).where(*conditions).order_by(Registered.number)
     with node.read() as session:
         found = session.scalars(query).all()
@@ -167,16 +148,3 @@ def _entry(store: Store, row: Registered) -> Entry:
         row.valid_until,
     )
     return Entry(certificate, store, row.digest, row.state, times.iso(row.since), row.reason)
-
-
-def told(row: Registered, state: str) -> dict[str, str]:
-    """What events say of a certificate that goes to `state`."""
-    return {
-        "dataset": f"{row.dataset}@{row.version}",
-        "manifest": row.manifest,
-        "scheme": row.scheme,
-        "number": row.number,
-        "state": state,
-        "until": row.valid_until.isoformat(),
-        "reason": row.reason or "",
-    }

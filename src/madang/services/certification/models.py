@@ -6,6 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from madang.node.database import Base
 from madang.node.text import Machine, Prose
+from madang.services.certification.credential import Certificate
 
 
 class Registered(Base):
@@ -33,3 +34,33 @@ class Registered(Base):
     def reference(self) -> str:
         """How events name it."""
         return f"certificate:{self.number}"
+
+    @classmethod
+    def of(cls, certificate: Certificate, digest: str, dataset: str, version: int) -> "Registered":
+        """The row of a certificate that has none; it has no state yet."""
+        return cls(
+            number=certificate.number,
+            digest=digest,
+            dataset=dataset,
+            version=version,
+            manifest=certificate.manifest,
+            scheme=certificate.scheme,
+            report=certificate.report,
+            issuer=certificate.issuer,
+            status_list=certificate.status_list,
+            valid_from=certificate.valid_from,
+            valid_until=certificate.valid_until,
+            since=certificate.valid_from,
+        )
+
+    def told(self, state: str) -> dict[str, str]:
+        """What an event says of it that leads to `state`."""
+        return {
+            "dataset": f"{self.dataset}@{self.version}",
+            "manifest": self.manifest,
+            "scheme": self.scheme,
+            "number": self.number,
+            "state": state,
+            "until": self.valid_until.isoformat(),
+            "reason": self.reason or "",
+        }

@@ -1,51 +1,22 @@
 """The signed status list, and the public keys beside it: copies of what register and keys say, for verifiers."""
 
-import contextlib
-import datetime
-from dataclasses import dataclass
-
 from sqlalchemy import select
 
 from madang.base.canonical import canonical_json
 from madang.lake.files import put_instead, sentences
 from madang.node import signing
-from madang.node.home import Home
 from madang.node.node import Node
 from madang.services.certification import status_list, times
+from madang.services.certification.adopting import first_use
 from madang.services.certification.credential import TYP, number
+from madang.services.certification.handed_out import told_in
 from madang.services.certification.models import Registered
 from madang.services.certification.store import KEYS, STATUS, Store
-
-
-@dataclass(frozen=True)
-class Told:
-    """The list that is there: its text, when it was signed, its encoded bits, whether by the key that signs now."""
-
-    text: str
-    signed: datetime.datetime
-    encoded: str
-    current: bool
-
-    @property
-    def is_fresh(self) -> bool:
-        """Whether it may be handed out as it is, if it says what is so."""
-        age = times.now() - self.signed
-        return self.current and datetime.timedelta(0) <= age < datetime.timedelta(days=status_list.DAYS / 2)
-
-    @property
-    def bits(self) -> set[int]:
-        """The bits that are set in it."""
-        try:
-            return status_list.set_in(status_list.decode(self.encoded))
-        except ValueError:  # signed here, and yet no list
-            return set()
 
 
 def current_status_list(node: Node) -> str:
     """The signed status list, made anew if it differs from the register or gets old; to be handed out beside
     certificates and the public keys."""
-    from madang.services.certification.adopting import first_use
-
     first_use(node)
     told = told_in(node.home) if (Store(node.home).folder / KEYS).is_file() else None
     if told is not None and told.is_fresh and told.encoded == status_list.encode(bits_of_register(node)):
@@ -74,21 +45,6 @@ def bits_of_register(node: Node) -> set[int]:
     with node.read() as session:
         found = session.execute(select(Registered.number, Registered.state).where(Registered.state != "issued")).all()
     return {2 * int(place) + (state == "suspended") for place, state in found}
-
-
-def told_in(home: Home) -> Told | None:
-    """The list that is there, if keys of this home signed it."""
-    keys = signing.public_keys(home)
-    with contextlib.suppress(OSError, UnicodeError, ValueError, KeyError, TypeError, signing.NotBelieved):
-        text = (Store(home).folder / STATUS).read_bytes().decode("ascii")
-        current = True
-        try:
-            document = signing.read_signed(text, keys[:1], TYP)
-        except signing.NotBelieved:
-            document, current = signing.read_signed(text, keys[1:], TYP), False
-        if "BitstringStatusListCredential" in document["type"]:
-            return Told(text, times.parse(document["validFrom"]), document["credentialSubject"]["encodedList"], current)
-    return None
 
 
 def _for_good(node: Node, bits: set[int]) -> set[int]:

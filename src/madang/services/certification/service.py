@@ -22,7 +22,7 @@ from madang.node.permissions import Act, check
 from madang.services.certification import times
 from madang.services.certification.acts import ISSUE, REINSTATE, REVOKE, ROTATE, SUSPEND
 from madang.services.certification.adopting import taken_in
-from madang.services.certification.entries import Entry, Issued, entry, in_force, row_for, row_of, told
+from madang.services.certification.entries import Entry, Issued, entry, in_force, row_of
 from madang.services.certification.issuing import draft, outcomes_met
 from madang.services.certification.models import Registered
 from madang.services.certification.projecting import current_status_list, refresh
@@ -54,10 +54,10 @@ def issue(node: Node, actor: Actor, version: Version, scheme: Scheme, quality: M
             return _there_already(found)
         taken = {*_registered(node), *store.numbers()}
         made = draft(node.home, version, scheme, quality, outcomes, taken)
-        row = row_for(made.certificate, made.digest, version.dataset.name, version.number)
+        row = Registered.of(made.certificate, made.digest, version.dataset.name, version.number)
         with (
             _or_nothing(node, store, row.number),
-            intending(node, actor, ISSUE, row.reference, told(row, "issued")) as intent,
+            intending(node, actor, ISSUE, row.reference, row.told("issued")) as intent,
         ):
             store.put(made.certificate.place, made.files)
             with intent.done(row):
@@ -109,7 +109,7 @@ def _change(node: Node, actor: Actor, act: Act, number: str, reason: str) -> Ent
     with doing(node, actor, act, lambda session: row_of(session, number)) as done:
         row = done.thing
         row.since, row.reason = times.now(), reason
-        done.tell(**told(row, act.to[0]))
+        done.tell(**row.told(act.to[0]))
     current_status_list(node)
     return entry(node, known.certificate.number)
 
@@ -171,10 +171,10 @@ def _settle_issue(node: Node, intent: Intent) -> None:
     number = intent.told.get("number", "")
     for row in known:
         if number in ("", row.number):  # adopted meanwhile, or the kill came after the commit
-            with acts.complete(node, intent, **told(row, row.state)):
+            with acts.complete(node, intent, **row.told(row.state)):
                 return
     for certificate, made in taken_in(node, {number} if number else None):
         if (certificate.manifest, certificate.scheme) == wanted:
-            with acts.complete(node, intent, made, **told(made, "issued")):
+            with acts.complete(node, intent, made, **made.told("issued")):
                 return
     acts.withdraw(node, Actor.node(), intent.id, "killed before it was done")
