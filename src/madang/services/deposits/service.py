@@ -64,6 +64,17 @@ def find(session: Session, actor: Actor, name: str) -> Deposit:
     return found
 
 
+def found_alone(session: Session, actor: Actor, name: str, number: int) -> tuple[Deposit, DepositFile]:
+    """A deposit and one file of it, without the others. Errors: `deposit.none`."""
+    found = session.scalar(select(Deposit).where(Deposit.name == name))
+    file = session.get(DepositFile, number)
+    if found is None or not may(actor, SEE, found):
+        raise MadangError("deposit.none", _("There is no deposit {name}.").format(name=name), _("Look at your list."))
+    if file is None or file.deposit_id != found.id:
+        raise MadangError("deposit.none", _("There is no such file in the deposit."))
+    return found, file
+
+
 def listed(node: Node, actor: Actor) -> Sequence[Deposit]:
     """The deposits that the actor may see, the newest first."""
     with node.read() as session:

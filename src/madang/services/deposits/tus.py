@@ -94,12 +94,12 @@ async def patch(name: str, number: Number, request: Request) -> Response:
 
 
 def _may_write(visit: Visit, name: str, number: int) -> int:
+    """How many bytes the file will have, for who may send them. Each piece asks, so the other files are not loaded."""
     from madang.node.permissions import check
 
-    with visit.node.read() as session:  # each piece asks, and only the whole file is an event
-        deposit = service.find(session, visit.actor, name)
+    with visit.node.read() as session:  # only the whole file is an event
+        deposit, file = service.found_alone(session, visit.actor, name, number)
     check(visit.actor, DESCRIBE, deposit)
-    file = service.file_of(deposit, number)
     if deposit.state != "draft" or file.sha256:
         raise MadangError("deposit.offset", _("The file is whole already, or the deposit was submitted."))
     return file.bytes
