@@ -192,6 +192,10 @@ _ALL_HELD = _all_held()
 def add_house(session: Session, title: str) -> Organization:
     """The organization that is this installation, made if it is not there yet."""
     house = session.get(Organization, HOUSE)
+    connection = session.connection()
+    if house is None and connection.dialect.name == "postgresql":  # others may start at once
+        connection.exec_driver_sql("LOCK TABLE organizations IN SHARE ROW EXCLUSIVE MODE")
+        house = session.get(Organization, HOUSE)
     if house is None:
         house = Organization(name="house", title=title)
         session.add(house)
