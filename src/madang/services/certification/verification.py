@@ -123,7 +123,7 @@ def verify(
         return Verification(Answer.VALID, sentence, certificate)
     read = data.looked(certificate.manifest)
     if read is None:
-        sentence = _("Everything else is in order, but nobody has read every byte of the data since.")
+        sentence = _("It is genuine and holds, and its data are here; nobody has read every byte of them yet.")
         return Verification(Answer.DATA_NOT_CHECKED, sentence, certificate)
     sentence = _("{dataset} met {scheme}, and every byte of it was as it was when last read, at {when}.")
     return Verification(Answer.VALID, sentence.format(**named, when=times.iso(read)), certificate)
