@@ -65,6 +65,14 @@ def plain(value: Any) -> Any:
     return value
 
 
+def stopped(spark: Any) -> bool:
+    """Whether nothing can be asked any more, as after a lack of memory."""
+    try:
+        return bool(spark.sparkContext._jsc.sc().isStopped())
+    except Exception:  # Java itself is gone
+        return True
+
+
 def cut(spark: Any, frame: Any) -> Any:
     """The same rows without the plan that they come from: plans within plans grow beyond all memory.
 
@@ -126,7 +134,7 @@ def main() -> None:
             else:
                 say(error="unknown op", kind="ValueError")
         except Exception as error:  # whatever Spark says
-            say(error=str(error)[:4000], kind=type(error).__name__)
+            say(error=str(error)[:4000], kind=type(error).__name__, stopped=stopped(spark))
     spark.stop()
 
 

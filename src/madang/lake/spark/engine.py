@@ -246,6 +246,12 @@ class SparkEngine:
             except OSError:
                 raise Cancelled() if self._cancelled else _lost() from None
             told = self._answer()
+        if told.get("stopped") or "OutOfMemoryError" in told.get("error", ""):
+            raise MadangError(
+                "spark.stopped",
+                _("Spark stopped: {reason}.").format(reason=_short(told["error"])),
+                _("Mostly it lacks memory: give it more by [spark] memory. Nothing was written."),
+            )
         if "error" in told:
             raise MadangError("spark.failed", _("Spark says: {reason}.").format(reason=_short(told["error"])))
         return told
