@@ -1,9 +1,9 @@
 """A table ten times the memory limit, assessed by both engines: `python benchmarks/beyond.py [ROWS] [LIMIT_MB]`.
 
 The table is a measurement of OMOP with a text of 2,048 random letters in each row, which is not packed: 2.5 million
-rows are 5 GB on disk. Row groups have 20,480 rows, 42 MB of text. Few checks read the text; engines read the columns that
-they need. All checks of the table are counted by DuckDB and by Spark, each with the limit (Spark has it for its driver,
-which is all there is on `local[2]`); both have to count the same.
+rows are 5 GB on disk. Row groups have 20,480 rows, 42 MB of text. Few checks read the text; engines read the columns
+that they need. All checks of the table are counted by DuckDB and by Spark, each with the limit (Spark has it for its
+driver, which is all there is on `local[2]`); both have to count the same.
 """
 
 import sys
