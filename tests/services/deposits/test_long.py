@@ -26,7 +26,7 @@ from web.served import Served
 def table(house: House, folder: Path) -> Path:
     """A deposit by the short form, and a folder with two files that lie elsewhere."""
     service.begin(house.node, OWNER, "mine", "table", "hospital", "표")
-    service.describe(house.node, OWNER, "mine", description="큰 표", license="CC0-1.0")
+    service.describe(house.node, OWNER, "mine", description="큰 표", license="CC0-1.0", creators="Choi")
     given = folder / "elsewhere"
     (given / "b").mkdir(parents=True)
     (given / "a.csv").write_text("x,y\n1,2\n")
@@ -222,7 +222,7 @@ def test_alignments_and_variants_of_another_reference_are_found(house: House, tm
     alignments(given, "wb", "other.bam", reference, longer)
     (given / "genome3.fa.fai").unlink(missing_ok=True)
     service.begin(house.node, OWNER, "mine", "table", "hospital", "표")
-    service.describe(house.node, OWNER, "mine", description="정렬", license="CC0-1.0")
+    service.describe(house.node, OWNER, "mine", description="정렬", license="CC0-1.0", creators="Choi")
     putting.put_folder(house.node, OWNER, "mine", given)
     for _time in range(2):  # nothing is said twice
         found = checks.check(house.node, OWNER, "mine")
@@ -257,7 +257,7 @@ def test_a_landing_page_shows_what_is_in_the_files_to_those_who_may_read_them(
     tifffile.imwrite(given / "cells.tif", (np.arange(600 * 400) % 4_000).reshape(600, 400).astype("uint16"))
     (given / "table.csv").write_text("name,value\n<b>alpha</b>,1\n" + "x,2\n" * 9)
     service.begin(house.node, OWNER, "mine", "table", "hospital", "표와 그림")
-    service.describe(house.node, OWNER, "mine", description="그림", license="CC0-1.0")
+    service.describe(house.node, OWNER, "mine", description="그림", license="CC0-1.0", creators="Choi")
     putting.put_folder(house.node, OWNER, "mine", given)
     record = published(house)
     page = site.get(f"/records/{record}").text

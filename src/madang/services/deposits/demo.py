@@ -32,6 +32,7 @@ def make(node: Node, progress: Progress) -> None:
         title_en="Synthetic reads of E. coli (demo)",
         description="합성으로 만든 염기서열 리드입니다. 실제 시료가 아닙니다.",
         license="CC0-1.0",
+        creators="마당 데모, Madang demo",
     )
     with tempfile.TemporaryDirectory() as folder:
         for mate in ("1", "2"):
