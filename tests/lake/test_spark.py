@@ -24,6 +24,7 @@ from madang.lake import Engine, Version
 from madang.lake.spark import Script, SparkEngine, to_spark
 from madang.lake.spark.engine import installed
 from madang.lake.spark.grouping import grouped
+from madang.lake.spark.translate import refuse_casts
 from support import EVERYTHING, MISSING
 
 SAME = [
@@ -292,6 +293,14 @@ def test_what_is_outside_of_the_subset_is_refused_with_its_place(sql: str) -> No
         to_spark(sql)
     assert caught.value.code == "spark.subset"
     assert REFUSED[sql].lower() in str(caught.value).lower()
+
+
+@pytest.mark.parametrize("sql", ["SELECT x::BIGINT FROM t", "SELECT 1 FROM t WHERE TRY_CAST(s AS INTEGER) = 3"])
+def test_somebodys_casts_to_whole_numbers_are_refused(sql: str) -> None:
+    with pytest.raises(MadangError) as caught:
+        refuse_casts(sql)
+    assert caught.value.code == "spark.subset"
+    refuse_casts("SELECT CAST(n AS DOUBLE), s::DATE FROM t")
 
 
 def test_sql_that_cannot_be_read_is_one_sentence() -> None:

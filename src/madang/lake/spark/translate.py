@@ -78,6 +78,19 @@ def to_spark(sql: str) -> str:
     return str(tree_of(sql).sql(dialect="spark"))
 
 
+def refuse_casts(sql: str) -> None:
+    """Raise `spark.subset` where something becomes a whole number: 2.7 is 3 here and 2 there, '4e1' is 40 and nothing.
+
+    Our own questions cast only what is whole; of somebody else's SQL this is not known.
+    """
+    from sqlglot import exp
+
+    for tree in parsed(sql):
+        for node in [] if tree is None else tree.find_all(exp.Cast, exp.TryCast):
+            if node.to.this.name in ("BIGINT", "INT", "SMALLINT", "TINYINT"):
+                raise _outside(f"CAST AS {node.to.this.name}", node, sql)
+
+
 def tree_of(sql: str) -> Any:
     """The same as a tree of sqlglot."""
     from sqlglot import exp
