@@ -62,12 +62,12 @@ def page(tests: Path) -> str:
         ("Notebooks", "NOTEBOOKS"),
         ("Cohorts", "HOSTILE_COHORTS"),
         ("Quality rules", "RULES"),
-        ("Workflows", "FLOWS"),
     )
-    for title, name in kinds:
-        keys = _keys_in(training, name)
+    workflows = attacks / "test_workflows.py"
+    for title, path, name in [(title, training, name) for title, name in kinds] + [("Workflows", workflows, "FLOWS")]:
+        keys = _keys_in(path, name)
         parts.append(f"**{title}** ({len(keys)}): {'; '.join(keys)}.\n\n")
-    parts.append("Besides: " + _tests(training) + "\n")
+    parts.append("Besides: " + _tests(training) + "\n\nAnd: " + _tests(workflows) + "\n")
     forged = _keys_in(tests / "services/training/test_lti.py", "FORGED")
     parts.append("\n## Launches of a learning platform that are forged\n\n" + "; ".join(forged) + ".\n")
     return "".join(parts)

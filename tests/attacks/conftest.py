@@ -1,6 +1,7 @@
 """Workspaces with people in them, behind a real gateway on loopback."""
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ from portal_house import PEOPLE, House, commit
 from services.conftest import house as house
 from support import needs
 from web.served import Served, serving
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Of somebody who listens on loopback and whom no box reaches."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
 
 @dataclass
