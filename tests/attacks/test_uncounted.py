@@ -27,7 +27,9 @@ def test_nothing_is_said_that_nobody_counts(spaces: Spaces, guest: Guest) -> Non
     heard = []
     with guest.client.stream("GET", "/events", timeout=20) as events:
         assert guest.ask("complete", {"code": "impo", "at": 4}).status_code == 200
+        last = time.monotonic() + 60  # the stream says something every few seconds for ever
         for line in events.iter_lines():
+            assert time.monotonic() < last, "no names came"
             if '"names"' in line:
                 heard.append(json.loads(line[6:]))
                 break

@@ -247,12 +247,13 @@ class Space:
             _append(current.shown, clean)
         elif clean["say"] == "begun":
             current.count, current.has_begun = clean["count"], True
-        self.say(notebook=current.notebook, cell=current.cell, **clean)
-        if clean["say"] == "done":
+        if clean["say"] == "done":  # over before it is said: who hears it may ask for the next thing at once
             with self.lock:
                 self.last = time.monotonic()
                 if self.waiting and self.waiting[0] is current:
                     self.waiting.pop(0)
+        self.say(notebook=current.notebook, cell=current.cell, **clean)
+        if clean["say"] == "done":
             self._keep(current)
 
     def _keep(self, cell: Cell) -> None:
