@@ -45,7 +45,7 @@ def test_all_of_the_lambda_set_is_found_and_nothing_else(ploidy: int, tmp_path: 
     assert result.summary["alignment"]["mapped"] == 14_550 and result.summary["sample"] == "set1"
     table = variants_in(tmp_path / "out" / "variants.parquet")
     assert {(each["chrom"], str(each["pos"]), each["ref"], each["alt"]) for each in table} == truth
-    for language, words in (("report.html", "not for diagnosis"), ("report.ko.html", "진단에 사용하지 않음")):
+    for language, words in (("report.html", "not for diagnosis"), ("report.ko.html", "진단에 사용하지 않습니다")):
         page = (tmp_path / "out" / language).read_text()
         assert words in page and page.count("<svg") == 3 and "http" not in page.replace("http://www.w3.org", "")
 

@@ -74,7 +74,7 @@ def test_reads_become_variants_and_a_report_through_the_portal(house: House, sit
         assert {each["gene"] for each in gene["variants"]} == {"gene2"}
         bad = browser.get(f"/sequencing/{number}", params={"region": "synthetic:9-3"})
         assert bad.status_code == 422
-        for language, words in (("en", "not for diagnosis"), ("ko", "진단에 사용하지 않음")):
+        for language, words in (("en", "not for diagnosis"), ("ko", "진단에 사용하지 않습니다")):
             for address in (f"/compute/{number}/report", f"/sequencing/{number}"):
                 answer = browser.get(address, headers={"Accept-Language": language})
                 assert words in answer.text
