@@ -7,9 +7,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -102,7 +103,7 @@ class ProgressBars(Progress):
                 console=self._console,
                 transient=True,
             )
-        self._handler: object = None
+        self._handler: Callable[[int, FrameType | None], Any] | int | None = None  # before us
 
     def __enter__(self) -> "ProgressBars":
         if threading.current_thread() is threading.main_thread():
@@ -115,7 +116,7 @@ class ProgressBars(Progress):
         if self._bars:
             self._bars.stop()
         if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)  # type: ignore[arg-type]  # what signal.signal gave us
+            signal.signal(signal.SIGINT, self._handler)
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)

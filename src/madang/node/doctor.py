@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
@@ -292,5 +292,5 @@ def _provider(node: Node) -> Iterator[Finding]:
         yield Finding(_("provider"), "good", node.settings.openid.issuer)
 
 
-def _count(session: Session, column: object, condition: object) -> int:
-    return session.scalar(select(func.count(column)).where(condition)) or 0  # type: ignore[arg-type]  # of any table
+def _count(session: Session, column: InstrumentedAttribute[Any], condition: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count(column)).where(condition)) or 0

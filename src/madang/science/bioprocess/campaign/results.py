@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ def read_done(campaign: Campaign) -> Done:
     rows = read_table(campaign.results)
     if not rows:
         return empty
-    points, results = [], {aim.name: [] for aim in campaign.aims}  # type: ignore[var-annotated]  # plain arrays
+    points: list[Point] = []
+    results: dict[str, list[float]] = {aim.name: [] for aim in campaign.aims}
     for line, row in enumerate(rows, 2):
         point, values = _taken(campaign, row, campaign.results, line)
         points.append(point)
@@ -172,7 +173,9 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else repr(float(value))
 
 
-def _outliers(before: Done, fresh: Sequence[tuple[int, Point, dict[str, float]]]):  # type: ignore[no-untyped-def]  # plain arrays
+def _outliers(
+    before: Done, fresh: Sequence[tuple[int, Point, dict[str, float]]]
+) -> Iterator[tuple[int, str, float, float]]:
     """Results far from all others: pointed out, and kept, for only a person knows which of them is right."""
     for name in before.results:
         told = [values[name] for _line, _point, values in fresh]
