@@ -26,6 +26,14 @@ from support import needs
 from web.served import Served, serving
 
 
+@pytest.fixture(scope="module")
+def boxes_are_made() -> None:
+    """Programs can be closed in on this machine; else the tests of the module are skipped."""
+    needs("bwrap")
+    if not closed.is_available():
+        needs("/permission to close programs in")
+
+
 @pytest.fixture
 def port() -> Iterator[int]:
     """Of somebody who listens on loopback and whom no box reaches."""

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from madang.base.errors import MadangError
-from madang.node import closed
 from madang.science.grading import notebooks
 from madang.science.grading.tasks import Case, Task, read_task
 from madang.services.training import boxes, courses, notebook_grader
 from madang.services.training.grader import Grade, grade
 from support import needs, shared_data
 
+pytestmark = pytest.mark.usefixtures("boxes_are_made")
 SECRETS = (31_337, 27_183)  # what is expected of hidden cases; no answer may hold them
 TITLE = {"en": "x", "ko": "x"}
 TASK = Task(
@@ -114,13 +114,6 @@ ATTACKS = {
     "a null character": "def f(x): return 5\x00",
     "not Python": "\u202e f = 31337 (",
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _bubblewrap() -> None:
-    needs("bwrap")
-    if not closed.is_available():
-        needs("/permission to close programs in")
 
 
 @pytest.mark.parametrize("name", ATTACKS)
