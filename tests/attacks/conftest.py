@@ -110,11 +110,8 @@ class Spaces:
 
 
 @pytest.fixture
-def spaces(house: House) -> Iterator[Spaces]:
-    needs("bwrap")
+def spaces(house: House, boxes_are_made: None) -> Iterator[Spaces]:
     node = house.node
-    if not closed.is_available():
-        needs("/permission to close programs in")
     try:
         find_environment(node)
     except Exception:
