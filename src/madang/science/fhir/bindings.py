@@ -50,6 +50,8 @@ def binding_check(kind: str, binding: tuple[str, str], terminology: Terminology)
         if type(code) is str and type(system) is str and (system, code) in pairs:
             return None
         if code is None:
+            if required and value and not value.keys() & {"_code", "extension"}:
+                return here(rule, "binding_none", value_set)
             return None
         if system is None:
             return here(rule, "binding_system", value_set, severity=f.WARNING)
@@ -69,6 +71,8 @@ def binding_check(kind: str, binding: tuple[str, str], terminology: Terminology)
             if type(code) is str and type(system) is str and (system, code) in pairs:
                 return None
             if type(code) is not str or type(system) is not str:
+                if system is None and type(code) is str and "_system" not in each and "extension" not in each:
+                    continue  # a code without a system has no meaning, so it is of no value set
                 unsure = unsure or code is not None or "extension" in each or "_code" in each
                 continue
             answer = ask(system, code)

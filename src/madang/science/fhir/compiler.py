@@ -47,6 +47,7 @@ class Context:
     counted: dict[str, int] = field(default_factory=dict)  # advice disregarded
     references: list[str] = field(default_factory=list)
     local: list[str] = field(default_factory=list)  # references into `contained`
+    halves: list[str] = field(default_factory=list)  # primitives of the object under way that have a half or a null
     depth: int = 0
     visiting: set[tuple[int, str]] = field(default_factory=set)  # targets of references under a profile
     entries: dict[str, Any] = field(default_factory=dict)  # of the Bundle around: fullUrl and Type/id

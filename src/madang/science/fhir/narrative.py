@@ -1,6 +1,7 @@
 """Narrative: XHTML that may be shown to people. Well-formed, in its namespace, with text, and nothing that acts."""
 
 import re
+from html.entities import name2codepoint
 from xml.parsers import expat
 
 NAMESPACE = 'xmlns="http://www.w3.org/1999/xhtml"'
@@ -24,7 +25,6 @@ SOURCES = {"boilerplate", "generated", "original"}
 _LANGUAGE = re.compile(r"<div\s[^>]*?(?:xml:)?lang\s*=")
 _FRAGMENT = re.compile(r"<a\s[^>]*?href\s*=\s*[\"']#([^\"']*)[\"']")
 _NAMES = re.compile(r"\s(?:id|name)\s*=\s*[\"']([^\"']*)[\"']")
-ENTITIES = ("nbsp", "copy", "reg", "trade", "hellip", "mdash", "ndash", "lsquo", "rsquo", "ldquo", "rdquo", "middot")
 _NAMED = re.compile(r"&([A-Za-z]\w*);")
 
 
@@ -94,4 +94,6 @@ def _refuse(*_arguments: object) -> None:
 
 
 def _plain(found: re.Match[str]) -> str:
-    return found.group(0) if found.group(1) in ("lt", "gt", "amp", "quot", "apos") else " "
+    """A blank in place of an entity of XHTML; those of XML, and what is none, are left to the parser."""
+    known = found.group(1) in name2codepoint and found.group(1) not in ("lt", "gt", "amp", "quot")
+    return " " if known else found.group(0)

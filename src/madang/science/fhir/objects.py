@@ -7,6 +7,7 @@ from madang.science.fhir import findings as f
 from madang.science.fhir.facts import Constraint, TypeRef
 from madang.science.fhir.findings import Found, at, here, under
 from madang.science.fhir.primitives import NAMES as PRIMITIVES
+from madang.science.fhir.references import ABSOLUTE, well_formed
 from madang.science.fhir.slices import slices_of
 from madang.science.fhir.tree import Node
 
@@ -40,10 +41,15 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
     invariants.extend(_instead(name, urls) for name, urls in instead)
     if type_name == "Coding":
         invariants.append(compiler.coding())
+    elif type_name == "Identifier":
+        invariants.append(_absolute_system)
     is_resource = node.row.path.count(".") == 0 and compiler.definitions.is_resource(node.row.path)
     if is_resource:
         handlers["resourceType"] = _nothing
     is_extension, is_reference = type_name == "Extension", type_name == "Reference"
+    may_be_bare = is_resource or node.row.path == "Element"  # a resource, and what stands beside a primitive value
+    as_they_are = compiler.references == "none"
+    is_known = compiler.definitions.is_resource
     mandatory = frozenset(required)
     table = {key: (getattr(handler, "good", NONE), handler) for key, handler in handlers.items()}
     get = table.get
@@ -54,6 +60,9 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
         if not value:
             return here(f.FORM, "empty_object")
         context.keys += len(value)
+        above = context.halves or None  # of the object around, whose turn comes when this one is done
+        if above is not None:
+            context.halves = []
         out: Found = None
         for key, part in value.items():
             entry = get(key)
@@ -65,6 +74,13 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
                 found = entry[1](part, context)
             if found:
                 out = out + found if out else found
+        if context.halves:
+            wrong = _two_halves(value, context.halves, choices)
+            out = (out or []) + wrong if wrong else out
+            wrong = _halves(value, context)
+            out = (out or []) + wrong if wrong else out
+        if len(value) == 1 and "id" in value and not may_be_bare:
+            out = (out or []) + here("ele-1", "value_nowhere")
         if mandatory and not mandatory <= value.keys():
             missing = _missing(value, required)
             out = (out or []) + missing if missing else out
@@ -86,12 +102,49 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
             text = value.get("reference")
             if type(text) is str:
                 (context.local if text[:1] == "#" else context.references).append(text)
+                if not (as_they_are or well_formed(text, is_known)):
+                    out = (out or []) + at("reference", f.REFERENCE, "reference_form")
         elif is_extension:
             wrong = _extension(value)
             out = (out or []) + wrong if wrong else out
+        if above is not None:
+            context.halves = above
         return out
 
     return check
+
+
+def _halves(value: dict[str, Any], context: "Context") -> Found:
+    """ele-1 of primitives: each has a value or extensions, be they in the member or in its half with an underscore."""
+    names, context.halves = dict.fromkeys(context.halves), []
+    out: list[f.Raw] = []
+    for name in names:
+        told, beside = value.get(name), value.get("_" + name)
+        if type(told) is not list and type(beside) is not list:
+            if told is None and not _extended(beside):
+                out += at(name, "ele-1", "value_nowhere")
+            continue
+        one = told if type(told) is list else []
+        other = beside if type(beside) is list else []
+        for place in range(max(len(one), len(other))):
+            if (place >= len(one) or one[place] is None) and (place >= len(other) or not _extended(other[place])):
+                out += under(name, f"{name}[{place}]", here("ele-1", "value_nowhere"))
+    return out or None
+
+
+def _two_halves(
+    value: dict[str, Any], halves: list[str], choices: list[tuple[str, frozenset[str], int]]
+) -> list[f.Raw]:
+    """A choice has one type, be it that of a value or of what stands beside a value."""
+    out: list[f.Raw] = []
+    for name, group, _low in choices:
+        if not group.isdisjoint(halves) and len(group & value.keys()) < 2 <= len(group & {*value, *halves}):
+            out += at(name, f.CARDINALITY, "two_choices", name)
+    return out
+
+
+def _extended(beside: Any) -> bool:
+    return type(beside) is dict and "extension" in beside
 
 
 def _instead(name: str, urls: tuple[str, ...]) -> "Check":
@@ -106,6 +159,18 @@ def _instead(name: str, urls: tuple[str, ...]) -> "Check":
         return None if set(urls) & set(there) else at(name, f.CARDINALITY, "value_instead", ", ".join(urls))
 
     return check
+
+
+def _absolute_system(value: Any, context: Any) -> Found:
+    """The namespace of an identifier is an absolute URI (a relative one would name another on each server), and where
+    it is the namespace of URIs the value is one.
+    """
+    system, told = value.get("system"), value.get("value")
+    if type(system) is str and ":" not in system:
+        return at("system", f.SYSTEM, "identifier_relative")
+    if system == "urn:ietf:rfc:3986" and type(told) is str and not ABSOLUTE.match(told):
+        return at("value", f.SYSTEM, "identifier_no_uri")
+    return None
 
 
 def _nothing(value: Any, context: Any) -> Found:
@@ -139,7 +204,9 @@ def _hidden(value: dict[str, Any], name: str, group: frozenset[str]) -> bool:
 
 
 def _extension(value: dict[str, Any]) -> Found:
-    """ext-1: an extension has a value or extensions, not both."""
+    """ext-1: an extension has a value or extensions, not both. Its URL has no half that could stand for it."""
+    if "_url" in value:
+        return at("url", f.CARDINALITY, "value_absent")
     valued = any(key[:5] == "value" or key[:6] == "_value" for key in value)
     if valued == ("extension" in value):
         return here("ext-1", "invariant", "ext-1")
@@ -278,6 +345,8 @@ def _many(compiler: "Compiler", child: Node, ref: TypeRef, check: "Check", name:
             return at(name, f.FORM, "not_list", name)
         if not value:
             return at(name, f.FORM, "empty_list", name)
+        if primitive and None in value:
+            context.halves.append(name)
         out: Found = None
         if sliced is None:
             for place, each in enumerate(value):
@@ -311,8 +380,10 @@ def _beside(compiler: "Compiler", name: str, is_list: bool) -> "Check":
                 found = check(each, context) if each is not None else None
                 if found:
                     out = (out or []) + under(name, f"{name}[{place}]", found)
+            context.halves.append(name)  # only now: the objects inside ask for their own
             return out
         found = check(value, context)
+        context.halves.append(name)
         return under(name, name, found) if found else None
 
     return beside

@@ -19,10 +19,10 @@ _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
 _ZONE = r"(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 PATTERNS = {
     "id": r"[A-Za-z0-9\-.]{1,64}",
-    "code": r"[^\s]+(\s[^\s]+)*",
-    "uri": r"\S+",
-    "url": r"\S+",
-    "canonical": r"\S+",
+    "code": r"[^\s\x00-\x1f]+(\s[^\s\x00-\x1f]+)*",
+    "uri": r"[^\s\x00-\x1f]+",
+    "url": r"[^\s\x00-\x1f]+",
+    "canonical": r"[^\s\x00-\x1f]+",
     "oid": r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+",
     "uuid": r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "date": rf"{_YEAR}(-{_DAY})?)?",
@@ -30,6 +30,7 @@ PATTERNS = {
     "instant": rf"{_YEAR}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T{_CLOCK}{_ZONE}",
     "time": _CLOCK,
 }
+_NAMED = re.compile(rf"{PATTERNS['oid']}|urn:uuid:[0-9A-Fa-f]{{8}}(-[0-9A-Fa-f]{{4}}){{3}}-[0-9A-Fa-f]{{12}}")
 _BASE64 = re.compile(r"[0-9A-Za-z+/]*={0,2}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SPACES = re.compile(r"\s+")
@@ -51,6 +52,8 @@ def checker(name: str) -> Check:
         return _whole(*WHOLE[name])
     if name == "base64Binary":
         return _base64
+    if name in ("uri", "url", "canonical"):
+        return _patterned(_uri, False)
     if name in PATTERNS:
         return _patterned(re.compile(PATTERNS[name]).fullmatch, name in DATED)
     return _string
@@ -90,6 +93,16 @@ def _base64(value: Any) -> str | None:
     return None if len(bare) % 4 == 0 and _BASE64.fullmatch(bare) else "format"
 
 
+_ANY_URI = re.compile(PATTERNS["uri"]).fullmatch
+
+
+def _uri(value: str) -> bool:
+    """A URI; one that says it is an OID or a UUID is one."""
+    if value[:8] in ("urn:oid:", "urn:uuid"):
+        return _NAMED.fullmatch(value.partition("|")[0].partition("#")[0]) is not None
+    return _ANY_URI(value) is not None
+
+
 def _patterned(match: Callable[[str], Any], dated: bool) -> Check:
     good: set[str] = set()
 
@@ -100,7 +113,7 @@ def _patterned(match: Callable[[str], Any], dated: bool) -> Check:
             return None
         if not value:
             return "empty"
-        if match(value) is None or (dated and len(value) >= 10 and not _real_day(value)):
+        if not match(value) or (dated and len(value) >= 10 and not _real_day(value)):
             return "format"
         if len(good) >= REMEMBERED:
             good.clear()

@@ -1,7 +1,7 @@
 """What the text of a reference says: the type that it names, and whether it leads to something in the same file."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from madang.science.fhir import findings as f
@@ -34,6 +34,17 @@ def type_held(text: str, context: "Context") -> str:
 
 
 RELATIVE = re.compile(r"([A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64})(/_history/[A-Za-z0-9.-]{1,64})?")
+ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S")
+CONDITIONAL = re.compile(r"[A-Z][A-Za-z]+\?\S+")  # in transactions: the one resource that a search finds
+
+
+def well_formed(text: str, is_resource: Callable[[str], bool]) -> bool:
+    """Whether a text is a local, an absolute, or a relative reference that names a type of FHIR."""
+    if text[:1] == "#" or ABSOLUTE.match(text) or not text.strip():
+        return True  # an empty text is told as such where the type is checked
+    bare = text.partition("#")[0]
+    kind = re.split(r"[/?]", bare, maxsplit=1)[0]
+    return bool(RELATIVE.fullmatch(bare) or CONDITIONAL.fullmatch(bare)) and is_resource(kind)
 
 
 def leads_to_something(value: Any, context: "Context") -> Found:

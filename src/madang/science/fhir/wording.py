@@ -43,6 +43,11 @@ def _sentences() -> dict[str, tuple[str, str]]:
         "binding_system": (_("A code without its system cannot be told to be in {0}."), _("Add the system.")),
         "code_system": (_("The code system {0} has no such code."), _("Check the code and the system.")),
         "system_relative": (_("The system of a code must be an absolute URI."), _("Write the whole URI.")),
+        "identifier_relative": (_("The system of an identifier must be an absolute URI."), _("Write the whole URI.")),
+        "identifier_no_uri": (
+            _("The system says that the value is a URI, and it is none."),
+            _("Write an absolute URI, as urn:oid:... or urn:uuid:..., or give the system of the number."),
+        ),
         "system_is_set": (_("The system of a code names a value set."), _("Write the URI of the code system.")),
         "invariant": (_("The rule {0} does not hold."), _("{1}")),
         "local_reference": (
@@ -149,6 +154,14 @@ def _sentences() -> dict[str, tuple[str, str]]:
         "reference_lost": (
             _("The reference leads to no resource that is here."),
             _("Add the resource, or mend the reference."),
+        ),
+        "value_nowhere": (
+            _("The element has neither a value nor extensions."),
+            _("Leave it out, or fill it; an id alone, or null without an extension beside it, says nothing."),
+        ),
+        "reference_form": (
+            _("The reference is not written as FHIR writes one."),
+            _("Write Type/id, with the type spelled as FHIR does, an absolute URL, or #id of a contained resource."),
         ),
         "value_absent": (_("The element must have a value, and not only an extension."), _("Add the value.")),
     }
