@@ -19,12 +19,13 @@ MOST_TERMS = 60
 @dataclass(frozen=True)
 class Design:
     """The columns of a model: terms (`age`, `sex`, `age:sex`), the levels of those that are categories (the first is
-    the reference), and whether there is an intercept.
+    the reference), and whether there is an intercept, or something that stands for it (a baseline hazard).
     """
 
     terms: tuple[str, ...]
     levels: Mapping[str, tuple[str, ...]]
     intercept: bool = True
+    baseline: bool = True
 
     def names(self) -> list[str]:
         """The coefficients in order, as R names them."""
@@ -32,10 +33,20 @@ class Design:
         for term in self.terms:
             columns = [""]
             for part in term.split(":"):
-                named = [f"{part}{level}" for level in self.levels[part][1:]] if part in self.levels else [part]
+                named = [f"{part}{level}" for level in self.coded(part, term)] if part in self.levels else [part]
                 columns = [f"{left}:{each}" if left else each for each in named for left in columns]
             found += columns
         return found
+
+    def coded(self, part: str, term: str) -> tuple[str, ...]:
+        """The levels of a category that have a column in a term: all but the reference where the rest of the term is
+        in the model too, else all of them (R's model.matrix, Chambers and Hastie 1992, section 2.4.1).
+        """
+        rest = set(term.split(":")) - {part}
+        there = any(set(each.split(":")) == rest for each in self.terms) if rest else self.intercept or self.baseline
+        if not rest and not there:  # of several categories the first has no reference, as after it there is a constant
+            there = next(each for each in self.terms if each in self.levels) != term
+        return self.levels[part][1:] if there else self.levels[part]
 
     @property
     def variables(self) -> list[str]:
@@ -44,9 +55,13 @@ class Design:
 
 
 def make_design(
-    terms: Sequence[str], levels: Mapping[str, Sequence[str]] | None = None, intercept: bool = True
+    terms: Sequence[str],
+    levels: Mapping[str, Sequence[str]] | None = None,
+    intercept: bool = True,
+    baseline: bool = True,
 ) -> Design:
-    """A design, checked. Errors: `federated.term`."""
+    """A design, checked; `baseline` false where nothing stands for an intercept that is left out. Errors:
+    `federated.term`."""
     told = {name: tuple(map(str, each)) for name, each in (levels or {}).items()}
     for term in terms:
         if not all(NAME.fullmatch(part) for part in term.split(":")):
@@ -58,7 +73,7 @@ def make_design(
     for name, each in told.items():
         if len(each) < 2 or len(set(each)) != len(each):
             raise MadangError("federated.term", _("{name} needs two levels or more, each once.").format(name=name))
-    made = Design(tuple(terms), told, intercept)
+    made = Design(tuple(terms), told, intercept, baseline)
     if len(made.names()) > MOST_TERMS:
         raise MadangError("federated.term", _("A model has {most} coefficients at most.").format(most=MOST_TERMS))
     return made
@@ -119,7 +134,7 @@ def columns_of(table: pa.Table, design: Design) -> list[Array]:
     """The columns of `matrix`, of rows without missing values. Errors: `federated.column`, `federated.level`."""
     n = table.num_rows
     columns = [np.ones(n)] if design.intercept else []
-    parts: dict[str, list[Array]] = {}
+    parts: dict[str, list[Array]] = {}  # of a category for each of its levels
     for name in design.variables:
         if name not in design.levels:
             parts[name] = [numbers(table, name)]
@@ -133,12 +148,15 @@ def columns_of(table: pa.Table, design: Design) -> list[Array]:
         codes = coded.indices.to_numpy(zero_copy_only=False)
         parts[name] = [
             np.isin(codes, [at for at, each in enumerate(found) if each == level]).astype(float)
-            for level in design.levels[name][1:]
+            for level in design.levels[name]
         ]
     for term in design.terms:
         made: list[Array] = []
         for part in term.split(":"):
-            made = [left * each for each in parts[part] for left in made] if made else list(parts[part])
+            own = parts[part]
+            if part in design.levels:
+                own = own[len(own) - len(design.coded(part, term)) :]  # without the reference, or all
+            made = [left * each for each in own for left in made] if made else list(own)
         columns += made
     return columns
 

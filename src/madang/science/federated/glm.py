@@ -225,9 +225,11 @@ def fit_glm(ask: Ask, design: Design, family: Family, tolerance: float = TOLERAN
     errors are those of the last step's weights. Errors: those of the rounds, `federated.diverges`.
     """
     coef, information = glm_of(ask(None))
+    earlier = information
     parts = ask(coef)
     deviance, rounds, converged = sum(part.deviance for part in parts), 1, family == "gaussian"
     while not converged and rounds < ROUNDS:
+        earlier = information
         coef, information = glm_of(parts)
         rounds += 1
         parts = ask(coef)
@@ -239,7 +241,9 @@ def fit_glm(ask: Ask, design: Design, family: Family, tolerance: float = TOLERAN
             "federated.diverges", _("The fit does not converge: the outcome is separated or a term too large.")
         )
     n, p = sum(part.n for part in parts), coef.size
-    inverse = np.column_stack([solve(information, (column, np.zeros(p))) for column in np.eye(p)])
+    inverse = inverse_of(information)
+    if family != "gaussian" and rounds > 2:
+        refuse_endless(design.names(), inverse_of(earlier), inverse)
     if family == "gaussian":
         dispersion = deviance / (n - p) if n > p else math.nan
     elif family == "gamma":
@@ -248,6 +252,29 @@ def fit_glm(ask: Ask, design: Design, family: Family, tolerance: float = TOLERAN
         dispersion = 1.0
     vcov = inverse * dispersion
     return GlmFit(tuple(design.names()), coef, np.sqrt(np.diag(vcov)), vcov, n, deviance, dispersion, rounds, converged)
+
+
+GROWTH = 1.2  # by which a standard error does not grow any more in the last step of a fit that has an end
+
+
+def inverse_of(information: tuple[Array, Array]) -> Array:
+    """The inverse of X'WX (as hi + lo)."""
+    p = information[0].shape[0]
+    return np.column_stack([solve(information, (column, np.zeros(p))) for column in np.eye(p)])
+
+
+def refuse_endless(names: Sequence[str], before: Array, after: Array) -> None:
+    """Refuse a fit in which a coefficient still grows while the likelihood has stopped: quasi-complete separation, a
+    level in which nobody (or everybody) has the outcome. Its standard error grows by a factor in every step, where that
+    of an estimate stands still (Albert and Anderson 1984). Errors: `federated.diverges`.
+    """
+    growing = [n for n, a, b in zip(names, np.diag(before), np.diag(after), strict=True) if not b <= a * GROWTH**2]
+    if growing:
+        raise MadangError(
+            "federated.diverges",
+            _("The fit does not converge: {terms} separates the outcome.").format(terms=", ".join(growing[:5])),
+            _("Leave the term out, or join levels in which nobody or everybody has the outcome."),
+        )
 
 
 def null_deviance(family: Family, parts: Sequence[GlmPart], intercept: bool = True) -> float:

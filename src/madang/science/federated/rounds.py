@@ -78,7 +78,8 @@ def design_of(study: Study, told: Told, estimator: Mapping[str, Any] | None = No
         return make_design(terms, {}, "(Intercept)" in e["coefficients"])
     intercept = e["kind"] != "cox" and e.get("intercept", True)
     used = {part for term in e["terms"] for part in term.split(":")}
-    return make_design(e["terms"], {n: v for n, v in told.get("levels", {}).items() if n in used}, intercept)
+    levels = {n: v for n, v in told.get("levels", {}).items() if n in used}
+    return make_design(e["terms"], levels, intercept, baseline=e["kind"] == "cox")
 
 
 def label(value: Any) -> str:

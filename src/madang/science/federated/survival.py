@@ -18,6 +18,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.science.federated.design import Design, columns_of, complete_rows, numbers
 from madang.science.federated.exact import Array, add, event_sums, risk_order, risk_sums, solve, summed, tie_sums
+from madang.science.federated.glm import inverse_of, refuse_endless
 
 Ties = Literal["efron", "breslow"]
 ROUNDS, TOLERANCE = 20, 1e-9
@@ -193,7 +194,7 @@ def fit_cox(ask: Ask, design: Design, ties: Ties = "efron", tolerance: float = T
     p = len(design.names())
     coef = np.zeros(p)
     strata = ask(coef)
-    first = step = _sum_steps([cox_step(parts, coef, ties) for parts in strata])
+    first = step = before = _sum_steps([cox_step(parts, coef, ties) for parts in strata])
     rounds = 0
     for _round in range(ROUNDS):
         try:
@@ -214,14 +215,16 @@ def fit_cox(ask: Ask, design: Design, ties: Ties = "efron", tolerance: float = T
             if small or after.loglik >= step.loglik:
                 break
             change, halved = change / 2, True
-        coef, step = new, after
+        coef, before, step = new, step, after
         if small and not halved:
             break
     else:
         raise MadangError("federated.diverges", _("The fit does not converge: a term grows without end."))
     if float(np.max(np.abs(coef))) > 1e6 or math.isnan(step.loglik):
         raise MadangError("federated.diverges", _("The fit does not converge: a term grows without end."))
-    vcov = np.column_stack([solve(step.information, (column, np.zeros(p))) for column in np.eye(p)])
+    vcov = inverse_of(step.information)
+    if rounds > 3:
+        refuse_endless(design.names(), inverse_of(before.information), vcov)
     start = solve(first.information, first.score)
     n = sum(part.n for parts in strata for part in parts)
     events = int(sum(part.deaths.sum() for parts in strata for part in parts))
