@@ -132,15 +132,13 @@ def _halves(value: dict[str, Any], context: "Context") -> Found:
     return out or None
 
 
-def _two_halves(
-    value: dict[str, Any], halves: list[str], choices: list[tuple[str, frozenset[str], int]]
-) -> list[f.Raw]:
+def _two_halves(value: dict[str, Any], halves: list[str], choices: list[tuple[str, frozenset[str], int]]) -> Found:
     """A choice has one type, be it that of a value or of what stands beside a value."""
     out: list[f.Raw] = []
     for name, group, _low in choices:
         if not group.isdisjoint(halves) and len(group & value.keys()) < 2 <= len(group & {*value, *halves}):
             out += at(name, f.CARDINALITY, "two_choices", name)
-    return out
+    return out or None
 
 
 def _extended(beside: Any) -> bool:
