@@ -54,7 +54,7 @@ def test_hours_memory_and_disk_bind_a_project_and_its_organization(house: House)
     assert "kept" in refused(house, "true", project="genomes")
     quotas.set_quota(house.node, OWNER, "organization:hospital", Limits())
     service.submit(house.node, member(house), asked("true"), project="genomes")
-    for wrong in ("organization:nobody", "hospital", "project:", "person:99999999999"):
+    for wrong in ("", " ", "organization:nobody", "hospital", "project:", "person:99999999999"):
         with pytest.raises(MadangError) as error:
             quotas.set_quota(house.node, OWNER, wrong, Limits(1.0))
         assert error.value.code == "task.share"

@@ -148,7 +148,7 @@ def test_a_task_of_which_the_runner_dies_each_time_is_given_up(house: House) -> 
 
 def test_quotas_bind_people_and_projects_and_not_the_owner(house: House) -> None:
     someone = member(house)
-    quotas.set_quota(house.node, OWNER, "", quotas.Limits(100.0, 1))
+    quotas.set_quota(house.node, OWNER, "everybody", quotas.Limits(100.0, 1))
     with pytest.raises(MadangError) as error:
         service.submit(house.node, someone, {**asked("true"), "resources": {"cpu_cores": 2}})
     assert error.value.code in ("task.quota", "task.resources")
@@ -159,7 +159,7 @@ def test_quotas_bind_people_and_projects_and_not_the_owner(house: House) -> None
     assert error.value.code == "task.quota"
     service.submit(house.node, OWNER, asked("true"))
     with pytest.raises(MadangError) as error:
-        quotas.set_quota(house.node, someone, "", quotas.Limits())
+        quotas.set_quota(house.node, someone, "everybody", quotas.Limits())
     assert error.value.code == "permission.denied"
 
 

@@ -105,6 +105,19 @@ BAD = {
     },
     "options in a name": {"executors": [{"image": "alpine", "command": ["true"], "env": {"A=B\x00": "x"}}]},
     "a new line in a path": one("true", volumes=["/data\n/x"]),
+    "a name that no disk takes": one("true", inputs=[{"path": "/data/" + "가" * 86, "content": "x"}]),
+    "two inputs in one place": one(
+        "true", inputs=[{"path": "/in/a", "content": "1"}, {"path": "/in/a/", "content": "2"}]
+    ),
+    "an input below a file": one(
+        "true", inputs=[{"path": "/in/a", "content": "1"}, {"path": "/in/a/b/c", "content": "2"}]
+    ),
+    "an input that is a folder": one("true", inputs=[{"path": "/data", "content": "x"}], volumes=["/data"]),
+    "an input where it works": one("true", inputs=[{"path": "/task", "content": "x"}]),
+    "a file to work in": {
+        "inputs": [{"path": "/in/a", "content": "x"}],
+        "executors": [{"image": "alpine", "command": ["true"], "workdir": "/in/a"}],
+    },
     "an unknown image": {"executors": [{"image": "evil/miner:1", "command": ["true"]}]},
     "10,000 cores": one("true", resources={"cpu_cores": 10_000}),
     "a petabyte of memory": one("true", resources={"ram_gb": 1e6}),
@@ -123,3 +136,32 @@ def test_what_cannot_be_a_task_is_refused_with_a_sentence(given: Any, house: Hou
         assert answer.status_code in (400, 422), answer.text
         assert answer.json()["title"]
         assert mine.get(f"{BASE}/tasks").json() == {"tasks": []}
+
+
+@pytest.mark.usefixtures("boxes")
+def test_patterns_of_outputs_are_those_of_the_shell(house: House, site: Served) -> None:
+    """In a folder that nothing else names; a star stands for no slash; a prefix that is stated is taken away."""
+    command = "mkdir -p /o/x/y && echo 1 >/o/a.txt && echo 2 >/o/x/b.txt && echo 3 >/o/x/y/b.txt"
+    outputs = [{"path": "/o/*.txt", "url": "madang://flat"}]
+    outputs += [{"path": "/o/x/*/*.txt", "url": "madang://kept", "path_prefix": "/o/x/"}]
+    with client(site, house, "member") as mine:
+        number = mine.post(BASE + "/tasks", json=one("sh", "-c", command, outputs=outputs)).json()["id"]
+        work_off(house.node)
+        full = mine.get(f"{BASE}/tasks/{number}?view=FULL").json()
+    assert full["state"] == "COMPLETE", full
+    urls = [each["url"].removeprefix(f"madang://task/{number}/") for each in full["logs"][0]["outputs"]]
+    assert urls == ["flat/a.txt", "kept/y/b.txt"]
+
+
+@pytest.mark.usefixtures("boxes")
+@pytest.mark.parametrize("name", ["a\\377b", "a\\nb", "a\\033[2Jb"])
+def test_a_name_that_is_no_text_ends_its_task_and_no_other(name: str, house: House, site: Served) -> None:
+    """It could not be written down, and would have ended what runs the tasks of everybody."""
+    outputs = [{"path": "/o/d", "url": "madang://x", "type": "DIRECTORY"}]
+    with client(site, house, "member") as mine:
+        bad = mine.post(BASE + "/tasks", json=one("sh", "-c", f"echo 1 > \"/o/d/$(printf '{name}')\"", outputs=outputs))
+        good = mine.post(BASE + "/tasks", json=one("sh", "-c", "echo 1 > /o/d/c", outputs=outputs))
+        work_off(house.node)
+        found = [mine.get(f"{BASE}/tasks/{each.json()['id']}?view=FULL").json() for each in (bad, good)]
+    assert [each["state"] for each in found] == ["SYSTEM_ERROR", "COMPLETE"]
+    assert "no plain text" in found[0]["logs"][0]["system_logs"][0]

@@ -148,6 +148,24 @@ def test_what_cannot_be_run_is_refused_with_a_sentence(given: dict[str, Any], ho
         assert mine.get(f"{BASE}/runs").json()["runs"] == []
 
 
+@pytest.mark.usefixtures("tools")
+def test_a_run_is_told_however_it_was_asked_for(house: House, site: Served) -> None:
+    """Fields that are empty or longer than what is kept of a request, and files with odd names."""
+    files = {"Snakefile": SNAKEFILE, "in.txt": "bases", "하위/폴더.txt": "x", "빈 파일": ""}
+    long = json.dumps({"names": "가" * 5_000})
+    with client(site, house) as mine:
+        for more in ({"tags": "", "workflow_params": "", "workflow_engine_parameters": ""}, {"workflow_params": long}):
+            made = mine.post(f"{BASE}/runs", **asked("SMK", "Snakefile", files, **more))
+            assert made.status_code == 200, made.text
+            told = mine.get(f"{BASE}/runs/{made.json()['run_id']}")
+            assert told.status_code == 200, told.text
+            assert told.json()["request"]["workflow_url"] == "Snakefile"
+            assert mine.get(f"{BASE}/runs").status_code == 200
+        for wrong in ({"a": "1", "a/b": "2"}, {"../a": "1"}, {"x" * 300: "1"}):
+            refused = mine.post(f"{BASE}/runs", **asked("SMK", "Snakefile", {"Snakefile": SNAKEFILE, **wrong}))
+            assert refused.status_code in (400, 422) and refused.json()["title"], (wrong, refused.text)
+
+
 def test_without_the_engines_it_says_so(
     house: House, site: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

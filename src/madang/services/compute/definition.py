@@ -21,6 +21,7 @@ LARGEST = 1 << 20  # characters of a description
 GB = 1_000_000_000
 DAY = 86_400
 _SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "root", "run", "sbin", "sys", "usr", "opt")
+_LONGEST_NAME = 255  # bytes of a name in a path, by Linux
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _IMAGES = ("alpine", "busybox", "bash", "debian", "ubuntu", "python", "madang")  # for which this system stands in
 TOOLS = "madang-tools"  # the image that stands for the environment with Snakemake and cwltool
@@ -124,6 +125,7 @@ def read_definition(given: Any) -> Definition:
         inside(each.path)
     for volume in found.volumes or ():
         inside(volume)
+    _check_places(found)
     if (where := checkpoints_of(found)) and any(_overlap(where, each) for each in folders(found)):
         message = _("The folder of checkpoints, {path}, has to be one of its own.").format(path=repr(where)[:200])
         raise MadangError("task.path", message, "/checkpoints")
@@ -140,6 +142,26 @@ def read_definition(given: Any) -> Definition:
     return found
 
 
+def _check_places(definition: Definition) -> None:
+    """No two inputs in one place, and no file where a folder has to be. Errors: `task.path`."""
+    places = [str(inside(each.path)) for each in definition.inputs or ()]
+    texts = {str(inside(each.path)) for each in definition.inputs or () if each.content is not None}
+    twice = [each for each in texts if places.count(each) > 1]
+    for each in [*places, *(folders(definition) if texts else ())]:
+        above = str(each)
+        while above != "/":
+            if above in texts and (above != each or each not in places):
+                twice.append(above)
+            above = above.rpartition("/")[0] or "/"
+    twice += [each for each in folders(definition) if each in texts]
+    if twice:
+        raise MadangError(
+            "task.path",
+            _("{path} would be a file, and something else too.").format(path=repr(min(twice))[:200]),
+            _("Give each input a place of its own, and no file the name of a folder."),
+        )
+
+
 def checkpoints_of(definition: Definition) -> str:
     """The folder that outlives an attempt: who is begun again, or asked for again, finds there what was left in it."""
     told = (definition.resources or Resources()).backend_parameters or {}
@@ -154,6 +176,7 @@ def inside(path: str, *, system: bool = False) -> PurePosixPath:
     """A path inside a box; it is absolute, leads nowhere else, and hides nothing of the system. Errors: `task.path`."""
     found = PurePosixPath(path)
     bad = not found.is_absolute() or ".." in found.parts or path.startswith("//") or len(found.parts) < 2
+    bad = bad or any(len(part.encode()) > _LONGEST_NAME for part in found.parts)
     if bad or any(ord(character) < 32 or ord(character) == 127 for character in path):
         raise MadangError(
             "task.path",
@@ -316,8 +339,10 @@ def folders(definition: Definition) -> list[str]:
     """The folders that are there when a task begins, since it may write them."""
     found = {"/task"}
     for output in definition.outputs or ():
-        path = inside(output.path_prefix or re.split(r"[*?\[]", output.path)[0] or output.path)
-        found.add(str(path) if output.type == "DIRECTORY" or output.path.endswith("/") else str(path.parent))
+        begin, *wild = re.split(r"[*?\[]", output.path)
+        whole = output.type == "DIRECTORY" or output.path.endswith("/")
+        path = inside(f"{begin.rpartition('/')[0]}/" if wild else output.path)
+        found.add(str(path) if whole or wild else str(path.parent))
     found |= {str(inside(each)) for each in definition.volumes or ()}
     for executor in definition.executors:
         found |= {str(inside(each).parent) for each in (executor.stdout, executor.stderr) if each}

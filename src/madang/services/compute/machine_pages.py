@@ -69,7 +69,7 @@ class MachineView(View):
 class NewQuota(View):
     """A quota to set; what is empty has no limit."""
 
-    share: str = Field(default="", title="Whose", max_length=100)
+    share: str = Field(title="Whose", max_length=100)
     core_hours: float | None = Field(default=None, title="Core hours", ge=0)
     cores: int | None = Field(default=None, title="Cores", ge=0, le=1_000_000)
     gpu_hours: float | None = Field(default=None, title="GPU hours", ge=0)

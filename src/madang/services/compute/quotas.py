@@ -164,11 +164,12 @@ class InUse:
 
 
 def read_share(session: Session, text: str) -> str:
-    """A share as people write it: `project:NAME`, `person:LOGIN`, `organization:NAME`, or numbers; empty for the rest.
+    """A share as people write it: `project:NAME`, `person:LOGIN`, `organization:NAME`, or numbers; `everybody` for the
+    rest. An empty text is none: a form that lost it would change the limits of all.
 
     Errors: `task.share` where there is none of that name.
     """
-    if text in ("", "everybody"):
+    if text == "everybody":
         return ""
     kind, _colon, name = text.partition(":")
     models: dict[str, tuple[Any, Any]] = {"project": (Project, Project.name), "person": (Person, Person.login)}

@@ -9,6 +9,7 @@ Addresses of inputs: `madang://task/7/NAME` (an output), `madang://file/3` (a fi
 of the home alone, `file:///...`; of data of the catalog see `permitted`. Nothing is fetched from elsewhere.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -186,26 +187,41 @@ def prepare(
     for place, each in enumerate(inputs):
         if "error" in each:
             raise MadangError("task.input", each["error"])
-        source = Path(each["source"]) if "source" in each else work / f"c{place}"
-        if "content" in each:
-            source.write_text(each["content"], "utf-8")
-            source.chmod(0o444)
-        else:
-            check_unchanged(each)
-        if source.is_file():
-            each["sha256"] = (each.get("sha256") if "stamp" in each else None) or hash_of(source)
-            each["size"] = source.stat().st_size
-        under = next((root for root in roots if each["path"] == root or each["path"].startswith(root + "/")), None)
-        if under is None:
-            read[each["path"]] = _readable(source, work / f"r{place}")
-            continue
-        target = write[under] / each["path"].removeprefix(under).lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(source, target)
+        try:
+            mounted = _place(work, place, each, write)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            message = _("The input cannot be put at {path}: {why}.").format(
+                path=each["path"], why=error.strerror or "?"
+            )
+            raise MadangError("task.input", message) from None
+        if mounted is not None:
+            read[each["path"]] = mounted
     return read, write
+
+
+def _place(work: Path, place: int, each: dict[str, Any], write: dict[str, Path]) -> Path | None:
+    """Copy an input to where the task may write, or give what is mounted."""
+    source = Path(each["source"]) if "source" in each else work / f"c{place}"
+    if "content" in each:
+        source.write_text(each["content"], "utf-8")
+        source.chmod(0o444)
+    else:
+        check_unchanged(each)
+    if source.is_file():
+        each["sha256"] = (each.get("sha256") if "stamp" in each else None) or hash_of(source)
+        each["size"] = source.stat().st_size
+    under = next((root for root in write if each["path"] == root or each["path"].startswith(root + "/")), None)
+    if under is None:
+        return _readable(source, work / f"r{place}")
+    target = write[under] / each["path"].removeprefix(under).lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(source, target)
+    return None
 
 
 def check_unchanged(each: dict[str, Any]) -> None:
@@ -251,28 +267,41 @@ def keep_outputs(definition: Definition, write: dict[str, Path], target: Path, l
         if ".." in base:
             raise MadangError("task.output", _("{path} cannot name an output.").format(path=repr(output.url)[:200]))
         within = path.removeprefix(root).lstrip("/")
-        for name, below in _named(write[root], within, output.type == "DIRECTORY"):
+        prefix = (output.path_prefix or "").removeprefix(root).strip("/")
+        for name, below in _named(write[root], within, output.type == "DIRECTORY", prefix):
             parts = [*base, *below] if below else (base or [PurePosixPath(path).name])
             shown = "/".join(parts)
+            if not shown.isprintable():  # bytes that are no UTF-8 among them: no database and no answer could tell them
+                message = _("The output {name} has a name that is no plain text.").format(name=ascii(shown)[:200])
+                raise MadangError("task.output", message, _("Name files in UTF-8, without control characters."))
             if shown in kept:
                 raise MadangError("task.output", _("Two outputs have the name {name}.").format(name=repr(shown)[:200]))
             kept[shown] = _move(write[root], name, target.joinpath(*parts), shown, f"{root}/{name}", largest)
     return list(kept.values())
 
 
-def _named(folder: Path, within: str, whole: bool) -> Iterator[tuple[str, list[str]]]:
-    """The files that an output names, relative to its folder, and how they are called below it."""
-    import fnmatch
+def _named(folder: Path, within: str, whole: bool, prefix: str) -> Iterator[tuple[str, list[str]]]:
+    """The files that an output names, relative to its folder, and how they are called below it: those of a pattern
+    without the prefix that the output states, or by their last name.
+    """
 
     wild = re.search(r"[*?\[]", within) is not None
     if not whole and not wild:
         yield within, []
         return
     for name, _size in closed.files_inside(folder, most=100_000):
-        if wild and fnmatch.fnmatchcase(name, within):
-            yield name, [PurePosixPath(name).name]
+        if wild and _fits(name, within):
+            yield name, (name.removeprefix(f"{prefix}/") if prefix else PurePosixPath(name).name).split("/")
         elif whole and not wild and (not within or name.startswith(within + "/")):
             yield name, name.removeprefix(within).lstrip("/").split("/") if within else name.split("/")
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a path fits a pattern of the shell (IEEE 1003.1, 2.13.3): no `*` or `?` stands for a slash."""
+    import fnmatch
+
+    parts, wanted = name.split("/"), pattern.split("/")
+    return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
 
 
 def _move(folder: Path, name: str, target: Path, shown: str, path: str, largest: int) -> dict[str, Any]:

@@ -24,6 +24,7 @@ TYPES = {"CWL": "cwl", "SMK": "snakemake", "SNAKEMAKE": "snakemake"}
 VERSIONS = {"CWL": ["v1.0", "v1.1", "v1.2"], "SMK": ["9"]}
 LARGEST = 200_000_000  # bytes of a request
 _MOST = 1_000  # runs of a page
+_LONGEST_TAG = 4_000  # characters
 
 
 def service_info(caller: Caller) -> Response:
@@ -110,20 +111,19 @@ def _asked(caller: Visit, fields: dict[str, Any], files: list[tuple[str, bytes]]
         cores=int(cores) if cores.isdecimal() and len(cores) < 7 else 1,
         memory=size_of(str(more.get("memory", "4G"))),
         seconds=seconds_of(str(more.get("time", "1d"))),
-        tags={str(key): str(value) for key, value in _json(fields, "tags").items()}
-        | {
-            "wes.request": json.dumps({k: v for k, v in fields.items() if isinstance(v, str)}, ensure_ascii=False)[
-                :4_000
-            ]
-        },
+        tags={str(key): str(value) for key, value in _json(fields, "tags").items()} | {"wes.request": _request(fields)},
     )
     made = workflows.ask_workflow(caller.node, caller.actor, wanted, project)
     return JSONResponse({"run_id": str(made.id)})
 
 
 def _request(fields: dict[str, Any]) -> str:
-    """What was asked for, as it is shown again; what is long is left out."""
-    told = {name: value for name, value in fields.items() if isinstance(value, str) and len(value) < 1_000}
+    """What was asked for, as it is shown again: as much of it as a tag holds, the shortest first."""
+    told: dict[str, str] = {}
+    texts = {name: value for name, value in fields.items() if isinstance(value, str)}
+    for name in sorted(texts, key=lambda name: len(texts[name])):
+        if len(json.dumps(told | {name: texts[name]}, ensure_ascii=False)) <= _LONGEST_TAG:
+            told[name] = texts[name]
     return json.dumps(told, ensure_ascii=False)
 
 
@@ -172,7 +172,7 @@ def get_run(caller: Caller, run_id: str) -> Response:
     told = json.loads((definition.tags or {}).get("wes.request", "{}"))
     for name in ("workflow_params", "tags", "workflow_engine_parameters"):
         if name in told:
-            told[name] = json.loads(told[name])
+            told[name] = _json(told, name)
     here = f"{caller.origin}{BASE}/runs/{found.id}"
     log: dict[str, Any] = {
         "name": service.title_of(found),
