@@ -85,6 +85,20 @@ def test_the_known_sites_of_the_human_piece_are_found(tmp_path: Path) -> None:
     assert called - truth == {("5638", "CAT", "C"), ("9251", "GTTCT", "G")}
 
 
+def test_a_sample_like_its_reference_has_no_variants_and_a_report(tmp_path: Path) -> None:
+    letters = random.Random(3)
+    genome = "".join(letters.choice("ACGT") for _place in range(3000))
+    (tmp_path / "g.fa").write_text(f">g\n{genome}\n")
+    begins = [letters.randrange(2900) for _read in range(400)]
+    reads = "".join(f"@r{n}\r\n{genome[b : b + 100]}\r\n+\r\n{'I' * 100}\r\n" for n, b in enumerate(begins))
+    (tmp_path / "r.fq").write_text(reads)
+    result = germline([tmp_path / "r.fq"], find_bundle(tmp_path / "g.fa"), tmp_path / "out")
+    assert result.summary["variants"]["total"] == 0 and result.summary["alignment"]["mapped"] == 400
+    assert variants_in(tmp_path / "out" / "variants.parquet") == []
+    for name in ("report.html", "report.ko.html"):
+        assert "<svg" in (tmp_path / "out" / name).read_text()
+
+
 def test_a_wrong_reference_says_so(tmp_path: Path) -> None:
     data = shared_data("genomics")
     with pytest.raises(MadangError) as error:

@@ -72,7 +72,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _looked_through(path: Path) -> tuple[int, list[str]]:
     """How many reads a file has, and the names of the first."""
-    lines, last, begin = 0, b"\n", b""
+    lines, last, begin, end = 0, b"\n", b"", b""
     names: list[str] = []
     for block in _blocks(path):
         if lines < 4 * _LOOKED_AT:
@@ -87,8 +87,11 @@ def _looked_through(path: Path) -> tuple[int, list[str]]:
                 lines += begin.count(b"\n")
         else:
             lines += block.count(b"\n")
-        last = block[-1:]
+        last, end = block[-1:], (end + block)[-100:]
     lines += last != b"\n"
+    # Of the lines that are empty at the end one or none is of a read: nothing may be left of the last one.
+    blank = end[len(end.rstrip(b"\r\n")) :].count(b"\n") - (last == b"\n")
+    lines -= next((each for each in (blank, blank - 1) if each > 0 and (lines - each) % 4 == 0), 0)
     if lines == 0 or (lines == 1 and not names):
         raise _bad(path, _("it is empty."))
     if lines % 4:
@@ -103,6 +106,8 @@ def _named(path: Path, number: int, line: bytes, _names: list[str]) -> list[str]
     """The name in a line of FASTQ, if it is the first of a read; letters and qualities are held against each other."""
     place = number % 4
     if place == 0:
+        if not line:
+            return []  # at the end of the file; anywhere else the next line is none of a read
         if not line.startswith(b"@") or len(line) < 2:
             raise _bad(path, _("read {number} does not begin as FASTQ does.").format(number=number // 4 + 1))
         words = line[1:].split()

@@ -20,7 +20,9 @@ def make_tables(folder: Path, bundle: Bundle, log: Path) -> dict[str, Any]:
     columns = "{'chrom':'VARCHAR','pos':'BIGINT','ref':'VARCHAR','alt':'VARCHAR','qual':'DOUBLE','gt':'VARCHAR'," + (
         "'dp':'VARCHAR','ad':'VARCHAR'}"
     )
-    read = f"read_csv({quote_text(str(listed))}, delim='\t', header=false, quote='', escape='', columns={columns})"
+    # Without a look at the text: there may be none, where a sample has no variants.
+    form = f"auto_detect=false, delim='\t', header=false, quote='', escape='', columns={columns}"
+    read = f"read_csv({quote_text(str(listed))}, {form})"
     genes = read_genes(bundle.genes) if bundle.genes is not None else []
     with Engine() as engine:
         engine.execute("CREATE TABLE genes (chrom VARCHAR, begin BIGINT, finish BIGINT, gene VARCHAR)")
