@@ -1,10 +1,14 @@
 """One person from the first page to a badge; a teacher's class; who may not."""
 
+import base64
+import gzip
 import json
 import subprocess
 import sys
+import unicodedata
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -323,6 +327,11 @@ def test_too_many_answers(house: House) -> None:
     assert error.value.code == "answer.too_often"
 
 
+def _named(document: dict[str, Any], name: str) -> dict[str, Any]:
+    subject = document["credentialSubject"]
+    return {**subject, "identifier": [{**subject["identifier"][0], "identityHash": name}]}
+
+
 def test_badges_that_do_not_hold(house: House, tmp_path: Path) -> None:
     signer = signing.signer(house.node.home)
     begins = now().replace(microsecond=0)
@@ -343,6 +352,9 @@ def test_badges_that_do_not_hold(house: House, tmp_path: Path) -> None:
         {"issuer": {"id": "did:key:z6Mk", "name": "I"}},
         {"type": ["VerifiableCredential"]},
         {"evidence": 3},
+        {"validFrom": None},
+        {"validUntil": "2999-01-01T00:00:00"},  # in no zone
+        {"validUntil": "for ever"},
     ):
         forged = signer.sign({**document, **change}, badges.TYP, badges.CTY)
         assert badges.verify(forged, keys, now()).state == "altered"
@@ -351,6 +363,20 @@ def test_badges_that_do_not_hold(house: House, tmp_path: Path) -> None:
     other = badges.status_credential("i", "urn:madang/y", [], now())
     with pytest.raises(MadangError):
         badges.verify(token, keys, now(), status=signer.sign(other, badges.TYP, badges.CTY))
+    for cut in (gzip.compress(b"x" * 9)[:12] + b"damaged", b"none"):
+        packed = "u" + base64.urlsafe_b64encode(cut).decode().rstrip("=")
+        damaged = {**listed, "credentialSubject": {**listed["credentialSubject"], "encodedList": packed}}
+        with pytest.raises(MadangError) as error:
+            badges.verify(token, keys, now(), status=signer.sign(damaged, badges.TYP, badges.CTY))
+        assert error.value.code == "badge.status"
+    korean = signer.sign({**document, "credentialSubject": _named(document, "김 하나")}, badges.TYP, badges.CTY)
+    for name in (
+        "김 하나",
+        unicodedata.normalize("NFD", "김 하나"),
+        " 김  하나 ",
+    ):  # as macOS has it
+        assert badges.verify(korean, keys, now(), holder=name).is_valid
+    assert badges.verify(korean, keys, now(), holder="김하나").state == "other-holder"
     for data in (b"", b"\xff", b"a.b", b'{"jwt": 3}', b"[" * 10_000, b"x" * (1 << 20)):
         with pytest.raises(MadangError) as error:
             badges.token_in(data)

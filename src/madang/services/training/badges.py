@@ -11,6 +11,8 @@ import datetime
 import gzip
 import io
 import json
+import unicodedata
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -209,7 +211,7 @@ def verify(
         entry = payload["credentialStatus"]
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         return Answer("altered", _("What was signed is no Open Badge of this issuer."))
-    if holder and holder.strip() != told["holder"]:
+    if holder and not _same_name(holder, told["holder"]):
         return Answer("other-holder", _("It is the badge of {name}.").format(name=told["holder"]), **told)
     if at < datetime.datetime.fromisoformat(told["begins"]):
         return Answer("early", _("It does not hold yet."), **told)
@@ -236,17 +238,31 @@ def _told(payload: Mapping[str, Any], issuers: set[str]) -> dict[str, Any]:
         "issuer": str(issuer["name"]),
         "course": str(achievement["criteria"]["narrative"]),
         "version": str(achievement["id"]).removeprefix("urn:sha256:"),
-        "begins": str(payload["validFrom"]).replace("Z", "+00:00"),
-        "until": str(payload["validUntil"]).replace("Z", "+00:00"),
+        "begins": _moment(payload["validFrom"]).isoformat(),
+        "until": _moment(payload["validUntil"]).isoformat(),
         "scores": tuple((str(each["name"]), str(each["narrative"])) for each in payload["evidence"]),
     }
+
+
+def _moment(text: Any) -> datetime.datetime:
+    """A moment as a credential writes it. Errors: ValueError, also where it says no zone."""
+    found = datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    if found.tzinfo is None:
+        raise ValueError("no zone")
+    return found
+
+
+def _same_name(one: str, other: str) -> bool:
+    """Whether two names are one, however their letters are put together and their blanks are set."""
+    first, second = (" ".join(unicodedata.normalize("NFC", each).split()) for each in (one, other))
+    return first == second
 
 
 def _listed(status: str, keys: list[Jwk], entry: Mapping[str, Any], at: datetime.datetime) -> bool:
     """Whether the list says that it was taken back. Errors: `badge.status` where the list cannot be believed."""
     try:
         document = read_signed(status.strip(), keys, TYP)
-        until = datetime.datetime.fromisoformat(str(document["validUntil"]).replace("Z", "+00:00"))
+        until = _moment(document["validUntil"])
         place = int(entry["statusListIndex"])
         if document["id"] != entry["statusListCredential"] or at > until or not 0 <= place < BITS:
             raise ValueError("another list")
@@ -255,7 +271,7 @@ def _listed(status: str, keys: list[Jwk], entry: Mapping[str, Any], at: datetime
         with gzip.open(io.BytesIO(data)) as file:
             bits = file.read(BITS // 8)
         return bool(bits[place // 8] & 0x80 >> place % 8)
-    except (NotBelieved, KeyError, TypeError, ValueError, OSError, EOFError, binascii.Error, IndexError):
+    except (NotBelieved, KeyError, TypeError, ValueError, OSError, EOFError, zlib.error, binascii.Error, IndexError):
         raise MadangError(
             "badge.status", _("The list of what was taken back cannot be believed, or is too old."), _("Get it again.")
         ) from None
