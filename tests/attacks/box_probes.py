@@ -310,9 +310,10 @@ def attempt(function: Callable[[dict[str, Any]], object], facts: dict[str, Any])
 def main() -> None:
     """The program."""
     import box_probes_kernel  # registers its own with the module that it imports, which is not this one
+    import box_probes_rare
     from box_probes import PROBES
 
-    assert box_probes_kernel
+    assert box_probes_kernel and box_probes_rare
     facts = json.loads(Path(sys.argv[1]).read_text())
     wanted = sys.argv[2:] or list(PROBES)
     print(json.dumps({name: attempt(PROBES[name], facts) for name in wanted}))

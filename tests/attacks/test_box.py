@@ -142,7 +142,8 @@ GET_THROUGH = {
     *("the_environment_of_the_node", "the_command_lines_of_others", "netlink_sockets", "where_things_are_mounted_from"),
     *("a_signal_to_a_process_of_the_host", "memory_that_nobody_counts", "shared_memory_of_system_v"),
     *("a_file_that_is_larger_than_the_disk", "very_many_processes", "filling_the_temporary_folder", "higher_limits"),
-    *("another_priority_for_a_process_of_the_host", "writing_what_can_only_be_read", "the_devices_of_the_machine"),
+    *("being_spared_when_memory_is_short", "another_priority_for_a_process_of_the_host"),
+    *("writing_what_can_only_be_read", "the_devices_of_the_machine"),
 }
 
 

@@ -18,6 +18,7 @@ from madang.science.synthesis.health import draw_health, effect
 from madang.science.synthesis.lives import CHUNK
 from madang.science.synthesis.people import draw_people
 from madang.services.access import demo
+from portal_house import work_off
 
 EFFECT = float(np.log(effect("treated_diabetes", "kidney_disease")))
 FIRST, LAST, SEED = 2009, 2013, 20
@@ -90,6 +91,8 @@ def make(node: Node, persons: int) -> str:
             writer.add(name, path)
         writer.commit("import", {"report": {}})
     demo_portal.begin_record(node, "demo-insurer")
+    work_off(node)
+    demo_portal._publish(node, "demo-insurer")  # nobody applies for what is in no catalog
     demo.make(node, Silent())
     with node.read() as session:
         return str(session.query(Permit).one().number)

@@ -128,7 +128,8 @@ class Box:
         for device in self.devices:
             box += ["--dev-bind-try", device, device]
         box += ["--remount-ro", "/dev", *size, "--tmpfs", "/tmp"]
-        box += ["--proc", "/proc"] if self.proc else []
+        # Read only: a program could take away the mark by which it is the first to end when memory is short.
+        box += ["--proc", "/proc", "--remount-ro", "/proc"] if self.proc else []
         for inside, path in read.items():
             box += ["--ro-bind-try" if inside in _TRY else "--ro-bind", path, inside]
         for inside, path in write.items():
