@@ -164,6 +164,17 @@ def _bulk_links(said: dict[str, Any]) -> None:
         each["url"] = "http://elsewhere.example.org/file"
 
 
+def _bundle(change: Callable[[dict[str, Any]], Any]) -> Fault:
+    """An endpoint whose results of searches are changed where they have hits."""
+    return _changed(lambda said: change(said) if said.get("resourceType") == "Bundle" and said.get("entry") else None)
+
+
+def _error_as_hit(said: dict[str, Any]) -> None:
+    issue = [{"severity": "error", "code": "exception"}]
+    outcome = {"resourceType": "OperationOutcome", "id": "o", "issue": issue}
+    said["entry"].append({"fullUrl": "urn:oid:1.2.3", "resource": outcome, "search": {"mode": "match"}})
+
+
 def _twice(said: dict[str, Any]) -> None:
     if said.get("type") == "searchset" and len(said.get("entry", [])) > 1:
         said["entry"][-1] = said["entry"][0]
@@ -247,6 +258,17 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "pages in a circle": ("paging.Patient", _changed(_circle)),
     "pages lead elsewhere": ("paging.Condition", _changed(_elsewhere)),
     "the total is wrong": ("paging.Observation", _changed(_shorter_pages)),
+    "a page without its own address": ("paging.Patient", _bundle(lambda said: said.update(link=said["link"][1:]))),
+    "hits without addresses": ("paging.Patient", _bundle(lambda said: [e.pop("fullUrl") for e in said["entry"]])),
+    "hits with relative addresses": (
+        "paging.Encounter",
+        _bundle(lambda said: [e.update(fullUrl=e["fullUrl"].split("/fhir/")[-1]) for e in said["entry"]]),
+    ),
+    "a total that is text": ("paging.Patient", _bundle(lambda said: said.update(total=str(said["total"])))),
+    "a negative total": ("paging.Patient", _bundle(lambda said: said.update(total=-1))),
+    "an error among the hits": ("paging.Patient", _bundle(_error_as_hit)),
+    "a made-up search mode": ("paging.Patient", _bundle(lambda said: said["entry"][0].update(search={"mode": "hit"}))),
+    "an element that no Bundle has": ("paging.Patient", _bundle(lambda said: said.update(page=1))),
     "_count is ignored": ("paging.Encounter", _ignores_count),
     "one resource on two pages": ("paging.Procedure", _changed(_twice)),
     "bulk files lie elsewhere": ("bulk.lines", _changed(_bulk_links, _on("/bulk/"))),

@@ -229,6 +229,36 @@ def _none(name: str, session: Session) -> Finding:
     return Finding(FAIL, "no_match", ("_id",)) if session.hits(said) else Finding(PASS)
 
 
+def _shape(session: Session, bundle: dict[str, Any]) -> Finding | None:
+    """What is wrong with a page itself, whatever its resources are: those have tests of their own."""
+    entries = bundle.get("entry", [])
+    bare = {name: value for name, value in bundle.items() if name != "entry"}
+    if isinstance(entries, list) and entries:
+        bare["entry"] = [_bare(each) for each in entries]
+    for each in session.validator.validate(bare).findings:
+        if each.severity == "error" and not each.path.startswith("Bundle.entry.resource"):
+            return Finding(FAIL, "page_shape", (each.path,))
+    links = bundle.get("link")
+    if not any(isinstance(each, dict) and each.get("relation") == "self" for each in links or ()):
+        return Finding(FAIL, "page_self")
+    for each in entries:
+        resource, search = each.get("resource"), each.get("search")
+        if not isinstance(each.get("fullUrl"), str):
+            return Finding(FAIL, "page_url")
+        mode = search.get("mode", "match") if isinstance(search, dict) else "match"
+        if isinstance(resource, dict) and resource.get("resourceType") == "OperationOutcome" and mode != "outcome":
+            return Finding(FAIL, "page_outcome")
+    return None
+
+
+def _bare(entry: Any) -> Any:
+    """An entry with no more of its resource than says which one it is."""
+    resource = entry.get("resource") if isinstance(entry, dict) else None
+    if not isinstance(resource, dict):
+        return entry
+    return entry | {"resource": {key: resource[key] for key in ("resourceType", "id", "meta") if key in resource}}
+
+
 def _paging(name: str, session: Session) -> Finding:
     if not session.known(name):
         why = session.trouble.get(name)
@@ -240,6 +270,8 @@ def _paging(name: str, session: Session) -> Finding:
     for wrong, bundle in session.pages(session.get(f"{name}?_count={size}"), most=12):
         if wrong:
             return Finding(FAIL, f"search_{wrong}", (name,))
+        if wrong_shape := _shape(session, bundle):
+            return wrong_shape
         hits = session.hits(bundle)
         if len(hits) > size:
             return Finding(FAIL, "count_ignored")

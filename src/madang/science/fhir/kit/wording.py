@@ -110,6 +110,13 @@ def _sentences() -> dict[str, tuple[str, str]]:
         "count_ignored": (_("A page has more hits than _count."), _("Keep to _count.")),
         "total_changes": (_("The total changes from page to page."), _("Say the same total on each page.")),
         "total_lies": (_("The total is not the number of hits."), _("Count what matches, or leave total out.")),
+        "page_shape": (_("A page is no Bundle as FHIR has it: {0}."), _("Mend the Bundle around the hits.")),
+        "page_self": (_("A page has no link `self`."), _("Say in it which parameters were used.")),
+        "page_url": (_("An entry of a page has no fullUrl."), _("Give each entry the address of its resource.")),
+        "page_outcome": (
+            _("A page has an OperationOutcome among its hits."),
+            _("Mark it with the search mode `outcome`."),
+        ),
         "empty_page": (_("A page is empty and leads to another."), _("Leave out empty pages.")),
         "drawn_none": (
             _("None of the {0} drawn records is there."),
