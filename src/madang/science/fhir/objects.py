@@ -1,6 +1,7 @@
 """Objects in JSON against the children of an element: members, how often each, slices, choices, what must be there."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from madang.science.fhir import findings as f
@@ -49,7 +50,7 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
     is_extension, is_reference = type_name == "Extension", type_name == "Reference"
     may_be_bare = is_resource or node.row.path == "Element"  # a resource, and what stands beside a primitive value
     as_they_are = compiler.references == "none"
-    is_known = compiler.definitions.is_resource
+    is_known = lru_cache(maxsize=500)(compiler.definitions.is_resource)
     mandatory = frozenset(required)
     table = {key: (getattr(handler, "good", NONE), handler) for key, handler in handlers.items()}
     get = table.get
@@ -79,7 +80,7 @@ def object_check(compiler: "Compiler", node: Node, type_name: str, extra: tuple[
             out = (out or []) + wrong if wrong else out
             wrong = _halves(value, context)
             out = (out or []) + wrong if wrong else out
-        if len(value) == 1 and "id" in value and not may_be_bare:
+        if "id" in value and len(value) == 1 and not may_be_bare:
             out = (out or []) + here("ele-1", "value_nowhere")
         if mandatory and not mandatory <= value.keys():
             missing = _missing(value, required)

@@ -40,6 +40,8 @@ CONDITIONAL = re.compile(r"[A-Z][A-Za-z]+\?\S+")  # in transactions: the one res
 
 def well_formed(text: str, is_resource: Callable[[str], bool]) -> bool:
     """Whether a text is a local, an absolute, or a relative reference that names a type of FHIR."""
+    if RELATIVE.fullmatch(text):
+        return is_resource(text.partition("/")[0])
     if text[:1] == "#" or ABSOLUTE.match(text) or not text.strip():
         return True  # an empty text is told as such where the type is checked
     bare = text.partition("#")[0]
