@@ -30,6 +30,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.root
 def test_a_full_disk_is_one_sentence_and_the_last_version_stays(small_disk: Path) -> None:
     lake = new_lake(small_disk)
     dataset = lake.dataset("d")

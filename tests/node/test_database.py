@@ -110,6 +110,7 @@ def test_a_database_that_another_process_holds(tmp_path: Path, monkeypatch: pyte
         session.add(Organization(name="after", title="After"))
 
 
+@pytest.mark.root
 def test_a_disk_that_is_full_leaves_everything_as_it_was(tmp_path: Path) -> None:
     with small_file_system(tmp_path / "small", "2m") as folder:
         node = Node.open(Home(folder))

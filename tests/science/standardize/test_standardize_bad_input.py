@@ -221,6 +221,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.root
 def test_a_full_disk_below_the_lake_is_one_sentence(tmp_path: Path, small_disk: Path) -> None:
     write_pack(small_disk)
     (small_disk / "in").symlink_to(tmp_path / "in")

@@ -35,6 +35,7 @@ def full(folder: Path, megabytes: int = 1) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.root
 @pytest.mark.usefixtures("boxes")
 @pytest.mark.parametrize("place", ["attempts", "tasks"])
 def test_a_full_disk_ends_what_fills_it_and_nothing_else(place: str, house: House) -> None:
@@ -88,6 +89,7 @@ def test_what_cannot_even_begin_and_what_is_over_at_once_have_ends(house: House)
     assert {service.see(house.node, OWNER, each.id).state for each in many} == {"complete"}
 
 
+@pytest.mark.root  # as daemons of Slurm run; its tasks never do
 def test_a_drained_cluster_is_told_and_goes_on_afterwards(cluster: Cluster, house: House) -> None:  # noqa: F811  # fixtures are taken by their names
     name = socket.gethostname().split(".")[0]
 

@@ -15,6 +15,8 @@ from services.compute.slurm_house import Cluster, slurm  # type: ignore[import-n
 from services.compute.test_tasks import asked  # type: ignore[import-not-found]  # beside the tests
 from support import EVERYTHING
 
+pytestmark = pytest.mark.root  # as daemons of Slurm run; its tasks never do
+
 
 @pytest.fixture
 def cluster(house: House, boxes: None) -> Any:

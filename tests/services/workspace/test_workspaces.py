@@ -380,6 +380,7 @@ def test_the_pages(spaces: Spaces) -> None:
         assert site.get("/api/v1/workspaces").status_code in (401, 403)
 
 
+@pytest.mark.also_root
 def test_kill_9_of_the_portal_ends_gateway_and_boxes_and_loses_no_file(
     spaces: Spaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
