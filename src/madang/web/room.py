@@ -238,7 +238,7 @@ def _visit(given: Any) -> Any:
 async def _fields(request: Request) -> dict[str, Any]:
     """What a form sent: text by name, a list where a name comes more than once, files as bytes and `x_name`."""
     try:
-        form = await request.form(max_files=4, max_fields=2_000, max_part_size=LARGEST)
+        form = await request.form(max_files=100, max_fields=2_000, max_part_size=LARGEST)
     except HTTPException:
         raise
     except Exception:
@@ -248,8 +248,9 @@ async def _fields(request: Request) -> dict[str, Any]:
         sent = form.getlist(name)
         values = [await value.read() if isinstance(value, UploadFile) else value for value in sent]
         fields[name] = values if len(values) > 1 else values[0]
-        if isinstance(sent[0], UploadFile) and f"{name}_name" not in form:
-            fields[f"{name}_name"] = sent[0].filename or ""
+        names = [value.filename or "" for value in sent if isinstance(value, UploadFile)]
+        if names and f"{name}_name" not in form:
+            fields[f"{name}_name"] = names if len(names) > 1 else names[0]
     return fields
 
 

@@ -20,6 +20,10 @@ name = "titer"
 READS: Reads = {
     "/manufacturing": ("/manufacturing", (IN, YES, YES, YES, YES)),
     "/manufacturing/campaigns/{number}": ("/manufacturing/campaigns/{campaign}", (NONE, YES, NONE, YES, NONE)),
+    "/manufacturing/campaigns/{number}/next.csv": (
+        "/manufacturing/campaigns/{campaign}/next.csv",
+        (NONE, YES, NONE, YES, NONE),
+    ),
     "/manufacturing/studies": ("/manufacturing/studies", (IN, YES, YES, YES, YES)),
     "/manufacturing/twins/{number}": ("/manufacturing/twins/{study}", (NONE, YES, NONE, YES, NONE)),
     "/manufacturing/foundry/{number}": ("/manufacturing/foundry/999", (NONE,) * 5),
@@ -36,6 +40,16 @@ ACTS: Acts = {
         "/manufacturing/campaigns",
         {"project": "vessel", "name": "?", "description": "x"},
         (BAD,) * 5,
+    ),
+    "/manufacturing/campaigns/form": (
+        "/manufacturing/campaigns/form",
+        {"project": "vessel", "name": "?"},
+        (BAD,) * 5,
+    ),
+    "/manufacturing/campaigns/{number}/measured": (
+        "/manufacturing/campaigns/999/measured",
+        {"done": 0, "value": ["1"]},
+        (NONE,) * 5,
     ),
     "/manufacturing/equipment": (
         "/manufacturing/equipment",

@@ -15,7 +15,7 @@ from madang.node.node import Node
 from madang.node.people import Actor
 from madang.node.people.accounts import find_person
 from madang.node.people.projects import make_project
-from madang.services.manufacturing import handover, live, recording, service, studies
+from madang.services.manufacturing import cultivations, handover, live, recording, service, studies
 from madang.services.manufacturing.samples import LOOP
 from portal_house import OURS, OWNER, House, work_off
 from web.served import Served
@@ -128,9 +128,9 @@ def test_a_foundry_closes_rounds_and_waits_for_readings(vessel: House, site: Ser
 def test_good_runs_tell_when_another_leaves_them_and_why(vessel: House, site: Served) -> None:
     node, member = vessel.node, actor(vessel.node, "member")
     for number in range(5):
-        service.add_run(node, member, "vessel", f"good-{number}", good(number))
-    service.add_run(node, member, "vessel", "sick", good(9, sick=True))
-    service.add_run(node, member, "vessel", "well", good(8))
+        cultivations.add_run(node, member, "vessel", f"good-{number}", good(number))
+    cultivations.add_run(node, member, "vessel", "sick", good(9, sick=True))
+    cultivations.add_run(node, member, "vessel", "well", good(8))
     names = [f"good-{number}" for number in range(5)]
     made = studies.learn_good_runs(node, member, "vessel", "Good", names)
     work_off(node)
@@ -146,14 +146,14 @@ def test_good_runs_tell_when_another_leaves_them_and_why(vessel: House, site: Se
 def test_several_runs_and_a_laboratory_sheet_become_one_comparison(vessel: House) -> None:
     node, member = vessel.node, actor(vessel.node, "member")
     lines = [f"run-{n},{line}" for n in range(4) for line in good(n).splitlines()[1:]]
-    added = service.add_runs(node, member, "vessel", "run,hours,cells,sugar\n" + "\n".join(lines) + "\n")
+    added = cultivations.add_runs(node, member, "vessel", "run,hours,cells,sugar\n" + "\n".join(lines) + "\n")
     assert added == ["run-0", "run-1", "run-2", "run-3"]
     sheet = "run,hours,titer\n" + "".join(f"run-{n},{hour},{hour / 10}\n" for n in range(3) for hour in (10, 21, 40))
-    assert service.add_sheet(node, member, "vessel", sheet) == ["run-0", "run-1", "run-2"]
-    _names, done = service.compare_runs(node, member, "vessel")
+    assert cultivations.add_sheet(node, member, "vessel", sheet) == ["run-0", "run-1", "run-2"]
+    _names, done = cultivations.compare_runs(node, member, "vessel")
     assert "titer" in done.signals and "cells" in done.signals
     with pytest.raises(MadangError, match="not here"):
-        service.add_sheet(node, member, "vessel", "run,hours,titer\nrun-9,1,2\n")
+        cultivations.add_sheet(node, member, "vessel", "run,hours,titer\nrun-9,1,2\n")
 
 
 def test_a_run_of_the_simulated_plant_is_recorded_watched_and_kept(

@@ -25,15 +25,19 @@ def read_table(path: Path) -> list[dict[str, Any]]:
     while names and not names[-1]:
         names.pop()
     if "" in names:
-        text = _("{file}: a column has no name in the first line.").format(file=path)
+        text = _("{file}: a column has no name in the first line.").format(file=path.name)
         raise MadangError("table.columns", text, _("Merged cells are not read: give each column its own name."))
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise MadangError("table.columns", _("{file}: two columns are called {name}.").format(file=path, name=twice))
+        raise MadangError(
+            "table.columns", _("{file}: two columns are called {name}.").format(file=path.name, name=twice)
+        )
     out = []
     for number, row in enumerate(rows[1:], 2):
         if len(row) > len(names) and any(cell not in (None, "") for cell in row[len(names) :]):
-            text = _("{file}: row {row} has more cells than the first line has names.").format(file=path, row=number)
+            text = _("{file}: row {row} has more cells than the first line has names.").format(
+                file=path.name, row=number
+            )
             raise MadangError("table.columns", text)
         out.append(dict(zip(names, [*row, *[""] * (len(names) - len(row))], strict=False)))
     return out
@@ -42,10 +46,12 @@ def read_table(path: Path) -> list[dict[str, Any]]:
 def _cells(path: Path) -> Sequence[Sequence[Any]]:
     try:
         if path.stat().st_size > LARGEST:
-            raise MadangError("table.read", _("{file} is too large for a table.").format(file=path))
+            raise MadangError("table.read", _("{file} is too large for a table.").format(file=path.name))
         raw = path.read_bytes()
     except OSError as error:
-        raise MadangError("table.read", _("Cannot read {file}: {why}.").format(file=path, why=error.strerror)) from None
+        raise MadangError(
+            "table.read", _("Cannot read {file}: {why}.").format(file=path.name, why=error.strerror)
+        ) from None
     if raw[:4] == b"PK\x03\x04" or raw[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         return _workbook(path, raw)
     for encoding in ("utf-8-sig", "cp949"):
@@ -55,13 +61,13 @@ def _cells(path: Path) -> Sequence[Sequence[Any]]:
         except UnicodeDecodeError:
             continue
     else:
-        raise MadangError("table.read", _("{file} is neither a text table nor a workbook.").format(file=path))
+        raise MadangError("table.read", _("{file} is neither a text table nor a workbook.").format(file=path.name))
     first = text.split("\n", 1)[0]
     mark = max(",;\t", key=first.count)
     try:
         return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=mark, strict=True)]
     except csv.Error as error:
-        raise MadangError("table.read", _("{file} is no CSV: {why}.").format(file=path, why=error)) from None
+        raise MadangError("table.read", _("{file} is no CSV: {why}.").format(file=path.name, why=error)) from None
 
 
 def _workbook(path: Path, raw: bytes) -> Sequence[Sequence[Any]]:
@@ -73,5 +79,5 @@ def _workbook(path: Path, raw: bytes) -> Sequence[Sequence[Any]]:
             if rows:
                 return [[cell.strip() if isinstance(cell, str) else cell for cell in row] for row in rows]
     except Exception as error:  # the reader has its own errors for each format, and damaged books raise any of them
-        raise MadangError("table.read", _("{file} cannot be read as a workbook.").format(file=path)) from error
+        raise MadangError("table.read", _("{file} cannot be read as a workbook.").format(file=path.name)) from error
     return []

@@ -200,7 +200,7 @@ def again(visit: Here, number: Number, given: Again) -> Done:
 
 
 @room.act("/emr/runs/{number}/hand-in", at=run)
-def hand_in(visit: Here, number: Number) -> Done:
+def hand_in_run(visit: Here, number: Number) -> Done:
     """Hand in the report of a test."""
     made = running.hand_in_run(visit.node, visit.actor, number)
     return Done(see=f"/emr/reports/{made.id}", message=_("The report was handed in."))

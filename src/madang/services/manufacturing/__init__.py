@@ -14,7 +14,7 @@ PLAN = RoomPlan(
     acts=(".acts",),
     states=(".acts:CAMPAIGN",),
     models=(".models",),
-    pages=(".routes", ".routes_studies"),
+    pages=(".routes", ".routes_campaigns", ".routes_studies"),
     commands=(
         Command(
             "manufacturing",

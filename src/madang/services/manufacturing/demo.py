@@ -57,7 +57,7 @@ def make(node: Node, progress: Progress) -> None:
     if project is None or there is not None:
         return
     from madang.science.bioprocess.needs import needs
-    from madang.services.manufacturing import service
+    from madang.services.manufacturing import cultivations, service
 
     needs("scipy")
     owner = Actor.owner()
@@ -69,7 +69,7 @@ def make(node: Node, progress: Progress) -> None:
         service.add_to_campaign(node, owner, made.id, _experiments(found.answer, 8 if not found.results else 2))
         progress.check()
     for name, table in _runs().items():
-        service.add_run(node, owner, PROJECT, name, table)
+        cultivations.add_run(node, owner, PROJECT, name, table)
     plant = service.register_equipment(
         node, owner, PROJECT, "simulated-plant", "opc.tcp://127.0.0.1:4840/madang/plant", simulated=True
     )
@@ -79,7 +79,7 @@ def make(node: Node, progress: Progress) -> None:
 def _studies(node: Node, owner: Actor, plant: int) -> None:
     """A twin, a loop of the foundry, good runs (jobs compute them), and a run of the simulated plant with a fault on
     the way, which begins when the portal opens."""
-    from madang.services.manufacturing import recording, service, studies
+    from madang.services.manufacturing import cultivations, recording, studies
     from madang.services.manufacturing.samples import LOOP, RECIPE
 
     studies.compute_twin(node, owner, PROJECT, "급액과 온도 (합성) / Feed and temperature (synthetic)", RECIPE)
@@ -88,7 +88,7 @@ def _studies(node: Node, owner: Actor, plant: int) -> None:
     studies.learn_good_runs(node, owner, PROJECT, "정상 배양 (합성) / Good cultivations (synthetic)", good)
     plants = plant_runs()
     for name, table in plants.items():
-        service.add_run(node, owner, PROJECT, name, table)
+        cultivations.add_run(node, owner, PROJECT, name, table)
     learned = studies.learn_good_runs(
         node, owner, PROJECT, "정상 플랜트 운전 (합성) / Good runs of the plant (synthetic)", list(plants)
     )

@@ -1,11 +1,12 @@
 """What a person can do here: begin a campaign, add results, compare past runs, name equipment."""
 
+import csv
+import io
 import json
 import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -20,7 +21,6 @@ from madang.node.permissions import may, visible
 from madang.node.text import clean_line
 from madang.services.manufacturing.acts import (
     ADD,
-    ADD_RUN,
     BEGIN,
     END,
     REGISTER,
@@ -38,8 +38,8 @@ _ADDRESS = re.compile(r"opc\.tcp://[\w.:\[\]-]+(/[\w./-]*)?")
 
 def begin_campaign(node: Node, actor: Actor, project: str, name: str, title: str, description: str) -> Campaign:
     """Begin a campaign of a project. Errors: those of descriptions, `manufacturing.name`, `campaign.taken`."""
-    _checked_name(name)
-    _checked_size(description)
+    checked_name(name)
+    checked_size(description)
     answer = _next(description, "")
 
     def new(session: Session) -> Campaign:
@@ -62,30 +62,78 @@ def begin_campaign(node: Node, actor: Actor, project: str, name: str, title: str
     return done.thing
 
 
-def add_to_campaign(node: Node, actor: Actor, number: int, table: str) -> tuple[int, int, list[str]]:
-    """Add a table of results; how many were taken, how many were there already, and why lines were refused.
+def results_of(campaign: Campaign) -> dict[str, str]:
+    """The results that a campaign asks for, each with its unit."""
+    from madang.science.bioprocess.campaign import read_campaign
+
+    with tempfile.TemporaryDirectory(prefix="madang-campaign-") as folder:
+        described = read_campaign(_files(Path(folder), campaign.description, ""))
+    return {aim.name: described.units[aim.name] for aim in described.aims}
+
+
+def next_table(campaign: Campaign, values: Sequence[Sequence[str]] = ()) -> str:
+    """What to try next as CSV: an experiment a line, with what was measured of it or empty cells; lines with nothing
+    measured are left out where there are any values."""
+    names = list(results_of(campaign))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for place, each in enumerate(json.loads(campaign.answer)["suggestions"]):
+        factors = each["factors"]
+        if place == 0:
+            writer.writerow([*factors, *names])
+        if not values:
+            writer.writerow([*factors.values(), *("" for _name in names)])
+        elif any(cell.strip() for cell in values[place]):
+            writer.writerow([*factors.values(), *values[place]])
+    return out.getvalue()
+
+
+def add_measured(node: Node, actor: Actor, number: int, done: int, values: Sequence[str]) -> tuple[int, int, list[str]]:
+    """Add results of the suggested experiments: for each, every result in turn; empty ones are not measured yet.
+
+    `done` is how many experiments were done when they were suggested. Answers and errors as `add_to_campaign`.
+    """
+    campaign = see_campaign(node, actor, number)
+    answer, width = json.loads(campaign.answer), len(results_of(campaign))
+    if answer["done"] != done or len(values) != width * len(answer["suggestions"]):
+        raise _changed()
+    if not any(value.strip() for value in values):
+        raise MadangError("campaign.results", _("No result is filled in."), _("Fill in one, or write failed."))
+    rows = [values[begin : begin + width] for begin in range(0, len(values), width)]
+    return add_to_campaign(node, actor, number, next_table(campaign, rows))
+
+
+def add_to_campaign(node: Node, actor: Actor, number: int, table: str | bytes) -> tuple[int, int, list[str]]:
+    """Add a table of results, as text or as the bytes of a CSV or XLSX file; how many were taken, how many were there
+    already, and why lines were refused.
 
     What comes next is computed before the transaction; whoever added meanwhile is told `campaign.changed`.
     """
-    _checked_size(table)
+    if not table:
+        raise no_table()
+    if isinstance(table, str):
+        checked_size(table)
+        table = table.replace("\r\n", "\n").encode()
     before = see_campaign(node, actor, number)
     from madang.science.bioprocess.campaign import add_results, read_campaign
 
     with tempfile.TemporaryDirectory(prefix="madang-campaign-") as folder:
         described = _files(Path(folder), before.description, before.results)
         given = Path(folder) / "given.csv"
-        given.write_text(table)
+        given.write_bytes(table)
         added = add_results(read_campaign(described), given)
         results = described.with_suffix(".results.csv").read_text() if added.taken else before.results
         answer = _next(before.description, results)
     with doing(node, actor, ADD, lambda session: _find(session, number)) as done:
         if done.thing.results != before.results:
-            raise MadangError(
-                "campaign.changed", _("Somebody else added results meanwhile."), _("Look, and add again.")
-            )
+            raise _changed()
         done.thing.results, done.thing.answer = results, answer
         done.tell(taken=added.taken, failed=added.failed)
     return added.taken, added.duplicates, [why for _line, why in added.refused]
+
+
+def _changed() -> MadangError:
+    return MadangError("campaign.changed", _("Somebody else added results meanwhile."), _("Look, and add again."))
 
 
 def end_campaign(node: Node, actor: Actor, number: int) -> None:
@@ -112,114 +160,11 @@ def list_campaigns(node: Node, actor: Actor) -> Sequence[Campaign]:
         return session.scalars(query.options(selectinload(Campaign.project))).all()
 
 
-def add_run(node: Node, actor: Actor, project: str, name: str, table: str) -> Cultivation:
-    """Add a past run to a project, a table with a column of hours. Errors: `compare.*`, `cultivation.taken`."""
-    _checked_name(name)
-    _checked_size(table)
-    from madang.science.bioprocess.runs.compare import read_runs
-
-    with tempfile.TemporaryDirectory(prefix="madang-run-") as folder:
-        path = Path(folder) / f"{name}.csv"
-        path.write_text(table)
-        read_runs([path])
-
-    def new(session: Session) -> Cultivation:
-        of = find_project(session, project)
-        taken = select(Cultivation.id).where(Cultivation.project_id == of.id, Cultivation.name == name)
-        if session.scalar(taken) is not None:
-            raise MadangError("cultivation.taken", _("The project has a run {name} already.").format(name=name))
-        return Cultivation(project_id=of.id, owner_id=actor.person_id, name=name, table=table)
-
-    with doing(node, actor, ADD_RUN, new) as done:
-        done.tell(name=name)
-    return done.thing
-
-
-def add_runs(node: Node, actor: Actor, project: str, table: str) -> list[str]:
-    """Add several past runs from one table with a column `run`; the names of those that were added."""
-    import csv
-    import io
-
-    _checked_size(table)
-    lines = list(csv.reader(io.StringIO(table), delimiter="\t" if "\t" in table.partition("\n")[0] else ","))
-    header = [name.strip() for name in lines[0]] if lines else []
-    if "run" not in header:
-        raise MadangError("cultivation.runs", _("The table has no column run."))
-    at = header.index("run")
-    parts: dict[str, list[list[str]]] = {}
-    for cells in lines[1:]:
-        if any(cell.strip() for cell in cells):
-            cells += [""] * (len(header) - len(cells))
-            parts.setdefault(cells[at].strip(), []).append(cells[:at] + cells[at + 1 :])
-    for name, rows in parts.items():
-        out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows([header[:at] + header[at + 1 :], *rows])
-        add_run(node, actor, project, name, out.getvalue())
-    return list(parts)
-
-
-def add_sheet(node: Node, actor: Actor, project: str, sheet: str) -> list[str]:
-    """Join a laboratory sheet (columns run, hours, and what was measured) with the past runs of a project; the names of
-    the runs that it was joined with. Errors: `compare.sheet`."""
-    import csv
-    import io
-
-    import numpy as np
-
-    from madang.science.bioprocess.runs.compare import read_runs
-
-    _checked_size(sheet)
-    with doing(node, actor, ADD_RUN, lambda session: find_project(session, project)) as done:
-        query = select(Cultivation).where(Cultivation.project_id == done.thing.id).order_by(Cultivation.id)
-        held = {each.name: each for each in done.session.scalars(query)}
-        with tempfile.TemporaryDirectory(prefix="madang-sheet-") as folder:
-            paths = [Path(folder) / f"{name}.csv" for name in held]
-            for path, each in zip(paths, held.values(), strict=True):
-                path.write_text(each.table)
-            given = Path(folder) / "laboratory-sheet.csv"
-            given.write_text(sheet.replace("\t", ",") if "\t" in sheet.partition("\n")[0] else sheet)
-            before, after = read_runs(paths), read_runs(paths, given)
-        joined = []
-        for old, new in zip(before, after, strict=True):
-            fresh = [name for name in new.signals if name not in old.signals and np.isfinite(new.signals[name]).any()]
-            if not fresh:
-                continue
-            names = [*old.signals, *fresh]
-            out = io.StringIO()
-            writer = csv.writer(out, lineterminator="\n")
-            writer.writerow(["hours", *names])
-            for place, hour in enumerate(new.hours):
-                values = [new.signals[name][place] for name in names]
-                writer.writerow([f"{hour:g}", *("" if value != value else f"{value:.10g}" for value in values)])
-            held[new.name].table = out.getvalue()
-            joined.append(new.name)
-        done.tell(name=", ".join(joined) or "-")
-    return joined
-
-
-def compare_runs(node: Node, actor: Actor, project: str, indicator: str = "") -> tuple[list[str], Any]:
-    """The runs of a project by name, and their comparison; None with fewer than three. Errors: `project.none`."""
-    from madang.science.bioprocess.runs.compare import compare, read_runs
-
-    with node.read() as session:
-        of = _project(session, actor, project)
-        query = select(Cultivation).where(Cultivation.project_id == of.id).order_by(Cultivation.id)
-        held = session.scalars(query).all()
-    node.audit.read(actor, SEE_RUN.name, f"project:{of.id}")
-    if len(held) < 3:
-        return [each.name for each in held], None
-    with tempfile.TemporaryDirectory(prefix="madang-runs-") as folder:
-        paths = [Path(folder) / f"{each.name}.csv" for each in held]
-        for path, each in zip(paths, held, strict=True):
-            path.write_text(each.table)
-        return [each.name for each in held], compare(read_runs(paths), 0, indicator)
-
-
 def register_equipment(
     node: Node, actor: Actor, project: str, name: str, address: str, simulated: bool = False
 ) -> Equipment:
     """Name equipment that the project's runs are read from; it is only ever read. Errors: `equipment.address`."""
-    _checked_name(name)
+    checked_name(name)
     if not _ADDRESS.fullmatch(address):
         raise MadangError("equipment.address", _("This is no address of OPC UA."), "opc.tcp://HOST:PORT/...")
 
@@ -262,6 +207,11 @@ def of_project(node: Node, actor: Actor, project: int) -> list[Part]:
     return [Part(_("Campaigns"), rows), Part(_("Past runs"), past)]
 
 
+def no_table() -> MadangError:
+    """What is said where neither text nor a file came."""
+    return MadangError("table.read", _("There is no table."), _("Paste one, or choose a file."))
+
+
 def _find(session: Session, number: int) -> Campaign:
     found = session.get(Campaign, number, options=[selectinload(Campaign.project)])
     if found is None:
@@ -269,7 +219,8 @@ def _find(session: Session, number: int) -> Campaign:
     return found
 
 
-def _project(session: Session, actor: Actor, name: str) -> Project:
+def project_of(session: Session, actor: Actor, name: str) -> Project:
+    """A project whose runs one may see. Errors: `project.none`."""
     of = find_project(session, name)
     if not may(actor, SEE_RUN, of):
         raise MadangError("project.none", _("There is no project {name}.").format(name=name), _("Look at yours."))
@@ -281,7 +232,8 @@ def _signed_in(actor: Actor) -> None:
         raise MadangError("permission.sign_in", _("This needs an account."), _("Sign in first."))
 
 
-def _checked_name(name: str) -> None:
+def checked_name(name: str) -> None:
+    """Errors: `manufacturing.name`."""
     if not _NAME.fullmatch(name):
         raise MadangError(
             "manufacturing.name",
@@ -290,7 +242,8 @@ def _checked_name(name: str) -> None:
         )
 
 
-def _checked_size(text: str) -> None:
+def checked_size(text: str) -> None:
+    """Errors: `manufacturing.size`."""
     if len(text) > LARGEST:
         raise MadangError("manufacturing.size", _("This text is too long."))
 

@@ -122,10 +122,10 @@ def list_studies(node: Node, actor: Actor, kind: str = "", project: int | None =
 
 def runs_of(node: Node, actor: Actor, project: str) -> dict[str, Any]:
     """The past runs of a project by name, as cultivations."""
-    from madang.services.manufacturing.service import _project
+    from madang.services.manufacturing.service import project_of
 
     with node.read() as session:
-        of = _project(session, actor, project)
+        of = project_of(session, actor, project)
         return _cultivations(session, of.id)
 
 

@@ -66,3 +66,15 @@ def fate_named(fate: str) -> str:
     """What became of a well, in the reader's language."""
     words = {"read": _("was read"), "empty": _("not filled"), "unread": _("not read"), "skipped": _("skipped")}
     return words.get(fate, fate)
+
+
+def designs() -> dict[str, str]:
+    """The designs that a campaign may begin with, in the reader's language."""
+    return {
+        "latin-hypercube": _("spread evenly (Latin hypercube)"),
+        "full-factorial": _("all combinations (full factorial)"),
+        "plackett-burman": _("screening (Plackett-Burman)"),
+        "central-composite": _("response surface (central composite)"),
+        "box-behnken": _("response surface (Box-Behnken)"),
+        "d-optimal": _("optimal (D-optimal)"),
+    }

@@ -69,7 +69,7 @@ def add_results(campaign: Campaign, file: Path) -> Added:
     """
     rows = _rows(file)
     if not rows:
-        raise MadangError("campaign.results", _("{file} has no results.").format(file=file))
+        raise MadangError("campaign.results", _("{file} has no results.").format(file=file.name))
     before = read_done(campaign)
     known = {_key(campaign, point, before, place) for place, point in enumerate(before.points)}
     fresh: list[tuple[int, Point, dict[str, float]]] = []
@@ -89,7 +89,7 @@ def add_results(campaign: Campaign, file: Path) -> Added:
         fresh.append((line, point, values))
     if not fresh and not duplicates and refused:
         raise MadangError(
-            "campaign.results", _("No line of {file} could be taken: {why}").format(file=file, why=refused[0][1])
+            "campaign.results", _("No line of {file} could be taken: {why}").format(file=file.name, why=refused[0][1])
         )
     if fresh:
         _append(campaign, before, fresh)
@@ -102,10 +102,12 @@ def _rows(file: Path) -> Sequence[Mapping[str, Any]]:
     try:
         document = json.loads(file.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise MadangError("campaign.results", _("Cannot read {file}: {why}.").format(file=file, why=error)) from None
+        raise MadangError(
+            "campaign.results", _("Cannot read {file}: {why}.").format(file=file.name, why=error)
+        ) from None
     rows = document.get("suggestions") if isinstance(document, dict) else document
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        text = _("{file} has no list of experiments.").format(file=file)
+        text = _("{file} has no list of experiments.").format(file=file.name)
         raise MadangError("campaign.results", text, _("Each has its factors and results by name."))
     flat = []
     for row in rows:

@@ -1,5 +1,6 @@
 """Ten runs and a laboratory sheet to one comparison: one axis, the envelope of good runs, exceptions first."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,11 +85,11 @@ def read_runs(files: Sequence[Path], sheet: Path | None = None) -> list[Cultivat
         rows = read_table(file)
         clock = next((name for name in (rows[0] if rows else {}) if name.lower() in _HOURS), None)
         if clock is None:
-            raise MadangError("compare.hours", _("{file} has no column of hours.").format(file=file))
+            raise MadangError("compare.hours", _("{file} has no column of hours.").format(file=file.name))
         hours = np.array([_number(row[clock]) for row in rows])
         if not np.isfinite(hours).all() or (np.diff(hours) <= 0).any():
             raise MadangError(
-                "compare.hours", _("The hours of {file} do not increase from row to row.").format(file=file)
+                "compare.hours", _("The hours of {file} do not increase from row to row.").format(file=file.name)
             )
         names = [name for name in rows[0] if name != clock]
         signals = {name: np.array([_number(row[name]) for row in rows]) for name in names}
@@ -96,6 +97,11 @@ def read_runs(files: Sequence[Path], sheet: Path | None = None) -> list[Cultivat
     if len({run.name for run in out}) != len(out):
         raise MadangError("compare.sheet", _("Two files have one name; a run is called as its file."))
     return _with_sheet(out, sheet) if sheet is not None else out
+
+
+def short_name(title: str) -> str:
+    """How a run is called that a person or a file called so: small letters, digits and -."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def _with_sheet(runs: list[Cultivation], sheet: Path) -> list[Cultivation]:
@@ -106,13 +112,17 @@ def _with_sheet(runs: list[Cultivation], sheet: Path) -> list[Cultivation]:
     if clock is None or which is None:
         raise MadangError("compare.sheet", _("The laboratory sheet needs the columns run and hours."))
     known = {run.name for run in runs}
-    strangers = {str(row[which]).strip() for row in rows} - known
+    alike = {short_name(run.name): run.name for run in runs}
+    for row in rows:
+        told = str(row[which]).strip()
+        row[which] = told if told in known else alike.get(short_name(told), told)
+    strangers = {row[which] for row in rows} - known
     if strangers:
         text = _("The laboratory sheet names runs that are not here: {names}.")
         raise MadangError("compare.sheet", text.format(names=", ".join(sorted(strangers)[:5])))
     out = []
     for run in runs:
-        mine = [row for row in rows if str(row[which]).strip() == run.name]
+        mine = [row for row in rows if row[which] == run.name]
         taken = np.array([_number(row[clock]) for row in mine])
         hours = np.union1d(run.hours, taken[np.isfinite(taken)])
         signals = {}
