@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import work_to_do
 from sqlalchemy import func, select, update
 
 from madang.base.errors import Cancelled, MadangError
-from madang.base.translate import speaking
+from madang.base.translate import Kept, _, keeping, kept_as_json, speaking, told
 from madang.node import jobs
 from madang.node.database import now
 from madang.node.jobs import Job, Keeper, Work, keeper, title_told
@@ -281,3 +281,38 @@ def test_a_title_is_told_in_the_language_of_its_reader() -> None:
             )
         long = titled("Twin: {title}", {"title": "a " * 300})
         assert len(long) <= 200 and title_told(long).startswith("Twin: a a a") and title_told(long).endswith("…")
+
+
+@pytest.mark.usefixtures("still")
+def test_what_a_job_says_and_why_it_failed_are_told_in_the_language_of_their_reader(node: Node) -> None:
+    with speaking("ko"):
+        number = start(node, work_to_do.speak)
+    assert run_next(node, PACKAGES)
+    found = jobs.find(node, OWNER, number)
+    told_to = {}
+    for each in ("en", "ko"):
+        with speaking(each):
+            told_to[each] = found.why, {event.said for event in jobs.events_after(node, OWNER, number)}
+    why, said = told_to["en"]
+    assert why == "There is no job 7. Ask who runs this installation."
+    assert said >= {"There is no job 7.", "a file that we did not name"}
+    why, said = told_to["ko"]
+    assert "7" in why and "job" not in why and "Ask" not in why
+    assert said >= {"a file that we did not name"} and "There is no job 7." not in said
+    with speaking("ko"):
+        assert jobs.why_told("cancelled") == "요청에 따라 멈췄습니다."
+        assert jobs.why_told("A sentence of an earlier release {x}") == "A sentence of an earlier release {x}"
+
+
+def test_a_text_that_is_kept_reads_as_it_would_and_is_told_anew() -> None:
+    with speaking("ko"), keeping():
+        inner = _("There is no job {number}.").format(number=7)
+        outer = _("This should not have happened: {error}.").format(error=inner)
+        odd = _("There is no job {number}.").format(number=date(2026, 11, 30))
+        large = Kept.of("1,000개", "{n:,} of them", "", {}).format(n=1000)
+        assert isinstance(inner, Kept) and "job" not in inner, "it reads in its language"
+    with speaking("en"):
+        assert told(kept_as_json(outer)) == "This should not have happened: There is no job 7.."
+        assert told(kept_as_json(odd)) == "There is no job 2026-11-30."
+        assert told(kept_as_json(large)) == "1,000 of them"
+        assert kept_as_json(inner + "!") == inner + "!", "what is joined is no text of ours any more"

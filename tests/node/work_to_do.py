@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from madang.base.errors import MadangError
+from madang.base.translate import _
 from madang.node.jobs import Work, job
 from madang.node.people import Organization
 
@@ -59,3 +60,11 @@ def deaf(work: Work, *, begun: str) -> None:
 def not_a_job(work: Work) -> None:
     """Nobody said that this is a job."""
     raise AssertionError
+
+
+@job
+def speak(work: Work) -> None:
+    """Say something in a text of ours and something else, and fail in two more."""
+    said = _("There is no job {number}.").format(number=7)
+    with work.step(said), work.step("a file that we did not name"):
+        raise MadangError("work.none", said, _("Ask who runs this installation."))

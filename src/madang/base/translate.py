@@ -11,12 +11,14 @@ import os
 from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import cache
+from numbers import Integral
 from pathlib import Path
 
 CATALOGS = Path(__file__).parent.parent / "locale"
 LANGUAGES = {"ko": "한국어", "en": "English"}
 
 _spoken: ContextVar[str | None] = ContextVar("spoken", default=None)
+_keeping: ContextVar[bool] = ContextVar("keeping", default=False)
 
 
 @cache
@@ -71,33 +73,63 @@ class Later(str):
         return found
 
 
-KEPT = "kept"  # the language of a program whose texts are translated by who shows them
+@contextlib.contextmanager
+def keeping() -> Iterator[None]:
+    """Have texts within the block carry what they were made of, so that whoever keeps one can tell it to each reader in
+    their own language (`kept_as_json`, `told`). They read as they would without, and what joins them loses it."""
+    token = _keeping.set(True)
+    try:
+        yield
+    finally:
+        _keeping.reset(token)
 
 
 class Kept(str):
-    """A text in English that is to be translated later, with what was put into it."""
+    """A text in the language of `language()` that knows its English, its context and what was put into it."""
 
     parts: tuple[str, str, dict[str, object]]
 
     @classmethod
-    def of(cls, text: str, context: str, values: dict[str, object]) -> "Kept":
-        """`text` with `values` put into it."""
-        found = cls(str.format(text, **values) if values else text)
+    def of(cls, shown: str, text: str, context: str, values: dict[str, object]) -> "Kept":
+        """`text` with `values` put into it, which now reads `shown`."""
+        found = cls(shown)
         found.parts = (text, context, values)
         return found
 
-    def format(self, *_places: object, **values: object) -> "Kept":
+    def format(self, *places: object, **values: object) -> str:
         """The same with values, which stay apart from it."""
-        return Kept.of(self.parts[0], self.parts[1], values)
+        shown = str.format(self, *places, **values)
+        return shown if places else Kept.of(shown, self.parts[0], self.parts[1], values)
 
     def as_json(self) -> list[object]:
-        """What `told` reads again."""
+        """What `told` reads again: values that JSON has no form for as text."""
         text, context, values = self.parts
-        return [text, context, {n: v.as_json() if isinstance(v, Kept) else v for n, v in values.items()}]
+        return [text, context, {name: _value(value) for name, value in values.items()}]
+
+
+def _value(value: object) -> object:
+    if isinstance(value, Kept):
+        return value.as_json()
+    if isinstance(value, (bool, str, float)):
+        return value
+    return int(value) if isinstance(value, Integral) else str(value)  # integers of NumPy too
+
+
+def kept_as_json(text: str) -> list[object] | str:
+    """What is kept of a text, for `told`: of what it was made, or the text itself where that is not known or cannot be
+    put together again."""
+    if not isinstance(text, Kept):
+        return text
+    found = text.as_json()
+    try:
+        told(found)
+    except (ValueError, TypeError, LookupError, AttributeError):  # a value that became text and has a format of its own
+        return str(text)
+    return found
 
 
 def told(kept: object) -> str:
-    """A text that `Kept.as_json` gave, or any other, in the reader's language."""
+    """A text that `kept_as_json` gave, or any other, in the reader's language."""
     if not isinstance(kept, list):
         return str(kept)
     text, context, values = kept
@@ -108,11 +140,9 @@ def told(kept: object) -> str:
 def _(text: str, context: str = "") -> str:
     """`text` in the reader's language; a word that means several things is told apart by its `context`."""
     context = context or (text.context if isinstance(text, Later) else "")
-    spoken = language()
-    if spoken == KEPT:
-        return Kept.of(text, context, {})
-    catalog = _catalog(spoken)
-    return catalog.pgettext(context, text) if context else catalog.gettext(text)
+    catalog = _catalog(language())
+    found = catalog.pgettext(context, text) if context else catalog.gettext(text)
+    return Kept.of(found, str(text), context, {}) if _keeping.get() else found
 
 
 def later(text: str, context: str = "") -> str:

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from madang.base.translate import _
+from madang.base.errors import MadangError
+from madang.base.translate import _, kept_as_json, told
 from madang.node.database import Base, now
 from madang.node.text import Line, Machine
 
@@ -37,13 +38,18 @@ class Job(Base):
     worker: Mapped[str | None] = mapped_column(Machine)  # who holds the lease, and ...
     lease: Mapped[datetime | None]  # ... until when
     result: Mapped[str | None] = mapped_column(Machine)  # JSON
-    error: Mapped[str | None] = mapped_column(Machine)  # JSON: code, message, hint
+    error: Mapped[str | None] = mapped_column(Machine)  # JSON: code, message, hint; `error_kept` made it
     output: Mapped[str] = mapped_column(Machine, default="")  # the end of what it printed
 
     @property
     def named(self) -> str:
         """The title in the reader's language."""
         return title_told(self.title)
+
+    @property
+    def why(self) -> str:
+        """Why it failed and what to do, in the reader's language; empty where it did not."""
+        return why_told(self.error or "")
 
 
 def title_told(kept: str) -> str:
@@ -65,6 +71,30 @@ def titled(text: str, values: Mapping[str, str]) -> str:
     return kept
 
 
+def error_kept(error: MadangError) -> str:
+    """An error as `Job.why` reads it: each reader is told it in their language."""
+    said = {"code": error.code, "message": kept_as_json(error.message), "hint": kept_as_json(error.hint)}
+    return json.dumps(said, ensure_ascii=False)
+
+
+def why_told(kept: str) -> str:
+    """Why a job came to nothing and what to do, in the reader's language: `Job.error`, or how it ended where that is
+    empty, as a room kept it; as it stands where an earlier release kept a sentence."""
+    if kept in ("failed", "cancelled"):
+        return _("Stopped on request.") if kept == "cancelled" else _("It failed.")
+    try:
+        said = json.loads(kept) if kept.startswith("{") else {"message": kept}
+        return " ".join(part for part in (told(said["message"]), told(said["hint"]) if "hint" in said else "") if part)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return kept
+
+
+def text_kept(text: str) -> str:
+    """What a job says, as `JobEvent.said` reads it."""
+    kept = kept_as_json(text)
+    return text if isinstance(kept, str) else json.dumps(kept, ensure_ascii=False)
+
+
 class JobEvent(Base):
     """Something that a job said while it ran, in order; what a page shows as progress."""
 
@@ -75,6 +105,14 @@ class JobEvent(Base):
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     at: Mapped[datetime] = mapped_column(default=now)
     kind: Mapped[str] = mapped_column(Machine)  # started, begin, moved, end, done, failed, cancelled, waiting
-    text: Mapped[str] = mapped_column(Machine, default="")
+    text: Mapped[str] = mapped_column(Machine, default="")  # `text_kept` made it; `said` tells it
     done: Mapped[int] = mapped_column(BigInteger, default=0)
     total: Mapped[int | None] = mapped_column(BigInteger)
+
+    @property
+    def said(self) -> str:
+        """What it said, in the reader's language; as it stands where an earlier release kept it."""
+        try:
+            return told(json.loads(self.text)) if self.text.startswith("[") else self.text
+        except (ValueError, TypeError, LookupError, AttributeError):
+            return self.text

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from madang.base.canonical import canonical_json
 from madang.base.errors import MadangError
-from madang.base.translate import _
+from madang.base.translate import _, language
 from madang.node import rooms
 from madang.node.database import after_commit, now
 from madang.node.jobs.keeper import wake
-from madang.node.jobs.models import Job, JobEvent, titled
+from madang.node.jobs.models import Job, JobEvent, error_kept, text_kept, titled
 from madang.node.node import Node
 from madang.node.people.actor import Actor, actor_as_json
 from madang.node.permissions import check, visible
@@ -53,7 +53,7 @@ def start(
         arguments=canonical_json(dict(arguments)).decode(),
         title=titled(title, values),
         owner_id=actor.person_id,
-        actor=actor_as_json(actor),
+        actor=actor_as_json(actor, language()),
     )
     session.add(added)
     session.flush()
@@ -117,8 +117,8 @@ def end(session: Session, found: Job, state: str, error: MadangError | None = No
     """Put down how a job ended."""
     found.state, found.ended, found.worker, found.lease = state, now(), None, None
     if error is not None:
-        found.error = json.dumps({"code": error.code, "message": error.message, "hint": error.hint}, ensure_ascii=False)
-    session.add(JobEvent(job_id=found.id, kind=state, text=error.message if error is not None else ""))
+        found.error = error_kept(error)
+    session.add(JobEvent(job_id=found.id, kind=state, text=text_kept(error.message) if error is not None else ""))
 
 
 def came_to_nothing(session: Session, node: Node, job: Job) -> None:

@@ -13,7 +13,7 @@ from madang.base.canonical import canonical_json
 from madang.base.errors import Cancelled
 from madang.base.progress import Progress
 from madang.node.database import now
-from madang.node.jobs.models import Job, JobEvent
+from madang.node.jobs.models import Job, JobEvent, text_kept
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 
@@ -89,7 +89,7 @@ class Work(Progress):
         if self.finished:
             return
         with self.node.write() as session:
-            session.add(JobEvent(job_id=self.job_id, kind=kind, text=text, done=done, total=total))
+            session.add(JobEvent(job_id=self.job_id, kind=kind, text=text_kept(text), done=done, total=total))
 
 
 def actor_of(session: Session, text: str) -> Actor:

@@ -22,11 +22,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from madang.base.errors import Cancelled, MadangError
-from madang.base.translate import _
+from madang.base.translate import LANGUAGES, _, keeping, language, speaking
 from madang.node import rooms
 from madang.node.database import now
 from madang.node.jobs.keeper import LANES, lanes_of, slot_lock
-from madang.node.jobs.models import Job, JobEvent
+from madang.node.jobs.models import Job, JobEvent, text_kept
 from madang.node.jobs.queue import came_to_nothing, end
 from madang.node.jobs.work import Work, actor_of
 from madang.node.node import Node
@@ -59,7 +59,9 @@ def run_next(node: Node, packages: Sequence[str], lanes: Sequence[str] = LANES) 
         work_id, function, arguments, acts_as = found.id, found.function, found.arguments, found.actor
         attempt = found.attempts
     output = node.home.folder("logs") / f"job-{work_id}-{attempt}.log"
-    with captured(output):
+    spoken = json.loads(acts_as).get("language", "")
+    # What it keeps is in the language of who began it; what it says on the way and why it failed is in the reader's.
+    with captured(output), speaking(spoken if spoken in LANGUAGES else language()), keeping():
         try:
             with node.read() as session:
                 actor = actor_of(session, acts_as)
@@ -144,7 +146,7 @@ def _give_up(node: Node, job_id: int, worker: str, state: str, error: MadangErro
         if state == "waiting" and found.attempts < node.settings.jobs.attempts:
             found.state, found.worker, found.lease = "waiting", None, None
             found.not_before = now() + timedelta(seconds=5 * 4**found.attempts)
-            session.add(JobEvent(job_id=job_id, kind="waiting", text=error.message))
+            session.add(JobEvent(job_id=job_id, kind="waiting", text=text_kept(error.message)))
             return
         state = "failed" if state == "waiting" else state
         end(session, found, state, None if state == "cancelled" else error)

@@ -135,10 +135,12 @@ class Actor:
         return self.kind if self.person_id is None else f"{self.kind}:{self.person_id}"
 
 
-def actor_as_json(actor: Actor) -> str:
-    """As whom something is done later, kept as text; `jobs.work.actor_of` reads it."""
+def actor_as_json(actor: Actor, language: str = "") -> str:
+    """As whom something is done later, kept as text, and in which language; `jobs.work.actor_of` reads it."""
     scopes = None if actor.scopes is None else sorted(actor.scopes)
     kept = {"kind": actor.kind, "name": actor.name, "person_id": actor.person_id, "scopes": scopes}
+    if language:
+        kept["language"] = language
     return json.dumps(kept, ensure_ascii=False)
 
 

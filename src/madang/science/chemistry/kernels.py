@@ -39,6 +39,21 @@ def _add_pair(bound, counts, low, high):  # type: ignore[no-untyped-def]  # numb
         bound[m] = np.uint8(bound[m] + np.uint8(first + second))
 
 
+@njit(
+    types.void(types.Array(_u64, 2, "C", readonly=True), types.Array(_u64, 2, "C", readonly=True), types.int32[:, ::1]),
+    cache=True,
+    nogil=True,
+)
+def common(queries, words, shared):  # type: ignore[no-untyped-def]  # numba knows the types
+    """Fill `shared` (q, n) with how many bits each of `queries` (q, WORDS) and `words` (n, WORDS) have in common."""
+    for q in range(len(queries)):
+        for m in range(len(words)):
+            count = 0
+            for w in range(WORDS):
+                count += _ones(words[m, w] & queries[q, w])
+            shared[q, m] = count
+
+
 @njit(types.boolean(_f64, _i64, _f64, _i64), inline="always", cache=True)
 def _worse(score, row, than_score, than_row):  # type: ignore[no-untyped-def]  # numba knows the types
     return score < than_score or (score == than_score and row > than_row)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from madang.science.chemistry import kernels
 from madang.science.chemistry.needs import needed
 
 with needed("rdkit"):
@@ -58,14 +59,14 @@ def clusters(words: Words, radius: float = CLUSTER_RADIUS) -> npt.NDArray[np.int
     """A cluster number per fingerprint (n, 32): spheres around molecules in their order, without overlap."""
     label = np.full(len(words), -1, np.int64)
     ones = np.bitwise_count(words).sum(axis=1).astype(np.float64)
+    shared = np.empty((1, len(words)), np.int32)
     number = 0
     for row in range(len(words)):
         if label[row] >= 0:
             continue
-        left = np.flatnonzero(label < 0)
-        common = np.bitwise_count(words[left] & words[row]).sum(axis=1)
-        near = common >= radius * (ones[left] + ones[row] - common)
-        label[left[near]] = number
+        kernels.common(words[row : row + 1], words, shared)
+        near = shared[0] >= radius * (ones + ones[row] - shared[0])
+        label[near & (label < 0)] = number
         label[row] = number
         number += 1
     return label

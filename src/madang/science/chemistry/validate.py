@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from madang.science.chemistry import kernels
 from madang.science.chemistry.features import Features
 from madang.science.chemistry.learn import Floats, fit
 
@@ -63,8 +64,10 @@ def nearest(words: Any, seen: Any, count: int) -> tuple[npt.NDArray[np.int64], F
     places = np.zeros((len(words), count), np.int64)
     scores = np.zeros((len(words), count))
     ones, seen_ones = (np.bitwise_count(each).sum(axis=1).astype(np.int64) for each in (words, seen))
+    shared = np.empty((1, len(seen)), np.int32)
     for row in range(len(words)):
-        common = np.bitwise_count(seen & words[row]).sum(axis=1).astype(np.int64)
+        kernels.common(words[row : row + 1], seen, shared)
+        common = shared[0]
         similarity = common / np.maximum(seen_ones + ones[row] - common, 1)
         best = np.argpartition(-similarity, count - 1)[:count] if count < len(seen) else np.arange(len(seen))
         best = best[np.lexsort((best, -similarity[best]))]

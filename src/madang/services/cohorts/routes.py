@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.node import jobs
 from madang.node.acts import label
 from madang.node.people.projects import list_projects
 from madang.node.permissions import may
@@ -351,7 +352,7 @@ def _count_line(visit: Here, found: CohortCount) -> CountLine:
         dataset=f"{found.dataset}@{found.number}",
         vocabulary=found.vocabulary,
         state=found.state,
-        error=found.error,
+        error=jobs.why_told(found.error),
         persons=persons if done else None,
         entries=found.entries if done and exact else None,
         exact=exact,

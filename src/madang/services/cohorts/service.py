@@ -260,7 +260,8 @@ def count_failed(session: Session, node: Node, state: str, *, count: int) -> Non
     asked = session.get(CohortCount, count)
     if asked is not None and asked.state == "counting":
         asked.state = "failed"
-        asked.error = state
+        job = session.get(jobs.Job, asked.job_id) if asked.job_id else None
+        asked.error = (job.error if job is not None else None) or state
 
 
 def members_file(node: Node, count: int) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from madang.base.errors import MadangError
-from madang.base.translate import Kept, _, speaking
+from madang.base.translate import _, keeping, kept_as_json, speaking
 
 if TYPE_CHECKING:
     from madang.science.formats import Finding, Told
@@ -41,7 +41,7 @@ def main() -> None:
         print(json.dumps({"rows": cells(name)}))
     except Exception as error:  # whatever a parser says of a file that a stranger made
         kept = error.message if isinstance(error, MadangError) else str(error)[:200]
-        message = kept.as_json() if isinstance(kept, Kept) else kept
+        message = kept_as_json(kept)
         finding = {"severity": "wrong", "code": "sheet", "message": message}
         print(json.dumps({"findings": [finding]}))
 
@@ -54,7 +54,7 @@ def as_json(told: "Told") -> str:
 
 def finding_as_json(found: "Finding") -> dict[str, Any]:
     """A finding with its sentence kept apart from what is put into it."""
-    message = found.message.as_json() if isinstance(found.message, Kept) else found.message
+    message = kept_as_json(found.message)
     return {"severity": found.severity, "code": found.code, "message": message}
 
 
@@ -114,5 +114,5 @@ def _cell(cell: Any) -> Any:
 
 
 if __name__ == "__main__":
-    with speaking("kept"):
+    with speaking("en"), keeping():
         main()

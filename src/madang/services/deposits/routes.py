@@ -1,6 +1,5 @@
 """The pages of deposits."""
 
-import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -289,10 +288,10 @@ def _job(visit: Here, found: Deposit) -> CheckJob | None:
     return CheckJob(
         number=job.id,
         state=job.state,
-        text=last.text if last else "",
+        text=last.said if last else "",
         done=last.done if last else 0,
         total=last.total if last else None,
-        error=json.loads(job.error)["message"] if job.error else "",
+        error=job.why,
     )
 
 

@@ -7,6 +7,7 @@ from starlette.responses import FileResponse, Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.node import jobs
 from madang.services.discovery import studies
 from madang.services.discovery.helpers import HELPERS
 from madang.services.discovery.models import Study
@@ -97,7 +98,7 @@ def docking(visit: Here, name: Name, number: Number) -> DockingPage:
         library=name,
         title=study.title,
         state=study.state,
-        error=study.error,
+        error=jobs.why_told(study.error),
         job=study.job_id,
         far=far,
         total=total,
@@ -146,7 +147,7 @@ def _model_page(visit: Here, study: Study, predicted: list[Predicted]) -> ModelP
         library=study.library.name,
         title=study.title,
         state=study.state,
-        error=study.error,
+        error=jobs.why_told(study.error),
         job=study.job_id,
         name=asked["name"],
         version=found.get("version", 0),

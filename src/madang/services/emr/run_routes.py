@@ -173,11 +173,10 @@ def _job(visit: Here, found: ConformanceRun) -> dict[str, Any]:
     except MadangError:
         return said  # whose the job is not: an assessor sees the results alone
     last = next((each for each in reversed(events) if each.total), None)
-    error = json.loads(job.error)["message"] if job.error else ""
     return said | {
         "job_state": job.state,
-        "error": error,
-        "text": last.text if last else "",
+        "error": job.why,
+        "text": last.said if last else "",
         "done": last.done if last else None,
         "total": last.total if last else None,
     }

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.node import jobs
 from madang.node.people.projects import list_projects
 from madang.node.permissions import may
 from madang.services.manufacturing import handover, live, recording, studies
@@ -281,7 +282,7 @@ def _head(study: Study) -> HeadView:
         title=study.title,
         project=study.project.name,
         state=study.state,
-        error=study.error,
+        error=jobs.why_told(study.error),
         job=study.job_id,
         asked=study.asked,
         use=_("Development use: confirm by experiment."),

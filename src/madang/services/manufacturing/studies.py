@@ -191,9 +191,8 @@ def study_failed(session: Session, node: Node, state: str, *, study: int) -> Non
     if found is None or found.state != "working":
         return
     job = session.get(Job, found.job_id) if found.job_id else None
-    said = json.loads(job.error) if job is not None and job.error else {}
     found.state = "failed"
-    found.error = " ".join(part for part in (said.get("message", state), said.get("hint", "")) if part)
+    found.error = (job.error if job is not None else None) or state
 
 
 def _begin(

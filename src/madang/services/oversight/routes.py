@@ -314,13 +314,12 @@ def job(visit: Here, number: Number) -> JobView:
     found = jobs.find(visit.node, visit.actor, number)
     events = jobs.events_after(visit.node, visit.actor, number)
     last = next((event for event in reversed(events) if event.text), None)
-    error = json.loads(found.error) if found.error else {}
     return JobView(
         **_line(found),
-        text=last.text if last else "",
+        text=last.said if last else "",
         done=last.done if last else 0,
         total=last.total if last else None,
-        error=f"{error.get('message', '')} {error.get('hint', '')}".strip(),
+        error=found.why,
     )
 
 
@@ -366,7 +365,7 @@ def _news(request: HTTPConnection, number: int, last: int) -> tuple[str, int, bo
     news = []
     for event in jobs.events_after(visit.node, visit.actor, number, last):
         last = event.id
-        told = {"text": event.text, "done": event.done, "total": event.total}
+        told = {"text": event.said, "done": event.done, "total": event.total}
         news.append(f"event: progress\ndata: {json.dumps(told, ensure_ascii=False)}\n\n")
     news.append("event: end\ndata: {}\n\n" if over else ": waiting\n\n")
     return "".join(news), last, over
