@@ -8,7 +8,7 @@ pytest.importorskip("rdkit")
 
 from madang.base.canonical import sha256_of
 from madang.base.errors import MadangError
-from madang.node import signing
+from madang.node import jobs, signing
 from madang.node.node import Node
 from madang.node.people import Actor
 from madang.node.people.accounts import find_person
@@ -277,7 +277,7 @@ def test_a_model_is_trained_predicts_and_ranks(filled: House, site: Served) -> N
     short = studies.train(node, member, NAME, "short", table=b"smiles,pic50\nCCO,5\n")
     work_off(node)
     failed = studies.see_study(node, member, NAME, short.id)
-    assert failed.state == "failed" and "1 compounds" in failed.error
+    assert failed.state == "failed" and "1 compounds" in jobs.why_told(failed.error)
     with site.browser({"madang": filled.cookies["member"]}) as browser:
         for language in ("ko", "en"):
             page = browser.get(f"/discovery/{NAME}/models/{made.id}", headers={"Accept-Language": language})
