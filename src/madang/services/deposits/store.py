@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from madang.base.errors import MadangError
@@ -30,6 +30,7 @@ KEPT = 500  # parts whose hashes are kept on the way
 _hashing: "OrderedDict[Path, Hashes]" = OrderedDict()
 _guard = threading.Lock()
 _pool = ThreadPoolExecutor(4, "hash")
+_syncing = ThreadPoolExecutor(2, "sync")
 
 
 def part(home: Home, number: int) -> Path:
@@ -75,12 +76,18 @@ def appending(home: Home, number: int, at: int, most: int) -> Iterator["Appender
         try:
             yield appender
         finally:
-            if appender.at == most or appender.at // SYNC != at // SYNC:
-                with contextlib.suppress(OSError):
-                    os.fsync(handle)
+            appender.settle()
+            if appender.at // SYNC != at // SYNC and appender.at != most:
+                _syncing.submit(_sync, path)  # nobody waits for it: what is whole was synced by `settle`
             _keep_hashes(path, handle, appender)
     finally:
         os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    """Have what came so far on the disk; by a handle of its own, which does not hold the lock of who sends."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 class Appender:
@@ -88,26 +95,39 @@ class Appender:
 
     def __init__(self, handle: int, at: int, most: int, hashes: "Hashes | None" = None) -> None:
         self.handle, self.at, self.most, self.hashes = handle, at, most, hashes
+        self._synced = False
         self._before = (at, hashes.copy() if hashes is not None else None)
 
     def write(self, piece: bytes) -> None:
         """Errors: `deposit.length`, `deposit.space`."""
         if self.at + len(piece) > self.most:
             raise MadangError("deposit.length", _("More bytes came than the file was said to have."))
-        rest = memoryview(piece)
+        rest, before = memoryview(piece), self.at
         try:
             while rest:
                 written = os.write(self.handle, rest)
-                if self.hashes is not None:
-                    self.hashes.update(rest[:written])
                 rest, self.at = rest[written:], self.at + written
         except OSError as error:
+            if self.hashes is not None:
+                self.hashes.update(piece[: self.at - before])
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
             raise MadangError("deposit.space", _("The disk is full; what came so far is kept.")) from None
+        if self.hashes is not None:
+            self.hashes.update(piece)
+
+    def settle(self) -> None:
+        """Have a file that is whole on the disk, and all of it hashed."""
+        if self.at == self.most and not self._synced:
+            with contextlib.suppress(OSError):
+                os.fsync(self.handle)
+            self._synced = True
+        if self.hashes is not None:
+            self.hashes.settle()
 
     def back_to(self, at: int) -> None:
         """Forget what came after an offset."""
+        self._synced = False
         os.ftruncate(self.handle, at)
         os.lseek(self.handle, at, os.SEEK_SET)
         self.at = at
@@ -122,23 +142,34 @@ class Hashes:
     def __init__(self) -> None:
         self.sha, self.md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         self.seen = (0, 0, 0)
+        self._late: Future[None] | None = None  # MD5 of the last large piece
 
     def copy(self) -> "Hashes":
         """The same, to go back to."""
+        self.settle()
         found = Hashes()
         found.sha, found.md5, found.seen = self.sha.copy(), self.md5.copy(), self.seen
         return found
 
     def update(self, piece: bytes | memoryview) -> None:
-        """The next bytes; of a large piece both at once, since both leave the interpreter free."""
+        """The next bytes; of a large piece MD5, which takes longer, on a thread of its own while others come."""
+        self.settle()
         if len(piece) < 1 << 18:
             self.md5.update(piece)
         else:
-            told = _pool.submit(self.md5.update, piece)
-            self.sha.update(piece)
-            told.result()
-            return
+            self._late = _pool.submit(self.md5.update, piece)
         self.sha.update(piece)
+
+    def settle(self) -> None:
+        """Wait until all that was given is hashed."""
+        if self._late is not None:
+            self._late.result()
+            self._late = None
+
+    def told(self) -> tuple[str, str]:
+        """SHA-256 and MD5 of all that was given."""
+        self.settle()
+        return self.sha.hexdigest(), self.md5.hexdigest()
 
 
 def _seen(handle: int) -> tuple[int, int, int]:
@@ -172,7 +203,7 @@ def digests_of_part(path: Path) -> tuple[str, str]:
     if kept is not None:
         with path.open("rb") as file:
             if kept.seen == _seen(file.fileno()):
-                return kept.sha.hexdigest(), kept.md5.hexdigest()
+                return kept.told()
     return digests(path)
 
 
@@ -185,7 +216,7 @@ def digests(path: Path, progress: Progress | None = None) -> tuple[str, str]:
             hashes.update(piece)
             if progress is not None:
                 progress.advance(len(piece))
-    return hashes.sha.hexdigest(), hashes.md5.hexdigest()
+    return hashes.told()
 
 
 def keep_bytes(home: Home, content: bytes, sha256: str) -> None:

@@ -1,5 +1,6 @@
 """Uploads by the tus 1.0 protocol (creation, checksum, termination by forgetting): they go on after any stop."""
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -73,17 +74,7 @@ async def patch(name: str, number: Number, request: Request) -> Response:
     size = await run_in_threadpool(_may_write, visit, name, number)
     algorithm, wanted = _checksum(request.headers.get("upload-checksum", ""))
     with store.appending(visit.node.home, number, at, size) as part:
-        held: list[bytes] = []
-        length = 0
-        async for piece in request.stream():
-            held.append(piece)
-            length += len(piece)
-            if algorithm is not None:
-                algorithm.update(piece)
-            if length >= PIECE:
-                await run_in_threadpool(part.write, b"".join(held))
-                held, length = [], 0
-        await run_in_threadpool(part.write, b"".join(held))
+        await _taken(request, part, algorithm)
         if algorithm is not None and algorithm.digest() != wanted:
             part.back_to(at)
             raise MadangError("deposit.checksum", _("These bytes are others than their checksum says."))
@@ -91,6 +82,29 @@ async def patch(name: str, number: Number, request: Request) -> Response:
     if end == size:
         await run_in_threadpool(service.finish, visit.node, visit.actor, name, number)
     return Response(status_code=204, headers=HEADERS | {"Upload-Offset": str(end)})
+
+
+async def _taken(request: Request, part: store.Appender, algorithm: "hashlib._Hash | None") -> None:
+    """Write what comes; while a piece is written and hashed the next one comes."""
+    held: list[bytes] = []
+    length = 0
+    writing: asyncio.Future[None] | None = None
+    try:
+        async for piece in request.stream():
+            held.append(piece)
+            length += len(piece)
+            if algorithm is not None:
+                algorithm.update(piece)
+            if length >= PIECE:
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(run_in_threadpool(part.write, b"".join(held)))
+                held, length = [], 0
+    finally:  # whatever ended it, nothing is written any more once the part is let go
+        if writing is not None:
+            await writing
+    await run_in_threadpool(part.write, b"".join(held))
+    await run_in_threadpool(part.settle)
 
 
 def _may_write(visit: Visit, name: str, number: int) -> int:
