@@ -1,5 +1,7 @@
 """Curves: many fits at once against SciPy from many starts, known parameters found again, workbooks of all shapes."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -46,9 +48,8 @@ def test_the_fit_is_as_good_as_that_of_scipy(seed, noise, falling):
     random = np.random.default_rng(seed)
     x = 10 ** np.sort(random.uniform(-3, 1.5, random.integers(6, 14)))
     bottom, top = (100, 0) if falling else (0, 100)
-    y = logistic(x, bottom, top, 10 ** random.uniform(-2.5, 1), random.uniform(0.6, 2.5)) + random.normal(
-        0, noise, len(x)
-    )
+    middle = 10 ** random.uniform(*np.log10(x[[1, -2]]))  # within what was measured; beyond, the fit only bounds it
+    y = logistic(x, bottom, top, middle, random.uniform(0.6, 2.5)) + random.normal(0, noise, len(x))
     points = list(zip(x.tolist(), y.tolist(), strict=True))
     assert fit_many([points]).residual[0] <= by_scipy(points) * 1.001 + 1e-6
 
@@ -197,3 +198,92 @@ def test_workbooks_that_say_too_little(tmp_path):
         with pytest.raises(MadangError) as error:
             read_plates(path)
         assert error.value.code == f"chemistry.{code}"
+
+
+def filled(path, cell=reading, head=("Well", "Compound", "Concentration (uM)"), row=None, others=()):
+    """A workbook of one plate with its layout as a list; `cell` gives readings, `row` the line of a well."""
+    with xlsxwriter.Workbook(path) as book:
+        grid(book.add_worksheet("Results"), 2, 2, 96, cell)
+        sheet = book.add_worksheet("Layout")
+        sheet.write_row(0, 0, list(head))
+        wells = [(r, c) for r in range(8) for c in range(1, 13) if what(r, c)[0]]
+        lines = [(row or in_a_row)(r, c, *what(r, c)) for r, c in wells]
+        for place, line in enumerate([*lines, *others], 1):
+            sheet.write_row(place, 0, line)
+    return path
+
+
+def in_a_row(row, column, name, amount):
+    return [f"{chr(65 + row)}{column}", name, amount or ""]
+
+
+def comma(value, digits=4):
+    return f"{value:.{digits}f}".replace(".", ",")
+
+
+ODD_PLATES = {
+    "readings with a decimal comma": ({"cell": lambda r, c: comma(reading(r, c))}, "uM", 1),
+    "concentrations with a decimal comma": (
+        {"row": lambda r, c, name, x: [f"{chr(65 + r)}{c}", name, comma(x, 3) if x else ""]},
+        "uM",
+        1,
+    ),
+    "readings in percent": ({"cell": lambda r, c: f"{reading(r, c) / 10:.3f} %"}, "uM", 1),
+    "spaces in thousands": ({"cell": lambda r, c: f"{reading(r, c):,.1f}".replace(",", chr(0xA0))}, "uM", 1),
+    "a mass": ({"head": ("Well", "Compound", "Concentration (ug/mL)")}, "ug/mL", 1),
+    "name, amount and mass in one cell": (
+        {"row": lambda r, c, name, x: [f"{chr(65 + r)}{c}", f"{name} {x:.6g} ng/mL" if x else name, ""]},
+        "ng/mL",
+        1,
+    ),
+    "logarithms": (
+        {
+            "head": ("Well", "Compound", "log Concentration (M)"),
+            "row": lambda r, c, name, x: [f"{chr(65 + r)}{c}", name, math.log10(x) - 6 if x else ""],
+        },
+        "M",
+        1e-6,
+    ),
+    "wells with a hyphen": ({"row": lambda r, c, name, x: [f"{chr(65 + r)}-{c:02d}", name, x or ""]}, "uM", 1),
+    "controls as screening programs call them": (
+        {"row": lambda r, c, name, x: [f"{chr(65 + r)}{c}", name if x else "ZPE" if c == 1 else "HPE", x or ""]},
+        "uM",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(ODD_PLATES))
+def test_plates_as_other_keyboards_and_programs_write_them(tmp_path, name):
+    given, unit, scale = ODD_PLATES[name]
+    (plate,) = read_plates(filled(tmp_path / "plate.xlsx", **given))
+    found = {curve.compound: curve.ic50 for curve in curves_of(plate)}
+    assert plate.unit == unit and list(found) == list(TRUTH)
+    assert found["CPD-1"] == pytest.approx(0.1 * scale, rel=0.03)
+    assert found["CPD-2"] == pytest.approx(1.0 * scale, rel=0.03)
+
+
+def test_units_that_cannot_be_converted_are_left_out_and_said(tmp_path):
+    def row(r, c, name, amount):
+        return [f"{chr(65 + r)}{c}", name, amount or "", ("ug/mL" if r == 2 else "uM") if amount else ""]
+
+    head = ("Well", "Compound", "Concentration", "Unit")
+    (plate,) = read_plates(filled(tmp_path / "plate.xlsx", head=head, row=row))
+    assert plate.unit == "uM"
+    assert {well.problem for well in plate.wells if well.compound == "CPD-3"} == {"other unit: ug/mL"}
+
+
+def test_a_well_that_is_there_twice_and_plates_that_are_too_large_are_refused(tmp_path):
+    with pytest.raises(MadangError, match="B2 more than once"):
+        read_plates(filled(tmp_path / "twice.xlsx", others=[["B2", "OTHER-9", 5]]))
+    with pytest.raises(MadangError, match="beyond P24"):
+        read_plates(filled(tmp_path / "far.xlsx", others=[["AA1", "OTHER-9", 5]]))
+    path = tmp_path / "large.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Results")
+        sheet.write_row(2, 3, list(range(1, 49)))
+        for row in range(32):
+            sheet.write_row(3 + row, 2, [chr(65 + row) if row < 26 else f"A{chr(39 + row)}", *[1.0] * 48])
+        as_list(book, 96)
+    with pytest.raises(MadangError, match="beyond P24"):
+        read_plates(path)

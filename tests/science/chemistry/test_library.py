@@ -150,6 +150,33 @@ def test_what_was_given_and_what_it_is(tmp_path):
     assert "&1" in racemic.smiles and racemic.smiles != identify(read_smiles("C[C@H](F)Cl")).smiles
 
 
+def test_the_parent_is_the_drug_and_not_what_it_was_given_with():
+    amine = "CN(C)C(=N)NC(N)=N"
+    beside = (
+        *("Cl", "OC(=O)/C=C/C(=O)O", "OC(=O)C(F)(F)F", "[Na+].[Cl-].O", "CS(C)=O"),
+        "OC(=O)c1cc2ccccc2c(Cc2c(O)c(C(=O)O)cc3ccccc23)c1O",  # larger than the drug
+    )
+    for text in beside:
+        assert identify(read_smiles(f"{amine}.{text}")).parent == identify(read_smiles(amine)).smiles, text
+    charged = identify(read_smiles("CN(C)C(=N)NC(N)=[NH2+].OC(=O)[C@H](O)[C@@H](O)C(=O)[O-]"))
+    assert charged.parent == identify(read_smiles(amine)).smiles
+    assert identify(read_smiles("OC(=O)/C=C/C(=O)O.O")).parent == "O=C(O)/C=C/C(=O)O", "alone it is what was meant"
+    assert identify(read_smiles("CC(=O)[O-].[Na+]")).parent == "CC(=O)O"
+
+
+def test_numbers_by_which_reactions_map_atoms_make_no_other_compound():
+    assert identify(read_smiles("[CH3:1][OH:2]")).smiles == "CO"
+    assert identify(read_smiles("[*:1]CO")).smiles == "OC[*:1]", "where an R group is attached stays"
+
+
+def test_names_are_one_line(dataset, tmp_path):
+    text = sdf(("CCO", "", {"Compound Name": "two\nlines"}, False))
+    added = library.add_files(
+        dataset, [put(tmp_path / "a.sdf", text), put(tmp_path / "b.csv", 'id,smiles\n"x\ny",CCN\n')]
+    )
+    assert [row["id"] for row in compounds(added.version)] == ["two lines", "x y"]
+
+
 def test_what_a_chemist_should_look_at_is_noted_and_nothing_is_lost(dataset, tmp_path):
     rows = ["CCO.CCN m", "[Fe+2].[O-]C(=O)C.[O-]C(=O)C f", "C[CH2] r", "[1*]CCO g", "CCOC", f"{'C' * 10_000} big"]
     added = library.add_files(dataset, [put(tmp_path / "odd.smi", "".join(f"{row}\n" for row in rows))])

@@ -184,3 +184,42 @@ def test_figures():
     truth = np.array([0.0, 0.0, 1.0, 1.0])
     assert metrics(truth, np.array([0.1, 0.4, 0.35, 0.8]), True)["auroc"] == 0.75
     assert metrics(truth, np.array([1.0, 1.0, 3.0, 3.0]), False)["pearson_r"] == pytest.approx(1)
+
+
+CHAINS = ["C" * count + "O" for count in range(1, 31)]
+
+
+def assay_of(tmp_path, values, other=(), head="smiles,value", mark=","):
+    """An assay of chains with these values, and another column."""
+    lines = [mark.join([smiles, *said]) for smiles, said in zip(CHAINS, zip(values, *other, strict=True), strict=True)]
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join([head.replace(",", mark), *lines]) + "\n")
+    return read_assay(path, "smiles", "value")
+
+
+def test_values_as_other_keyboards_and_databases_write_them(tmp_path):
+    wanted = tuple(place / 8 for place in range(30))
+    assert assay_of(tmp_path, [str(x).replace(".", ",") for x in wanted], mark=";").values == wanted
+    assert assay_of(tmp_path, [f"{x} nM" for x in wanted]).values == wanted
+    assert assay_of(tmp_path, [f"\u2212{x}" for x in wanted]).values == tuple(-x for x in wanted)
+    assert assay_of(tmp_path, ["1,234.5"] * 15 + ["7"] * 15, mark=";").values[0] == 1234.5
+    words = assay_of(tmp_path, ["Active", "inactive"] * 15)
+    assert words.classes and sum(words.values) == 15
+    odd = assay_of(tmp_path, ["\uff1e10", "1e400", "#N/A", "5\u00b11", *["2"] * 25, "3"])
+    assert [row.reason for row in odd.dropped] == [
+        "only bounded: >10",
+        "no number: 1e400",
+        "no value",
+        "no number: 5\u00b11",
+    ]
+
+
+def test_what_is_only_bounded_or_of_another_kind_is_not_learned(tmp_path):
+    values = [str(place + 1) for place in range(30)]
+    for column in ("Standard Relation", "operator", "Qualifier"):
+        told = assay_of(tmp_path, values, [["'>'", "'='", ""] * 10], f"smiles,value,{column}")
+        assert len(told.dropped) == 10 and told.dropped[0].reason == "only bounded: > 1"
+    with pytest.raises(MadangError, match=r"several kinds: IC50 \(15\), Inhibition \(15\)"):
+        assay_of(tmp_path, values, [["IC50", "Inhibition"] * 15], "smiles,value,Standard Type")
+    with pytest.raises(MadangError, match=r"several units: nM \(15\), uM \(15\)"):
+        assay_of(tmp_path, [f"{x} {unit}" for x, unit in zip(values, ["nM", "uM"] * 15, strict=True)])

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -14,8 +15,16 @@ from madang.science.chemistry.reading import cell_text, named_column, table
 from madang.science.chemistry.structure import Unreadable, canonical, read_structure
 
 LEAST = 20  # compounds below which nothing can be learned and checked
-_NUMBER = re.compile(r"^[-+]?(?:\d+(?:,\d{3})*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
-_UNIT_NAMES = {"unit", "units", "standard_units", "value_unit", "standard units"}
+_NUMBER = re.compile(r"^[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
+_COMMA = re.compile(r"^[-+]?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?:[eE][-+]?\d+)?(?!\d|,)")  # decimal, for sure
+_WITH_UNIT = re.compile(r"^([-+]?[\d.,]*\d(?:[eE][-+]?\d+)?)\s*(?![eE][-+]?\d)([A-Za-z\u00b5\u03bc]\S{0,11}|%)$")
+_UNITS = re.compile(r"\bunits?\b|단위", re.I)
+_KINDS = re.compile(r"^(?:standard |measurement |activity |assay |result )?(?:type|endpoint)$", re.I)
+_OPERATORS = re.compile(r"^(?:standard |value |activity )?(?:relation|operator|qualifier|modifier|prefix|sign)$", re.I)
+_CLASSES = dict.fromkeys(("active", "true", "yes", "positive"), "1") | dict.fromkeys(
+    ("inactive", "false", "no", "negative"), "0"
+)
+_NOTHING = ("", "nan", "na", "n/a", "null", "none", "-", "nd", "n.d.", "nt", "#n/a")
 
 
 @dataclass(frozen=True)
@@ -55,15 +64,22 @@ def read_assay(path: Path, structure: str, value: str, date: str = "") -> Assay:
     header, records = table(path)
     at, value_at = named_column(path.name, header, structure), named_column(path.name, header, value)
     date_at = named_column(path.name, header, date) if date else None
-    units = [place for place, name in enumerate(header) if name.strip().lower() in _UNIT_NAMES]
+    others = [place for place in range(len(header)) if place not in (at, value_at)]
+    names = [name.strip().replace("_", " ") for name in header]
+    units, kinds, operators = (
+        [place for place in others if pattern.search(names[place])] for pattern in (_UNITS, _KINDS, _OPERATORS)
+    )
+    lines = [(line, [cell_text(cell) for cell in cells] + [""] * (len(header) - len(cells))) for line, cells in records]
+    written = _written(texts[value_at] for _line, texts in lines)
     found: dict[str, list[tuple[float, str]]] = {}
     dropped: list[Dropped] = []
     met: dict[str, int] = {}
-    rows = 0
-    for line, cells in records:
-        rows += 1
-        texts = [cell_text(cell) for cell in cells] + [""] * (len(header) - len(cells))
-        number, reason = number_of(texts[value_at])
+    met_kinds: dict[str, int] = {}
+    for (line, texts), (text, unit) in zip(lines, written, strict=True):
+        number, reason = number_of(text)
+        bounds = {texts[place].strip(" '\"") for place in operators} - {"", "=", "=="}
+        if number is not None and bounds:
+            number, reason = None, f"only bounded: {min(bounds)[:5]} {text[:15]}"
         if number is None:
             dropped.append(Dropped(line, reason))
             continue
@@ -72,15 +88,21 @@ def read_assay(path: Path, structure: str, value: str, date: str = "") -> Assay:
         except Unreadable as why:
             dropped.append(Dropped(line, f"structure: {why}"))
             continue
-        for place in units:
-            met[texts[place]] = met.get(texts[place], 0) + 1
+        for said in [texts[place] for place in units] or [unit]:
+            met[said] = met.get(said, 0) + 1
+        for place in kinds:
+            met_kinds[texts[place]] = met_kinds.get(texts[place], 0) + 1
         found.setdefault(canonical(molecule), []).append((number, texts[date_at] if date_at is not None else ""))
+    if len(met_kinds) > 1:
+        raise MadangError(
+            "chemistry.mixed_kinds",
+            _("The values of {file} are of several kinds: {kinds}.").format(file=path.name, kinds=_counted(met_kinds)),
+            _("Keep one kind, or split the file."),
+        )
     if len(met) > 1:
         raise MadangError(
             "chemistry.mixed_units",
-            _("The values of {file} are in several units: {units}.").format(
-                file=path.name, units=", ".join(f"{unit or '-'} ({count:,})" for unit, count in sorted(met.items()))
-            ),
+            _("The values of {file} are in several units: {units}.").format(file=path.name, units=_counted(met)),
             _("Convert them to one unit, or split the file."),
         )
     smiles, values, dates = _joined(found)
@@ -91,18 +113,38 @@ def read_assay(path: Path, structure: str, value: str, date: str = "") -> Assay:
         smiles,
         values,
         dates if date else (),
-        rows,
-        rows - len(dropped) - len(smiles),
+        len(lines),
+        len(lines) - len(dropped) - len(smiles),
         tuple(dropped),
     )
     _check(assay)
     return assay
 
 
+def _counted(met: dict[str, int]) -> str:
+    return ", ".join(f"{name or '-'} ({count:,})" for name, count in sorted(met.items()))
+
+
+def _written(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Values of a column as programs write numbers, and the unit that stands behind each: with a decimal comma where
+    one of them has one for sure, and words for classes as 1 and 0 where there is nothing else."""
+    plain = [unicodedata.normalize("NFKC", text).replace("\u2212", "-").strip() for text in texts]
+    words = {text.lower() for text in plain} - set(_NOTHING)
+    if words and words <= _CLASSES.keys():
+        return [(_CLASSES.get(text.lower(), text), "") for text in plain]
+    comma = any(_COMMA.match(text) for text in plain)
+    found = []
+    for text in plain:
+        match = _WITH_UNIT.match(text)
+        number, unit = (match[1], match[2].replace("\u03bc", "u").replace("\u00b5", "u")) if match else (text, "")
+        found.append((number.replace(".", "").replace(",", ".") if comma and "," in number else number, unit))
+    return found
+
+
 def number_of(text: str) -> tuple[float | None, str]:
     """A measured value, or None and why it is none: empty, with an operator, or no number."""
     text = text.strip()
-    if not text or text.lower() in ("nan", "na", "n/a", "null", "none", "-"):
+    if text.lower() in _NOTHING:
         return None, "no value"
     if text[0] in "<>~≤≥":
         return None, f"only bounded: {text[:20]}"

@@ -133,8 +133,7 @@ def fit_many(curves: Sequence[Sequence[tuple[float, float]]]) -> Fit:
         w[row, : len(points)] = 1
     first = np.where(w > 0, x, np.inf).min(axis=1, initial=np.inf)
     last = np.where(w > 0, x, -np.inf).max(axis=1, initial=-np.inf)
-    place, slope = _valley(x, y, w, first, last)
-    place, slope, cost = _descend(x, y, w, place, slope, first, last)
+    place, slope, cost = _deepest(x, y, w, *_valley(x, y, w, first, last), first, last)
     bottom, rise = _linear(x, y, w, place, slope)
     mean = (y * w).sum(axis=1) / np.maximum(w.sum(axis=1), 1)
     total = (w * (y - mean[:, None]) ** 2).sum(axis=1)
@@ -165,17 +164,28 @@ def _cost(x: Floats, y: Floats, w: Floats, place: Floats, slope: Floats) -> Floa
 
 
 def _valley(x: Floats, y: Floats, w: Floats, first: Floats, last: Floats) -> tuple[Floats, Floats]:
-    best = np.full(len(x), np.inf)
-    place, slope = (first + last) / 2, np.zeros(len(x))
-    for share in np.linspace(-0.15, 1.15, 27):
-        for hill in _HILLS:
-            at, steep = first + share * (last - first), np.full(len(x), hill)
+    """The best place of a grid for each slope of `_HILLS`: (slopes, n) places and slopes from which to descend, since
+    there may be several valleys."""
+    places, slopes = [], []
+    for hill in _HILLS:
+        best, place, steep = np.full(len(x), np.inf), (first + last) / 2, np.full(len(x), hill)
+        for share in np.linspace(-0.15, 1.15, 27):
+            at = first + share * (last - first)
             cost = _cost(x, y, w, at, steep)
-            better = cost < best
-            best, place, slope = (
-                np.where(better, new, old) for new, old in ((cost, best), (at, place), (steep, slope))
-            )
-    return place, slope
+            place, best = np.where(cost < best, at, place), np.minimum(cost, best)
+        places.append(place)
+        slopes.append(steep)
+    return np.array(places), np.array(slopes)
+
+
+def _deepest(
+    x: Floats, y: Floats, w: Floats, places: Floats, slopes: Floats, first: Floats, last: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Place, slope and cost of the best of all descents."""
+    found = [_descend(x, y, w, place, slope, first, last) for place, slope in zip(places, slopes, strict=True)]
+    best = np.argmin([cost for _place, _slope, cost in found], axis=0)
+    place, slope, cost = (np.choose(best, [each[part] for each in found]) for part in range(3))
+    return place, slope, cost
 
 
 def _descend(
@@ -193,8 +203,13 @@ def _descend(
         g, h = (one * base).sum(axis=1), (two * base).sum(axis=1)
         a, c = a * (1 + damping) + 1e-12, c * (1 + damping) + 1e-12
         determinant = np.maximum(a * c - b * b, 1e-30)
-        new_place = np.clip(place - (c * g - b * h) / determinant, first - 2, last + 2)
-        new_slope = np.clip(slope - (a * h - b * g) / determinant, *_HILL_LIMITS)
+        wanted_place, wanted_slope = place - (c * g - b * h) / determinant, slope - (a * h - b * g) / determinant
+        new_place, new_slope = np.clip(wanted_place, first - 2, last + 2), np.clip(wanted_slope, *_HILL_LIMITS)
+        # One that ends at a limit does not carry the other along: that takes the step that it would take alone.
+        alone_place = np.clip(place - g / a, first - 2, last + 2)
+        alone_slope = np.clip(slope - h / c, *_HILL_LIMITS)
+        new_slope = np.where((new_place != wanted_place) & (new_place == place), alone_slope, new_slope)
+        new_place = np.where((new_slope != wanted_slope) & (new_slope == slope), alone_place, new_place)
         new_cost = _cost(x, y, w, new_place, new_slope)
         better = new_cost <= cost
         gain = np.where(better, cost - new_cost, 0)

@@ -17,6 +17,7 @@ from madang.base.translate import _
 from madang.science.chemistry.reading import cell_text, sheets
 
 MOLAR = {"m": 1.0, "mm": 1e-3, "um": 1e-6, "µm": 1e-6, "μm": 1e-6, "nm": 1e-9, "pm": 1e-12, "fm": 1e-15}
+MASS = {"g/l": 1.0, "mg/ml": 1.0, "mg/l": 1e-3, "ug/ml": 1e-3, "ug/l": 1e-6, "ng/ml": 1e-6, "pg/ml": 1e-9}
 _LAYOUT = re.compile(r"lay\s*-?out|plate\s*-?map|\bmap\b|template|배치|레이아웃|플레이트\s*맵", re.I)
 _CONCENTRATION = re.compile(r"conc|dose|농도|용량", re.I)
 _ROLE = re.compile(r"\btype|role|control|역할|구분|대조", re.I)
@@ -26,45 +27,29 @@ _COMPOUND = re.compile(
 _READING = re.compile(
     r"value|signal|reading|response|result|absorb|fluor|lumin|\bod\b|rfu|rlu|counts?|raw|측정|신호|값", re.I
 )
-_UNIT = re.compile(r"(?:^|[^A-Za-z])([munpfµμ]?M)(?:$|[^A-Za-z])")
-_BOTH = re.compile(r"^(.*?\S)\s*[\s;:@|,/_(=]\s*([0-9][0-9.,]*(?:[eE][-+]?\d+)?)\s*([munpfµμ]?M)?\s*\)?$")
-_WELL = re.compile(r"^([A-Pa-p])\s*0?(\d{1,2})$")
+_ANY_UNIT = r"[munpfµμ]?M|[munpµμ]?g/m?[lL]"
+_UNIT = re.compile(rf"(?:^|[^A-Za-z])({_ANY_UNIT})(?:$|[^A-Za-z])")
+_BOTH = re.compile(rf"^(.*?\S)\s*[\s;:@|,/_(=]\s*([0-9][0-9.,]*(?:[eE][-+]?\d+)?)\s*({_ANY_UNIT})?\s*\)?$")
+_WELL = re.compile(r"^([A-Za-z]{1,2})\s*[-:_.]?\s*0?(\d{1,2})$")
+_LOGARITHM = re.compile(r"(?<![-\u2212])\blog", re.I)
+# A decimal comma, for sure: after a zero, or with other than three digits behind it.
+_DECIMAL_COMMA = re.compile(rf"^-?(?:0,\d+|\d+,(?:\d{{1,2}}|\d{{4,}}))(?:[eE][-+]?\d+)?\s*(?:%|{_ANY_UNIT})?$")
+_WITH_COMMA = re.compile(
+    rf"(?<![\w.,])(-?\d{{1,3}}(?:\.\d{{3}})+|-?\d+),(\d+)(?=(?:[eE][-+]?\d+)?\s*(?:%|{_ANY_UNIT})?\)?$)"
+)
 _OVERFLOW = re.compile(r"ov(?:er|r)|sat|^[<>]|^\*+$|^#+$|####|n\.?d\.?$", re.I)
 ROLES = {
-    "negative": {
-        *(
-            "neg",
-            "negative",
-            "negative control",
-            "neg control",
-            "neg ctrl",
-            "negctrl",
-            "nc",
-            "dmso",
-            "vehicle",
-            "solvent",
-        ),
-        *("untreated", "high", "high control", "max", "hc", "0%", "0% inhibition", "0 % inhibition", "no inhibitor"),
-        *("neutral", "neutral control", "음성", "음성 대조", "음성대조", "음성 대조군", "음성대조군"),
-    },
-    "positive": {
-        *(
-            "pos",
-            "positive",
-            "positive control",
-            "pos control",
-            "pos ctrl",
-            "posctrl",
-            "pc",
-            "low",
-            "low control",
-            "min",
-        ),
-        *("lc", "100%", "100% inhibition", "100 % inhibition", "full inhibition", "inhibitor control", "양성"),
-        *("양성 대조", "양성대조", "양성 대조군", "양성대조군"),
-    },
-    "blank": {"blank", "background", "bkg", "buffer", "medium", "media", "no cells", "no enzyme", "블랭크", "공백"},
-    "empty": {"empty", "-", "none", "unused", "n/a", "na", "빈", "빈 웰"},
+    role: set(names.split("|"))
+    for role, names in {
+        "negative": "neg|negative|negative control|neg control|neg ctrl|negctrl|nc|dmso|vehicle|solvent|untreated|high|"
+        "high control|max|hc|0%|0% inhibition|0 % inhibition|no inhibitor|neutral|neutral control|zpe|ctrl-|control-|"
+        "-ctrl|음성|음성 대조|음성대조|음성 대조군|음성대조군",
+        "positive": "pos|positive|positive control|pos control|pos ctrl|posctrl|pc|low|low control|min|lc|100%|"
+        "100% inhibition|100 % inhibition|full inhibition|inhibitor control|hpe|ctrl+|control+|+ctrl|양성|양성 대조|"
+        "양성대조|양성 대조군|양성대조군",
+        "blank": "blank|background|bkg|buffer|medium|media|no cells|no enzyme|블랭크|공백",
+        "empty": "empty|-|none|unused|n/a|na|빈|빈 웰",
+    }.items()
 }
 
 
@@ -119,8 +104,8 @@ def read_plates(path: Path) -> list[Plate]:
     grids: list[_Grid] = []
     readings: list[tuple[str, int, dict[str, str]]] = []
     layouts: list[_Layout] = []
-    for name, _start, rows in sheets(path):
-        texts = [[cell_text(cell) for cell in row] for row in rows]
+    book = [(name, [[cell_text(cell) for cell in row] for row in rows]) for name, _start, rows in sheets(path)]
+    for name, texts in _plain(book):
         found = _grids(name, texts)
         grids += found
         if not found:
@@ -163,6 +148,8 @@ def _grids(sheet: str, rows: list[list[str]]) -> list[_Grid]:
                 width += 1
             if width < 12:
                 continue
+            if width > 24:
+                raise _too_large(sheet)
             found.extend(_grid_at(sheet, rows, top, left, 24 if width >= 24 else 12))
             break
     data = [grid for grid in found if not grid.layout]
@@ -189,6 +176,8 @@ def _grid_at(sheet: str, rows: list[list[str]], top: int, left: int, width: int)
             if text:
                 cells[f"{label}{column + 1}"] = text
         height += 1
+    if height > 16:
+        raise _too_large(sheet)
     if not height or not cells:
         return []
     above = [*rows[top][:left][::-1]]
@@ -213,6 +202,7 @@ def _lists(name: str, rows: list[list[str]], readings: list[Any], layouts: list[
     role, unit = _column(names, _ROLE, at), _column(names, re.compile(r"^units?$|단위", re.I), at)
     compound = _column(names, _COMPOUND, at, {concentration, role, unit, plate_at})
     reading = _column(names, _READING, at, {concentration, role, unit, plate_at, compound})
+    unit_in_head = _unit_in(names[concentration]) if concentration is not None else ""
     values: dict[str, dict[str, str]] = {}
     contents: dict[str, _Layout] = {}
     for row in rows[head + 1 :]:
@@ -221,14 +211,22 @@ def _lists(name: str, rows: list[list[str]], readings: list[Any], layouts: list[
         if not match:
             continue
         well = f"{match[1].upper()}{int(match[2])}"
+        if len(match[1]) > 1 or well[0] > "P" or not 1 <= int(match[2]) <= 24:
+            raise _too_large(name)
         plate = row[plate_at] if plate_at is not None else ""
+        if well in values.get(plate, {}) or (reading is None and well in getattr(contents.get(plate), "contents", {})):
+            raise MadangError(
+                "chemistry.well_twice",
+                _("The sheet {sheet} has the well {well} more than once.").format(sheet=repr(name), well=well),
+                _("Keep one row for each well, or add a column `plate` that tells the readings apart."),
+            )
         if reading is not None and row[reading]:
             values.setdefault(plate, {})[well] = row[reading]
         if compound is not None or role is not None:
             said = _Content(
                 row[compound] if compound is not None else "",
-                row[concentration] if concentration is not None else "",
-                (row[unit] if unit is not None else "") or _unit_in(names[concentration] if concentration else ""),
+                _raised(row[concentration], names[concentration]) if concentration is not None else "",
+                (row[unit] if unit is not None else "") or unit_in_head,
                 row[role] if role is not None else "",
             )
             contents.setdefault(plate, _Layout(plate or name)).contents[well] = said
@@ -260,7 +258,7 @@ def _from_grids(name: str, grids: list[_Grid]) -> list[_Layout]:
             kind = "role"
         for well, text in grid.cells.items():
             content = layout.contents.setdefault(well, _Content())
-            setattr(content, kind, text)
+            setattr(content, kind, _raised(text, grid.title) if kind == "concentration" else text)
             if kind == "concentration":
                 content.unit = content.unit or _unit_in(text) or _unit_in(grid.title)
     return [layout]
@@ -277,7 +275,7 @@ def _layout_for(name: str, place: int, plates: int, layouts: list[_Layout]) -> _
 def _plate(name: str, size: int, cells: dict[str, str], layout: _Layout) -> Plate:
     contents = {well: _understood(content) for well, content in layout.contents.items()}
     units = {content.unit for content in contents.values() if content.concentration and content.unit}
-    unit = next(iter(units)) if len(units) == 1 else ("uM" if units else "")
+    unit = _common(units)
     wells = []
     for well in sorted({*cells, *contents}, key=lambda well: (well[0], int(well[1:]))):
         content = contents.get(well, _Content(role="empty"))
@@ -287,7 +285,11 @@ def _plate(name: str, size: int, cells: dict[str, str], layout: _Layout) -> Plat
             continue
         amount = _as_number(content.concentration)
         if amount is not None and units and content.unit and content.unit != unit:
-            amount *= MOLAR[content.unit.lower()] / MOLAR[unit.lower()]
+            scale = MOLAR if unit.lower() in MOLAR else MASS
+            if content.unit.lower() in scale and unit.lower() in scale:
+                amount *= scale[content.unit.lower()] / scale[unit.lower()]
+            else:
+                problem, amount = problem or f"other unit: {content.unit[:20]}", None
         if content.role == "sample" and (amount is None or amount <= 0):
             problem = problem or "no concentration"
             amount = None
@@ -304,7 +306,7 @@ def _understood(content: _Content) -> _Content:
         return _Content(role="empty")
     compound, amount = content.compound, content.concentration
     unit = content.unit or _unit_in(amount)
-    amount = re.sub(r"\s*[munpfµμ]?M$", "", amount)
+    amount = re.sub(rf"\s*(?:{_ANY_UNIT})$", "", amount)
     if not amount:
         both = _BOTH.match(compound)
         if both:
@@ -323,8 +325,46 @@ def _unit_in(text: str) -> str:
     return found[1] if found else ""
 
 
+def _plain(book: list[tuple[str, list[list[str]]]]) -> list[tuple[str, list[list[str]]]]:
+    """Cells with the minus, spaces and decimal comma of other keyboards as programs write numbers."""
+
+    def usual(text: str) -> str:
+        return re.sub(r"(?<=\d)[\u00a0\u2009\u202f](?=\d)", "", text.replace("\u2212", "-"))
+
+    clean = [(name, [[usual(text) for text in row] for row in rows]) for name, rows in book]
+    if not any(_DECIMAL_COMMA.match(text.strip()) for _name, rows in clean for row in rows for text in row):
+        return clean
+    return [
+        (name, [[_WITH_COMMA.sub(lambda m: f"{m[1].replace('.', '')}.{m[2]}", t) for t in row] for row in rows])
+        for name, rows in clean
+    ]
+
+
+def _raised(text: str, title: str) -> str:
+    """A concentration whose heading says that it is a logarithm, as the number itself."""
+    number = _as_number(text) if _LOGARITHM.search(title) else None
+    return text if number is None or abs(number) > 30 else repr(10**number)
+
+
+def _common(units: set[str]) -> str:
+    """The unit that a plate is told in, where its wells have several."""
+    if len(units) == 1:
+        return next(iter(units))
+    molar = any(unit.lower() in MOLAR for unit in units)
+    return "" if not units else "uM" if molar else "ug/mL"
+
+
+def _too_large(sheet: str) -> MadangError:
+    return MadangError(
+        "chemistry.plate_size",
+        _("The sheet {sheet} has wells beyond P24.").format(sheet=repr(sheet)),
+        _("Plates of 96 and 384 wells are read: split a larger one into four."),
+    )
+
+
 def _as_number(text: str) -> float | None:
-    text = text.strip().replace(",", "") if re.match(r"^-?\d{1,3}(,\d{3})+(\.\d*)?$", text.strip()) else text.strip()
+    text = text.strip().removesuffix("%").rstrip()
+    text = text.replace(",", "") if re.match(r"^-?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$", text) else text
     try:
         number = float(text)
     except ValueError:

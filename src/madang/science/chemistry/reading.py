@@ -217,6 +217,7 @@ def _record(path: Path, start: int, record: list[str], identifier: str, size: in
         title = fields.get(identifier, "")
     elif not title:
         title = next((fields[key] for key in fields if _plain(key) in _PLAIN_IDS), "")
+    title = " ".join(title.split())  # a name is one line
     return Row(path.name, start, "\n".join(record[: end + 1]) + "\n", title, fields, problem=problem)
 
 
@@ -336,6 +337,7 @@ def _from_table(
                 for place, text in enumerate(texts)
                 if place not in (at, name_at) and place < len(header) and text
             }
+            name = " ".join(name.split())  # a name is one line
             yield Row(path.name, line, given, name, fields, problem="" if given else "no structure in this row")
 
 

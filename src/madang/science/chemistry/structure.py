@@ -32,7 +32,8 @@ class Identity:
     """What a structure is recognized by.
 
     `smiles` is canonical and keeps salts, charges, isotopes and all stereo (with an extension where stereo groups
-    need it). `parent` is the largest organic fragment, neutralized where that can be done. The InChIKeys are empty
+    need it). `parent` is the largest organic fragment that is no usual salt former or solvent, neutralized where that
+    can be done. The InChIKeys are empty
     where InChI has no name for the structure, as with R groups. `notes` say what a chemist should look at.
     """
 
@@ -100,7 +101,7 @@ def identify(molecule: Chem.Mol) -> Identity:
     notes = []
     parent = molecule
     if "." in smiles:
-        parent = _largest().choose(molecule)
+        parent = _parent_of(molecule)
         notes.append("several fragments")
     if any(atom.GetFormalCharge() for atom in parent.GetAtoms()):
         with contextlib.suppress(Exception):  # a charge that cannot be taken away stays
@@ -222,6 +223,43 @@ def _largest() -> Any:
     return rdMolStandardize.LargestFragmentChooser(True)  # preferring organic fragments
 
 
+# What is given beside a drug and may be larger than it: acids, bases and solvents, without charge and stereo.
+_BESIDE = """
+O CO CCO CC(C)O CC(C)=O CC#N CS(C)=O CN(C)C=O ClCCl ClC(Cl)Cl C1CCOC1 C1COCCO1 CCOC(C)=O Cc1ccccc1 OC=O CC(=O)O
+OC(=O)C(F)(F)F OC(=O)C(=O)O OC(=O)CC(=O)O OC(=O)CCC(=O)O OC(=O)C=CC(=O)O OC(=O)C(O)C(O)C(=O)O OC(=O)CC(O)C(=O)O
+OC(=O)CC(O)(CC(=O)O)C(=O)O CC(O)C(=O)O OCC(=O)O OCC(O)C(O)C(O)C(O)C(=O)O OCC(O)C(O)C(O)C(O)C(O)C(=O)O CS(=O)(=O)O
+CCS(=O)(=O)O OCCS(=O)(=O)O OS(=O)(=O)CCS(=O)(=O)O OS(=O)(=O)c1ccccc1 Cc1ccc(S(=O)(=O)O)cc1
+OS(=O)(=O)c1ccc2ccccc2c1 OS(=O)(=O)c1cccc2c1cccc2S(=O)(=O)O CC1(C)C2CCC1(CS(=O)(=O)O)C(=O)C2 OC(=O)c1ccccc1
+OC(=O)c1ccc2ccccc2c1O OC(=O)c1cc2ccccc2c(Cc2c(O)c(C(=O)O)cc3ccccc23)c1O CCCCCCCCCCCCOS(=O)(=O)O
+CCCCCCCCCCCCCCCCCC(=O)O CCCCCCCCCCCCCCCC(=O)O CNCC(O)C(O)C(O)C(O)CO NC(CO)(CO)CO NCCO OCCNCCO CCNCC CCN(CC)CC
+C[N+](C)(C)CCO NCCCCC(N)C(=O)O NC(=N)NCCCC(N)C(=O)O c1ccc(CNCCNCc2ccccc2)cc1 C1CCC(NC2CCCCC2)CC1 CC(C)(C)N
+""".split()
+
+
+@cache
+def _beside() -> frozenset[str]:
+    return frozenset(Chem.MolToSmiles(Chem.MolFromSmiles(text)) for text in _BESIDE)
+
+
+def _parent_of(molecule: Chem.Mol) -> Chem.Mol:
+    """The largest organic fragment of several, of those that are no salt former or solvent if any is left."""
+    parts = Chem.GetMolFrags(molecule, asMols=True, sanitizeFrags=False)
+    left = []
+    for part in parts:
+        plain = Chem.Mol(part)
+        with contextlib.suppress(Exception):  # what cannot be neutralized is looked up as it is
+            plain = _uncharger().uncharge(plain)
+        if Chem.MolToSmiles(plain, isomericSmiles=False) not in _beside():
+            left.append(part)
+    organic = [part for part in left if any(atom.GetAtomicNum() == 6 for atom in part.GetAtoms())]
+    if not organic or len(organic) == len(parts):
+        return _largest().choose(molecule)
+    whole = organic[0]
+    for part in organic[1:]:
+        whole = Chem.CombineMols(whole, part)
+    return _largest().choose(whole) if len(organic) > 1 else whole
+
+
 @cache
 def _uncharger() -> Any:
     return rdMolStandardize.Uncharger()
@@ -233,6 +271,9 @@ def _sized(molecule: Chem.Mol) -> Chem.Mol:
         raise Unreadable("no atoms")
     if atoms > MOST_ATOMS:
         raise Unreadable(f"{atoms:,} atoms are more than the {MOST_ATOMS} of a small molecule")
+    for atom in molecule.GetAtoms():  # numbers by which a reaction maps atoms are no part of a structure
+        if atom.GetAtomMapNum() and atom.GetAtomicNum():
+            atom.SetAtomMapNum(0)
     return molecule
 
 
