@@ -62,6 +62,13 @@ def test_a_missing_folder_is_refused_and_an_optional_source_may_lack(tmp_path: P
     assert find_files(tmp_path, [source("a", "a.csv", optional=True)]) == []
 
 
+def test_a_bundle_in_place_of_lines_is_named(tmp_path: Path) -> None:
+    (tmp_path / "p1.json").write_text('{\n "resourceType": "Bundle",\n "entry": []\n}', encoding="utf-8")
+    with pytest.raises(MadangError) as error:
+        find_files(tmp_path, [Source("patient", ("Patient.ndjson",), {}, format="ndjson")])
+    assert (error.value.code, "p1.json is a FHIR bundle" in str(error.value.hint)) == ("source.missing", True)
+
+
 def test_registering_takes_down_bytes_on_disk_and_lines_of_text(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "a.csv.gz"
     path.parent.mkdir()

@@ -20,6 +20,7 @@ from madang.science.standardize.pack import Column, Source
         ("2021-02-02T23:30:00Z", "2021-02-03T08:30:00"),
         ("2021-02-03T08:00:00+09:00", "2021-02-03T08:00:00"),
         ("2021-02-02 18:00:00.250-0500", "2021-02-03T08:00:00.250000"),
+        ("2021-02-02T24:00:00Z", "2021-02-03T09:00:00"),
         ("2021-02-03T08:00", "2021-02-03T08:00"),
         ("2021-02", "2021-02"),
         ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
@@ -41,6 +42,27 @@ def test_typed_columns_keep_to_the_zone_of_the_run(tmp_path: Path) -> None:
         spec = Source("x", ("x.csv",), columns, zone=zone)
         (block,) = read_blocks(path, register(path, spec), spec)
         assert tuple(block.table[name][0].as_py() for name in columns) == expected
+
+
+@pytest.mark.parametrize("zone", ["", "Asia/Seoul"])
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2020-12-31T24:00:00+09:00", "2021-01-01T00:00:00"),
+        ("2020-02-28 24:00", "2020-02-29 00:00:00"),
+        ("2021-01-01T24:00:01", "2021-01-01T24:00:01"),
+        ("9999-12-31T24:00:00", "9999-12-31T24:00:00"),
+    ],
+)
+def test_the_end_of_a_day_is_the_beginning_of_the_next(tmp_path: Path, text: str, day: str, zone: str) -> None:
+    path = tmp_path / "x.ndjson"
+    path.write_text(json.dumps({"AT": text, "SAID": text}) + "\n", encoding="utf-8")
+    columns = {"AT": Column("AT", "datetime"), "SAID": Column("SAID", "text", zoned=True)}
+    spec = Source("x", ("x.ndjson",), columns, format="ndjson", zone=zone)
+    (block,) = read_blocks(path, register(path, spec), spec)
+    said, at = block.table["SAID"][0].as_py(), block.table["AT"][0].as_py()
+    assert said[:19] == day
+    assert at == (None if "24:00" in day else datetime.fromisoformat(day))
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_the_extracted_part_is_what_becomes_a_pseudonym(tmp_path: Path) -> None:
 def test_what_the_pattern_does_not_find_is_a_bad_value(tmp_path: Path) -> None:
     result = run(tmp_path, [{"id": "a"}], [{"subject": "nobody", "said": "x"}, {"subject": "Patient/a", "said": "y"}])
     assert [(r.fate, r.reason, r.lines) for r in result.report.reasons] == [
-        ("rejected", "subject is no readable text", 1)
+        ("rejected", "subject is no readable identifier", 1)
     ]
 
 

@@ -11,9 +11,9 @@ from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, standardize
 from madang.science.standardize.check import check_pack
 from madang.science.standardize.identifiers import looks_like_identifier
-from madang.science.standardize.intake import check_files
+from madang.science.standardize.intake import check_files, read_blocks, register
 from madang.science.standardize.new_pack import new_pack
-from madang.science.standardize.pack import load_pack
+from madang.science.standardize.pack import Column, Source, load_pack
 from madang.science.standardize.scan import ColumnScan, scan
 from madang.science.standardize.scan.personal import flags_of
 
@@ -78,6 +78,12 @@ def test_archives_are_to_be_unpacked(tmp_path: Path) -> None:
         ("d", ["3-MAR-2020", "13-apr-2020"], "%-d-%b-%Y"),
         ("birth", ["650131", "401201"], "%y%m%d"),
         ("d", ["03-MAR-65", "13-APR-20"], "%-d-%b-%y"),
+        ("d", ["2020年1月31日", "2020年12月1日"], "%Y年%-m月%-d日"),
+        ("d", ["20200131.0", "20201201.0"], "%Y%m%d.0"),
+        ("d", ["1/31/20", "12/1/19"], "%-m/%-d/%y"),
+        ("d", ["31/1/20", "1/12/19"], "%-d/%-m/%y"),
+        ("d", ["1/31/20 9:30", "12/1/19 12:01"], "%-m/%-d/%y %-H:%M"),
+        ("d", ["31.01.99", "01.12.99"], "%d.%m.%y"),
         ("d", ["2020-01-31 오전 9:30:00", "2020-02-01 오후 12:01:02"], "%Y-%-m-%-d %p %-I:%M:%S"),
         ("d", ["1/31/2020 9:30:00 PM", "2/1/2020 12:01:02 AM"], "%-m/%-d/%Y %-I:%M:%S %p"),
     ],
@@ -91,6 +97,24 @@ def test_dates_as_exports_write_them(tmp_path: Path, header: str, values: list[s
 
 def test_a_date_that_can_be_read_both_ways_is_asked_about(tmp_path: Path) -> None:
     assert "month first" in column(tmp_path, "d", ["01/02/2020", "03/04/2020"]).ask
+
+    assert "read as DD.MM.YY" in column(tmp_path, "d", ["25.01.20", "20.11.23"]).ask
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [
+        (["44197", "43831"], "1899-12-30"),
+        (["1609459200", "1577836800"], "seconds since 1970"),
+        (["1609459200000", "-315619200000"], "milliseconds"),
+        (["2020366", "2021001"], "the day of it"),
+        (["1", "2"], ""),
+    ],
+)
+def test_days_told_as_numbers_are_asked_about(tmp_path: Path, values: list[str], asked: str) -> None:
+    told = column(tmp_path, "VISIT_DATE", values)
+    assert (told.type, asked in told.ask, bool(told.ask)) == ("integer", True, bool(asked))
+    assert not column(tmp_path, "AMOUNT", values).ask
 
 
 @pytest.mark.parametrize(
@@ -234,11 +258,57 @@ def test_a_draft_that_rejects_every_person_fails_its_check(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("a,b,a\n1,2,3\n4,5,6\n", "Its header has a twice."), ("sep=;\na;b\n1;2\n", "begins with the line sep=;")],
+    [
+        ("a,b,a\n1,2,3\n4,5,6\n", "Its header has a twice."),
+        ("sep=;\na;b\n1;2\n", "begins with the line sep=;"),
+        ("Report of May\n\nno,day\n" + "1,2020-01-01\n" * 5, "Take the first line away."),
+        ("# by x\n# at y\nno,day\n" + "1,2020-01-01\n" * 5, "Take the first 2 lines away."),
+        ("no,day\r1,2020-01-01\r2,2020-01-02\r", "carriage return alone"),
+    ],
 )
 def test_headers_that_cannot_be_read_are_named(tmp_path: Path, text: str, said: str) -> None:
     ((_, why),) = scan(put(tmp_path, {"x.csv": text})).skipped
     assert said in why
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [",no,day", "0,7,2020-01-01", "1,8,2020-01-02"],  # as pandas and R number their rows
+        ["no||day", "7||2020-01-01", "8||2020-01-02"],
+        ["no,day", "7,2020-01-01", "no,day", "8,2020-01-02"],  # two files, one after the other
+    ],
+)
+def test_headers_beside_a_numbering_twice_or_with_columns_of_nothing(tmp_path: Path, lines: list[str]) -> None:
+    (source,) = scan(put(tmp_path, {"x.csv": "\n".join(lines) + "\n"})).sources
+    assert [c.header for c in source.columns if c.header] == ["no", "day"]
+
+
+@pytest.mark.parametrize(
+    ("result", "number", "operator"), [("≤0.5", 0.5, 4171754), ("NaN", None, None), ("inf", None, None)]
+)
+def test_a_result_that_is_no_finite_number_stays_text(
+    tmp_path: Path, result: str, number: float | None, operator: int | None
+) -> None:
+    rows = (f"{i % 60 + 100},2020-01-{i % 28 + 1:02},L1,{i % 5}.5" for i in range(99))
+    labs = table("subject_id,DAY,LAB_CODE,VALUE", *rows, f"100,2020-02-01,L1,{result}", *["101,2020-02-01,L1,x"] * 9)
+    _, made = draft(tmp_path, {"patients.csv": PEOPLE, "labs.csv": labs})
+    (row,) = made.sql(
+        f"SELECT value_as_number AS n, operator_concept_id AS o FROM measurement WHERE value_source_value = '{result}'"
+    ).to_pylist()
+    assert (row["n"], row["o"]) == (number, operator)
+
+
+def test_identifiers_that_a_spreadsheet_rounded_are_nobodys(tmp_path: Path) -> None:
+    people = table("subject_id,dob,gender", *(f"1.23457E+{i},1940-01-02,M" for i in (11, 12)), "7,1950-01-02,F")
+    columns = Column("subject_id", "text", required=True, identifier="pseudonym"), Column("dob", "date")
+    source = put(tmp_path, {"p.csv": people})
+    spec = Source("p", ("p.csv",), {one.name: one for one in columns}, extra_columns="ignore")
+    blocks = list(read_blocks(source / "p.csv", register(source / "p.csv", spec), spec, pseudonym=str.lower))
+    assert [reject for block in blocks for reject in block.rejects] == [
+        (2, "subject_id is no readable identifier"),
+        (3, "subject_id is no readable identifier"),
+    ]
 
 
 def test_a_number_of_a_patient_leads_to_the_file_of_that_name(tmp_path: Path) -> None:

@@ -262,9 +262,14 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
             lines.append(f"    {result}::double as value_number,")
         elif "number" in event.result.shape:
             lines += [
-                f"    try_cast(regexp_replace({result}, '^[<>=]+', '') as double) as value_number,",
-                f"    nullif(regexp_extract({result}, '^(<=|>=|<|>|=)', 1), '') as value_operator,",
+                f"    try_cast(regexp_replace({result}, '^[<>=≤≥]+', '') as double) as value_number,",
+                f"    nullif(regexp_extract(replace(replace({result}, '≤', '<='), '≥', '>='), '^(<=|>=|<|>|=)', 1), '')"
+                " as value_operator,",
             ]
+        elif event.result.type == "text":
+            lines.append(
+                "    -- DECIDE: are there numbers in this text (12 mg/dL, 1,5)? Then tell them as value_number"
+            )
     if event.unit:
         lines.append(f"    {column(event.unit)}::varchar as unit,")
     if event.days:

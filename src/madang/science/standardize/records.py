@@ -47,6 +47,11 @@ def _short(column: str, length: int = SHORT) -> str:
     return f"left({column}, {length})"
 
 
+def _finite(column: str) -> str:
+    """A number, or null: a cast of `NaN` and `inf` gives what makes every mean of the column none."""
+    return f"case when isfinite({column}) then {column} end"
+
+
 _STATUS = _case("e.status", CONDITION_STATUS, "case when e.status is not null then 0 end")
 _OPERATOR = _case("e.value_operator", OPERATORS, "NULL")
 _VALUE_CONCEPT = (
@@ -135,11 +140,11 @@ FIELDS: MappingProxyType[str, dict[str, str]] = MappingProxyType(
             "measurement_date": "e.start_date",
             "measurement_datetime": "e.start_datetime",
             "operator_concept_id": _OPERATOR,
-            "value_as_number": "e.value_number",
+            "value_as_number": _finite("e.value_number"),
             "value_as_concept_id": _VALUE_CONCEPT,
             "unit_concept_id": _UNIT,
-            "range_low": "e.range_low",
-            "range_high": "e.range_high",
+            "range_low": _finite("e.range_low"),
+            "range_high": _finite("e.range_high"),
             "unit_source_value": _short("e.unit"),
             "unit_source_concept_id": "unit.source_concept_id",
             "value_source_value": _short("e.value"),
@@ -149,8 +154,8 @@ FIELDS: MappingProxyType[str, dict[str, str]] = MappingProxyType(
             **_coded("observation"),
             "observation_date": "e.start_date",
             "observation_datetime": "e.start_datetime",
-            "value_as_number": "e.value_number",
-            "value_as_string": f"case when e.value_number is null then {_short('e.value', LONG)} end",
+            "value_as_number": _finite("e.value_number"),
+            "value_as_string": f"case when {_finite('e.value_number')} is null then {_short('e.value', LONG)} end",
             "value_as_concept_id": _VALUE_CONCEPT,
             "unit_concept_id": _UNIT,
             "unit_source_value": _short("e.unit"),

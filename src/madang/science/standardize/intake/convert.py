@@ -25,7 +25,9 @@ TYPES: dict[str, pa.DataType] = {
     "time": pa.string(),
     "datetime": pa.timestamp("us"),
 }
-_OFFSET = "[0-9](Z|[+-][0-9]{2}:?[0-9]{2})$"
+_MIDNIGHT = "[T ]24:00"
+_OFFSET_OR_MIDNIGHT = f"[0-9](Z|[+-][0-9]{{2}}:?[0-9]{{2}})$|{_MIDNIGHT}"
+_ROUNDED = f"^{exact.ROUNDED.pattern}$"
 _PLAIN_INTEGER = "^-?[0-9]{1,18}$"
 _PLAIN_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
@@ -57,7 +59,10 @@ def column(
 def typed_column(field: Field, text: pa.Array) -> tuple[pa.Array, Mask]:
     """The typed column of trimmed texts."""
     if field.kind == "text":
-        if field.zoned and field.zone and pc.any(pc.match_substring_regex(text, _OFFSET), min_count=0).as_py():
+        odd = _OFFSET_OR_MIDNIGHT if field.zone else _MIDNIGHT
+        if field.zoned and pc.any(pc.match_substring_regex(text, odd), min_count=0).as_py():
+            return _extracted(field, text)
+        if field.pseudonym and pc.any(pc.match_substring_regex(text, _ROUNDED), min_count=0).as_py():
             return _extracted(field, text)
         return _extracted(field, text) if field.extract else (text, None)
     if field.kind == "integer":

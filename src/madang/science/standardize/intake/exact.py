@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 
 from madang.science.standardize.intake.fields import MONTHS, Field
 from madang.science.standardize.intake.references import named
-from madang.science.standardize.intake.zones import localized, zone_of
+from madang.science.standardize.intake.zones import at_midnight, localized, zone_of
 
 BLANKS = " \t\r\n\v\f\0\u00a0\u3000"
 """Trimmed from both ends of a value; NUL is the padding of fixed-width systems."""
@@ -27,6 +27,9 @@ _ISO_TIME = re.compile(r"([0-9]{2}):([0-9]{2})(:([0-9]{2})(\.[0-9]{1,9})?)?")
 
 MIDNIGHT = "24:00:00"
 """The end of a day as a time: added to its day it is the first moment of the next."""
+
+ROUNDED = re.compile(r"[0-9]\.[0-9]+[eE]\+[0-9]{2,}")
+"""How a spreadsheet writes long numbers, and loses their last digits: as an identifier it would be somebody else's."""
 
 WRAPPED = '^="([^"]*)"$'
 
@@ -273,8 +276,11 @@ def identifiers_of(field: Field, text: str, pseudonym: Callable[[str], str] | No
 
 
 def _text(field: Field, text: str) -> str:
-    if field.zoned and field.zone:
-        text = localized(text, field.zone)
+    if field.zoned:
+        text = localized(text, field.zone) if field.zone else text
+        text = at_midnight(text)
+    if field.pseudonym and ROUNDED.fullmatch(text):
+        raise Bad
     if field.extract is None:
         return text
     match = re.search(field.extract, text)

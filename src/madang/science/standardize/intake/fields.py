@@ -20,6 +20,7 @@ NO_VALUE = {
     "time": "is no time",
     "datetime": "is no date and time",
 }
+NO_IDENTIFIER = "is no readable identifier"
 NO_REFERENCE = " is no reference to a "
 EMPTY_LINE = "the line is empty"
 TOO_FEW = "the line has too few fields"
@@ -34,7 +35,9 @@ _CODES = {
     OPEN_QUOTE: "line.open_quote",
     NO_OBJECT: "line.no_object",
 }
-_TAILS = {"is empty": "field.empty"} | {tail: f"field.no_{kind}" for kind, tail in NO_VALUE.items()}
+_TAILS = {"is empty": "field.empty", NO_IDENTIFIER: "field.no_text"} | {
+    tail: f"field.no_{kind}" for kind, tail in NO_VALUE.items()
+}
 
 
 def reason_code(reason: str) -> str:
@@ -91,6 +94,8 @@ class Field:
         """Reason of a row whose field is no value of its type."""
         if self.reference:
             return f"{self.name}{NO_REFERENCE}{' or '.join(self.reference)} of this export"
+        if self.pseudonym and self.kind == "text":
+            return f"{self.name} {NO_IDENTIFIER}"
         return f"{self.name} {NO_VALUE[self.kind]}"
 
     @cached_property

@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -104,6 +104,7 @@ def find_files(folder: Path, sources: Sequence[Source]) -> list[tuple[Source, Pa
                     "source.missing",
                     f"No file in {folder} matches {pattern} of source {source.name}.",
                     (f"There is {', '.join(near[:3])}. " if near else "")
+                    + (_bundles(names) if source.format == "ndjson" else "")
                     + "Check the folder and the pattern, or declare the source optional.",
                 )
             for name, match in matches:
@@ -138,6 +139,16 @@ def near_names(pattern: str, names: Iterable[str]) -> list[str]:
     wanted = _bare(pattern)
     alike = {name: SequenceMatcher(None, wanted, _bare(name)).ratio() for name in names}
     return sorted((name for name, ratio in alike.items() if ratio >= _NEAR), key=lambda name: (-alike[name], name))
+
+
+def _bundles(names: Mapping[str, Path]) -> str:
+    """What to do with a FHIR bundle, where a folder holds one; else nothing."""
+    for name, path in names.items():
+        if path.suffix.lower() == ".json" and path.is_file():
+            with reading(path), path.open("rb") as raw:
+                if re.search(rb'"resourceType"\s*:\s*"Bundle"', raw.read(1 << 16)):
+                    return f"{name} is a FHIR bundle: write each resource of it on a line of a file of its type. "
+    return ""
 
 
 def _bare(name: str) -> str:

@@ -7,7 +7,7 @@ and its offset is left out; only where all other moments of an export have one a
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,6 +20,7 @@ OFFSET = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 _MOMENT = re.compile(
     rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[T ]([0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]+)?)?) ?({OFFSET})"
 )
+_MIDNIGHT = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})([T ])24:00(?::00(?:\.0+)?)?( ?{OFFSET}|)")
 _IN_FILE = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]+)?)? ?({OFFSET})\b".encode()
 )
@@ -44,9 +45,20 @@ def zone_of(text: str) -> tzinfo:
         ) from None
 
 
+def at_midnight(text: str) -> str:
+    """A moment at 24:00:00, the end of a day, as the beginning of the next one; whatever else it is stays as it is."""
+    match = _MIDNIGHT.fullmatch(text)
+    if match is None:
+        return text
+    try:
+        return f"{date.fromisoformat(match[1]) + timedelta(days=1)}{match[2]}00:00:00{match[3]}"
+    except (ValueError, OverflowError):
+        return text
+
+
 def localized(text: str, zone: str) -> str:
     """The moment of a text in local time, without its offset; whatever else it is stays as it is."""
-    match = _MOMENT.fullmatch(text)
+    match = _MOMENT.fullmatch(at_midnight(text))
     if match is None:
         return text
     try:

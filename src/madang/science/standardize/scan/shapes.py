@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from madang.science.standardize.intake.exact import Bad, value_of
+from madang.science.standardize.intake.exact import ROUNDED, Bad, value_of
 from madang.science.standardize.intake.fields import Field, Kind
 from madang.science.standardize.scan.code_systems import LEAST, system_of
 
@@ -49,6 +49,7 @@ _CLOCK = r"\d{1,2}:\d{2}(:\d{2})?"
 # From the narrowest to the widest; the first that fits nearly all values is taken.
 FORMS = (
     Form("YYYYMMDD", "date", r"(1[89]|2[01]|9999)\d+", "%Y%m%d"),
+    Form("YYYYMMDD.0", "date", r"(19|20)\d{6}\.0", "%Y%m%d.0"),
     Form("YYYY-MM-DD", "date", r"\d{4}-\d{2}-\d{2}"),
     Form("YYYY/MM/DD", "date", r"\d{4}/\d{2}/\d{2}", "%Y/%m/%d"),
     Form("YYYY.MM.DD", "date", r"\d{4}\.\d{2}\.\d{2}", "%Y.%m.%d"),
@@ -66,6 +67,7 @@ FORMS = (
     Form("YYYY. M. D.", "date", rf"\d{{4}}\. {_D}\. {_D}\.", "%Y. %-m. %-d."),
     Form("YYYY년 M월 D일", "date", rf"\d{{4}}년 {_D}월 {_D}일", "%Y년 %-m월 %-d일"),
     Form("YYYY년M월D일", "date", rf"\d{{4}}년{_D}월{_D}일", "%Y년%-m월%-d일"),
+    Form("YYYY年M月D日", "date", rf"\d{{4}}年{_D}月{_D}日", "%Y年%-m月%-d日"),
     Form("DD-MON-YYYY", "date", rf"{_D}-{_MON}-\d{{4}}", "%-d-%b-%Y"),
     Form("DD MON YYYY", "date", rf"{_D} {_MON} \d{{4}}", "%-d %b %Y"),
     Form("DDMONYYYY", "date", rf"{_DD}{_MON}\d{{4}}", "%d%b%Y"),
@@ -74,6 +76,10 @@ FORMS = (
     Form("YY-MM-DD", "date", r"\d{2}-\d{2}-\d{2}", "%y-%m-%d", first_year=FIRST_YEAR),
     Form("YY/MM/DD", "date", r"\d{2}/\d{2}/\d{2}", "%y/%m/%d", first_year=FIRST_YEAR),
     Form("YY.MM.DD", "date", r"\d{2}\.\d{2}\.\d{2}", "%y.%m.%d", first_year=FIRST_YEAR),
+    Form("DD.MM.YY", "date", r"\d{2}\.\d{2}\.\d{2}", "%d.%m.%y", first_year=FIRST_YEAR),
+    Form("DD-MM-YY", "date", r"\d{2}-\d{2}-\d{2}", "%d-%m-%y", first_year=FIRST_YEAR),
+    Form("D/M/YY", "date", rf"{_D}/{_D}/\d{{2}}", "%-d/%-m/%y", first_year=FIRST_YEAR),
+    Form("M/D/YY", "date", rf"{_D}/{_D}/\d{{2}}", "%-m/%-d/%y", first_year=FIRST_YEAR),
     Form("YYMMDD", "date", r"\d{6}", "%y%m%d", first_year=FIRST_YEAR),
     Form("YYYYMMDDHHMMSS", "datetime", r"(19|20)\d{12}", "%Y%m%d%H%M%S"),
     Form("YYYYMMDDHHMM", "datetime", r"(19|20)\d{10}", "%Y%m%d%H%M"),
@@ -99,6 +105,8 @@ FORMS = (
     Form("DD.MM.YYYY hh:mm", "datetime", rf"{_D}\.{_D}\.\d{{4}} {_CLOCK}", "%-d.%-m.%Y %-H:%M"),
     Form("YYYY-MM-DD h:mm", "datetime", rf"\d{{4}}-{_D}-{_D} {_CLOCK}", "%Y-%-m-%-d %-H:%M"),
     Form("DD-MON-YYYY hh:mm:ss", "datetime", rf"{_D}-{_MON}-\d{{4}} {_CLOCK}", "%-d-%b-%Y %-H:%M:%S"),
+    Form("M/D/YY hh:mm", "datetime", rf"{_D}/{_D}/\d{{2}} {_CLOCK}", "%-m/%-d/%y %-H:%M", first_year=FIRST_YEAR),
+    Form("D/M/YY hh:mm", "datetime", rf"{_D}/{_D}/\d{{2}} {_CLOCK}", "%-d/%-m/%y %-H:%M", first_year=FIRST_YEAR),
     Form("DDMONYYYY:hh:mm:ss", "datetime", rf"{_DD}{_MON}\d{{4}}:{_CLOCK}", "%d%b%Y:%H:%M:%S"),
     Form("HH:MM", "time", r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?"),
     Form("HHMM", "time", r"[012]\d{3}", "%H%M"),
@@ -114,12 +122,22 @@ _COMPILED = tuple((form, re.compile(form.pattern), form.reader()) for form in FO
 _TWINS = {  # day and month, the other way round
     "DD/MM/YYYY": "MM/DD/YYYY", "DD-MM-YYYY": "MM-DD-YYYY", "D/M/YYYY": "M/D/YYYY",
     "D/M/YYYY hh:mm:ss": "M/D/YYYY hh:mm:ss", "D/M/YYYY hh:mm": "M/D/YYYY hh:mm",
-    "M/D/YYYY h:mm:ss AM": "D/M/YYYY h:mm:ss AM",
+    "M/D/YYYY h:mm:ss AM": "D/M/YYYY h:mm:ss AM", "D/M/YY": "M/D/YY", "M/D/YY hh:mm": "D/M/YY hh:mm",
 }  # fmt: skip
+_YEAR_FIRST = {"YY-MM-DD": ("DD-MM-YY",), "YY/MM/DD": ("D/M/YY", "M/D/YY"), "YY.MM.DD": ("DD.MM.YY",)}
+_CENTURY = "of which hundred years are these two digits?"
 _OPERATOR = re.compile(r"[<>≤≥=]{1,2}\s*[+-]?[\d.,]+")
 _PARTLY = re.compile(r"(1[89]|20)\d{2}(?P<mark>[-/.]?)(00(?P=mark)\d{2}|(0\d|1[0-2])(?P=mark)00)")
 """A day of which only the year, or year and month, is known."""
 SOME_WITHOUT_A_DAY = ", some without a day"
+_COUNTED = {
+    "days of Excel, DATE '1899-12-30' + n": re.compile(r"[1-5]\d{4}(\.0)?"),
+    "seconds since 1970, epoch: to_timestamp(n)": re.compile(r"-?\d{8,10}(\.0)?"),
+    "milliseconds since 1970, epoch_ms(n)": re.compile(r"-?\d{10,13}(\.0)?"),
+    "a year and the day of it, YYYYDDD": re.compile(r"(19|20)\d{2}[0-3]\d{2}(\.0)?"),
+}
+"""Days told as numbers, which no format reads; the SELECT does."""
+_ID_WORDS = re.compile(r"(^|_)(id|no|num|nr|key|mrn)$|id$|number|번호|아이디", re.IGNORECASE)
 _MONTH = re.compile(r"(19|20)\d{2}(0[1-9]|1[0-2])")
 _GROUPS = re.compile(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d*)?|[+-]?\d{1,3}(,\d{3})+\.\d*")
 _TIME_WORDS = re.compile(r"time|시간|시각|_tm$|_hm$|_ti$", re.IGNORECASE)
@@ -180,6 +198,11 @@ class Shape:
                 self.rows[f"YYYY{match['mark']}MM{match['mark']}DD{SOME_WITHOUT_A_DAY}"] += count
             if _GROUPS.fullmatch(value):
                 self.rows["groups"] += count
+            for name, pattern in _COUNTED.items():
+                if pattern.fullmatch(value):
+                    self.rows[name] += count
+            if ROUNDED.fullmatch(value):
+                self.rows["rounded"] += count
             for form, pattern, reader in _COMPILED:
                 if pattern.fullmatch(value) and _reads(reader, value):
                     self.rows[form.words] += count
@@ -258,7 +281,14 @@ class Shape:
             if twin and rows[twin] >= rows[form.words]:
                 form = replace(form, ask="every value can also be read with the month first; which is it?")
             if form.first_year:
-                form = replace(form, ask="of which hundred years are these two digits?")
+                form = replace(form, ask=f"{form.ask}; and {_CENTURY}" if form.ask else _CENTURY)
+            for other in _YEAR_FIRST.get(form.words, ()):
+                if rows[other] >= rows[form.words]:
+                    form = replace(form, ask=f"every value can also be read as {other}; which is it? And {_CENTURY}")
+            if form.type == "integer" and (asked := _counted(rows, examined, header)):
+                form = replace(form, ask=asked)
+            if form.type in ("integer", "number") and rows["rounded"] and _ID_WORDS.search(header):
+                form = replace(form, ask="a spreadsheet has rounded some of these numbers: which are they really?")
             return form, form.words, share
         if 0.5 <= numeric / examined < ENOUGH:
             return _TEXT, "numbers and text mixed", 1.0
@@ -266,9 +296,17 @@ class Shape:
         share = rows[best.words] / examined
         if share >= 0.8 and best.type not in ("integer", "number", "time") and best.words != "YYMMDD":
             if best.first_year:
-                best = replace(best, ask="of which hundred years are these two digits?")
+                best = replace(best, ask=_CENTURY)
             return best, f"{best.words}, with other values", share
         return _TEXT, "digits as codes" if padded >= examined * 0.5 else "text", 1.0
+
+
+def _counted(rows: Mapping[str, int], examined: int, header: str) -> str:
+    """What to ask of whole numbers that are days by their header and size; empty where they are none."""
+    if not _DAY_WORDS.search(header):
+        return ""
+    found = next((name for name in _COUNTED if rows[name] >= examined * ENOUGH), "")
+    return f"are these {found}? Then cast it in the SELECT" if found else ""
 
 
 _TEXT = Form("text", "text", ".*")

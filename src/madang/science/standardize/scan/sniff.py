@@ -56,6 +56,10 @@ def sniff(path: Path) -> Layout | None:
     first = text.split(b"\n", 1)[0]
     if first.lstrip().startswith(b"{") and _is_object(first):
         return Layout("ndjson", "utf-8", evidence, mark, ",", "none", False, False, ())
+    if text.count(b"\r") > 2 and b"\n" not in text:
+        raise MadangError(
+            "scan.line_ends", "Its lines end with a carriage return alone.", "Write it anew with line feeds."
+        )
     delimiter, rows, quoting, newlines = _rows(text)
     if rows and len(rows[0]) > MOST_COLUMNS:
         raise MadangError("scan.columns", f"It has more than {MOST_COLUMNS:,} columns.", "Is it a table at all?")
@@ -67,6 +71,12 @@ def sniff(path: Path) -> Layout | None:
             "scan.header",
             f"It begins with the line {told}, which tells Excel the delimiter.",
             "Take that line away.",
+        )
+    if above := _above(names, body):
+        raise MadangError(
+            "scan.header",
+            f"Above its columns stands what is no header: “{names[0][:40]}”.",
+            f"Take the first {above} lines away." if above > 1 else "Take the first line away.",
         )
     header = _is_header(names, body)
     twice = next((name for name in names if name and names.count(name) > 1), None)
@@ -186,13 +196,28 @@ def _evenness(lines: list[bytes], mark: bytes) -> float:
     return 0.0 if width < 2 else count / min(len(lines), 300) + min(width, 50) / 1000
 
 
+def _above(names: list[str], body: list[list[str]]) -> int:
+    """How many rows of a single field, as titles of a report are, stand above a table of several columns."""
+    rows = [names, *body[:300]]
+    width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
+    if len(names) != 1 or width < 2 or count < len(rows) * 0.5:
+        return 0
+    return next((at for at, row in enumerate(rows[:20]) if len(row) == width and _is_header(row, rows[at + 1 :])), 0)
+
+
 def _is_header(names: list[str], body: list[list[str]]) -> bool:
-    """Whether the first row names the columns: all filled and different, none a number or date, none seen below."""
+    """Whether the first row names the columns: all filled and different, none a number or date, none seen below.
+
+    Columns without a name may be a numbering of the rows, which is the first one, or columns without a value.
+    """
     filled = [name for name in names if name]
-    if not filled or len(set(filled)) < len(filled) or len(filled) < len(names) * 0.8:
-        return False
-    if any(_VALUE.fullmatch(name) for name in filled):
+    if not filled or len(set(filled)) < len(filled) or any(_VALUE.fullmatch(name) for name in filled):
         return False
     below = [row for row in body[:200] if len(row) == len(names)]
-    repeated = sum(any(row[at] == name for row in below) for at, name in enumerate(names))
+    unnamed = [at for at, name in enumerate(names) if not name]
+    if len(unnamed) > len(names) * 0.2 and unnamed != [0] and any(row[at] for row in below for at in unnamed):
+        return False
+    if len(names) > 1 and names in below:  # files that were put together with their headers
+        return True
+    repeated = sum(any(row[at] == name for row in below) for at, name in enumerate(names) if name)
     return repeated <= len(names) * 0.2

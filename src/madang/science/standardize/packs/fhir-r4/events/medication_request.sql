@@ -46,7 +46,13 @@ select
     coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(authored) when 4 then authored || '-01-01' when 7 then authored || '-01' else left(authored, 10) end as date) as start_date,
     case when length(authored) > 10 then try_cast(left(authored, 19) as timestamp) end as start_datetime,
-    try_cast(case length(until) when 4 then until || '-01-01' when 7 then until || '-01' else left(until, 10) end as date) as end_date,
+    coalesce(
+        try_cast(case length(until) when 4 then until || '-01-01' when 7 then until || '-01' else left(until, 10) end as date),
+        -- How long it is to be taken, where nothing tells how long the supply lasts.
+        case when coded.supply is null and bound > 0 and bound_unit is not null
+             then try_cast(case length(authored) when 4 then authored || '-01-01' when 7 then authored || '-01' else left(authored, 10) end as date)
+                + greatest(0, least(36525, ceil(bound * case bound_unit when 'wk' then 7 when 'mo' then 30 when 'a' then 365 when 'h' then 1.0 / 24 when 'min' then 1.0 / 1440 else 1 end)) - 1)::integer
+        end) as end_date,
     coalesce(systems[coding.system], coding.system) as vocabulary_id,
     coding.code as code,
     coalesce(coding.code, named_drug, listed_codings[1].display) as source_value,
