@@ -1,5 +1,6 @@
 """What several released tables tell together: against an oracle, against known answers, and under attack."""
 
+import dataclasses
 import itertools
 import json
 import random
@@ -271,6 +272,16 @@ def test_rounding_twice_narrows_what_rounding_hid() -> None:
 
     assert codes(rounded(5)) == set()
     assert "derivable" in codes(rounded(3), rounded(5)) or "derivable" in codes(rounded(7), rounded(5), rounded(3))
+
+
+def test_that_nobody_is_there_may_be_known_where_the_rules_say_so() -> None:
+    """A rounded 0 that an earlier table showed as a 0 opens nothing; one that may be 1 or 2 does, once it is known."""
+    shown = [["a"], 40], [["b"], 20], [["c"], 0]
+    rounded = {"attributes": ["x"], "rounding": 5, "cells": [[["a"], 40], [["b"], 20], [["c"], 0]]}
+    old = table_of({"attributes": ["x", "y"], "cells": [[[*key, "1"], n] for key, n in shown]}, "old", 10)
+    assert check(table_of(rounded, "new", 10), [old], RULES, "exact").released
+    strict = dataclasses.replace(RULES, zeros="disclosive")
+    assert not check(table_of(rounded, "new", 10), [old], strict, "exact").released
 
 
 def test_percentages_of_a_known_base_are_counts() -> None:

@@ -272,7 +272,7 @@ def _infer(
         earlier = before.get(cell)
         if earlier is not None and _width(earlier) <= _width(bounds):
             found.already.setdefault((opened.table, opened.cell), opened)
-        elif bounds.upper is None or bounds.lower < rules.minimum_count:
+        elif _protected(bounds, rules):
             code, sentence = (
                 (
                     "derivable",
@@ -282,6 +282,13 @@ def _infer(
                 else ("not_proved", said(later("It could not be shown in time that every hidden count stays unknown.")))
             )
             found.add(code, sentence, [opened])
+
+
+def _protected(bounds: Bounds, rules: Rules) -> bool:
+    """Whether a count within these bounds must stay unknown; that nobody is there may be told where the rules say so."""
+    if bounds.upper == 0 and rules.zeros == "allowed":
+        return False
+    return bounds.upper is None or bounds.lower < rules.minimum_count
 
 
 def _width(bounds: Bounds) -> float:
@@ -338,7 +345,7 @@ def _infer_part(
             opens = [
                 Opened(numbers[(number, -1)[cell.table]], pair[cell.table].name, cell.key, b.lower, b.upper)
                 for cell, b in narrow.items()
-                if b.upper is None or b.lower < rules.minimum_count
+                if _protected(b, rules)
             ]
             if opens:
                 found.add(
