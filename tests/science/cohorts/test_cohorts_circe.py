@@ -13,7 +13,7 @@ from madang.lake import Lake, Version
 from madang.science.cohorts import load, members, of_document, opened
 from madang.science.cohorts.members import generate, rows
 from madang.science.omop.importing import import_model
-from science.cohorts.cohort_data import concept, make_version
+from science.cohorts.cohort_data import concept, expression, make_version
 from support import sampled, shared_data
 
 Rows = list[tuple[int, str, str]]
@@ -154,6 +154,46 @@ def _as_cohort(events: list[dict[str, Any]], tables: Mapping[str, list[dict[str,
         else:
             joined.append((person, start, end))
     return joined
+
+
+@pytest.mark.parametrize(("column", "least", "found"), [("DOMAIN_CONCEPT", 2, [1]), ("START_DATE", 2, [1, 2])])
+def test_what_is_different_is_counted_among_events_with_criteria_of_their_own(
+    column: str, least: int, found: list[int], tmp_path: Path
+) -> None:
+    """Two concepts, or two days, of conditions with a criterion of their own: the SQL of circe lacks the column."""
+    period = {"observation_period_start_date": "2020-01-01", "observation_period_end_date": "2020-12-31"}
+    days = {
+        1: [(1, "2020-02-01"), (2, "2020-03-01")],
+        2: [(1, "2020-02-01"), (1, "2020-03-01")],
+        3: [(1, "2020-02-01")],
+    }
+    tables = {
+        "concept": [concept(number) for number in (1, 2)],
+        "concept_ancestor": [],
+        "person": [{"person_id": n, "year_of_birth": 1970} for n in days],
+        "observation_period": [{"observation_period_id": n, "person_id": n, **period} for n in days],
+        "condition_occurrence": [
+            {
+                "condition_occurrence_id": 10 * person + number,
+                "person_id": person,
+                "condition_concept_id": which,
+                "condition_start_date": day,
+            }
+            for person, events in days.items()
+            for number, (which, day) in enumerate(events)
+        ],
+    }
+    near = {"Start": {"Days": 0, "Coeff": -1}, "End": {"Days": 1, "Coeff": 1}}
+    always = {"Start": {"Coeff": -1}, "End": {"Coeff": 1}}
+    own = {"Criteria": {"ConditionOccurrence": {}}, "StartWindow": near, "Occurrence": {"Type": 2, "Count": 1}}
+    rule = {
+        "Criteria": {"ConditionOccurrence": {"CorrelatedCriteria": {"Type": "ALL", "CriteriaList": [own]}}},
+        "StartWindow": always,
+        "Occurrence": {"Type": 2, "Count": least, "IsDistinct": True, "CountColumn": column},
+    }
+    asked = expression(InclusionRules=[{"name": "two", "expression": {"Type": "ALL", "CriteriaList": [rule]}}])
+    version = make_version(tmp_path, tables)
+    assert sorted({row[0] for row in _plain(members(version, of_document(asked)))}) == found
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,10 @@ _ORDERS = (
 )
 # Primary events of one day and one identifier (of two tables, or of two criteria about one): the shorter first.
 _PRIMARY = re.compile(r"(ORDER BY E\.sort_date (?:ASC|DESC), E\.event_id)\)")
+_OWN_CRITERIA = re.compile(
+    r"(?is)(select PE\.person_id, [^()]*?PE\.sort_date)"  # of events with criteria of their own
+    r"(\s+from\s*\(\s*(?:--[^\n]*\n\s*)?select\b[^;]*?\bas sort_date)([^;]*?)(?=\bfrom\b)"  # what is selected
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def compile_definition(definition: Definition, cohort: int = 1, *, statistics: b
             cohort_id=cohort,
             generate_stats=statistics,
         )
-        sql = translate(render(_in_order(template)), "duckdb")
+        sql = translate(render(_distinct(_in_order(template))), "duckdb")
     except circe.CirceError as error:
         raise wrong(_explained(str(error)), _("`madang cohort check` says where.")) from None
     except (AttributeError, KeyError, TypeError, ValueError, IndexError, ZeroDivisionError, RecursionError) as error:
@@ -115,6 +119,17 @@ def _in_order(template: str) -> str:
         target = after.replace("@QualifiedEventSort", r"\1").replace("@IncludedEventSort", r"\1")
         template = re.sub(sort, target, template)
     return _PRIMARY.sub(r"\1, E.end_date, E.visit_occurrence_id)", template)
+
+
+def _distinct(template: str) -> str:
+    """The template in which events that have criteria of their own keep what is counted of them (concepts, days of
+    supply, ...): circe leaves it out there where different ones are counted, and its SQL is none."""
+
+    def kept(match: re.Match[str]) -> str:
+        columns = re.findall(r"(?i)\bas (\w+)", match[3])
+        return match[1] + "".join(f", PE.{column}" for column in columns) + match[2] + match[3]
+
+    return _OWN_CRITERIA.sub(kept, template)
 
 
 def _take_texts(expression: Any) -> dict[str, str]:

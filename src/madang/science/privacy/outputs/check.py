@@ -285,7 +285,7 @@ def _infer(
 
 
 def _protected(bounds: Bounds, rules: Rules) -> bool:
-    """Whether a count within these bounds must stay unknown; that nobody is there may be told where the rules say so."""
+    """Whether a count within these bounds must stay unknown; that there is nobody may be told if the rules say so."""
     if bounds.upper == 0 and rules.zeros == "allowed":
         return False
     return bounds.upper is None or bounds.lower < rules.minimum_count
