@@ -115,6 +115,24 @@ def test_terms_as_a_record_has_them():
         assert refused.value.code == "privacy.duo"
 
 
+@pytest.mark.parametrize(
+    "written", ["DUO_0000007 E11, C50", "duo:0000007: E11;C50", "http://purl.obolibrary.org/obo/DUO_0000007 E11 C50"]
+)
+def test_terms_as_others_write_them(written):
+    assert terms_of([written]) == (Term("DUO:0000007", ("E11", "C50")),)
+
+
+def test_a_term_that_is_there_twice():
+    """Permissions are alternatives, whichever comes last; conditions all count."""
+    disease = [Term("DUO:0000007", ("E11",)), Term("DUO:0000007", ("C50",))]
+    months = [Term("DUO:0000025", ("6",)), Term("DUO:0000025", ("12",))]
+    wanted = Purpose(research="disease", diseases=diseases_of(["E11.2"]), months=10)
+    for terms in (disease, disease[::-1]):
+        assert findings(terms, wanted)[1] == said_of(terms, wanted)["DUO:0000007"] == Finding.MATCHES
+    for terms in (months, months[::-1]):
+        assert findings(terms, wanted)[1] == said_of(terms, wanted)["DUO:0000025"] == Finding.DIFFERS
+
+
 def test_the_pack_of_terms_says_what_the_terms_say():
     pack = read_pack("duo")
     assert {rule.id for rule in pack.rules} == {*PRIMARY, *CONDITIONS, "terms.training"}

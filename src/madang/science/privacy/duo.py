@@ -102,11 +102,17 @@ _ALLOWS = {
 }
 
 
+_WRITTEN = re.compile(r"(?i)(?:https?://purl\.obolibrary\.org/obo/)?DUO[:_]([0-9]{7}):?")
+
+
 def terms_of(texts: Sequence[str]) -> tuple[Term, ...]:
-    """Terms as a record has them: `DUO:0000007 E11 E14`, the identifier and then its values. Raises `privacy.duo`."""
+    """Terms as a record has them: `DUO:0000007 E11 E14`, the identifier and then its values; the identifier may be
+    written as its address, too (`http://purl.obolibrary.org/obo/DUO_0000007`). Raises `privacy.duo`."""
     found = []
     for text in texts:
-        name, *values = text.split()
+        name, *values = [part for part in re.split(r"[\s,;]+", text) if part] or [""]
+        if match := _WRITTEN.fullmatch(name):
+            name = f"DUO:{match[1]}"
         if name not in {*CATEGORIES, *PRIMARY, *CONDITIONS}:
             raise _unknown(name)
         if CONDITIONS.get(name) == "TS" and not (len(values) == 1 and values[0].isascii() and values[0].isdigit()):
@@ -133,10 +139,21 @@ def _plain(code: str) -> str:
 
 def said_of(terms: Sequence[Term], purpose: Purpose) -> dict[str, Finding]:
     """What is found of each term that sets a condition. Permissions are alternatives: each says what the best does."""
-    each = {term.id: finding(term, purpose) for term in terms if term.id not in CATEGORIES}
-    order = (Finding.MATCHES, Finding.CANNOT_TELL, Finding.DIFFERS)
-    best = min((each[name] for name in each if name in PRIMARY), key=order.index, default=Finding.MATCHES)
+    each = _each([term for term in terms if term.id not in CATEGORIES], purpose)
+    best = min((each[name] for name in each if name in PRIMARY), key=_ORDER.index, default=Finding.MATCHES)
     return {name: best if name in PRIMARY else one for name, one in each.items()}
+
+
+_ORDER = (Finding.MATCHES, Finding.CANNOT_TELL, Finding.DIFFERS)
+
+
+def _each(terms: Sequence[Term], purpose: Purpose) -> dict[str, Finding]:
+    """What is found by term. One that is there twice, with other values, is an alternative if it permits (the best
+    counts), and one more condition otherwise (the worst does)."""
+    found: dict[str, list[Finding]] = {}
+    for term in terms:
+        found.setdefault(term.id, []).append(finding(term, purpose))
+    return {name: (min if name in PRIMARY else max)(every, key=_ORDER.index) for name, every in found.items()}
 
 
 def _unknown(name: str) -> MadangError:
@@ -210,12 +227,9 @@ def _known(holds: bool | None) -> Finding:
 
 def findings(terms: Sequence[Term], purpose: Purpose) -> tuple[dict[str, Finding], Finding]:
     """What each term says, and all together: primary terms are alternatives, conditions add up."""
-    each = {term.id: finding(term, purpose) for term in terms}
-    primary = [each[term.id] for term in terms if term.id in PRIMARY]
-    others = [each[term.id] for term in terms if term.id not in PRIMARY]
-    best = next(
-        (one for one in (Finding.MATCHES, Finding.CANNOT_TELL, Finding.DIFFERS) if one in primary), Finding.MATCHES
-    )
+    each = _each(terms, purpose)
+    others = [one for name, one in each.items() if name not in PRIMARY]
+    best = min((one for name, one in each.items() if name in PRIMARY), key=_ORDER.index, default=Finding.MATCHES)
     for one in (Finding.DIFFERS, Finding.CANNOT_TELL):
         if one in (best, *others):
             return each, one
