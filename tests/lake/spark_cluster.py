@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +35,35 @@ class Cluster:
                     if b"CoarseGrainedExecutorBackend" in Path(f"/proc/{current}/cmdline").read_bytes():
                         found.append(current)
         return found
+
+
+class Killing:
+    """Kills executors of a cluster while work is done there, each at a random moment."""
+
+    def __init__(self, cluster: Cluster, seed: int) -> None:
+        self.killed: list[int] = []
+        self._cluster, self._draw, self._taken = cluster, random.Random(seed), 0.0
+
+    @contextlib.contextmanager
+    def during(self) -> Iterator[None]:
+        """A round of the work; the first one only says how long a round takes."""
+        begun = time.monotonic()
+        killer = threading.Thread(target=self._kill, args=(self._draw.uniform(0, self._taken),), daemon=True)
+        if self._taken:
+            killer.start()
+        yield
+        if self._taken:
+            killer.join()
+        self._taken = time.monotonic() - begun
+
+    def _kill(self, after: float) -> None:
+        """One of several; with none left there would be nobody to go on."""
+        time.sleep(after)
+        running = self._cluster.executors()
+        if len(running) > 1:
+            self.killed.append(self._draw.choice(running))
+            with contextlib.suppress(OSError):
+                os.kill(self.killed[-1], signal.SIGKILL)
 
 
 def _free() -> int:

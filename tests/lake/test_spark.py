@@ -4,27 +4,26 @@ import contextlib
 import datetime
 import decimal
 import math
-import os
 import random
 import shutil
-import signal
+import stat
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from lakes import commit, new_lake
-from spark_cluster import standalone
+from spark_cluster import Killing, standalone
 
 from madang.base.errors import Cancelled, MadangError
 from madang.lake import Engine, Version
 from madang.lake.spark import Script, SparkEngine, to_spark
 from madang.lake.spark.engine import installed
+from madang.lake.spark.faults import explained
 from madang.lake.spark.grouping import grouped
-from madang.lake.spark.translate import refuse_casts
 from support import EVERYTHING, MISSING
 
 SAME = [
@@ -50,6 +49,13 @@ SAME = [
     "SELECT coalesce(n, -1), nullif(n, 3), abs(m) FROM t",
     "SELECT n FROM t WHERE x < 1e-07",
     "SELECT n FROM t WHERE x > 1.5",
+    "SELECT n, CAST(z AS BIGINT), TRY_CAST(z AS INTEGER), CAST(p AS INTEGER), CAST(n AS SMALLINT) FROM t WHERE z BETWEEN -9 AND 9000",
+    "SELECT trunc(z), floor(z), ceil(z), trunc(p), floor(p), ceil(p), trunc(n), floor(-z) FROM t",
+    "SELECT n FROM t WHERE x <> trunc(x) OR floor(x) = x OR NOT isfinite(x)",
+    "SELECT p / 3, p / p, n / 2.5, avg(p), avg(n) FROM t WHERE p > 0 GROUP BY p, n",
+    "SELECT lower(o), trim(o), length(o), substring(o, 1, 2), substring(o, 2) FROM t",
+    "SELECT n FROM t WHERE o LIKE 'a\\%' OR o LIKE '%\\_' OR o LIKE '_ '",
+    "SELECT n FROM t WHERE regexp_full_match(o, 'a.') OR regexp_full_match(trim(o), '[+-]?[0-9]+')",
     "SELECT floor(x), ceil(x), trunc(x) FROM t WHERE isfinite(x)",
     "SELECT n FROM t WHERE NOT isfinite(x)",
     "SELECT CAST(x AS BIGINT) FROM t WHERE x = 2.0",
@@ -121,6 +127,15 @@ REFUSED = {
     "SELECT d + INTERVAL 1 YEAR FROM t": "INTERVAL",  # a date there and a time here
     "SELECT strftime(d, '%Y') FROM t": "",
     "SELECT n::HUGEINT FROM t": "",
+    "SELECT exp(n), ln(n) FROM t": "exp",  # the last digit is a matter of the processor
+    "SELECT n FROM t WHERE s LIKE o": "LIKE",
+    "SELECT substring(s, 0, 2) FROM t": "substring",
+    "SELECT substring(s, 2, -1) FROM t": "substring",
+    "SELECT CAST('2020' AS DATE)": "2020",
+    "SELECT CAST('2.5' AS BIGINT)": "2.5",
+    "SELECT n FROM t WHERE regexp_full_match(s, '(?i)a')": "(?i)a",
+    "SELECT n FROM t WHERE regexp_full_match(s, '[[:alpha:]]')": "alpha",
+    "SELECT n FROM t WHERE regexp_full_match(s, '\\s')": "pattern",
     "SELECT my_function(n) FROM t": "my_function",
     "SELECT datediff('year', d, w) FROM t": "datediff",  # years that begin here, years that are over there
     "SELECT power(n, 2) FROM t": "power",
@@ -150,6 +165,8 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Version:
             "m": pa.array([-7, 13, 0, 2, 2, None], pa.int32()),
             "y": pa.array([2020, 2021, 1900, 10000, 9999, None], pa.int64()),
             "x": pa.array([-1.5, 2.0, math.nan, math.inf, 1e-9, None], pa.float64()),
+            "z": pa.array([1980.5, 1981.5, -2.5, 1e19, -1e300, None], pa.float64()),
+            "o": pa.array(["İΟΔΟΣ", "\u300042\u00a0", "a\\b", "a\r", "e\u0301 ", None]),
             "p": pa.array([decimal.Decimal(text) for text in ("1.20", "1.25", "1.30", "-1.00", "0.00")] + [None]),
             "s": pa.array(["사람1", " a ", "42", "", "Straße", None]),
             "d": pa.array([day(2020, 2, 29), day(1970, 1, 1), day(1582, 10, 4), day(1, 1, 1), day(9999, 12, 31), None]),
@@ -162,12 +179,16 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Version:
 
 @pytest.fixture(scope="module")
 def spark(version: Version) -> Iterator[SparkEngine]:
-    """A session that is started where the time zone and the order of letters are others'."""
+    """A session that is started where time zone, order of letters, and what Spark is there are others'."""
     _needed()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "Asia/Seoul")
         patch.setenv("LC_ALL", "tr_TR.UTF-8")
         patch.setenv("LANG", "tr_TR.UTF-8")
+        patch.setenv("JAVA_TOOL_OPTIONS", "-Duser.language=tr -Duser.country=TR -Duser.timezone=Asia/Seoul")
+        patch.setenv("SPARK_HOME", "/opt/another")
+        patch.setenv("SPARK_REMOTE", "sc://another")
+        patch.setenv("PYSPARK_SUBMIT_ARGS", "--master another")
         engine = SparkEngine(memory="1g", threads=2, master="local[2]").__enter__()
     with contextlib.ExitStack() as stack:
         stack.push(engine)
@@ -266,12 +287,61 @@ def test_whoever_stops_it_is_told_so(version: Version) -> None:
 
 
 def test_a_question_that_fails_leaves_the_engine_standing(spark: SparkEngine) -> None:
-    with pytest.raises(MadangError, match="Spark says"):
-        spark.rows("SELECT nothing FROM t")
-    with pytest.raises(MadangError) as caught:
-        spark.rows("SELECT CAST(s AS BIGINT) FROM t")
-    assert caught.value.code == "spark.failed"
+    """What is wrong is told as what it is: the question, or a value of the data."""
+    for sql, code in (
+        ("SELECT nothing FROM t", "spark.failed"),
+        ("SELECT count(*) FROM t WHERE n > DATE '2020-01-01'", "spark.failed"),
+        ("SELECT CAST(s AS BIGINT) FROM t", "spark.value"),
+        ("SELECT sum(n * 9223372036854775807) FROM t", "spark.value"),
+    ):
+        with pytest.raises(MadangError) as caught:
+            spark.rows(sql)
+        assert caught.value.code == code, sql
+        assert "Exception" not in str(caught.value) and "calling o" not in str(caught.value)
     assert spark.value("SELECT count(*) FROM t") == 6
+    asked = {"whole": "SELECT count(*) FROM t", "bad": "SELECT count(*) FROM t WHERE CAST(s AS BIGINT) > 1"}
+    found = spark.counts(asked | {"none": "SELECT count(*) FROM t WHERE nothing > 1"})
+    told = {name: each.code if isinstance(each, MadangError) else each for name, each in found.items()}
+    assert told == {"whole": 6, "bad": "spark.value", "none": "spark.failed"}
+
+
+@pytest.mark.parametrize("fault", ["lost", "cut short", "garbled"])
+def test_a_file_that_breaks_on_the_way_ends_all_questions(fault: str, spark: SparkEngine, tmp_path: Path) -> None:
+    """It is named, and not told of each question as a value of it."""
+    path = tmp_path / "broken.parquet"
+    rows = {"n": list(range(5000)), "s": [f"{n} is a number" for n in range(5000)]}
+    pq.write_table(pa.table(rows), path, compression="none", use_dictionary=False)
+    spark.open({"broken": [str(path)]})
+    whole = path.read_bytes()
+    path.unlink()
+    if fault != "lost":
+        half = len(whole) // 2
+        path.write_bytes(whole[:half] if fault == "cut short" else b"x" * half + whole[half:])
+    with pytest.raises(MadangError) as caught:
+        spark.counts({str(n): f"SELECT count(*) FROM (SELECT t.* FROM broken t WHERE n < {n})" for n in range(5)})
+    assert caught.value.code == "spark.file"
+    assert "broken.parquet" in caught.value.message
+
+
+def test_what_it_cannot_work_out_is_no_fault_of_the_question() -> None:
+    lost = "Job aborted due to stage failure: Task 0 in stage 3.0 failed 4 times: ExecutorLostFailure"
+    told = {"error": lost, "state": "", "condition": ""}
+    assert (explained(told).code, explained(told | {"stopped": True}).code) == ("spark.job", "spark.stopped")
+    assert explained(told | {"condition": "OUT_OF_MEMORY"}).code == "spark.stopped"
+    assert lost in explained(told).message
+
+
+def test_nobody_else_on_this_machine_reads_what_spark_puts_aside(version: Version) -> None:
+    _needed()
+    with SparkEngine(memory="1g", threads=1, master="local[1]") as engine:
+        engine.attach(version)
+        engine.make("kept", "SELECT * FROM t", keep=True)
+        assert engine.value("SELECT count(*) FROM kept") == 6
+        assert engine._room is not None
+        room = Path(engine._room.name)
+        assert stat.S_IMODE(room.stat().st_mode) == 0o700
+        assert list(room.rglob("*"))
+    assert not room.exists()
 
 
 def test_whoever_kills_spark_is_told_and_nothing_is_lost(version: Version) -> None:
@@ -295,12 +365,36 @@ def test_what_is_outside_of_the_subset_is_refused_with_its_place(sql: str) -> No
     assert REFUSED[sql].lower() in str(caught.value).lower()
 
 
-@pytest.mark.parametrize("sql", ["SELECT x::BIGINT FROM t", "SELECT 1 FROM t WHERE TRY_CAST(s AS INTEGER) = 3"])
-def test_somebodys_casts_to_whole_numbers_are_refused(sql: str) -> None:
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT TRY_CAST(s AS INTEGER) FROM t",
+        "SELECT n FROM t WHERE n = 1 AND x::VARCHAR <> '1.0'",
+        "SELECT 'it is ' || half FROM (SELECT x / 2 AS half FROM t)",
+        "SELECT n FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.k = t.n AND t.s::DATE > DATE '2020-01-01')",
+        "SELECT n FROM t WHERE (SELECT max(x)::VARCHAR FROM t) = s",
+        "SELECT n FROM t WHERE s = n",
+    ],
+)
+def test_somebodys_casts_of_text_are_refused(sql: str, spark: SparkEngine) -> None:
+    """Each engine reads and writes texts of numbers and times in its own way; written as a cast or not."""
     with pytest.raises(MadangError) as caught:
-        refuse_casts(sql)
+        spark.query(sql, strict=True)
     assert caught.value.code == "spark.subset"
-    refuse_casts("SELECT CAST(n AS DOUBLE), s::DATE FROM t")
+
+
+def test_somebodys_other_casts_are_answered(version: Version, spark: SparkEngine) -> None:
+    sql = "SELECT n::INTEGER, x::BIGINT, n::VARCHAR || '-' || m, d::VARCHAR FROM t WHERE isfinite(x)"
+    with Engine() as duck:
+        version.attach(duck)
+        assert sorted(spark.query(sql, strict=True).rows, key=repr) == sorted(map(list, duck.rows(sql)), key=repr)
+
+
+def test_a_column_that_is_compared_otherwise_is_refused(tmp_path: Path, spark: SparkEngine) -> None:
+    made = commit(new_lake(tmp_path).dataset("f"), {"g": pa.table({"f": pa.array([0.1], pa.float32())})})
+    with pytest.raises(MadangError) as caught:
+        spark.attach(made)
+    assert caught.value.code == "spark.type" and "f of g" in caught.value.message
 
 
 def test_sql_that_cannot_be_read_is_one_sentence() -> None:
@@ -320,24 +414,53 @@ def test_without_spark_or_without_java_one_sentence_says_so(tmp_path: Path, monk
     with pytest.raises(MadangError) as caught:
         SparkEngine(tmp_path / "python")
     assert caught.value.code == "spark.no_java"
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))
+    with pytest.raises(MadangError, match="gone") as caught:
+        SparkEngine(tmp_path / "python")
+    assert caught.value.code == "spark.no_java"
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [('openjdk version "11.0.24" 2024-07-16', 11), ('java version "1.8.0_401"', 8), ('openjdk version "9-Debian"', 9)],
+)
+def test_a_java_that_is_too_old_is_one_sentence(
+    said: str, found: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "python").touch()
+    _java(tmp_path, said)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(MadangError, match=f"is Java {found}") as caught:
+        SparkEngine(tmp_path / "python")
+    assert caught.value.code == "spark.java" and "openjdk-17" in caught.value.hint
+
+
+def _java(home: Path, said: str = 'openjdk version "17.0.15" 2025-04-15') -> None:
+    """A Java that only tells its version."""
+    (home / "bin").mkdir()
+    (home / "bin" / "java").write_text(f"#!/bin/sh\necho '{said}' >&2\n")
+    (home / "bin" / "java").chmod(0o755)
 
 
 @pytest.mark.parametrize(
     ("said", "code", "words"),
     [
         ('{"ok": "ready", "version": "3.5.1"}', "spark.other_version", "3.5.1"),
-        ('{"error": "UnsupportedClassVersionError: 65.0 is wanted", "kind": "Error"}', "spark.start", "65.0"),
-        ("", "spark.lost", ""),
+        ('{"error": "All masters are unresponsive", "condition": ""}', "spark.start", "unresponsive"),
+        ('{"error": "exited", "condition": "JAVA_GATEWAY_EXITED"}', "spark.start", "Could not reserve enough space"),
+        ("", "spark.start", "Could not reserve enough space"),
     ],
-    ids=["a cluster of another version", "another Java", "no word at all"],
+    ids=["a cluster of another version", "no cluster", "no memory", "no word at all"],
 )
 def test_a_driver_of_another_kind_is_one_sentence(
     said: str, code: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What starts says what a Spark of another version, or on a Java that is too old, says."""
     python = tmp_path / "python"
-    python.write_text(f"#!/bin/sh\n[ -z '{said}' ] || echo '{said}'\n")
+    printed = "echo 'Error: Could not reserve enough space for object heap' >&2; echo bye >&2"
+    python.write_text(f"#!/bin/sh\n{printed}\n[ -z '{said}' ] || echo '{said}'\n")
     python.chmod(0o755)
+    _java(tmp_path)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(MadangError) as caught, SparkEngine(python):
         pass
@@ -347,6 +470,7 @@ def test_a_driver_of_another_kind_is_one_sentence(
 def test_a_file_that_is_gone_is_named_before_spark_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     version = commit(new_lake(tmp_path).dataset("gone"), {"t": pa.table({"n": [1]})})
     (tmp_path / "python").touch()
+    _java(tmp_path)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     lost = version.tables["t"].paths[0]
     lost.unlink()
@@ -389,30 +513,12 @@ def test_executors_that_are_killed_change_nothing(tmp_path: Path) -> None:
     with Engine() as duck:
         version.attach(duck)
         wanted = [sorted(map(list, duck.rows(sql))) for sql in questions]
-    killed: list[int] = []
-    with standalone(tmp_path) as cluster:
-
-        def kill(after: float) -> None:
-            """One of several; with none left there would be nobody to go on."""
-            time.sleep(after)
-            running = cluster.executors()
-            if len(running) > 1:
-                killed.append(draw.choice(running))
-                with contextlib.suppress(OSError):
-                    os.kill(killed[-1], signal.SIGKILL)
-
-        with SparkEngine(memory="512m", threads=2, master=cluster.address) as engine:
-            engine.attach(version)
-            taken = 0.0
-            for _round in range(30):
-                begun = time.monotonic()
-                killer = threading.Thread(target=kill, args=(draw.uniform(0, taken),), daemon=True)
-                if taken:  # the first round says how long one takes
-                    killer.start()
+    with standalone(tmp_path) as cluster, SparkEngine(memory="512m", threads=2, master=cluster.address) as engine:
+        engine.attach(version)
+        killing = Killing(cluster, 23)
+        for _round in range(30):
+            with killing.during():
                 assert [sorted(engine.rows(sql)) for sql in questions] == wanted
-                if taken:
-                    killer.join()
-                taken = time.monotonic() - begun
-                if len(killed) >= KILLS:
-                    break
-    assert len(set(killed)) == len(killed) >= KILLS
+            if len(killing.killed) >= KILLS:
+                break
+    assert len(set(killing.killed)) == len(killing.killed) >= KILLS

@@ -1,9 +1,11 @@
 """The profile and the rows of checks on Spark: equal to those of the first engine, number by number."""
 
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -11,6 +13,7 @@ from test_quality_assess import version
 from test_quality_profile import Made
 
 import support
+from lake.spark_cluster import Killing, standalone
 from madang.base.errors import MadangError
 from madang.lake import Lake
 from madang.lake.engine import Engine
@@ -29,11 +32,16 @@ ROWS = (
 )  # checks whose rows are compared
 
 
+def _needed() -> None:
+    """Skip aloud where Spark cannot run."""
+    if not installed().exists() or shutil.which("java") is None:
+        pytest.skip(f"{support.MISSING}Spark in an environment of its own, and Java 17: profiles are not compared")
+
+
 @pytest.fixture(scope="module")
 def spark() -> Iterator[SparkEngine]:
     """A session of two threads."""
-    if not installed().exists() or shutil.which("java") is None:
-        pytest.skip(f"{support.MISSING}Spark in an environment of its own, and Java 17: profiles are not compared")
+    _needed()
     with SparkEngine(memory="1g", threads=2, master="local[2]") as engine:
         yield engine
 
@@ -94,6 +102,37 @@ def test_what_is_not_proved_equal_is_refused(spark: SparkEngine, lake: Lake) -> 
     with pytest.raises(MadangError) as caught:
         find(made, replace(check), cohort=1, second=spark)
     assert caught.value.code == "quality.spark"
+
+
+@pytest.mark.big
+@pytest.mark.skipif(not support.EVERYTHING, reason="only with --all: a cluster takes minutes to start")
+def test_executors_killed_during_a_profile_change_nothing(lake: Lake, tmp_path: Path) -> None:
+    _needed()
+    made = version(lake, "d", **_tables(Random(5), 200))
+    wanted = profile(made, minimum=1, today=TODAY)
+    with standalone(tmp_path) as cluster, SparkEngine(memory="512m", threads=2, master=cluster.address) as engine:
+        killing = Killing(cluster, 23)
+        for _round in range(20):
+            with killing.during():
+                assert profile(made, minimum=1, today=TODAY, second=engine) == wanted
+            if len(killing.killed) >= 3:
+                break
+    assert len(set(killing.killed)) == len(killing.killed) >= 3
+
+
+@pytest.mark.big
+@pytest.mark.skipif(not support.EVERYTHING, reason="only with --all: a session takes half a minute to start")
+def test_a_driver_killed_during_a_profile_is_one_sentence(lake: Lake) -> None:
+    _needed()
+    made = version(lake, "d", **_tables(Random(5), 50))
+    with SparkEngine(memory="512m", threads=1, master="local[1]") as engine:
+        assert engine._process is not None
+        threading.Timer(2, engine._process.kill).start()
+        with pytest.raises(MadangError) as caught:
+            for _again in range(1000):
+                profile(made, today=TODAY, second=engine)
+    assert caught.value.code == "spark.lost"
+    assert made.dataset.versions() == [made.number]
 
 
 def _told(found: Profile) -> bool:

@@ -46,15 +46,11 @@ def command(
     read(SQL, version, query[:500])
     rows = SHOWN if limit is None and format_ == "table" else limit
     asked = rows + 1 if rows is not None and format_ == "table" else rows
-    if engine == "spark":
-        from madang.lake.spark.translate import refuse_casts
-
-        refuse_casts(query)
     with second_engine(engine, master, version) as second:
         found = (
             answer(version, query, asked, seconds, memory, threads)
             if second is None
-            else second.batches(query, asked, seconds)
+            else second.batches(query, asked, seconds, strict=True)
         )
         if format_ == "table":
             sql_output.show(found, rows or 0)

@@ -2,20 +2,26 @@
 
     {"op": "open", "tables": {"person": ["/path/a.parquet", ...]}, "schemas": {"person": "person_id BIGINT, ..."}}
                                                                       views over exactly these files
-    {"op": "rows", "sql": "..."}                                      all rows, as lists
-    {"op": "make", "name": "...", "sql": "...", "keep": true}         a view of a SELECT, whose rows are kept if so said
+    {"op": "rows", "sql": "...", "strict": false}       all rows, as lists; strict: none where a cast reads or writes
+                                                        text of numbers or times, as engines do that each in its way
+    {"op": "make", "name": "...", "sql": "...", "keep": true, "more": false}
+                           a view of a SELECT, whose rows are kept if so said; `more`: beside those that the view has
     {"op": "drop", "names": ["..."]}                                  these are no more, nor what was kept of them
     {"op": "stop"}
 
-Each answer is one JSON line: {"ok": ...} or {"error": "...", "kind": "..."}. What Spark prints goes to standard error.
+Each answer is one JSON line: {"ok": ...} or {"error": "...", "state": "22018", "condition": "CAST_INVALID_INPUT"}: the
+SQLSTATE and Spark's own name of what went wrong, empty where it has none. What Spark prints goes to standard error.
 """
 
 import datetime
 import decimal
 import json
 import os
+import re
 import sys
 from typing import Any
+
+JAVA_OPTIONS = "-Duser.timezone=UTC -Dfile.encoding=UTF-8 -Duser.language=en -Duser.country=US"
 
 
 def session(master: str, memory: str, threads: int) -> Any:
@@ -38,8 +44,8 @@ def session(master: str, memory: str, threads: int) -> Any:
         "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
         "spark.sql.files.ignoreMissingFiles": "false",
         "spark.sql.files.ignoreCorruptFiles": "false",
-        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -Dfile.encoding=UTF-8",
-        "spark.executor.extraJavaOptions": "-Duser.timezone=UTC -Dfile.encoding=UTF-8",
+        "spark.driver.extraJavaOptions": JAVA_OPTIONS,
+        "spark.executor.extraJavaOptions": JAVA_OPTIONS,
     }
     if master.startswith("local"):  # all in one process, which nobody else is to reach
         settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
@@ -73,6 +79,48 @@ def stopped(spark: Any) -> bool:
         return True
 
 
+def wrong(error: Exception) -> dict[str, str]:
+    """What Spark says went wrong: one sentence, SQLSTATE and condition.
+
+    What went wrong on the way, and not with the question, comes as an error of Java with all that it passed through.
+    """
+    text = str(error)
+    if type(error).__name__ == "Py4JJavaError":  # "An error occurred while calling o1.collect.\n: a.b.Error: ..."
+        text = text.partition("\n: ")[2] or text
+        text = re.sub(r"^(?:[\w$]+\.)+[\w$]+: ", "", text)
+    named = re.match(r"\[([A-Z0-9_.]+)\] ", text)
+    state = re.search(r"SQLSTATE: (\w{5})", text)
+    return {
+        "error": re.split(r"\s*SQLSTATE: |\n\tat |\nDriver stacktrace", text)[0][:4000],
+        "state": state[1] if state else "",
+        "condition": "OUT_OF_MEMORY" if "OutOfMemoryError" in text else named[1] if named else "",
+    }
+
+
+def cast_of_text(frame: Any) -> str:
+    """The first cast in a plan, written or not, from a text or from a floating number to one; empty if there is none.
+
+    Of constants nothing is left to be seen.
+    """
+    plans = [frame._jdf.queryExecution().optimizedPlan()]
+    while plans:
+        plan = plans.pop()
+        children, found = plan.children(), plan.expressions()
+        plans += [children.apply(n) for n in range(children.size())]
+        parts = [found.apply(n) for n in range(found.size())]
+        while parts:
+            part = parts.pop()
+            below = part.children()
+            parts += [below.apply(n) for n in range(below.size())]
+            if part.getClass().getSimpleName() == "Cast":
+                source, target = part.child().dataType().simpleString(), part.dataType().simpleString()
+                if (source == "string" != target) or (target == "string" and source in ("double", "float")):
+                    return f"{part.sql()} ({source} to {target})"
+            if part.getClass().getSimpleName().endswith("Subquery"):
+                plans.append(part.plan())
+    return ""
+
+
 def cut(spark: Any, frame: Any) -> Any:
     """The same rows without the plan that they come from: plans within plans grow beyond all memory.
 
@@ -97,7 +145,7 @@ def main() -> None:
     try:
         spark = session(master, memory, threads)
     except Exception as error:  # whatever Java says
-        say(error=str(error)[:2000], kind=type(error).__name__)
+        say(**wrong(error))
         return
     say(ok="ready", version=spark.version)
     kept: dict[str, list[Any]] = {}
@@ -114,6 +162,10 @@ def main() -> None:
                 say(ok=len(asked["tables"]))
             elif asked["op"] == "rows":
                 frame = spark.sql(asked["sql"])
+                odd = cast_of_text(frame) if asked.get("strict") else ""
+                if odd:
+                    say(error=odd, state="", condition="CAST_OF_TEXT")
+                    continue
                 limit = asked.get("limit")
                 taken = (frame.limit(limit) if limit is not None else frame).collect()
                 kinds = [field.dataType.simpleString() for field in frame.schema.fields]
@@ -123,6 +175,8 @@ def main() -> None:
                 if asked.get("keep"):
                     frame = cut(spark, frame).persist()
                     kept.setdefault(asked["name"], []).append(frame)
+                if asked.get("more"):
+                    frame = spark.table(asked["name"]).unionAll(frame)
                 frame.createOrReplaceTempView(asked["name"])
                 say(ok=asked["name"])
             elif asked["op"] == "drop":
@@ -132,9 +186,9 @@ def main() -> None:
                         frame.unpersist()
                 say(ok=len(asked["names"]))
             else:
-                say(error="unknown op", kind="ValueError")
+                say(error="unknown op", state="", condition="")
         except Exception as error:  # whatever Spark says
-            say(error=str(error)[:4000], kind=type(error).__name__, stopped=stopped(spark))
+            say(**wrong(error), stopped=stopped(spark))
     spark.stop()
 
 

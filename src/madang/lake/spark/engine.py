@@ -6,27 +6,29 @@ writes to the lake, so whoever is killed on the way leaves nothing half done.
 """
 
 import contextlib
-import datetime
-import decimal
 import json
 import os
-import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import pyarrow as pa
 
 from madang.base.errors import Cancelled, MadangError
 from madang.base.translate import _
 from madang.lake.dataset import Version
+from madang.lake.spark.faults import OF_A_QUESTION, check_java, explained, lost, not_started
 from madang.lake.spark.grouping import grouped
 from madang.lake.spark.translate import to_spark
+from madang.lake.spark.values import Found, schema_of, value_of
 
 VERSION = "4.3"  # of Spark, whose answers were proved equal
+# What would have another Spark than that of our environment started, or ours in another way.
+_NOT_OURS = ("PYTHONPATH", "PYTHONHOME", "SPARK_HOME", "SPARK_REMOTE", "SPARK_API_MODE", "SPARK_CONNECT", "PYSPARK_")
 _DRIVER = Path(__file__).with_name("driver.py")
 
 
@@ -42,7 +44,9 @@ class SparkEngine:
     """A Spark session that sees the tables of versions. `python` is that of the environment with pyspark, `master`
     `local[*]`, `spark://host:7077` or what else Spark knows.
 
-    Errors: `spark.no_java`, `spark.no_environment`, `spark.start`, `spark.other_version`, those of questions.
+    Errors: `spark.no_java`, `spark.java`, `spark.no_environment`, `spark.start`, `spark.other_version`, and of what is
+    asked `spark.subset`, `spark.value` (a value cannot be converted), `spark.failed` (it cannot be asked so),
+    `spark.file` (a file cannot be read), `spark.job` (it could not be worked out), `spark.stopped`, `spark.lost`.
     """
 
     def __init__(
@@ -55,35 +59,47 @@ class SparkEngine:
                 _("Spark is not installed here."),
                 _("Run `script/environment spark`, which puts it into an environment of its own."),
             )
-        java = shutil.which("java") or os.environ.get("JAVA_HOME")
-        if not java:
-            raise MadangError(
-                "spark.no_java", _("Spark needs Java 17, and there is none."), _("Install openjdk-17-jre-headless.")
-            )
+        check_java()
         self._command = [str(python), str(_DRIVER), master, memory, str(threads or os.cpu_count() or 1)]
         self._process: subprocess.Popen[str] | None = None
+        self._room: tempfile.TemporaryDirectory[str] | None = None
+        self._said: IO[bytes] | None = None
         self._lock = threading.Lock()
         self._cancelled = False
 
     def __enter__(self) -> Self:
-        environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
         environment |= {"TZ": "UTC", "PYSPARK_PYTHON": self._command[0], "LC_ALL": "C.UTF-8"}
         if self._command[2].startswith("local"):
             environment["SPARK_LOCAL_IP"] = "127.0.0.1"
+        # Rows that do not fit in memory lie there: Spark's own folders could be read by everybody on this machine.
+        self._room = tempfile.TemporaryDirectory(prefix="madang-spark-", ignore_cleanup_errors=True)
+        environment["SPARK_LOCAL_DIRS"] = self._room.name
+        self._said = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._said,
             text=True,
             encoding="utf-8",
             env=environment,
             start_new_session=True,
         )
-        told = self._answer()
-        if "error" in told:
+        try:
+            told = self._answer()
+        except MadangError as error:
+            reason = self._last_words()
             self._end()
-            raise MadangError("spark.start", _("Spark does not start: {reason}.").format(reason=_short(told["error"])))
+            if error.code == "spark.lost" and reason:
+                raise not_started(reason) from None
+            raise
+        if "error" in told:
+            reason = (
+                told["error"] if told["condition"] != "JAVA_GATEWAY_EXITED" else self._last_words() or told["error"]
+            )
+            self._end()
+            raise not_started(reason)
         if not str(told.get("version", "")).startswith(VERSION):
             self._end()
             raise MadangError(
@@ -112,6 +128,18 @@ class SparkEngine:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if self._said is not None and self._room is not None:
+            self._said.close()
+            self._room.cleanup()
+
+    def _last_words(self) -> str:
+        """The last line that looks like a reason of what Spark and Java have printed."""
+        if self._said is None:
+            return ""
+        self._said.seek(0)
+        lines = self._said.read()[-20_000:].decode("utf-8", errors="replace").splitlines()
+        telling = [line.strip() for line in lines if "rror" in line or "xception" in line or "nvalid" in line]
+        return (telling or [line.strip() for line in lines if line.strip()] or [""])[-1]
 
     def cancel(self) -> None:
         """Stop what runs; may be called from another thread."""
@@ -122,22 +150,23 @@ class SparkEngine:
     def attach(self, *versions: Version) -> None:
         """Have the tables of these versions as views, over exactly the files that their manifests name.
 
-        Errors: `spark.file` where one of them is not there.
+        Errors: `spark.file` where one of them is not there, `spark.type` where a column is not proved to be the same.
         """
         tables: dict[str, list[str]] = {}
         schemas: dict[str, str] = {}
         for version in versions:
             for name, table in version.tables.items():
-                lost = [path for path in table.paths if not path.is_file()]
-                if lost:
+                gone = [path for path in table.paths if not path.is_file()]
+                if gone:
                     raise MadangError(
                         "spark.file",
-                        _("{file} of {version} is not there.").format(file=lost[0].name, version=version.name),
+                        _("{file} of {version} is not there.").format(file=gone[0].name, version=version.name),
                         _("Restore it from a backup."),
                     )
+                _check_types(name, table.schema)
                 if table.paths:
                     tables[name] = [str(path) for path in table.paths]
-                    schemas[name] = _schema(table.schema)
+                    schemas[name] = schema_of(table.schema)
         self.open(tables, schemas)
 
     def open(self, tables: Mapping[str, Sequence[str]], schemas: Mapping[str, str] | None = None) -> None:
@@ -146,29 +175,36 @@ class SparkEngine:
 
     def rows(self, sql: str, limit: int | None = None) -> list[list[Any]]:
         """All rows of one SELECT in DuckDB's SQL. Errors: `spark.subset`, `spark.failed`, `spark.lost`."""
-        return self.query(sql, limit)[1]
+        return self.query(sql, limit).rows
 
     def value(self, sql: str) -> Any:
         """The one value of a SELECT."""
         return self.rows(sql)[0][0]
 
-    def query(self, sql: str, limit: int | None = None) -> tuple[list[str], list[list[Any]]]:
-        """Names of columns, and rows."""
-        return self.query_as_it_is(to_spark(sql), limit)
+    def query(self, sql: str, limit: int | None = None, *, strict: bool = False) -> Found:
+        """The same with the names and types of its columns.
 
-    def query_as_it_is(self, sql: str, limit: int | None = None) -> tuple[list[str], list[list[Any]]]:
+        `strict`, for what somebody else wrote: refused (`spark.subset`) where a text is made a number or a time, or a
+        floating number a text, also where that is not written. Our own questions do so only where it is proved.
+        """
+        return self.query_as_it_is(to_spark(sql), limit, strict=strict)
+
+    def query_as_it_is(self, sql: str, limit: int | None = None, *, strict: bool = False) -> Found:
         """The same, of a SELECT that is in Spark's own SQL already."""
-        told = self._ask({"op": "rows", "sql": sql, "limit": limit})
-        return list(told["columns"]), [[_value(each) for each in row] for row in told["ok"]]
+        told = self._ask({"op": "rows", "sql": sql, "limit": limit, "strict": strict})
+        columns = list(zip(told["columns"], told["types"], strict=True))
+        return Found(columns, [[value_of(each) for each in row] for row in told["ok"]])
 
-    def batches(self, sql: str, limit: int | None = None, seconds: float | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, sql: str, limit: int | None = None, seconds: float | None = None, *, strict: bool = False
+    ) -> Iterator[pa.RecordBatch]:
         """The rows as Arrow, for whoever takes those of the first engine; ends after `seconds` with `sql.time`."""
         timer = threading.Timer(seconds, self.cancel) if seconds is not None else None
         if timer is not None:
             timer.daemon = True
             timer.start()
         try:
-            names, rows = self.query(sql, limit)
+            found = self.query(sql, limit, strict=strict).table()
         except Cancelled:
             raise MadangError(
                 "sql.time",
@@ -178,15 +214,15 @@ class SparkEngine:
         finally:
             if timer is not None:
                 timer.cancel()
-        columns = [pa.array([row[place] for row in rows]) for place in range(len(names))]
-        yield pa.RecordBatch.from_arrays(columns, names=names)
+        yield from found.to_batches() or [pa.RecordBatch.from_pylist([], schema=found.schema)]
 
-    def make(self, name: str, sql: str, *, keep: bool) -> None:
+    def make(self, name: str, sql: str, *, keep: bool, more: bool = False) -> None:
         """Call a SELECT in Spark's own SQL a view; with `keep`, its rows stay with Spark once they are worked out.
 
-        A view that it reads may have the same name: it is the one that was there before.
+        A view that it reads may have the same name: it is the one that was there before. With `more`, its rows are
+        those that the view has already, and these.
         """
-        self._ask({"op": "make", "name": name, "sql": sql, "keep": keep})
+        self._ask({"op": "make", "name": name, "sql": sql, "keep": keep, "more": more})
 
     def drop(self, names: Iterable[str]) -> None:
         """Have these views no more, nor their rows; nothing happens where there is none."""
@@ -220,18 +256,21 @@ class SparkEngine:
     def _together(
         self, sql: str, asked: Mapping[str, str], found: dict[str, int | MadangError | None]
     ) -> list[list[Any]]:
-        """The rows of one SELECT that asks all of `asked`; where that fails, none, and each is asked by itself."""
+        """The rows of one SELECT that asks all of `asked`; where one of them fails, none, and each is asked by itself.
+
+        A failure that has nothing to do with the questions ends them all.
+        """
         try:
             return list(self._ask({"op": "rows", "sql": sql})["ok"])
         except MadangError as error:
-            if error.code != "spark.failed":
+            if error.code not in OF_A_QUESTION:
                 raise
         for name, question in asked.items():
             try:
                 value = self.value(question)
                 found[name] = None if value is None else int(value)
             except MadangError as error:
-                if error.code != "spark.failed":
+                if error.code not in OF_A_QUESTION:
                     raise
                 found[name] = error
         return []
@@ -239,73 +278,34 @@ class SparkEngine:
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
             if self._process is None or self._process.stdin is None:
-                raise _lost()
+                raise lost()
             try:
                 self._process.stdin.write(json.dumps(question) + "\n")
                 self._process.stdin.flush()
             except OSError:
-                raise Cancelled() if self._cancelled else _lost() from None
+                raise Cancelled() if self._cancelled else lost() from None
             told = self._answer()
-        if told.get("stopped") or "OutOfMemoryError" in told.get("error", ""):
-            raise MadangError(
-                "spark.stopped",
-                _("Spark stopped: {reason}.").format(reason=_short(told["error"])),
-                _("Mostly it lacks memory: give it more by [spark] memory. Nothing was written."),
-            )
         if "error" in told:
-            raise MadangError("spark.failed", _("Spark says: {reason}.").format(reason=_short(told["error"])))
+            raise explained(told)
         return told
 
     def _answer(self) -> dict[str, Any]:
         assert self._process is not None and self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise Cancelled() if self._cancelled else _lost()
+            raise Cancelled() if self._cancelled else lost()
         told: dict[str, Any] = json.loads(line)
         return told
-
-
-_TYPES = {
-    **{name: name for name in ("BIGINT", "SMALLINT", "TINYINT", "DOUBLE", "FLOAT", "DATE", "BOOLEAN")},
-    **{"INTEGER": "INT", "VARCHAR": "STRING", "BLOB": "BINARY", "TIMESTAMP": "TIMESTAMP_NTZ"},
-}
-
-
-def _schema(columns: Iterable[Sequence[str]]) -> str:
-    """The schema of a table as Spark writes it; empty where a type is not among those that both know by heart."""
-    told = []
-    for name, kind in columns:
-        known = kind if kind.startswith("DECIMAL(") else _TYPES.get(kind)
-        if known is None:
-            return ""
-        quoted = name.replace("`", "``")
-        told.append(f"`{quoted}` {known}")
-    return ", ".join(told)
 
 
 def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[place : place + size] for place in range(0, len(items), size)]
 
 
-def _value(value: Any) -> Any:
-    if isinstance(value, dict):
-        kind, text = next(iter(value.items()))
-        if kind == "date":
-            return datetime.date.fromisoformat(text)
-        if kind == "timestamp":
-            return datetime.datetime.fromisoformat(text)
-        if kind == "decimal":
-            return decimal.Decimal(text)
-        if kind == "double":
-            return float(text)
-        if kind == "blob":
-            return bytes.fromhex(text)
-    return value
-
-
-def _short(text: str) -> str:
-    return " ".join(text.split())[:300].rstrip(".")
-
-
-def _lost() -> MadangError:
-    return MadangError("spark.lost", _("Spark's process is gone."), _("Nothing was written; ask again."))
+def _check_types(table: str, columns: Iterable[Sequence[str]]) -> None:
+    """Raise `spark.type` where a column is of a type that is not proved to be the same."""
+    for column, kind in columns:
+        if kind in ("FLOAT", "REAL"):
+            message = _("{column} of {table} is a number of 32 bits, which Spark compares in another way.")
+            hint = _("Ask on one machine: leave --engine spark out.")
+            raise MadangError("spark.type", message.format(column=column, table=table), hint)

@@ -9,19 +9,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake.spark.engine import SparkEngine
 from madang.lake.spark.translate import parsed, rewritten
+from madang.lake.spark.values import Found
 
 
 @dataclass(frozen=True)
 class Step:
-    """A view to be made of a SELECT in Spark's SQL; one to be dropped where there is none. `keep`: with its rows."""
+    """A view to be made of a SELECT in Spark's SQL; one to be dropped where there is none.
+
+    `keep`: with its rows; `more`: beside those that it has.
+    """
 
     name: str
     sql: str = ""
     keep: bool = True
+    more: bool = False
 
 
 class Script:
@@ -41,19 +48,26 @@ class Script:
                 for step in self._steps(tree, sql):
                     self._take(step)
         except MadangError as error:
-            if error.code not in ("spark.lost", "cancelled"):
+            if error.code not in ("spark.lost", "spark.stopped", "cancelled"):
                 self._drop([name for name in self._made if name not in before])
             raise
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of one SELECT. Errors as of `execute`."""
-        return [tuple(row) for row in self.spark.query_as_it_is(self._select(parsed(sql)[0], sql))[1]]
+        return [tuple(row) for row in self._found(sql).rows]
+
+    def query(self, sql: str) -> pa.Table:
+        """The same as a table. Errors as of `execute`."""
+        return self._found(sql).table()
+
+    def _found(self, sql: str) -> Found:
+        return self.spark.query_as_it_is(self._select(parsed(sql)[0], sql))
 
     def _take(self, step: Step) -> None:
         if not step.sql:
             self._drop([step.name])
             return
-        self.spark.make(step.name, step.sql, keep=step.keep)
+        self.spark.make(step.name, step.sql, keep=step.keep, more=step.more)
         self._made[step.name] = None
 
     def _drop(self, names: list[str]) -> None:
@@ -112,7 +126,7 @@ class Script:
         if name in self._empty:
             self._empty.discard(name)
             return Step(name, new)
-        return Step(name, f"SELECT * FROM `{name}` UNION ALL {new}")
+        return Step(name, new, more=True)
 
     def _taken_out(self, name: str, where: Any, sql: str) -> Iterator[Step]:
         if name in self._empty:

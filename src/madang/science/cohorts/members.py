@@ -11,13 +11,14 @@ from madang.base.progress import Progress, Silent
 from madang.base.translate import _
 from madang.lake import Version
 from madang.science.cohorts.definition import Definition
-from madang.science.cohorts.opened import Laid, Opened, opened
+from madang.science.cohorts.opened import Laid, opened
 from madang.science.cohorts.seam import RESULTS, compile_definition
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMNS = ("subject_id", "cohort_start_date", "cohort_end_date")
+ENDED = frozenset({"cancelled", "spark.lost", "spark.stopped", "spark.file"})  # nothing more can be asked after these
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,11 @@ def _column_error(error: MadangError) -> MadangError:
     return MadangError("cohort.table", message.format(column=named[1]), _("`madang cohort check` says where."))
 
 
-def rows(found: Opened, cohort: int = 1) -> "pa.Table":
+def rows(found: Laid, cohort: int = 1) -> "pa.Table":
     """The members that `generate` found: subject_id, cohort_start_date, cohort_end_date, in this order."""
-    return found.engine.query(
-        f"SELECT {', '.join(COLUMNS)} FROM {RESULTS}.cohort WHERE cohort_definition_id = {int(cohort)} ORDER BY ALL"
+    named = ", ".join(COLUMNS)
+    return found.asking.query(
+        f"SELECT {named} FROM {RESULTS}.cohort WHERE cohort_definition_id = {int(cohort)} ORDER BY {named}"
     )
 
 
@@ -89,8 +91,13 @@ def members(
 ) -> "pa.Table":
     """The members of a definition on a version: a table of subject_id, cohort_start_date, cohort_end_date."""
     with opened(version, vocabulary, threads=threads, progress=progress or Silent()) as found:
-        generate(found, definition)
-        return rows(found)
+        return members_laid(found, definition)
+
+
+def members_laid(found: Laid, definition: Definition) -> "pa.Table":
+    """As `members`, on what is laid open already, on either engine."""
+    generate(found, definition)
+    return rows(found)
 
 
 def count(
@@ -108,7 +115,10 @@ def count(
 
 
 def counted(found: Laid, definitions: Iterable[Definition], progress: Progress) -> Iterable[Counted]:
-    """As `count`, on what is open already; members are put in under the numbers 1, 2, ..."""
+    """As `count`, on what is open already; members are put in under the numbers 1, 2, ...
+
+    Raises what ends an engine for good, since no definition can be run after it.
+    """
     kept = list(definitions)
     with progress.step(_("count cohorts"), len(kept), _("definitions")):
         for number, definition in enumerate(kept, 1):
@@ -117,7 +127,7 @@ def counted(found: Laid, definitions: Iterable[Definition], progress: Progress) 
             try:
                 yield generate(found, definition, number)
             except MadangError as error:
-                if error.code == "cancelled":
+                if error.code in ENDED:
                     raise
                 yield Counted(definition, 0, 0, time.monotonic() - begun, error)
             found.tidy(members=True)

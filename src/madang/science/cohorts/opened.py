@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress
@@ -16,6 +16,9 @@ from madang.lake.engine import Engine, quote_name, quote_paths
 from madang.science.cohorts.seam import CDM, RESULTS, STATISTICS
 from madang.science.omop.cdm import KINDS, TABLES, duckdb_type
 from madang.science.omop.release import mapped_with
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MEMORY = "3GB"
 _VOCABULARY = frozenset(KINDS["vocabulary"].split())
@@ -29,6 +32,9 @@ class Asking(Protocol):
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a SELECT."""
+
+    def query(self, sql: str) -> "pa.Table":
+        """The same as a table, with the names of its columns."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,8 +87,10 @@ def count_by(
     found = engine.counts(texts, None if progress is None else _in_halves(progress))
     for check in chosen:
         violated, of = found[f"{check.id}|rows"], found[f"{check.id}|of"]
-        if isinstance(violated, MadangError) or isinstance(of, MadangError):
-            counts[check.id] = Count(None, None, _("A value cannot be converted, or lies out of range."))
+        if isinstance(violated, MadangError):
+            counts[check.id] = Count(None, None, _sentence(violated))
+        elif isinstance(of, MadangError):
+            counts[check.id] = Count(None, None, _sentence(of))
         else:
             counts[check.id] = Count(violated, of)
     return counts
@@ -108,7 +110,7 @@ def _in_halves(progress: Progress) -> Callable[[int], None]:
 
 def _sentence(error: MadangError) -> str:
     """Why nothing was counted; what the engine says of a value would quote it, and reports hold no values."""
-    if error.code in ("engine.conversion", "engine.value"):
+    if error.code in ("engine.conversion", "engine.value", "spark.value"):
         return _("A value cannot be converted, or lies out of range.")
     return str(error)
 

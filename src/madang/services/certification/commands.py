@@ -32,14 +32,18 @@ def issue_command(
     reference: Annotated[str, typer.Argument(help=_("NAME, or NAME@VERSION."))],
     scheme: Annotated[str, typer.Option(help=_("Name of a scheme, or the path of its TOML file."))] = "omop-ready",
     as_json: AsJson = False,
+    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
+    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
 ) -> None:
     """Assess a version and certify it if it meets every criterion of the scheme."""
     from madang.base.console import ProgressBars, console
     from madang.node.home import Home
     from madang.node.node import opened
     from madang.node.people.tokens import commander
+    from madang.node.second_engine import chosen_engine
     from madang.services.certification import check_for_data, hold_against, in_force, issue, load_scheme
 
+    chosen_engine(engine)
     version = Home.find().lake().find(reference)
     rules = load_scheme(scheme)
     check_for_data(rules)
@@ -47,7 +51,7 @@ def issue_command(
         entry, new = in_force(node, version, rules), False
         if entry is None or entry.state != "issued":
             with ProgressBars() as progress:
-                quality = _assessed(version, progress)
+                quality = _assessed(version, engine, master, progress)
             outcomes = hold_against(rules, version, quality)
             if not as_json:
                 show_outcomes(outcomes)
@@ -283,12 +287,18 @@ def show_outcomes(outcomes: "list[Outcome]") -> None:
     show_table(_("Criteria"), [_("verdict"), _("criterion"), _("measured")], rows)
 
 
-def _assessed(version: "Version", progress: "Progress") -> dict[str, Any]:
-    """The document of a fresh assessment of the version, by the standard checks and thresholds."""
-    from madang.science.quality import assess
+def _assessed(version: "Version", engine: str, master: str, progress: "Progress") -> dict[str, Any]:
+    """The document of a fresh assessment of the version, by the standard checks and thresholds; the same by either
+    engine but for when and how long."""
+    from madang.node.second_engine import second_engine
+    from madang.science.omop.release import mapped_with
+    from madang.science.quality import assess_all
     from madang.science.quality.document import report_document
 
-    return report_document(assess(version, progress=progress))
+    words = mapped_with(version.dataset.lake, version)
+    with second_engine(engine, master, words, version) as second:
+        [done] = assess_all(version, words, cohorts=[], progress=progress, second=second)
+    return report_document(done)
 
 
 def _read(path: Path) -> bytes:

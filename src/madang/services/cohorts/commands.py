@@ -36,6 +36,8 @@ Minimum = Annotated[
     int, typer.Option(min=1, help=_("The fewest persons that a count may be about; 1 keeps nothing back."))
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help=_("Threads; all cores if not given."))]
+OnEngine = Annotated[str, typer.Option("--engine", help=_("duckdb, or spark for data that outgrow one machine."))]
+Master = Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))]
 
 
 @app.callback()
@@ -51,15 +53,19 @@ def members(
     limit: Annotated[int, typer.Option(min=0, help=_("Most rows of the table on the terminal."))] = SHOWN,
     vocabulary: Vocabulary = None,
     threads: Threads = None,
+    engine: OnEngine = "duckdb",
+    master: Master = "",
 ) -> None:
     """Who is in a cohort: subject_id, cohort_start_date, cohort_end_date."""
     from madang.base.console import ProgressBars, show_table
-    from madang.science.cohorts import members as find
+    from madang.node.second_engine import chosen_engine
+    from madang.science.cohorts.members import members_laid
 
+    chosen_engine(engine)
     version, words = _places(reference, vocabulary)
     loaded = _load(definition, words)
-    with ProgressBars() as progress:
-        table = find(version, loaded.definition, words, threads=threads, progress=progress)
+    with ProgressBars() as progress, _laid(version, words, engine, master, threads, progress) as found:
+        table = members_laid(found, loaded.definition)
     if json_ is not None:
         _write(json_, table.to_pylist())
         _say(_("{count} rows written to {path}.").format(count=f"{table.num_rows:,}", path=json_))
@@ -78,8 +84,8 @@ def count(
     json_: Json = None,
     vocabulary: Vocabulary = None,
     threads: Threads = None,
-    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
-    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
+    engine: OnEngine = "duckdb",
+    master: Master = "",
 ) -> None:
     """How many persons a definition finds, or each definition of a folder."""
     from madang.base.console import ProgressBars, show_table
@@ -139,16 +145,20 @@ def characterize(
     minimum: Minimum = 5,
     vocabulary: Vocabulary = None,
     threads: Threads = None,
+    engine: OnEngine = "duckdb",
+    master: Master = "",
 ) -> None:
     """Describe a cohort: attrition, years, age and sex, what people have before and after, incidence."""
     from madang.base.console import ProgressBars, show_table
-    from madang.science.cohorts.describe import describe
+    from madang.node.second_engine import chosen_engine
+    from madang.science.cohorts.describe import describe_laid
     from madang.science.cohorts.report import few, page, rule
 
+    chosen_engine(engine)
     version, words = _places(reference, vocabulary)
     loaded = _load(definition, words)
-    with ProgressBars() as progress:
-        found = describe(version, loaded.definition, words, minimum=minimum, threads=threads, progress=progress)
+    with ProgressBars() as progress, _laid(version, words, engine, master, threads, progress) as laid:
+        found = describe_laid(laid, loaded.definition, minimum=minimum, progress=progress)
     if html is not None:
         _write_bytes(html, page(found, loaded.definition).encode())
     if json_ is not None:
@@ -167,17 +177,21 @@ def overlap(
     json_: Json = None,
     minimum: Minimum = 1,
     vocabulary: Vocabulary = None,
+    engine: OnEngine = "duckdb",
+    master: Master = "",
 ) -> None:
     """How many people the cohorts of a folder share."""
     from madang.base.console import ProgressBars, show_table
+    from madang.node.second_engine import chosen_engine
     from madang.science.cohorts.load import files_in
-    from madang.science.cohorts.overlap import overlap as find
+    from madang.science.cohorts.overlap import overlap_laid
 
+    chosen_engine(engine)
     version, words = _places(reference, vocabulary)
     loaded, _left_out = _load_all(files_in(folder), words, alone=not folder.is_dir())
     definitions = [each.definition for _path, each in loaded]
-    with ProgressBars() as progress:
-        found = find(version, definitions, words, minimum=minimum, progress=progress)
+    with ProgressBars() as progress, _laid(version, words, engine, master, None, progress) as laid:
+        found = overlap_laid(laid, definitions, minimum=minimum, progress=progress)
     names = [each.name for each in definitions]
     if json_ is not None:
         _write(json_, {"dataset": version.name, "definitions": names, "persons": found, "minimum": minimum})
