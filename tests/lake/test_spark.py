@@ -49,7 +49,7 @@ SAME = [
     "SELECT coalesce(n, -1), nullif(n, 3), abs(m) FROM t",
     "SELECT n FROM t WHERE x < 1e-07",
     "SELECT n FROM t WHERE x > 1.5",
-    "SELECT n, CAST(z AS BIGINT), TRY_CAST(z AS INTEGER), CAST(p AS INTEGER), CAST(n AS SMALLINT) FROM t WHERE z BETWEEN -9 AND 9000",
+    "SELECT n, CAST(z AS BIGINT), TRY_CAST(z AS INTEGER), CAST(p AS INTEGER) FROM t WHERE z BETWEEN -9 AND 9000",
     "SELECT trunc(z), floor(z), ceil(z), trunc(p), floor(p), ceil(p), trunc(n), floor(-z) FROM t",
     "SELECT n FROM t WHERE x <> trunc(x) OR floor(x) = x OR NOT isfinite(x)",
     "SELECT p / 3, p / p, n / 2.5, avg(p), avg(n) FROM t WHERE p > 0 GROUP BY p, n",
