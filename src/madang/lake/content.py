@@ -8,7 +8,6 @@ rows. It does not protect against somebody who wants two tables to agree: that i
 import hashlib
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -17,43 +16,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from madang.lake.content_sum import MASK, Content
 from madang.lake.engine import Engine
 
 Words = npt.NDArray[np.uint64]
 
-MASK = (1 << 64) - 1
 LANES = (0x9E3779B97F4A7C15, 0x3C6EF372FE94F82A)
 _BLOCK = 1 << 15  # rows per pass: what fits into the second-level cache
 _SAMPLE = 1_000  # values by which a column is taken for one that repeats itself
 _MANY = 20_000
 _NAN = np.uint64(0x7FF8000000000000)
 _TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-
-
-@dataclass(frozen=True)
-class Content:
-    """Two sums modulo 2^64; contents add up as tables do by `UNION ALL`."""
-
-    first: int = 0
-    second: int = 0
-
-    def __add__(self, other: "Content") -> "Content":
-        return Content((self.first + other.first) & MASK, (self.second + other.second) & MASK)
-
-    def __str__(self) -> str:
-        return f"{self.first:016x}{self.second:016x}"
-
-    @classmethod
-    def of_text(cls, text: str) -> Self:
-        """The content written as 32 hexadecimal digits."""
-        if len(text) != 32:
-            raise ValueError(f"not a content hash: {text!r}")
-        return cls(int(text[:16], 16), int(text[16:], 16))
-
-    @classmethod
-    def total(cls, contents: Iterable["Content"]) -> "Content":
-        """The content of several files or tables together."""
-        return sum(contents, Content())
 
 
 def content_of_file(path: Path, row_groups: Iterable[int] | None = None) -> Content:

@@ -1,4 +1,8 @@
-"""The one seam to DuckDB: every SQL statement of the house goes through an `Engine`."""
+"""The one seam to DuckDB: every SQL statement of the house goes through an `Engine`.
+
+DuckDB and Arrow are loaded by the first `Engine` and not with this file: what serves pages knows the engine long before
+somebody asks it, and they are a third of such a process.
+"""
 
 import contextlib
 import json
@@ -8,30 +12,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import duckdb
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Self
 
 from madang.base.errors import Cancelled, MadangError
 from madang.lake.schema import check_sql_columns
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 ROW_GROUP_ROWS = 122_880
 DICTIONARY_VALUES = 5_000  # DuckDB's own limit is far higher and makes it try dictionaries for identifiers, in vain
 CODECS = ("zstd", "snappy", "uncompressed")
 
-# First match wins: subclasses stand before the classes that they belong to.
-_CODES: tuple[tuple[type[duckdb.Error], str, str, str], ...] = (
-    (duckdb.OutOfMemoryException, "engine.memory", "Out of memory", "Allow more memory or free space for spilling."),
-    (duckdb.IOException, "engine.files", "Cannot read or write", ""),
-    (duckdb.PermissionException, "engine.permission", "Not allowed here", ""),
-    (duckdb.ParserException, "engine.syntax", "The SQL cannot be read", ""),
-    (duckdb.CatalogException, "engine.unknown", "Unknown name", ""),
-    (duckdb.BinderException, "engine.columns", "The SQL does not fit the tables", ""),
-    (duckdb.ConversionException, "engine.conversion", "A value cannot be converted", ""),
-    (duckdb.OutOfRangeException, "engine.conversion", "A value is out of range", ""),
-    (duckdb.InvalidInputException, "engine.value", "A value is not allowed", ""),
-    (duckdb.Error, "engine.failed", "The query failed", ""),
+# Names of DuckDB's errors. First match wins: subclasses stand before the classes that they belong to.
+_CODES = (
+    ("OutOfMemoryException", "engine.memory", "Out of memory", "Allow more memory or free space for spilling."),
+    ("IOException", "engine.files", "Cannot read or write", ""),
+    ("PermissionException", "engine.permission", "Not allowed here", ""),
+    ("ParserException", "engine.syntax", "The SQL cannot be read", ""),
+    ("CatalogException", "engine.unknown", "Unknown name", ""),
+    ("BinderException", "engine.columns", "The SQL does not fit the tables", ""),
+    ("ConversionException", "engine.conversion", "A value cannot be converted", ""),
+    ("OutOfRangeException", "engine.conversion", "A value is out of range", ""),
+    ("InvalidInputException", "engine.value", "A value is not allowed", ""),
+    ("Error", "engine.failed", "The query failed", ""),
 )
 _KIND = re.compile(r"^[A-Z][A-Za-z ]* Error: ")
 
@@ -70,6 +75,8 @@ class Engine:
         database: Path | None = None,
         preserve_insertion_order: bool = False,
     ) -> None:
+        import duckdb
+
         settings: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -106,7 +113,7 @@ class Engine:
         with _sentences():
             self._connection.execute(sql, params) if params else self._connection.execute(sql)
 
-    def query(self, sql: str, params: Parameters = None) -> pa.Table:
+    def query(self, sql: str, params: Parameters = None) -> "pa.Table":
         """The result of a SELECT, in memory."""
         with _sentences():
             return self._relation(sql, params).to_arrow_table()
@@ -123,11 +130,13 @@ class Engine:
             self._connection.fetchall()
         return rows[0][0] if rows else None
 
-    def batches(self, sql: str, params: Parameters = None, rows: int = ROW_GROUP_ROWS) -> Iterator[pa.RecordBatch]:
+    def batches(self, sql: str, params: Parameters = None, rows: int = ROW_GROUP_ROWS) -> "Iterator[pa.RecordBatch]":
         """The result of a SELECT as a stream of batches of about `rows` rows; at least one, so columns are known.
 
         The stream must be read to its end or dropped before the engine is used again.
         """
+        import pyarrow as pa
+
         with _sentences():
             reader = self._relation(sql, params).to_arrow_reader(rows)
             batch = next(reader, None)
@@ -137,10 +146,10 @@ class Engine:
                 yield batch
                 batch = next(reader, None)
 
-    def _run(self, sql: str, params: Parameters) -> duckdb.DuckDBPyConnection:
+    def _run(self, sql: str, params: Parameters) -> "duckdb.DuckDBPyConnection":
         return self._connection.execute(sql, params) if params else self._connection.execute(sql)
 
-    def _relation(self, sql: str, params: Parameters) -> duckdb.DuckDBPyRelation:
+    def _relation(self, sql: str, params: Parameters) -> "duckdb.DuckDBPyRelation":
         """A SELECT whose result goes to Arrow without a copy of the rows."""
         relation = self._connection.sql(sql, params=params) if params else self._connection.sql(sql)
         if relation is None:
@@ -204,6 +213,8 @@ class Engine:
 
         Errors: `engine.select_only` if it is not one, `engine.syntax` if it cannot be read.
         """
+        import duckdb
+
         written = sql.encode()
         tokens = [
             (place, b"--" if kind == duckdb.token_type.comment else written[place : place + 1])
@@ -264,6 +275,10 @@ class _sentences(contextlib.AbstractContextManager[None]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None:
+            return
+        import duckdb
+
         if isinstance(error, duckdb.InterruptException):
             raise Cancelled() from None
         if isinstance(error, duckdb.Error):
@@ -274,8 +289,10 @@ class _sentences(contextlib.AbstractContextManager[None]):
             raise Cancelled() from None
 
 
-def _explain(error: duckdb.Error) -> MadangError:
+def _explain(error: "duckdb.Error") -> MadangError:
     """One sentence for what DuckDB says in several lines: the first line is the fault, the next may be a hint."""
+    import duckdb
+
     lines = [line.strip() for line in _KIND.sub("", str(error)).splitlines()]
     if lines and lines[0].startswith("CSV Error"):  # the line itself is left out: it holds data
         lines[0] += "".join(f": {after}" for line, after in pairwise(lines) if line.startswith("Original Line"))
@@ -284,6 +301,6 @@ def _explain(error: duckdb.Error) -> MadangError:
     if "No space left" in str(error) or "max_temp_directory_size" in str(error):
         return MadangError("engine.disk_full", f"The disk is full: {text}.", "Free some space and run it again.")
     for kind, code, start, advice in _CODES:
-        if isinstance(error, kind):
+        if isinstance(error, getattr(duckdb, kind)):
             return MadangError(code, f"{start}: {text}.", hint or advice)
     raise AssertionError("duckdb.Error is the last entry")

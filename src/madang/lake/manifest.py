@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from madang.base.errors import MadangError
-from madang.lake.content import Content
+from madang.lake.content_sum import Content
 from madang.lake.schema import Column
 
 FORMAT = 1

@@ -1,11 +1,14 @@
 """Which column types a table may have: those that Spark reads from Parquet and that keep their meaning there."""
 
+import functools
 import re
 from collections.abc import Iterable
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from madang.base.errors import MadangError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Column = tuple[str, str]  # name and SQL type, e.g. ("person_id", "BIGINT")
 
@@ -23,24 +26,6 @@ _INSTEAD = {
     "UBIGINT": "BIGINT",
     "TIMESTAMP_NS": "TIMESTAMP",
 }
-_ARROW_TYPES = {
-    pa.bool_(): "BOOLEAN",
-    pa.int8(): "TINYINT",
-    pa.int16(): "SMALLINT",
-    pa.int32(): "INTEGER",
-    pa.int64(): "BIGINT",
-    pa.float32(): "FLOAT",
-    pa.float64(): "DOUBLE",
-    pa.string(): "VARCHAR",
-    pa.large_string(): "VARCHAR",
-    pa.binary(): "BLOB",
-    pa.large_binary(): "BLOB",
-    pa.date32(): "DATE",
-    pa.timestamp("ms"): "TIMESTAMP",
-    pa.timestamp("us"): "TIMESTAMP",
-    pa.timestamp("ms", "UTC"): "TIMESTAMP WITH TIME ZONE",
-    pa.timestamp("us", "UTC"): "TIMESTAMP WITH TIME ZONE",
-}
 _UNSAFE_IN_NAMES = re.compile(r"[ ,;{}()\n\t=]")
 
 
@@ -53,19 +38,45 @@ def check_sql_columns(columns: Iterable[Column]) -> None:
     _check_names([name for name, _ in columns])
 
 
-def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
+def columns_of(schema: "pa.Schema") -> tuple[Column, ...]:
     """Names and SQL types of the columns of a Parquet file, refusing types that Spark does not read from it."""
-    columns = []
+    import pyarrow as pa
+
+    columns, known = [], _arrow_types()
     for field in schema:
         kind = field.type
         if pa.types.is_decimal128(kind):
             columns.append((field.name, f"DECIMAL({kind.precision},{kind.scale})"))
-        elif kind in _ARROW_TYPES:
-            columns.append((field.name, _ARROW_TYPES[kind]))
+        elif kind in known:
+            columns.append((field.name, known[kind]))
         else:
             raise _refuse(field.name, str(kind))
     _check_names([name for name, _ in columns])
     return tuple(columns)
+
+
+@functools.cache
+def _arrow_types() -> "dict[pa.DataType, str]":
+    import pyarrow as pa
+
+    return {
+        pa.bool_(): "BOOLEAN",
+        pa.int8(): "TINYINT",
+        pa.int16(): "SMALLINT",
+        pa.int32(): "INTEGER",
+        pa.int64(): "BIGINT",
+        pa.float32(): "FLOAT",
+        pa.float64(): "DOUBLE",
+        pa.string(): "VARCHAR",
+        pa.large_string(): "VARCHAR",
+        pa.binary(): "BLOB",
+        pa.large_binary(): "BLOB",
+        pa.date32(): "DATE",
+        pa.timestamp("ms"): "TIMESTAMP",
+        pa.timestamp("us"): "TIMESTAMP",
+        pa.timestamp("ms", "UTC"): "TIMESTAMP WITH TIME ZONE",
+        pa.timestamp("us", "UTC"): "TIMESTAMP WITH TIME ZONE",
+    }
 
 
 def check_open_names(columns: Iterable[Column]) -> None:

@@ -9,7 +9,6 @@ from madang.base.canonical import canonical_json, sha256_of_file
 from madang.base.errors import MadangError
 from madang.base.progress import Progress, Silent
 from madang.lake import delta
-from madang.lake.content import content_of_file
 from madang.lake.dataset import VERSIONS, Dataset, Version
 from madang.lake.manifest import TOMBSTONE, DataFile, Table, digest
 
@@ -136,6 +135,8 @@ def _files(
 
 
 def _file(file: DataFile, path: Path, content: bool) -> str:
+    from madang.lake.content import content_of_file
+
     try:
         size = path.stat().st_size
         if size != file.bytes:

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from madang.base.canonical import canonical_json, sha256_of_file
 from madang.base.errors import MadangError
-from madang.lake.content import Content, content_of_file
+from madang.lake.content import content_of_file
+from madang.lake.content_sum import Content
 from madang.lake.dataset import VERSIONS, Dataset, Version
 from madang.lake.files import explain, make_folder, put_if_absent, sentences, sync_file, sync_folder
 from madang.lake.manifest import (

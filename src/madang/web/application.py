@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -13,6 +15,7 @@ from madang.node import jobs
 from madang.node.node import Node
 from madang.web import problems
 from madang.web.assets import asset
+from madang.web.doors import Doors
 from madang.web.headers import Headers
 from madang.web.language import Languages
 from madang.web.origin import OwnOrigin
@@ -53,10 +56,17 @@ def make_application(node: Node, rooms: Sequence[Room], *, keeper: bool = True) 
     app.state.rendered = Rendered()
     problems.install(app)
     app.add_route("/static/{hash}/{name}", asset, include_in_schema=False)
-    for room in rooms:
-        app.include_router(room.router)
-    describe = app.openapi
-    app.openapi = lambda: _without_tuples(describe())  # type: ignore[method-assign]  # how FastAPI is told
+    doors = Doors(room.router for room in rooms)
+    app.router.routes.append(doors)
+
+    @cache
+    def described() -> dict[str, Any]:
+        found = get_openapi(
+            title=app.title, version=app.version, openapi_version=app.openapi_version, routes=doors.routes
+        )
+        return dict(_without_tuples(found))
+
+    app.openapi = described  # type: ignore[method-assign]  # how FastAPI is told
     return app
 
 

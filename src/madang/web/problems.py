@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.rooms import statuses
+from madang.web.doors import Doors
 
 API = ("/api/", "/ga4gh/")  # where programs ask
 
@@ -131,10 +132,10 @@ def install(app: FastAPI) -> None:
 
 def _methods(app: FastAPI, request: Request) -> list[str]:
     """What the address of a request answers to."""
-    within = [getattr(each, "original_router", None) for each in app.routes]
+    within = [route for each in app.routes if isinstance(each, Doors) for route in each.routes]
     found = {
         method
-        for route in [*app.routes, *(inner for router in within if router is not None for inner in router.routes)]
+        for route in [*app.routes, *within]
         if hasattr(route, "methods") and route.matches(request.scope)[0] is not Match.NONE
         for method in getattr(route, "methods", None) or ()
     }

@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
-from fastapi import Depends, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
@@ -27,7 +27,6 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.web import notes, pages, problems
-from madang.web.doors import Doors
 
 PREFIX = "/api/v1"
 LARGEST = 2 * 1024 * 1024  # bytes of a request's body
@@ -62,7 +61,7 @@ class Room:
     def __init__(self, name: str, package: str) -> None:
         self.name = name
         self.package = package
-        self.router = Doors()
+        self.router = APIRouter()
         self.templates: dict[Callable[..., Any], str] = {}  # of each page's function
         self.foreign: set[str] = set()  # paths to which pages of other sites may post, without cookies
         self.helpers: dict[str, Any] = {}  # what its templates can call besides the page's value

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake import Version
@@ -194,6 +192,8 @@ class _Finder:
         spelled = {name.upper(): name for name in self._spellings()}
         given = sorted(asked)
         names = [spelled.get(name.upper(), name) for name, _code in given]
+        import pyarrow as pa
+
         self.engine.register("_wanted", pa.table({"vocabulary_id": names, "code": [code for _name, code in given]}))
         map_codes(self.engine, "_wanted", self.vocabulary)
         rows = self.engine.rows("SELECT vocabulary_id, code, level, target_concept_id FROM code_map ORDER BY ALL")

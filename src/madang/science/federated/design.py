@@ -1,6 +1,5 @@
 """From an Arrow table to numbers that mean the same at every site: terms, levels, missing values."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +10,8 @@ import pyarrow as pa
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.science.federated.exact import Array
+from madang.science.federated.study import NAME
 
-NAME = re.compile(r"[A-Za-z_.가-힣][\w.]*")
 MOST_TERMS = 60
 
 

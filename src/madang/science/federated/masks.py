@@ -14,12 +14,13 @@ falls out between its answer and its seed.
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.science.federated.exact import Array
+
+if TYPE_CHECKING:
+    from madang.science.federated.exact import Array
 
 PRIME = 2**127 - 1
 COARSE, FINE = 40, 160  # bits after the point of the two elements
@@ -27,8 +28,10 @@ LARGEST = 2.0**84
 WIDTH = 16  # bytes of an element
 
 
-def encode(high: Array, low: Array) -> list[int]:
+def encode(high: "Array", low: "Array") -> list[int]:
     """Numbers hi + lo as field elements, two each. Errors: `federated.mask` for what is not finite or too large."""
+    import numpy as np
+
     found: list[int] = []
     for a, b in zip(np.ravel(high).tolist(), np.ravel(low).tolist(), strict=True):
         if not (math.isfinite(a) and math.isfinite(b)) or abs(a) >= LARGEST:
@@ -49,8 +52,10 @@ def _fixed(value: float) -> int:
     return (numerator + (1 << (shift - 1))) >> shift
 
 
-def decode(elements: Sequence[int]) -> tuple[Array, Array]:
+def decode(elements: Sequence[int]) -> "tuple[Array, Array]":
     """The numbers hi + lo of unmasked elements, as one flat array each."""
+    import numpy as np
+
     high, low = [], []
     for place in range(0, len(elements), 2):
         whole = (_signed(elements[place]) << (FINE - COARSE)) + _signed(elements[place + 1])

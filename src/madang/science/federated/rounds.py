@@ -21,7 +21,8 @@ from madang.science.federated.disclosure import Limits, Members
 from madang.science.federated.exact import Array
 from madang.science.federated.glm import glm_round, glm_rows
 from madang.science.federated.moments import below_at, moments_at, range_at
-from madang.science.federated.study import Study, check_shape, known_in, members
+from madang.science.federated.rows import check_shape, known_in, members
+from madang.science.federated.study import Study
 from madang.science.federated.survival import center_at, cox_round, cox_rows, event_times_at, survival_at
 
 Sums = dict[str, tuple[Array, Array]]

@@ -25,21 +25,18 @@ by = "site"
 """
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
 from madang.base.canonical import sha256_of
 from madang.base.errors import MadangError
 from madang.base.translate import _, later
-from madang.science.federated.design import NAME, known, numbers
 
+NAME = re.compile(r"[A-Za-z_.가-힣][\w.]*")
 LONGEST = 100_000  # bytes of a study
 KINDS: dict[str, tuple[str, ...]] = {  # what each needs beside its kind
     "count": (),
@@ -88,14 +85,6 @@ TITLES = {
 }
 _CONDITION = re.compile(r"([\w.]+)\s*(<=|>=|!=|=|<|>|\bin\b)\s*(.+)", re.DOTALL)
 _KNOWN = re.compile(r"([\w.]+)\s+is\s+known")
-_COMPARE = {  # by the name that Arrow gives it
-    "<": "less",
-    "<=": "less_equal",
-    ">": "greater",
-    ">=": "greater_equal",
-    "=": "equal",
-    "!=": "not_equal",
-}
 
 
 @dataclass(frozen=True)
@@ -286,82 +275,6 @@ def condition(text: Any) -> tuple[str, str, str]:
     return match[1], match[2], match[3].strip()
 
 
-def members(study: Study, table: pa.Table) -> NDArray[np.bool_]:
-    """For a site: which of its rows are in the cohort. Errors: `federated.column`, `study.value`."""
-    import pyarrow.compute as pc  # 10 MB that a page about studies does without
-
-    found = np.ones(table.num_rows, bool)
-    for text in study.where:
-        name, comparison, value = condition(text)
-        if name not in table.column_names:
-            raise MadangError("federated.column", _("There is no column {name} here.").format(name=name))
-        column = table.column(name)
-        if comparison == "known":
-            found &= known_in(table, [name])
-            continue
-        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        if not is_text:
-            column = pa.chunked_array([pa.array(numbers(table, name), pa.float64(), from_pandas=True)])
-        wanted = [_value(each, is_text, text) for each in (value.split(",") if comparison == "in" else [value])]
-        if comparison == "in":
-            kept = pc.is_in(column, value_set=pa.array(wanted, column.type))
-        else:
-            kept = getattr(pc, _COMPARE[comparison])(column, pa.scalar(wanted[0], column.type))
-        found &= np.asarray(pc.fill_null(kept, False).to_numpy(), bool)
-    return found
-
-
-def known_in(table: pa.Table, names: Sequence[str]) -> NDArray[np.bool_]:
-    """The rows in which none of these columns is missing."""
-    found = np.ones(table.num_rows, bool)
-    for name in names:
-        for valid in known(table.column(name)):
-            found &= np.asarray(valid.to_numpy(), bool)
-    return found
-
-
-def _value(text: str, is_text: bool, whole: str) -> Any:
-    plain = text.strip().strip("\"'")
-    if is_text:
-        return plain
-    try:
-        return float(plain)
-    except ValueError:
-        raise MadangError("study.value", _("{text} is no condition on a number.").format(text=whole)) from None
-
-
-def check_shape(study: Study, table: pa.Table, units: Mapping[str, str]) -> None:
-    """For a site, before anything is computed: columns, types and units are those that the study means.
-
-    Errors: `federated.column`, `federated.differs`.
-    """
-    for name in study.columns():
-        if name not in table.column_names:
-            raise MadangError(
-                "federated.column", _("There is no column {name} here.").format(name=name), _("Look at what is shared.")
-            )
-    for name, meant in study.variables.items():
-        if name not in table.column_names:
-            continue
-        column = table.schema.field(name).type
-        is_text = pa.types.is_string(column) or pa.types.is_large_string(column)
-        if is_text != (meant.type == "text") and not (meant.type == "text" and meant.levels):
-            raise MadangError(
-                "federated.differs",
-                _("{name} is {here} here, and {there} in the study.").format(
-                    name=name, here="text" if is_text else "number", there=meant.type
-                ),
-            )
-        if meant.unit and units.get(name, meant.unit) != meant.unit:
-            raise MadangError(
-                "federated.differs",
-                _("{name} is in {here} here, and in {there} in the study.").format(
-                    name=name, here=units[name], there=meant.unit
-                ),
-                _("Share it in the study's unit."),
-            )
-
-
 def words(study: Study) -> list[str]:
     """The study in sentences, for the person who approves: who is in it, what is computed, what leaves."""
     e = study.estimator
@@ -440,7 +353,7 @@ def _flag(document: Mapping[str, Any], name: str) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _bad(name: str, value: Any) -> MadangError:

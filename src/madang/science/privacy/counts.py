@@ -12,12 +12,14 @@ one that was told of gets the answer of that one.
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from madang.lake.engine import Engine
 from madang.science.privacy.population import Population
 from madang.science.privacy.pseudonyms import install
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SPREAD = 8  # the most that is added or taken away
 STEP = 5  # results are multiples of it
@@ -55,8 +57,10 @@ class Told:
     gone: int = 0
 
 
-def translated(told: Told, before: np.ndarray, people: np.ndarray) -> Told:
+def translated(told: Told, before: "np.ndarray", people: "np.ndarray") -> Told:
     """A set of persons of one version of data as a set of those of another; both lists of persons ascend."""
+    import numpy as np
+
     held = before[np.unpackbits(np.frombuffer(told.members, dtype=np.uint8))[: len(before)].astype(bool)]
     bits = np.isin(people, held, assume_unique=True)
     return Told(np.packbits(bits).tobytes(), told.answer, len(held) - int(bits.sum()))
@@ -64,6 +68,8 @@ def translated(told: Told, before: np.ndarray, people: np.ndarray) -> Told:
 
 def tell(earlier: Sequence[Told], members: bytes, fresh: Perturbed) -> Perturbed:
     """The answer for a set, given all that was told of the same people before, the oldest first; else the fresh one."""
+    import numpy as np
+
     mine = np.frombuffer(members, dtype=np.uint8)
     near: Told | None = None
     for each in earlier:
@@ -82,6 +88,8 @@ def ask(engine: Engine, population: Population, secret: bytes, earlier: Sequence
 
 def ask_persons(engine: Engine, sql: str, secret: bytes, earlier: Sequence[Told]) -> Told:
     """The same for the persons that a SELECT of person_id gives."""
+    import numpy as np
+
     install(engine, secret)
     persons = int(engine.value("SELECT count(*) FROM person"))
     found = engine.query(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from madang.base.progress import Progress, Silent
 from madang.base.translate import _
@@ -18,12 +18,15 @@ from madang.science.omop import cdm
 from madang.science.omop.release import fingerprint as release_fingerprint
 from madang.science.omop.release import mapped_with
 from madang.science.quality import cohorts as cohorting
-from madang.science.quality import custom, plan, questions
+from madang.science.quality import custom, questions
 from madang.science.quality.checks import default_checks, fingerprint
 from madang.science.quality.cohorts import Narrowed
 from madang.science.quality.columns import Columns, read_columns
 from madang.science.quality.model import Assessment, Check, Count, Level
 from madang.science.quality.status import completeness_id, judge
+
+if TYPE_CHECKING:
+    from madang.science.quality import plan
 
 MEMORY = "3GB"
 
@@ -33,7 +36,7 @@ class Opened:
     """A version and its vocabulary as views of one engine, and the files behind each view."""
 
     engine: Engine
-    files: plan.Files
+    files: "plan.Files"
     vocabulary: Version | None
 
 
@@ -190,6 +193,8 @@ class _Run:
         )
 
     def _count(self, cohort: int | None, narrowed: Narrowed | None) -> dict[str, Count]:
+        from madang.science.quality import plan  # with NumPy and Arrow, which who reads a report does without
+
         engine, today, compatible = self.tables.engine, self.today, self.compatible
         counts: dict[str, Count] = {}
         if self.second is not None:

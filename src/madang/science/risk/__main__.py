@@ -6,7 +6,7 @@ from pathlib import Path
 
 from madang.base.errors import MadangError
 from madang.science.risk import Settings, read_cohort, train, write_card
-from madang.science.risk.table import OUTCOMES
+from madang.science.risk.outcomes import OUTCOMES
 
 
 def main() -> int:

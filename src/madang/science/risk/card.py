@@ -12,6 +12,7 @@ from typing import Any
 from madang import __version__
 from madang.base.translate import _, speaking
 from madang.science.risk.fit import Settings, Trained
+from madang.science.risk.outcomes import outcome_name
 from madang.science.risk.table import Cohort
 
 
@@ -43,12 +44,6 @@ def write_card(folder: Path, cohort: Cohort, settings: Settings, trained: Traine
         with speaking(language):
             (folder / name).write_text(_card(told), "utf-8")
     return told
-
-
-def outcome_name(outcome: str) -> str:
-    """What people call an outcome, in the reader's language."""
-    names = {"inpatient": _("a stay in hospital"), "emergency": _("a visit to the emergency room"), "death": _("death")}
-    return names[outcome]
 
 
 def _card(told: dict[str, Any]) -> str:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake.engine import Engine, quote_paths
+from madang.science.risk.outcomes import OUTCOMES
 
 YEAR = 365  # days
 CONDITIONS = 30  # the most frequent ones become columns
 LEAST = 20  # people with, and without, the outcome
-OUTCOMES = ("inpatient", "emergency", "death")
 _VISITS = {"inpatient": (9201, 262, 8717), "emergency": (9203, 262)}  # concepts of OMOP's domain Visit
 _NEEDED = ("person", "visit_occurrence", "condition_occurrence")
 

@@ -3,9 +3,8 @@
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -22,6 +21,9 @@ from madang.services.access import acts
 from madang.services.access.models import Application, ToldCount
 from madang.services.access.people import population_in
 from madang.services.access.service import see
+
+if TYPE_CHECKING:
+    import numpy as np
 
 COUNTS_PER_DAY = 100
 MOST_TOLD = 2_000  # populations that are told of one version of a dataset
@@ -127,6 +129,6 @@ def _translated(node: Node, version: Version, others: dict[int, list[Told]], eng
     return found
 
 
-def _people(engine: Engine) -> np.ndarray:
+def _people(engine: Engine) -> "np.ndarray":
     ordered = engine.query("SELECT person_id FROM person ORDER BY person_id")
     return ordered.column(0).to_numpy()

@@ -20,7 +20,6 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
 from madang.science.privacy.extract import BEFORE, MEMORY, SCHEMA, Wanted, make
-from madang.science.privacy.persons import person_risk
 from madang.science.privacy.recipe import Recipe, recipe_of
 from madang.science.privacy.utility import as_json, movement
 from madang.services.access import acts
@@ -147,6 +146,8 @@ def _report(engine: Engine, tables: list[str], recipe: Recipe, progress: Progres
     """Risk per person before and after the recipe, and how far the answers of ten questions move."""
     report: dict[str, Any] = {"recipe": recipe.document()}
     if "person" in tables and int(engine.value(f"SELECT count(*) FROM {SCHEMA}.person")):
+        from madang.science.privacy.persons import person_risk
+
         report["before"] = person_risk(engine, tables, BEFORE, progress=progress).document()
         report["after"] = person_risk(engine, tables, SCHEMA, progress=progress).document()
     report["utility"] = as_json(movement(engine, BEFORE, SCHEMA, tables))

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
@@ -18,8 +18,6 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.text import clean_line
 from madang.science.federated import masks
-from madang.science.federated.disclosure import Limits, Refused, check_history
-from madang.science.federated.rounds import FACTS, Site, layout
 from madang.science.federated.study import study_of
 from madang.services.alliance import discover, shares, wire
 from madang.services.alliance.acts import APPROVE, RECEIVE, REFUSE, TELL
@@ -27,6 +25,10 @@ from madang.services.alliance.models import AllianceStudy, Partner, RowsTold, Sh
 from madang.services.alliance.partners import in_force
 from madang.services.alliance.shares import Kept, find_share, packed, table_of, unpacked
 from madang.services.alliance.together import found_study, mask_key, masked, question_digest, recovering, unmasking
+
+if TYPE_CHECKING:
+    from madang.science.federated.disclosure import Limits
+    from madang.science.federated.rounds import Site
 
 Along = Callable[[Session], None]
 MOST_OPEN = 2 * 1024**3  # bytes of studies that are kept open
@@ -40,7 +42,7 @@ class HistoryChanged(Exception):
 class Opened:
     """The rows of a study that is being answered, and what they were checked against."""
 
-    site: Site
+    site: "Site"
     share: str  # digest of the data
     version: int  # of the agreement
     known: int  # of the rows told of these data, the last that was looked at
@@ -102,6 +104,8 @@ def approve(node: Node, actor: Actor, number: int, reason: str = "") -> Alliance
 
 def _note(node: Node, study: AllianceStudy, partner: Partner, error: MadangError) -> None:
     """Keep by which rule a study cannot be answered, for who decides; and a question that would tell of a few."""
+    from madang.science.federated.disclosure import Refused
+
     with node.write() as session:
         found_study(session, study.id).problem = error.message
     if isinstance(error, Refused) and error.rule == "difference":
@@ -149,6 +153,9 @@ def open_site(node: Node, study: AllianceStudy, partner: Partner) -> Opened:
     Agreement and budget are looked at for every message; rows and earlier answers once, as long as the data and the
     agreement are the same.
     """
+    from madang.science.federated.disclosure import Limits, check_history
+    from madang.science.federated.rounds import Site
+
     if partner.state != "confirmed" or (partner.until is not None and partner.until < now()):
         raise MadangError("alliance.stranger", _("{name} is no partner any more.").format(name=partner.name))
     if study.state == "refused":
@@ -185,7 +192,7 @@ def _last_told(session: Session, share: str) -> int:
     return session.scalar(select(func.max(RowsTold.id)).where(RowsTold.share == share)) or 0
 
 
-def _check_budget(session: Session, study: AllianceStudy, partner: Partner, limits: Limits) -> None:
+def _check_budget(session: Session, study: AllianceStudy, partner: Partner, limits: "Limits") -> None:
     since = now() - timedelta(days=365)
     of_partner = AllianceStudy.partner_id == partner.id, StudyPart.site_id.is_(None)
     answered = session.scalar(
@@ -278,8 +285,10 @@ def _remember(session: Session, node: Node, number: int, opened: Opened) -> None
 
 
 def _step(
-    node: Node, study: AllianceStudy, partner: Partner, site: Site, question: dict[str, Any]
+    node: Node, study: AllianceStudy, partner: Partner, site: "Site", question: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    from madang.science.federated.rounds import FACTS, layout
+
     step, told = str(question["step"]), question["told"]
     try:
         part = site.answer(step, told)

@@ -7,9 +7,9 @@ numbers is written down, since no key has signed them.
 import csv
 import io
 import json
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sqlalchemy import select
 
 from madang.base.errors import MadangError
@@ -20,7 +20,6 @@ from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
 from madang.node.text import clean_line
-from madang.science.federated.rounds import TENTHS, Part, cell_columns, check_part, combinations, design_of
 from madang.science.federated.study import Study, study_of
 from madang.services.alliance import answering, partners, wire
 from madang.services.alliance.acts import ASK, JOIN
@@ -28,6 +27,9 @@ from madang.services.alliance.answering import question_digest
 from madang.services.alliance.bell import ASKER, ring
 from madang.services.alliance.courier import steps
 from madang.services.alliance.models import AllianceStudy, Partner, StudyPart, StudySite
+
+if TYPE_CHECKING:
+    from madang.science.federated.rounds import Part
 
 WAY, LARGEST = "hand", 1_000_000
 
@@ -42,6 +44,8 @@ def add_site(node: Node, actor: Actor, name: str) -> Partner:
 
 def items(study: Study) -> list[str]:
     """The lines of a form. Errors: `alliance.rounds`, and `alliance.form` where levels would have to be known."""
+    from madang.science.federated.rounds import TENTHS, cell_columns, combinations, design_of
+
     e = study.estimator
     steps(study)
     if study.kind == "count":
@@ -90,7 +94,7 @@ def read_form(study: Study, data: bytes) -> dict[str, float]:
             raise MadangError(
                 "alliance.form", _("{item} has no number.").format(item=row[0][:80] or "-"), _("Fill every line in.")
             ) from None
-        if name in found or not np.isfinite(value):
+        if name in found or not math.isfinite(value):
             raise MadangError("alliance.form", _("{item} stands twice, or is no number.").format(item=name[:80]))
         found[name] = value
     wanted = items(study)
@@ -102,8 +106,12 @@ def read_form(study: Study, data: bytes) -> dict[str, float]:
     return found
 
 
-def part_of_form(study: Study, told: dict[str, float]) -> Part:
+def part_of_form(study: Study, told: dict[str, float]) -> "Part":
     """What a site by line would have told. Errors: `federated.answer`."""
+    import numpy as np
+
+    from madang.science.federated.rounds import TENTHS, Part, cell_columns, check_part
+
     e = study.estimator
     sums: dict[str, Any] = {}
     facts: dict[str, Any] = {}

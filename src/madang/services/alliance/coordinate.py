@@ -20,7 +20,6 @@ from madang.node.acts import doing
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.permissions import check
-from madang.science.federated.pooling import pooled
 from madang.science.federated.study import Study, study_of
 from madang.services.alliance import partners
 from madang.services.alliance.acts import ASK, END, RUN, SEE
@@ -148,6 +147,8 @@ def run(
 
     Errors leave the study stopped with its reason, except that nobody has answered in time and masks leave no way on.
     """
+    from madang.science.federated.pooling import pooled
+
     with node.read() as session:
         study = session.get(AllianceStudy, study_id)
     if study is None:

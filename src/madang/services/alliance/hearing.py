@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.science.federated.rounds import FACTS, Part, check_part
 from madang.science.federated.study import study_of
 from madang.services.alliance.models import AllianceStudy
+
+if TYPE_CHECKING:
+    from madang.science.federated.rounds import Part
 
 
 def step_of(question: dict[str, Any]) -> str:
@@ -21,9 +23,11 @@ def meta_of(meta: Mapping[str, Any]) -> dict[str, Any]:
     return {name: meta[name] for name in ("kind", "study", "digest", "round", "facts", "refused") if name in meta}
 
 
-def part_of(study: AllianceStudy, question: dict[str, Any], meta: dict[str, Any], arrays: dict[str, Any]) -> Part:
+def part_of(study: AllianceStudy, question: dict[str, Any], meta: dict[str, Any], arrays: dict[str, Any]) -> "Part":
     """The part in an answer, checked; of a masked one or of an unmasking what can be checked. Errors:
     `federated.answer`, `federated.mask`."""
+    from madang.science.federated.rounds import FACTS, Part, check_part, layout
+
     asked = study_of(json.loads(study.document))
     facts = meta.get("facts")
     if not isinstance(facts, dict):
@@ -45,7 +49,6 @@ def part_of(study: AllianceStudy, question: dict[str, Any], meta: dict[str, Any]
     step, told = question["step"], question["told"]
     if asked.secure and step not in FACTS:
         from madang.science.federated import masks
-        from madang.science.federated.rounds import layout
 
         count = 0
         for shape in layout(asked, step, told).values():

@@ -1,11 +1,11 @@
 """One run of the rounds of a study: it asks, waits, and gives what was told; masked answers it unmasks."""
 
 import json
+import math
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sqlalchemy import delete, select
 from sqlalchemy.orm import selectinload
 
@@ -16,13 +16,15 @@ from madang.base.translate import _
 from madang.node.database import now
 from madang.node.node import Node
 from madang.science.federated import masks
-from madang.science.federated.rounds import FACTS, Part, check_part, layout
 from madang.science.federated.study import Study
 from madang.services.alliance import wire
 from madang.services.alliance.bell import ASKER, PARTNERS, Listener, ring
 from madang.services.alliance.hearing import part_of
 from madang.services.alliance.models import ONLINE, AllianceStudy, StudyPart, StudyRound, StudySite
 from madang.services.alliance.together import LEAST_MASKED
+
+if TYPE_CHECKING:
+    from madang.science.federated.rounds import Part
 
 PATIENCE = 60.0  # seconds in which a site has to answer a question
 
@@ -93,8 +95,10 @@ class Runner:
         """The names of the sites that are in the answer."""
         return {each.partner.name for each in self.sites}
 
-    def ask(self, step: str, told: Any) -> list[tuple[str, Part]]:
+    def ask(self, step: str, told: Any) -> "list[tuple[str, Part]]":
         """As `rounds.Ask`."""
+        from madang.science.federated.rounds import FACTS
+
         told = json.loads(json.dumps(told))
         masked = self.study.secure and step not in FACTS
         question: dict[str, Any] = {"study": self.uid, "step": step, "told": told}
@@ -194,7 +198,7 @@ class Runner:
                     why = _("no answer in time") if site.way in ONLINE else _("its file does not answer this step")
                     site.told = json.dumps({**json.loads(site.told), "reason": why})
 
-    def _check_people(self, step: str, parts: dict[str, Part]) -> None:
+    def _check_people(self, step: str, parts: "dict[str, Part]") -> None:
         """A site tells of equally many people in every round of a fit. Errors: FellOut."""
         if step not in ("glm", "center", "cox"):
             return
@@ -210,8 +214,12 @@ class Runner:
                     site.told = json.dumps({**json.loads(site.told), "reason": why})
                 raise FellOut
 
-    def _unmasked(self, question: dict[str, Any], digest: str, step: str, told: Any, bodies: dict[int, bytes]) -> Part:
+    def _unmasked(
+        self, question: dict[str, Any], digest: str, step: str, told: Any, bodies: dict[int, bytes]
+    ) -> "Part":
         """The sum of masked answers, once all who answered have told their seeds."""
+        from madang.science.federated.rounds import Part, check_part, layout
+
         names = {each.id: wire.thumbprint(each.partner.key) for each in self.sites}
         answered = sorted(names.values())
         inner = self._put({"study": self.uid, "unmask": question, "answered": answered})
@@ -232,7 +240,7 @@ class Runner:
         self.together = {name: told for name, told in self.together.items() if name in answered}
         sums, at = {}, 0
         for name, shape in layout(self.study, step, told).items():
-            size = int(np.prod(shape, dtype=int))
+            size = math.prod(shape)
             sums[name] = high[at : at + size].reshape(shape), low[at : at + size].reshape(shape)
             at += size
         part = Part(sums)

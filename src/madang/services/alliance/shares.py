@@ -5,10 +5,8 @@ import json
 import threading
 import zlib
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import numpy as np
-import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -21,10 +19,13 @@ from madang.node.acts import doing
 from madang.node.node import Node
 from madang.node.people.actor import Actor
 from madang.node.text import clean_line
-from madang.science.federated.disclosure import Limits, Members
-from madang.science.federated.twins import described
 from madang.services.alliance.acts import SHARE
 from madang.services.alliance.models import Share
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from madang.science.federated.disclosure import Members
 
 LARGEST = 2 * 1024**3
 MOST_TABLES = 1024**3  # bytes of rows that are kept in memory
@@ -47,6 +48,9 @@ def share(
 
     The query is the operator's own: it makes one row of each person, with the columns that studies name.
     """
+    from madang.science.federated.disclosure import Limits
+    from madang.science.federated.twins import described
+
     label = clean_line(name, _("The name"), 80, required=True)
     if (file is None) == (not dataset):
         raise MadangError("alliance.share", _("Share either a file or a dataset."), "--file, --dataset and --sql")
@@ -70,12 +74,14 @@ def share(
 
 
 def _taken_in(node: Node, file: Path) -> str:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     with sentences(f"read {file}"):
         if file.stat().st_size > LARGEST:
             raise MadangError("alliance.share", _("{file} is too large.").format(file=file.name))
         table = read_table(file)
     sink = pa.BufferOutputStream()
-    import pyarrow.parquet as pq
 
     pq.write_table(table, sink)
     data = bytes(sink.getvalue())
@@ -85,8 +91,9 @@ def _taken_in(node: Node, file: Path) -> str:
     return digest
 
 
-def read_table(file: Path) -> pa.Table:
+def read_table(file: Path) -> "pa.Table":
     """A CSV or Parquet file as a table; empty text and NA are missing. Errors: `alliance.share`."""
+    import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet as pq
 
@@ -104,8 +111,10 @@ def read_table(file: Path) -> pa.Table:
     return plain(table)
 
 
-def plain(table: pa.Table) -> pa.Table:
+def plain(table: "pa.Table") -> "pa.Table":
     """Columns as studies know them: text, or numbers."""
+    import pyarrow as pa
+
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind = column.type
@@ -172,7 +181,7 @@ class Kept(Generic[T]):
             self._held.clear()
 
 
-_tables: Kept[pa.Table] = Kept(MOST_TABLES)  # of this process: rows of what is shared, by their digest
+_tables: "Kept[pa.Table]" = Kept(MOST_TABLES)  # of this process: rows of what is shared, by their digest
 
 
 def forget() -> None:
@@ -180,7 +189,7 @@ def forget() -> None:
     _tables.clear()
 
 
-def table_of(node: Node, found: Share) -> pa.Table:
+def table_of(node: Node, found: Share) -> "pa.Table":
     """The rows of what is shared, always in the same order; of a share that is kept they stay in memory for the next
     study, and go once it is replaced."""
     source = json.loads(found.source)
@@ -202,7 +211,7 @@ def only(node: Node, digests: set[str]) -> None:
     _tables.drop(*(key for key in _tables.keys() if key[0] == str(node.home.path) and key[1] not in digests))  # noqa: SIM118 - it is no dict
 
 
-def _queried(version: Version, sql: str) -> pa.Table:
+def _queried(version: Version, sql: str) -> "pa.Table":
     from madang.lake.engine import Engine
 
     with Engine() as engine:
@@ -210,13 +219,17 @@ def _queried(version: Version, sql: str) -> pa.Table:
         return plain(engine.query(sql or "SELECT * FROM person ORDER BY person_id"))
 
 
-def packed(members: Members) -> bytes:
+def packed(members: "Members") -> bytes:
     """A set of rows, small."""
+    import numpy as np
+
     return zlib.compress(np.packbits(members).tobytes())
 
 
-def unpacked(members: bytes, size: int) -> Members:
+def unpacked(members: bytes, size: int) -> "Members":
     """A set of rows as it was."""
+    import numpy as np
+
     bits = np.unpackbits(np.frombuffer(zlib.decompress(members), np.uint8), count=size)
     found: Members = bits.astype(bool)
     return found

@@ -6,7 +6,7 @@ least as strict as the one that holds now, and while nobody is being removed fro
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from madang.node.acts import Intent
@@ -17,6 +17,13 @@ from madang.services.catalog.acts import EDIT, LOOK, READ
 from madang.services.catalog.models import Record, RecordVersion
 
 REMOVING = ("dataset.remove_persons", "dataset.remove")
+
+
+BEING_REMOVED = (  # of a record that is read, in the question that reads it: `is_being_removed` of its dataset
+    select(Intent.id)
+    .where(Intent.thing == "dataset:" + Record.dataset, or_(*(Intent.act == act for act in REMOVING)))
+    .exists()
+)
 
 
 def close_enough(record: Record, version: RecordVersion) -> bool:

@@ -6,13 +6,15 @@ kept until the catalog changes, unless time alone can change it, as the end of a
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from madang.base.translate import language
 from madang.node.database import now
 from madang.node.node import Node
 from madang.node.people.actor import Actor
@@ -23,6 +25,7 @@ from madang.services.catalog.acts import SEARCH
 from madang.services.catalog.models import CATALOG, TIERS, Record
 
 PAGE = 20
+EXAMPLES = 4
 _PUBLISHED = Record.state == "published"
 
 
@@ -57,12 +60,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Overview:
-    """How many published records there are, how many of them are certified, all their rows, and the newest of them."""
+    """How many published records there are, how many of them are certified, all their rows, the newest of them, and
+    words that find something."""
 
     records: int
     certified: int
     rows: int
     newest: Sequence[Record]
+    examples: Sequence[str] = ()
 
 
 def search(node: Node, actor: Actor, question: str, filters: Filters, page: int = 1, *, mine: bool = True) -> Found:
@@ -79,21 +84,6 @@ def search(node: Node, actor: Actor, question: str, filters: Filters, page: int 
             found = node.answers.get(session, CATALOG, asked, lambda: _found(session, question, filters, page))
     node.audit.read(actor, "record.search", "", {"question": question[:200]})
     return found
-
-
-def examples(node: Node, tried: Sequence[str], count: int) -> list[str]:
-    """Of words that people look for, the first that find something here: an example has to."""
-
-    def look(session: Session) -> list[str]:
-        found: list[str] = []
-        for word in tried:
-            if len(found) < count and words.page(session, word, 1, 0)[0]:
-                found.append(word)
-        return found
-
-    with node.read() as session:
-        known: list[str] = node.answers.get(session, CATALOG, ("examples", tuple(tried), count), lambda: look(session))
-    return known
 
 
 @dataclass(frozen=True)
@@ -151,13 +141,28 @@ def _known_words(session: Session, node: Node) -> list[str]:
     return list(found)
 
 
-def overview(node: Node, count: int) -> Overview:
-    """What there is altogether, and the `count` records that were published last."""
+def overview(node: Node, count: int, words_for: Callable[[Sequence[Record]], Sequence[str]] | None = None) -> Overview:
+    """What there is altogether, and the `count` records that were published last.
+
+    `words_for` are words that people look for, in the reader's language, given the newest records: the first that find
+    something here are the examples.
+    """
+
+    def look(session: Session) -> tuple[Overview, datetime | None]:
+        found, until = _overview(session, count)
+        tried = words_for(found.newest) if words_for is not None else ()
+        return replace(found, examples=list(islice(_finding(session, tried), EXAMPLES))), until
+
+    asked = ("overview", count, language() if words_for is not None else "")
     with node.read() as session:
-        found, until = node.answers.get(session, CATALOG, ("overview", count), lambda: _overview(session, count))
+        found, until = node.answers.get(session, CATALOG, asked, lambda: look(session))
         if until is not None and until <= now():  # one has ended since, which changes nothing in the database
             found = replace(found, certified=_count(session, and_(_PUBLISHED, *_conditions(session, _CERTIFIED))))
         return found
+
+
+def _finding(session: Session, tried: Sequence[str]) -> Iterator[str]:
+    return (word for word in tried if words.page(session, word, 1, 0)[0])
 
 
 def _overview(session: Session, count: int) -> tuple[Overview, datetime | None]:

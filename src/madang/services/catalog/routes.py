@@ -181,7 +181,7 @@ class RecordView(View):
 @room.page("/", "front.html")
 def front(visit: Here) -> Front:
     """What there is, in a few numbers, and the newest records."""
-    there = finding.overview(visit.node, 6)
+    there = finding.overview(visit.node, 6, front_of_house.tried)
     visit.node.audit.read(visit.actor, "record.front")
     newest = [hit(visit, found) for found in there.newest]
     waiting = front_of_house.decided(visit.node)
@@ -190,7 +190,7 @@ def front(visit: Here) -> Front:
         certified=there.certified,
         rows=there.rows,
         newest=newest,
-        examples=finding.examples(visit.node, front_of_house.tried(there.newest), 4),
+        examples=list(there.examples),
         told=front_of_house.told(visit, there.newest),
         median_days=waiting.median_days,
         decided=waiting.count,
@@ -317,17 +317,18 @@ def _document(visit: Here, found: Record, number: int | None, kind: str) -> Resp
 
 def hit(visit: Here, found: Record) -> Hit:
     """A record in a list, in the reader's language."""
-    told, seen = found.told, glance(visit, found)
+    told, seen, access = found.told, glance(visit, found), found.access
+    tells = access != "embargoed"
     return Hit(
         name=found.name,
         title=in_language(found.title, found.title_en),
         description=in_language(told.description, told.description_en)[:280],
         holder=_holder(found.organization),
         kind=found.kind,
-        access=found.access,
-        verdict=found.verdict if found.access != "embargoed" else "",
-        certificate=found.certificate if found.is_certified and found.access != "embargoed" else "",
-        rows=found.rows if found.access != "embargoed" else None,
+        access=access,
+        verdict=found.verdict if tells else "",
+        certificate=found.certificate if tells and found.is_certified else "",
+        rows=found.rows if tells else None,
         published=found.published,
         synthetic=told.synthetic,
         persons=seen.persons if seen else None,

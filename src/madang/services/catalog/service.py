@@ -24,7 +24,7 @@ from madang.services import certification
 from madang.services.catalog import life, words
 from madang.services.catalog.acts import ADD, EDIT, HOLDER, MAKE, PUBLISH, SEE, WIDEN, WITHDRAW
 from madang.services.catalog.description import Description
-from madang.services.catalog.disclosure import is_being_removed
+from madang.services.catalog.disclosure import BEING_REMOVED
 from madang.services.catalog.models import TIERS, Record, RecordFile, RecordVersion
 from madang.services.catalog.preparing import begin_again, take_in
 
@@ -33,7 +33,7 @@ MOST = 1_000  # persons that a holder may set as the fewest
 AGAIN = ("failed", "removed")  # a version in these states is prepared anew when it is added once more
 KINDS = ("standardize", "import", "synthesize")
 _BY_NAME = (  # all in one question: this is what most pages begin with
-    select(Record)
+    select(Record, BEING_REMOVED)
     .where(Record.name == bindparam("name"))
     .options(joinedload(Record.versions), joinedload(Record.organization))
 )
@@ -373,8 +373,9 @@ def rebuild_words(node: Node) -> None:
 
 
 def _record(session: Session, actor: Actor, name: str) -> Record:
-    found = session.scalars(_BY_NAME, {"name": name}).unique().one_or_none()
-    if found is not None and is_being_removed(session, found.dataset):
+    row = session.execute(_BY_NAME, {"name": name}).unique().one_or_none()
+    found, being_removed = row if row is not None else (None, False)
+    if found is not None and being_removed:
         found.withheld = True  # type: ignore[misc]  # of this one, as it was read just now
     if found is None or not may(actor, SEE, found):
         raise MadangError("catalog.none", _("There is no record {name}.").format(name=name), _("Search for it."))

@@ -12,8 +12,7 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.node.node import Node
 from madang.node.people.actor import Actor
-from madang.science.risk.card import outcome_name
-from madang.science.risk.table import OUTCOMES
+from madang.science.risk.outcomes import OUTCOMES, outcome_name
 from madang.services.compute import permitted, service
 from madang.services.compute.models import Task
 

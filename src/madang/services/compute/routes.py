@@ -13,8 +13,7 @@ from madang.base.translate import _
 from madang.node.acts import label
 from madang.node.people.projects import list_projects
 from madang.node.permissions import may
-from madang.science.risk.card import outcome_name
-from madang.science.risk.table import OUTCOMES
+from madang.science.risk.outcomes import OUTCOMES, outcome_name
 from madang.services.compute import learning, permitted, runner, service, staging, usage
 from madang.services.compute.acts import CANCEL, READ, REMOVE, RUN
 from madang.services.compute.definition import GB, MAIL, machine, seconds_of, size_of

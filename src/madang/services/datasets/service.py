@@ -2,15 +2,13 @@
 
 import contextlib
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from madang.base.errors import MadangError
 from madang.base.progress import Progress
 from madang.lake import Version
 from madang.lake.dataset import Dataset
 from madang.lake.engine import Engine
-from madang.lake.persons import Link, Removal
-from madang.lake.persons import remove_persons as remove_them
 from madang.lake.removal import remove_versions as remove_them_all
 from madang.node import acts
 from madang.node.acts import Intending, Intent, intending
@@ -20,6 +18,9 @@ from madang.node.people.actor import Actor
 from madang.node.people.tokens import commander
 from madang.node.permissions import Act, check
 from madang.services.datasets.acts import REMOVE, REMOVE_PERSONS
+
+if TYPE_CHECKING:
+    from madang.lake.persons import Link, Removal
 
 
 def newest_of(home: Home, name: str) -> int:
@@ -89,12 +90,14 @@ def remove_persons(
     actor: Actor,
     dataset: Dataset,
     persons: Collection[int],
-    links: list[Link],
+    links: "list[Link]",
     progress: Progress | None = None,
-) -> Removal:
+) -> "Removal":
     """Make a version without these people and remove all earlier ones; whoever shows these no longer does from this
     moment on. Errors: those of `lake.persons.remove_persons`.
     """
+    from madang.lake.persons import remove_persons as remove_them
+
     before = dataset.version().number
     thing = f"dataset:{dataset.name}"
     with intending(node, actor, REMOVE_PERSONS, thing, {"before": before, "persons": len(persons)}) as intent:

@@ -4,8 +4,6 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from madang.base.errors import MadangError
 from madang.node.node import Node
 from madang.services.manufacturing.models import Study
@@ -42,6 +40,8 @@ class Live:
 
 def look(node: Node, study: Study, golden: Study | None, unit: str = "") -> Live:
     """Read the log of a recording, also while it goes on."""
+    import numpy as np
+
     from madang.science.bioprocess.runs.compare import Cultivation
     from madang.science.bioprocess.runs.exceptions import exceptions
     from madang.science.bioprocess.runs.golden import from_json, hold
@@ -85,6 +85,8 @@ def unit_of(tag: str) -> str:
 
 def _one(kind: Any, title: str, begin: int, readings: Any, log: Any, unit: str, scale: float) -> Any:
     """The run as a cultivation: each signal averaged over short pieces of process time, since readings are noisy."""
+    import numpy as np
+
     step = 0.5
     last = float((readings["source"].max() - begin) * scale)
     edges = np.arange(0, last + step, step)

@@ -8,9 +8,7 @@ from typing import Any
 from madang.base.errors import MadangError
 from madang.base.translate import _, later
 from madang.lake import Version
-from madang.science.privacy.outputs.check import check
 from madang.science.privacy.outputs.judge import Finding, Status, overall
-from madang.science.privacy.outputs.propose import propose
 from madang.science.privacy.outputs.rules import Rules
 from madang.science.privacy.outputs.said import from_document as retold
 from madang.science.privacy.outputs.said import said
@@ -168,6 +166,9 @@ def _against_ledger(
     found: Sequence[Examined], scans: Sequence[Scan], ledger: Sequence[CountTable], rules: Rules
 ) -> list[Examined]:
     """Hold the counts of every file against all that left, and against the files before it in this request."""
+    from madang.science.privacy.outputs.check import check
+    from madang.science.privacy.outputs.propose import propose
+
     released, done = list(ledger), []
     for each in found:
         counts = each.counts

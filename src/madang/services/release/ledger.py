@@ -11,7 +11,6 @@ from madang.base.errors import MadangError
 from madang.base.translate import _
 from madang.lake import Version
 from madang.node.node import Node
-from madang.science.privacy.outputs.check import check
 from madang.science.privacy.outputs.rules import Rules
 from madang.science.privacy.outputs.tables import CountTable, table_of
 from madang.services.release.models import Release, ReleasedTable, ReleaseQuestion
@@ -84,6 +83,8 @@ def source_of(release: Release) -> str:
 
 def held_again(node: Node, session: Session, release: Release) -> tuple[int, bool]:
     """The ledger's last entry now, and whether the counts of a request still pass after it."""
+    from madang.science.privacy.outputs.check import check
+
     rules = rules_of(release)
     last, ledger = entries(node, session, source_of(release), permit_in(release.dataset), rules)
     if last == release.ledger:

@@ -2,13 +2,14 @@
 
 from functools import lru_cache
 
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 
 @lru_cache(maxsize=256)
 def as_html(text: str) -> Markup:
     """Markdown as HTML. What looks like HTML in it is shown as it is written."""
+    from markdown_it import MarkdownIt
+
     made = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
     made.disable("image")
     html = str(made.render(text))
