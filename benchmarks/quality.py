@@ -30,7 +30,7 @@ from madang.science.quality import questions
 from madang.science.quality.checks import default_checks
 
 ALONE = """
-import resource, sys
+import resource, sys, tempfile
 from datetime import date
 from pathlib import Path
 from madang.lake.engine import Engine
@@ -39,7 +39,7 @@ from madang.science.quality.checks import default_checks
 from madang.science.quality.columns import read_columns
 from madang.science.quality.status import judge
 files = {path.stem: [path] for path in Path(sys.argv[1]).glob("*.parquet")}
-with Engine("3GB", 2) as engine:
+with tempfile.TemporaryDirectory() as spill, Engine("1.5GB", 2, spill=Path(spill)) as engine:  # 3 GB in all
     for table, (path,) in files.items():
         engine.execute(f"CREATE VIEW {table} AS FROM read_parquet('{path}')")
     checks = default_checks()

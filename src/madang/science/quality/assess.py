@@ -28,7 +28,7 @@ from madang.science.quality.status import completeness_id, judge
 if TYPE_CHECKING:
     from madang.science.quality import plan
 
-MEMORY = "3GB"
+MEMORY = 3_000_000_000  # bytes: half for the engine, which spills, half for arrays
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ class Opened:
 
 
 @contextmanager
-def opened(version: Version, vocabulary: Version | None = None, *, threads: int | None = None) -> Iterator[Opened]:
+def opened(
+    version: Version, vocabulary: Version | None = None, *, threads: int | None = None, memory: int = MEMORY
+) -> Iterator[Opened]:
     """The tables of a version, with those of the vocabulary that it was mapped with unless another one is given."""
     vocabulary = vocabulary or mapped_with(version.dataset.lake, version)
     with (
         tempfile.TemporaryDirectory(prefix="madang-spill-") as spill,
-        Engine(MEMORY, threads, spill=Path(spill)) as engine,
+        Engine(memory // 2, threads, spill=Path(spill)) as engine,
     ):
         files: dict[str, list[Path]] = {}
         if vocabulary is not None:
@@ -60,7 +62,7 @@ def opened(version: Version, vocabulary: Version | None = None, *, threads: int 
 @contextmanager
 def confined(version: Version, vocabulary: Version | None, *, threads: int | None = None) -> Iterator[Engine]:
     """The same tables for SQL that somebody else wrote: no other file is read, none written, no setting changed."""
-    with Engine(MEMORY, threads) as engine:
+    with Engine(MEMORY // 2, threads) as engine:
         paths: list[Path] = []
         for each in (vocabulary, version):
             if each is not None:
@@ -80,13 +82,15 @@ def assess(
     today: date | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    memory: int = MEMORY,
 ) -> Assessment:
     """Ask a version all `checks` (the default ones if not given).
 
     `vocabulary` is the release to look concepts up in, by default the one that the version was mapped with; without
     one, checks that need it are errors that say so. `cohort` narrows the checks to the persons of one definition in
     the table COHORT. `compatible` answers as DataQualityDashboard does where it is at fault. `today` is the day that
-    dates must not lie after. Raises `quality.cohort` if there is no such cohort.
+    dates must not lie after. `memory` is how many bytes may be held of the rows at once: what does not fit is
+    put into files for the time being. Raises `quality.cohort` if there is no such cohort.
     """
     return assess_all(
         version,
@@ -97,6 +101,7 @@ def assess(
         today=today,
         threads=threads,
         progress=progress,
+        memory=memory,
     )[-1]
 
 
@@ -111,6 +116,7 @@ def assess_all(
     threads: int | None = None,
     progress: Progress | None = None,
     second: questions.Counting | None = None,
+    memory: int = MEMORY,
 ) -> list[Assessment]:
     """The assessment of a version, and after it that of each of its cohorts: all there are, if none are given.
 
@@ -123,14 +129,23 @@ def assess_all(
     wanted = tuple(default_checks(compatible=compatible) if checks is None else checks)
     with (
         tempfile.TemporaryDirectory(prefix="madang-cohorts-") as folder,
-        opened(version, vocabulary, threads=threads) as tables,
+        opened(version, vocabulary, threads=threads, memory=memory) as tables,
         progress.interruptible(tables.engine.cancel),
     ):
         columns = read_columns(tables.engine)
         chosen = list(dict.fromkeys(cohorting.numbers(tables.engine, columns) if cohorts is None else cohorts))
         persons = {number: cohorting.members(tables.engine, columns, number) for number in chosen}
         run = _Run(
-            version, tables, columns, wanted, compatible, today or started.date(), threads or 0, progress, second
+            version,
+            tables,
+            columns,
+            wanted,
+            compatible,
+            today or started.date(),
+            threads or 0,
+            progress,
+            second,
+            memory,
         )
         done = [run.assess(started, None, run.persons())]
         if chosen and compatible:  # which counts whoever is in a cohort twice twice, as only plain questions do
@@ -154,6 +169,7 @@ class _Run:
     threads: int
     progress: Progress
     second: questions.Counting | None = None
+    memory: int = MEMORY
 
     def __post_init__(self) -> None:
         self.whole: dict[str, Count] = {}
@@ -213,6 +229,7 @@ class _Run:
             today=today,
             compatible=compatible,
             threads=self.threads or os.cpu_count() or 1,
+            memory=self.memory // 2,
             progress=self.progress,
             cohort=narrowed,
             whole=self.whole,

@@ -42,11 +42,30 @@ def count(
             counts[check.id] = Count(0 if there else 1, 1)
     for check in runnable((check for check in checks if check.id not in counts), columns):
         try:
-            violated = engine.value(f"SELECT count(*) FROM ({asked.rows(check)})")
-            counts[check.id] = Count(violated, engine.value(asked.denominator(check)))
+            counts[check.id] = _one(engine, asked, check)
         except MadangError as error:
             counts[check.id] = Count(None, None, _sentence(error))
     return counts
+
+
+def _one(engine: Engine, asked: "Questions", check: Check) -> Count:
+    """One check; where memory ran out it is asked once more by one thread, which holds less at once."""
+
+    def count() -> Count:
+        violated = engine.value(f"SELECT count(*) FROM ({asked.rows(check)})")
+        return Count(violated, engine.value(asked.denominator(check)))
+
+    try:
+        return count()
+    except MadangError as error:
+        threads = engine.value("SELECT current_setting('threads')")
+        if error.code != "engine.memory" or threads == 1:
+            raise
+    engine.execute("SET threads = 1")
+    try:
+        return count()
+    finally:
+        engine.execute(f"SET threads = {int(threads)}")
 
 
 class Counting(Protocol):

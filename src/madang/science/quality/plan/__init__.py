@@ -26,7 +26,7 @@ from madang.science.quality.cohorts import Narrowed
 from madang.science.quality.columns import read_columns, runnable
 from madang.science.quality.model import Check, Count
 from madang.science.quality.plan import footers, histograms, keys, partners, texts
-from madang.science.quality.plan.given import Given
+from madang.science.quality.plan.given import MEMORY, Given
 
 Files = Mapping[str, Sequence[Path]]
 
@@ -41,6 +41,7 @@ def count(
     today: date,
     compatible: bool = False,
     threads: int = 2,
+    memory: int = MEMORY,
     progress: Progress | None = None,
     cohort: Narrowed | None = None,
     whole: Mapping[str, Count] = MappingProxyType({}),
@@ -49,7 +50,8 @@ def count(
 
     `engine` has every table as a view in its schema `main`; `files` names the Parquet files behind a view. A table
     that is not among them is asked through the engine alone. Checks that cannot be asked are left out. With `cohort`
-    only the rows of its persons are asked; `whole` is then what was counted of all rows.
+    only the rows of its persons are asked; `whole` is then what was counted of all rows. `memory` is how many bytes of
+    arrays may be held besides what `engine` is allowed: what does not fit is asked through the engine, which spills.
     """
     progress = progress or Silent()
     columns = read_columns(engine)
@@ -63,7 +65,7 @@ def count(
             there = check.table in columns and (not check.field or check.field in columns[check.table])
             counts[check.id] = Count(0 if there else 1, 1)
     able = runnable((check for check in wanted if check.id not in counts), columns)
-    given = Given(engine, files, columns, today, compatible, threads, progress, cohort.schema if cohort else "")
+    given = Given(engine, files, columns, today, compatible, threads, progress, memory, cohort.schema if cohort else "")
     if cohort is not None:  # a key that is nowhere twice is not twice among some of the rows
         for check in able:
             rows = given.rows(check.table)

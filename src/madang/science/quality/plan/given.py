@@ -19,6 +19,7 @@ from madang.science.quality.columns import Columns, family
 
 EVER, NEVER = -(1 << 30), 1 << 30
 """Days before and after all dates that are told apart here; a few days more do not overflow 32 bits."""
+MEMORY = 1_500_000_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Given:
     compatible: bool
     threads: int
     progress: Progress
+    memory: int = MEMORY  # bytes of arrays that may be held at once, besides what the engine is allowed
     narrowed: str = ""  # the schema whose tables are asked, where it is not all rows; partners are always whole
 
     def place(self, table: str) -> str:

@@ -1,5 +1,6 @@
 """Primary keys: shown to be there once each, without sorting them all."""
 
+import threading
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 from madang.science.quality.model import Check, Count
 from madang.science.quality.plan.given import Given, integers
 
-_WIDEST = 1 << 28  # bytes of the map of keys seen; keys further apart are sorted
+_WIDEST = 1 << 28  # keys that are marked with a byte each; keys further apart are sorted, or marked with a bit
 
 
 def answer(given: Given, checks: Iterable[Check]) -> dict[str, Count]:
@@ -24,7 +25,10 @@ def answer(given: Given, checks: Iterable[Check]) -> dict[str, Count]:
 
 
 def unique(given: Given, table: str, field: str) -> bool:
-    """Whether a column of integers is known to hold no value twice; nulls do not count."""
+    """Whether a column of integers is known to hold no value twice; nulls do not count.
+
+    False as well where that cannot be told within `given.memory`: a query may spill.
+    """
     facts = given.facts(table, field)
     if facts is None or not given.whole(table, field):
         return False
@@ -35,17 +39,57 @@ def unique(given: Given, table: str, field: str) -> bool:
     filled, low, width = facts.rows - facts.nulls, facts.low, facts.high - facts.low + 1
     if width < filled:
         return False
-    if width > _WIDEST:
-        parts = given.each_group(table, [field], _filled)
-        everything = np.sort(np.concatenate(parts))
-        return not bool(np.any(everything[1:] == everything[:-1]))
+    if width <= min(_WIDEST, given.memory):
+        return _marked(given, table, field, low, width) == filled
+    if 2 * 8 * filled <= given.memory:
+        return _sorted(given, table, field)
+    return width // 8 < given.memory and _Bits(low, width).takes(given, table, field)
+
+
+def _marked(given: Given, table: str, field: str, low: int, width: int) -> int:
+    """How many keys there are, by a mark for each."""
     seen = np.zeros(width, np.bool_)
 
     def mark(group: pa.Table) -> None:
         seen[_filled(group) - low] = True
 
     given.each_group(table, [field], mark)
-    return int(np.count_nonzero(seen)) == filled
+    return int(np.count_nonzero(seen))
+
+
+def _sorted(given: Given, table: str, field: str) -> bool:
+    everything = np.concatenate(given.each_group(table, [field], _filled))
+    everything.sort()
+    return not bool(np.any(everything[1:] == everything[:-1]))
+
+
+class _Bits:
+    """A bit for each key that there may be: an eighth of the memory of marks, for more work."""
+
+    def __init__(self, low: int, width: int) -> None:
+        self._low = low
+        self._seen = np.zeros(width // 8 + 1, np.uint8)
+        self._lock = threading.Lock()  # a byte has the bits of eight keys
+
+    def takes(self, given: Given, table: str, field: str) -> bool:
+        """Whether no key of a table comes twice."""
+        return all(given.each_group(table, [field], self._take))
+
+    def _take(self, group: pa.Table) -> bool:
+        keys = _filled(group) - self._low
+        keys.sort()
+        if not len(keys):
+            return True
+        if bool(np.any(keys[1:] == keys[:-1])):
+            return False
+        places = keys >> 3
+        starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
+        bits = np.bitwise_or.reduceat(np.left_shift(1, keys & 7).astype(np.uint8), starts)
+        at = places[starts]
+        with self._lock:
+            known = self._seen[at]
+            self._seen[at] = known | bits
+        return not bool(np.any(known & bits))
 
 
 def _filled(group: pa.Table) -> npt.NDArray[np.int64]:

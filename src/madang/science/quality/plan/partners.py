@@ -1,11 +1,12 @@
 """Rows beside their partners: person, death, visit and other tables that a key names, and other dates of the row.
 
-Partners are held in memory by key; then every table is read once, row group by row group, its keys and dates only. A
-partner table whose key is there twice, or is not a whole number, is left to the plain questions.
+Partners are held in memory by key, as far as they fit; then every table is read once, row group by row group, its keys
+and dates only. A partner table whose key is there twice, or is not a whole number, or that does not fit, is left to the
+plain questions.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,9 @@ from madang.science.quality.questions import BIRTH
 Days = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
-_WIDEST = 1 << 27  # places of the table from key to partner; keys further apart are searched for
+_WIDEST = 1 << 30  # places of keys that lie close together; places are numbers of 32 bits
+_APART = 16  # times as many places as keys are close together, and ...
+_SMALL = 1 << 24  # ... so many always
 
 _PERSON = ("plausibleTemporalAfter", "plausibleAfterBirth", "measurePersonCompleteness")
 _DEATH = ("plausibleDuringLife", "plausibleBeforeDeath")
@@ -48,20 +51,42 @@ def answer(given: Given, checks: Iterable[Check]) -> dict[str, Count]:
 
 
 class Partner:
-    """A table by its key: where each key stands, and per partner dates in days since 1970."""
+    """A table by its key: the place of each key, and at each place dates in days since 1970.
 
-    def __init__(self, keys: npt.NDArray[np.int64], dates: dict[str, Days]) -> None:
-        order = np.argsort(keys, kind="stable")
-        self.keys = keys[order]
-        self.dates = {name: values[order] for name, values in dates.items()}
-        self.unique = not bool(np.any(self.keys[1:] == self.keys[:-1]))
-        self._low = int(self.keys[0]) if len(keys) else 0
-        width = int(self.keys[-1]) - self._low + 1 if len(keys) else 0
-        self._places: npt.NDArray[np.int32] | None = None
-        if width <= _WIDEST:
-            # One place more at the end, for keys outside: it holds "nobody".
-            self._places = np.full(width + 1, -1, np.int32)
-            self._places[self.keys - self._low] = np.arange(len(keys), dtype=np.int32)
+    Where keys lie close together a key's place follows from it alone; else keys are sorted and searched.
+    """
+
+    def __init__(self, filled: int, low: int, high: int, missing: Mapping[str, int], *, dense: bool) -> None:
+        self.dense = dense
+        self.places = high - low + 1 if self.dense else filled
+        self.unique = True
+        self.dates = {name: np.full(self.places, value, np.int32) for name, value in missing.items()}
+        self._low, self._filled = low, 0
+        self._there = np.zeros(self.places + 1 if self.dense else 0, np.bool_)  # and one for keys outside: nobody
+        self._keys = np.zeros(0 if self.dense else filled, np.int64)
+
+    def add(self, keys: npt.NDArray[np.int64], dates: Mapping[str, Days]) -> None:
+        """Take some of the rows in."""
+        if self.dense:
+            at: Any = keys - self._low
+            self._there[at] = True
+        else:
+            at = slice(self._filled, self._filled + len(keys))
+            self._keys[at] = keys
+        for name, values in dates.items():
+            self.dates[name][at] = values
+        self._filled += len(keys)
+
+    def close(self) -> None:
+        """Say that all rows are in."""
+        if self.dense:
+            self.unique = int(np.count_nonzero(self._there)) == self._filled
+            return
+        order = np.argsort(self._keys, kind="stable")
+        self._keys = self._keys[order]
+        for name, values in self.dates.items():
+            self.dates[name] = values[order]
+        self.unique = not bool(np.any(self._keys[1:] == self._keys[:-1]))
 
     def find(self, keys: npt.NDArray[np.int64], valid: Mask | None) -> npt.NDArray[np.int32]:
         """The place of each key's partner, -1 where there is none."""
@@ -73,13 +98,24 @@ class Partner:
         return found
 
     def _find(self, keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-        if self._places is not None:
+        if self.dense:
             at = keys - self._low
-            last = len(self._places) - 1
-            at[(at < 0) | (at > last)] = last
-            return self._places[at]
-        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1).astype(np.int32)
-        return np.where(self.keys[place] == keys, place, np.int32(-1))
+            at[(at < 0) | (at >= self.places)] = self.places
+            return np.where(self._there[at], at, -1).astype(np.int32)
+        if not self.places:
+            return np.full(len(keys), -1, np.int32)
+        place = np.minimum(np.searchsorted(self._keys, keys), self.places - 1).astype(np.int32)
+        return np.where(self._keys[place] == keys, place, np.int32(-1))
+
+
+def _room_for(filled: int, low: int, high: int, dates: int, room: int) -> tuple[bool, int] | None:
+    """Whether a partner's keys get places of their own, and its bytes while it is filled; None where it has no room."""
+    width = high - low + 1
+    size = width * (1 + 4 * dates)
+    if filled > 0 and width <= min(_APART * filled + _SMALL, _WIDEST) and size <= room:
+        return True, size
+    size = filled * (8 + 4 * dates + 16)  # with the order, while it is sorted, and what is put into it
+    return (False, size) if size <= room else None
 
 
 class _Partners:
@@ -88,6 +124,7 @@ class _Partners:
     def __init__(self, given: Given) -> None:
         self._given = given
         self._made: dict[tuple[str, str], Partner | None] = {}
+        self._room = given.memory
 
     def can(self, check: Check) -> bool:
         """Whether a pass over the check's table can answer it."""
@@ -128,17 +165,29 @@ class _Partners:
             return None
         columns = given.columns[table]
         dates = _dates(table, columns)
+        key_ = quote_name(key)
         listed = "".join(f", {sql} AS {quote_name(name)}" for name, sql in dates.items())
-        where = f"WHERE {quote_name(key)} IS NOT NULL"
         try:
-            read = given.engine.query(f"SELECT {quote_name(key)}::BIGINT AS key{listed} FROM {table} p {where}")
+            ((filled, low, high),) = given.engine.rows(f"SELECT count({key_}), min({key_}), max({key_}) FROM {table}")
+            low, high = int(low or 0), int(high or 0)
+            found = _room_for(filled, low, high, len(dates), self._room)
+            if found is None:
+                return None  # the plain questions join it, which may spill
+            dense, size = found
+            missing = {name: NEVER if name in _LAST else EVER for name in dates}
+            partner = Partner(filled, low, high, missing, dense=dense)
+            for batch in given.engine.batches(
+                f"SELECT {key_}::BIGINT AS key{listed} FROM {table} p WHERE {key_} IS NOT NULL"
+            ):
+                read = pa.Table.from_batches([batch])
+                partner.add(integers(read.column("key"))[0], {name: _filled(read.column(name), name) for name in dates})
         except MadangError:
             return None  # such as a year that no date can have: the plain questions tell which
-        partner = Partner(
-            integers(read.column("key"))[0].copy(),
-            {name: _filled(read.column(name), NEVER if name in _LAST else EVER) for name in dates},
-        )
-        return partner if partner.unique else None
+        partner.close()
+        if not partner.unique:
+            return None
+        self._room -= size
+        return partner
 
 
 _LAST = ("dead", "end")  # dates after which a row is wrong: where there is none, nothing is
@@ -162,9 +211,9 @@ def _dates(table: str, columns: Any) -> dict[str, str]:
     return {}
 
 
-def _filled(column: pa.ChunkedArray, missing: int) -> Days:
+def _filled(column: pa.ChunkedArray, name: str) -> Days:
     values, valid = days(column)
-    return values if valid is None else np.where(valid, values, np.int32(missing))
+    return values if valid is None else np.where(valid, values, np.int32(NEVER if name in _LAST else EVER))
 
 
 @dataclass
@@ -179,7 +228,7 @@ class _Pass:
     def run(self) -> dict[str, Count]:
         """The counts of all checks of this table."""
         rows = self.given.rows(self.table) or 0
-        self._seen = np.zeros(len(person.keys), np.bool_) if (person := self._persons()) else None
+        self._seen = np.zeros(person.places, np.bool_) if (person := self._persons()) else None
         total: Counter[tuple[str, str]] = Counter()
         for part in self.given.each_group(self.table, self._fields(), self._count):
             total.update(part)
@@ -293,7 +342,7 @@ class _Pass:
     def _of(self, field: str, table: str, key: str, name: str) -> Days:
         partner = self.partners.of(table, key)
         assert partner is not None
-        return partner.dates[name] if len(partner.keys) else np.zeros(1, np.int32)
+        return partner.dates[name] if partner.places else np.zeros(1, np.int32)
 
 
 def _once(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
