@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madang.lake import Engine
-from madang.lake.content import Content, content_of_file, content_of_table
+from madang.lake.content import content_of_file, content_of_table
+from madang.lake.content_sum import Content
 
 WORD = 1 << 64
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from madang.base.errors import MadangError
+from madang.lake import persons as lake_persons
 from madang.lake.persons import remove_persons as lake_removes
 from madang.node import acts, editions, jobs, permissions, rooms
 from madang.node.acts import Intent
@@ -23,7 +24,6 @@ from madang.services import certification
 from madang.services.catalog import finding, service
 from madang.services.catalog.models import CATALOG, Record, RecordVersion
 from madang.services.datasets import remove_persons
-from madang.services.datasets import service as datasets
 from portal_house import OURS, OWNER, PASSWORD, House, work_off
 from services.certification.certificates import assess
 from support import children
@@ -114,7 +114,7 @@ def die_after_the_lake(home: str, name: str) -> None:
         lake_removes(*given, **more)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    datasets.remove_them = and_die  # type: ignore[assignment]  # in this process only
+    lake_persons.remove_persons = and_die  # type: ignore[assignment]  # in this process only
     node = Node.open(Home(Path(home)))
     remove_persons(node, OWNER, node.home.lake().dataset(name), [1, 2, 3], [])
 
