@@ -144,7 +144,9 @@ def test_what_ends_the_engine_ends_the_count(code: str, tmp_path: Path) -> None:
         def execute(self, sql: str) -> None:
             raise MadangError(code, "It is gone.")
 
-    tables = {table: [] for table in ("condition_occurrence", "observation_period", "person")}
+    tables: dict[str, list[dict[str, Any]]] = {
+        table: [] for table in ("condition_occurrence", "observation_period", "person")
+    }
     with opened(make_version(tmp_path, VOCABULARY | tables)) as here:
         gone = Over(here, Gone())
         with pytest.raises(MadangError) as caught:
