@@ -46,6 +46,10 @@ def command(
     read(SQL, version, query[:500])
     rows = SHOWN if limit is None and format_ == "table" else limit
     asked = rows + 1 if rows is not None and format_ == "table" else rows
+    if engine == "spark":
+        from madang.lake.spark import to_spark
+
+        to_spark(query)  # what is refused is said before a session is waited for
     with second_engine(engine, master, version) as second:
         found = (
             answer(version, query, asked, seconds, memory, threads)

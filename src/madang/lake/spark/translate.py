@@ -97,9 +97,8 @@ def parsed(sql: str) -> list[Any]:
     try:
         return list(sqlglot.parse(sql, dialect="duckdb"))
     except SqlglotError as error:
-        raise MadangError(
-            "spark.syntax", _("The SQL cannot be read: {reason}.").format(reason=" ".join(str(error).split())[:300])
-        ) from None
+        reason = re.sub(r"\x1b\[\d*m", "", " ".join(str(error).split()))[:300].rstrip(".")  # it underlines the place
+        raise MadangError("spark.syntax", _("The SQL cannot be read: {reason}.").format(reason=reason)) from None
 
 
 def rewritten(tree: Any, sql: str) -> Any:
