@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from madang.base.errors import MadangError
-from madang.services.deposits import putting, reading, service, store
+from madang.services.deposits import lists, putting, reading, service, store
 from portal_house import OWNER, House
 from services.deposits.test_deposits import boxes
 
@@ -166,3 +166,36 @@ def test_a_workbook_that_unpacks_to_gigabytes_ends_in_the_box(tmp_path: Path) ->
                 part.write(b" " * (1 << 20))
     with pytest.raises(MadangError, match="cannot be read"):
         reading.cells_closed(path)
+
+
+def test_lists_of_hashes_in_the_shapes_of_other_vendors(tmp_path: Path) -> None:
+    md5, sha = "0123456789abcdef" * 2, "FEDCBA9876543210" * 4
+    shapes = {
+        "md5sum": f"{md5}  a b.fastq.gz\n",
+        "binary mark, folders": f"{md5} *run1/lane 2/a b.fastq.gz\r\n",
+        "BSD": f"MD5 (a b.fastq.gz) = {md5}\n",
+        "openssl": f"MD5(run1/a b.fastq.gz)= {md5}\n",
+        "table, name first": f'file,md5\n"a b.fastq.gz",{md5}\n',
+        "table, hash first": f"md5;file\n{md5};a b.fastq.gz\n",
+        "tabs, name first": f"a b.fastq.gz\t{md5}\n",
+        "Windows": f"{md5}  C:\\data\\run 1\\a b.fastq.gz\r\n",
+    }
+    for shape, text in shapes.items():
+        for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+            path = tmp_path / "md5sum.txt"
+            path.write_bytes(text.encode(encoding))
+            assert lists.hashes_told([path]) == {"a b.fastq.gz": md5}, (shape, encoding)
+    (tmp_path / "sums").write_text(f"SHA256 (x.bam) = {sha}\n")
+    assert lists.hashes_told([tmp_path / "sums"]) == {"x.bam": sha.lower()}
+    for name in (
+        "md5sum.txt",
+        "MD5.txt",
+        "SHA256SUMS",
+        "md5_checksums.csv",
+        "checksums.md5",
+        "a.fastq.gz.md5",
+        "md5.tsv",
+    ):
+        assert lists.is_list(name), name
+    for name in ("a.fastq.gz", "samples.csv", "checks.txt", "md5.fastq.gz", "readme.txt"):
+        assert not lists.is_list(name), name

@@ -8,8 +8,13 @@ from madang.node.home import Home
 from madang.services.deposits import sources
 from madang.services.deposits.models import Deposit
 
-_LINE = re.compile(r"([0-9a-fA-F]{32}|[0-9a-fA-F]{64})\s+\*?(.+?)\s*\Z")
-_LIST = re.compile(r".*(md5|sha256)(sums?)?(\.txt)?\Z", re.I)
+_HASH = r"(?P<hash>[0-9a-fA-F]{64}|[0-9a-fA-F]{32})"
+_LINES = (
+    re.compile(rf"{_HASH}(?:\s*[,;|]\s*|\s+)\*?(?P<name>.+?)\s*\Z"),  # of md5sum; tables with the hash first
+    re.compile(rf"(?:MD5|SHA-?256)\s*\((?P<name>.+)\)\s*=\s*{_HASH}\s*\Z", re.I),  # of BSD, macOS and openssl
+    re.compile(rf"(?P<name>[^,;|\t]+?)(?:\s*[,;|]\s*|\s+){_HASH}\s*\Z"),  # tables with the name first
+)
+_LIST = re.compile(r".*(md5|sha-?256|checksums?)([ _-]?(check)?sums?|s)?(\.(txt|csv|tsv|md5|sha256))?\Z", re.I)
 LARGEST = 10 << 20
 
 
@@ -23,10 +28,19 @@ def hashes_told(lists: Iterable[Path]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in lists:
         if path.stat().st_size < LARGEST:
-            for line in path.read_text("utf-8", "replace").splitlines():
-                if match := _LINE.match(line):
-                    found[Path(match[2]).name] = match[1].lower()
+            for line in _text(path.read_bytes()).splitlines():
+                plain = line.replace('"', "").strip()
+                match = next((match for each in _LINES if (match := each.match(plain))), None)
+                if match:
+                    found[match["name"].replace("\\", "/").rpartition("/")[2].strip()] = match["hash"].lower()
     return found
+
+
+def _text(content: bytes) -> str:
+    """What a list says, also as Notepad and Excel save it."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", "replace")
+    return content.decode("utf-8-sig", "replace")
 
 
 def compare(home: Home, deposit: Deposit) -> None:
