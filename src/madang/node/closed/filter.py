@@ -21,6 +21,7 @@ _EQUAL, _GREATER, _AT_LEAST = 0x15, 0x25, 0x35
 _NAMESPACES = 0x7E020000  # CLONE_NEW*: mount, cgroup, uts, ipc, user, pid, net
 _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6: there is only an empty loopback to talk to
 _TERMINAL = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: what types for whoever reads this terminal
+_LEASES = (1024, 1026)  # F_SETLEASE, F_NOTIFY: whoever writes a file, or in a folder, would wait or be told of
 _PERSONALITIES = (0x0, 0xFFFFFFFF)  # Linux as it is, and the question which one it is
 _DEVICES = (0x2000, 0x6000)  # S_IFCHR, S_IFBLK
 
@@ -54,6 +55,7 @@ def _arguments() -> dict[str, list[Instruction]]:
     return {
         "clone": [_load(0), (_AND, 0, 0, _NAMESPACES), *_one_of((0,), errno.EPERM)],
         "socket": [_load(0), *_one_of(_FAMILIES, errno.EAFNOSUPPORT)],
+        "fcntl": [_load(1), *_none_of(_LEASES, errno.EPERM)],
         "ioctl": [_load(1), *_none_of(_TERMINAL, errno.EPERM)],
         "personality": [_load(0), *_one_of(_PERSONALITIES, errno.EPERM)],
         "mknod": [_load(1), (_AND, 0, 0, 0xF000), *_none_of(_DEVICES, errno.EPERM)],

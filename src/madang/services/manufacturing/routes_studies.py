@@ -50,7 +50,7 @@ Project = Annotated[str, Path(max_length=63)]
 
 
 @room.page("/manufacturing/studies", "studies.html")
-def overview(visit: Here) -> StudiesView:
+def list_studies(visit: Here) -> StudiesView:
     """Twins, foundry loops, good runs and recordings of your projects."""
     from madang.science.bioprocess.plant.faults import FAULTS
 
@@ -85,7 +85,7 @@ def overview(visit: Here) -> StudiesView:
 PLACES = {studies.TWIN: "twins", studies.FOUNDRY: "foundry", studies.WATCH: "watch", studies.RUN: "live"}
 
 
-@room.act("/manufacturing/twins", at=overview)
+@room.act("/manufacturing/twins", at=list_studies)
 def compute(visit: Here, given: NewStudy) -> Done:
     """Compute a recipe."""
     text = given.description.replace("\r\n", "\n")
@@ -116,7 +116,7 @@ def twin(visit: Here, number: Number) -> TwinView:
     )
 
 
-@room.act("/manufacturing/foundry", at=overview)
+@room.act("/manufacturing/foundry", at=list_studies)
 def begin_foundry(visit: Here, given: NewStudy) -> Done:
     """Run a foundry's rounds."""
     text = given.description.replace("\r\n", "\n")
@@ -172,7 +172,7 @@ def give_readings(visit: Here, number: Number, given: Readings) -> Done:
     return Done(see=f"/manufacturing/foundry/{number}", message=_("The foundry goes on."))
 
 
-@room.act("/manufacturing/watch", at=overview)
+@room.act("/manufacturing/watch", at=list_studies)
 def learn(visit: Here, given: NewGolden) -> Done:
     """Learn what good runs do."""
     names = given.runs.replace(",", " ").split()
@@ -207,7 +207,7 @@ def watch(visit: Here, number: Number) -> WatchView:
     )
 
 
-@room.act("/manufacturing/live", at=overview)
+@room.act("/manufacturing/live", at=list_studies)
 def begin_recording(visit: Here, given: NewRecording) -> Done:
     """Record a run from equipment, which is only read."""
     faults = tuple(part for part in given.fault.replace(",", " ").split() if part)
@@ -254,7 +254,7 @@ def stop(visit: Here, number: Number) -> Done:
     return Done(see=f"/manufacturing/live/{number}", message=_("The recording ends."))
 
 
-@room.act("/manufacturing/transfer", at=overview)
+@room.act("/manufacturing/transfer", at=list_studies)
 def hand_over(visit: Here, given: NewPackage) -> Response:
     """Make the transfer package of a project: one signed file with recipe, parameters, models and evidence."""
     numbers = given.studies.replace(",", " ").split()
