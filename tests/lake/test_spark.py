@@ -78,6 +78,7 @@ SAME = [
     "SELECT n FROM t WHERE d + to_days(CAST(366 AS INTEGER)) > w",
     "SELECT n FROM t WHERE coalesce(w, d + to_days(1)) <= d + to_days(CAST(1 * 30 AS INTEGER)) AND y < 9999",
     "SELECT datediff('day', d, w), datediff('day', w, d), datediff('day', d::DATE, DATE '2000-02-29') FROM t",
+    "SELECT w::DATE - d::DATE, (d::DATE - DATE '2000-02-29') >= 30, (w::DATE - (d::DATE)) / 7 FROM t",
     "SELECT power(CAST(2 AS BIGINT), m), sum(power(CAST(2 AS BIGINT), n)) FROM t GROUP BY m",
     "SELECT CAST(2000 AS TEXT) || '-' || CAST(9 AS TEXT) || '-' || CAST(1 AS TEXT) < CAST(d AS TEXT) FROM t",
     "SELECT CAST((CAST(2000 AS TEXT) || '-' || CAST(9 AS TEXT) || '-' || CAST(1 AS TEXT)) AS DATE)",

@@ -223,7 +223,8 @@ def _rewritten(node: Any) -> Any:
         days = [exp.cast(node.expression.this, "INT"), *(exp.Literal.number(0) for _part in range(3))]
         interval = exp.Anonymous(this="make_dt_interval", expressions=days)
         return exp.Add(this=exp.cast(node.this, "TIMESTAMPNTZ"), expression=interval)
-    if isinstance(node, exp.DateDiff):  # days that begin between the two
+    # Days that begin between the two; of one date less another an interval there.
+    if isinstance(node, exp.DateDiff) or (isinstance(node, exp.Sub) and _is_date(node.this) and _is_date(node.right)):
         ends = [exp.cast(each, "DATE") for each in (node.this, node.expression)]
         return exp.Anonymous(this="datediff", expressions=ends)
     if isinstance(node, exp.Literal) and not node.is_string and "e" in str(node.this).lower():
@@ -310,6 +311,15 @@ def _rounded(cast: Any) -> Any:
         f"THEN {word}(round(TRY_CAST({value} AS DECIMAL(38, 10))) AS {kind}) ELSE {word}({value} AS {kind}) END)",
         dialect="spark",
     )
+
+
+def _is_date(node: Any) -> bool:
+    """Whether something is a date by what it is."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Paren):
+        return _is_date(node.this)
+    return isinstance(node, (exp.Cast, exp.TryCast)) and node.to.this.name == "DATE"
 
 
 def _is_whole(node: Any) -> bool:
