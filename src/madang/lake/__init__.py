@@ -4,8 +4,9 @@ Serves every storey above. docs/lake.md says what is promised and how the conten
 The names below are loaded at first use: who only needs `madang.lake.files` does not wait for an engine.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from madang.base.lazily import at_first_use
 
 if TYPE_CHECKING:
     from madang.lake.dataset import Dataset, Lake, Version
@@ -15,20 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["DataFile", "Dataset", "Engine", "Lake", "Table", "Version", "Writer", "quote_name", "quote_text"]
 
-_PLACES = {
-    "DataFile": "manifest",
-    "Dataset": "dataset",
-    "Engine": "engine",
-    "Lake": "dataset",
-    "Table": "manifest",
-    "Version": "dataset",
-    "Writer": "write",
-    "quote_name": "engine",
-    "quote_text": "engine",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(name)
-    return getattr(importlib.import_module(f"madang.lake.{_PLACES[name]}"), name)
+__getattr__ = at_first_use(
+    __name__,
+    {
+        "dataset": ("Dataset", "Lake", "Version"),
+        "engine": ("Engine", "quote_name", "quote_text"),
+        "manifest": ("DataFile", "Table"),
+        "write": ("Writer",),
+    },
+)

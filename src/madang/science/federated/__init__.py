@@ -8,8 +8,9 @@ so in its docstring.
 The names below are loaded at first use: a page about studies does without the numbers.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from madang.base.lazily import at_first_use
 
 if TYPE_CHECKING:
     from madang.science.federated.design import Design, complete_rows, levels_at, levels_of, make_design
@@ -93,54 +94,42 @@ __all__ = [
     "words",
 ]
 
-_PLACES = {
-    "CoxFit": "survival",
-    "CoxPart": "survival",
-    "Design": "design",
-    "GlmFit": "glm",
-    "GlmPart": "glm",
-    "Limits": "disclosure",
-    "Moments": "moments",
-    "Part": "rounds",
-    "Site": "rounds",
-    "Study": "study",
-    "SurvivalPart": "survival",
-    "below_at": "moments",
-    "center_at": "survival",
-    "center_of": "survival",
-    "chi_square": "moments",
-    "complete_rows": "design",
-    "cox_at": "survival",
-    "der_simonian_laird": "meta",
-    "event_times_at": "survival",
-    "fit_cox": "survival",
-    "fit_glm": "glm",
-    "fixed_effect": "meta",
-    "glm_at": "glm",
-    "glm_of": "glm",
-    "grid_of": "survival",
-    "kaplan_meier": "survival",
-    "levels_at": "design",
-    "levels_of": "design",
-    "log_rank": "survival",
-    "make_design": "design",
-    "mantel_haenszel": "moments",
-    "median_of": "survival",
-    "moments_at": "moments",
-    "moments_of": "moments",
-    "pooled": "pooling",
-    "quantiles_of": "moments",
-    "range_at": "moments",
-    "read_study": "study",
-    "reml": "meta",
-    "survival_at": "survival",
-    "table_at": "moments",
-    "table_of": "moments",
-    "words": "study",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(name)
-    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+__getattr__ = at_first_use(
+    __name__,
+    {
+        "design": ("Design", "complete_rows", "levels_at", "levels_of", "make_design"),
+        "disclosure": ("Limits",),
+        "glm": ("GlmFit", "GlmPart", "fit_glm", "glm_at", "glm_of"),
+        "meta": ("der_simonian_laird", "fixed_effect", "reml"),
+        "moments": (
+            "Moments",
+            "below_at",
+            "chi_square",
+            "mantel_haenszel",
+            "moments_at",
+            "moments_of",
+            "quantiles_of",
+            "range_at",
+            "table_at",
+            "table_of",
+        ),
+        "pooling": ("pooled",),
+        "rounds": ("Part", "Site"),
+        "study": ("Study", "read_study", "words"),
+        "survival": (
+            "CoxFit",
+            "CoxPart",
+            "SurvivalPart",
+            "center_at",
+            "center_of",
+            "cox_at",
+            "event_times_at",
+            "fit_cox",
+            "grid_of",
+            "kaplan_meier",
+            "log_rank",
+            "median_of",
+            "survival_at",
+        ),
+    },
+)

@@ -8,8 +8,9 @@ patients.
 The names below are loaded at first use: who asks for a model does not compute it.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from madang.base.lazily import at_first_use
 
 if TYPE_CHECKING:
     from madang.science.risk.card import write_card
@@ -18,17 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cohort", "Settings", "Trained", "read_cohort", "train", "write_card"]
 
-_PLACES = {
-    "Cohort": "table",
-    "Settings": "fit",
-    "Trained": "fit",
-    "read_cohort": "table",
-    "train": "fit",
-    "write_card": "card",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(name)
-    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+__getattr__ = at_first_use(
+    __name__, {"card": ("write_card",), "fit": ("Settings", "Trained", "train"), "table": ("Cohort", "read_cohort")}
+)

@@ -3,8 +3,9 @@
 `standardize(pack, source, vocabulary)` is the main job; docs/packs.md says how a pack is written.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from madang.base.lazily import at_first_use
 
 if TYPE_CHECKING:
     from madang.science.standardize.pack import Pack, load_pack
@@ -14,11 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pack", "Report", "Standardized", "load_pack", "standardize"]
 
-_HOMES = {"Pack": "pack", "Report": "report", "Standardized": "result", "load_pack": "pack", "standardize": "run"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for: scanning and mapping review do not need the runner."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = at_first_use(
+    __name__,
+    {"pack": ("Pack", "load_pack"), "report": ("Report",), "result": ("Standardized",), "run": ("standardize",)},
+)

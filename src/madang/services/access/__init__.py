@@ -5,10 +5,21 @@ are data whose rules are held against an application line by line; a rule finds,
 document and a GA4GH Passport visa (ControlledAccessGrants), and it is one more rule of the house's permissions.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoomPlan
+
+if TYPE_CHECKING:
+    from madang.services.access.asking import (
+        apart,
+        count_before_a_permit,
+        extract_of,
+        permit_document,
+        permits_in_force,
+        permits_of_visas,
+    )
 
 PLAN = RoomPlan(
     name="access",
@@ -57,10 +68,16 @@ __all__ = [
     "permits_of_visas",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from madang.services.access import asking
-
-        return getattr(asking, name)
-    raise AttributeError(name)
+__getattr__ = at_first_use(
+    __name__,
+    {
+        "asking": (
+            "apart",
+            "count_before_a_permit",
+            "extract_of",
+            "permit_document",
+            "permits_in_force",
+            "permits_of_visas",
+        )
+    },
+)

@@ -4,14 +4,14 @@ For researchers who look for data, stewards who answer for them, and whoever rea
 description is wide enough for DCAT-AP 3, HealthDCAT-AP and DataCite; a page carries schema.org JSON-LD.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import Command, JobKind, MenuItem, RoleKind, RoomPlan
 
 if TYPE_CHECKING:
-    from madang.services.catalog.holding import Elsewhere, Holding, begin_described, holder_of
+    from madang.services.catalog.holding import Elsewhere, Holding, Original, begin_described, holder_of
 
 __all__ = ["Elsewhere", "Holding", "Original", "begin_described", "holder_of"]
 
@@ -67,8 +67,4 @@ PLAN = RoomPlan(
     docs="portal.md",
 )
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.holding"), name)
+__getattr__ = at_first_use(__name__, {"holding": ("Elsewhere", "Holding", "Original", "begin_described", "holder_of")})

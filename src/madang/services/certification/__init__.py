@@ -6,9 +6,9 @@ files, how it stands in the register. Issuing needs no server, and verifying nee
 status list and the data, not Madang.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
@@ -87,19 +87,17 @@ PLAN = RoomPlan(
 )
 
 # Where a public name is; imported at first use, so that help is instant.
-_HOMES = {
-    "adopting": ("adopt", "first_use"),
-    "entries": ("Entry", "Issued", "entry", "holding", "in_force", "of_version", "register"),
-    "issuing": ("check_for_data", "hold_against"),
-    "projecting": ("current_status_list",),
-    "evaluate": ("Outcome", "Verdict", "outcomes_of"),
-    "scheme": ("Automatic", "Scheme", "Slot", "load_scheme"),
-    "verification": ("Answer", "Data", "Verification", "data_in", "verify"),
-}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = next((module for module, names in _HOMES.items() if name in names), "service")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = at_first_use(
+    __name__,
+    {
+        "adopting": ("adopt", "first_use"),
+        "entries": ("Entry", "Issued", "entry", "holding", "in_force", "of_version", "register"),
+        "evaluate": ("Outcome", "Verdict", "outcomes_of"),
+        "issuing": ("check_for_data", "hold_against"),
+        "projecting": ("current_status_list",),
+        "scheme": ("Automatic", "Scheme", "Slot", "load_scheme"),
+        "service": ("issue", "reinstate", "revoke", "rotate_key", "suspend"),
+        "verification": ("Answer", "Data", "Verification", "data_in", "verify"),
+    },
+)

@@ -4,9 +4,9 @@ For researchers who ask which people, for holders who decide who may see how man
 populations (access, alliance). Definitions follow OHDSI's ATLAS and circe.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import Command, JobKind, MenuItem, RoomPlan
 
@@ -40,11 +40,7 @@ PLAN = RoomPlan(
 )
 
 # Where a public name is; imported at first use, so that help is instant.
-_HOMES = {"populations": ("Population", "count_population")}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = next((module for module, names in _HOMES.items() if name in names), "service")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = at_first_use(
+    __name__, {"populations": ("Population", "count_population"), "service": ("definition_of", "find", "keep", "see")}
+)

@@ -4,9 +4,9 @@ Tasks are described as GA4GH TES 1.1 has it and run in closed boxes, by a runner
 with its hash. Whoever asks for work sees it wait, run and end, and what it used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoomPlan
 
@@ -57,8 +57,4 @@ PLAN = RoomPlan(
     docs="compute.md",
 )
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.definition"), name)
+__getattr__ = at_first_use(__name__, {"definition": ("engines",)})

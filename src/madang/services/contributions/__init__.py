@@ -6,9 +6,9 @@ missing is named as missing. A weighting is computed only under a rule that all 
 calculation example, not a claim. Somebody who asked to be forgotten is a pseudonym in every output.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoomPlan
 
@@ -35,11 +35,7 @@ PLAN = RoomPlan(
     docs="grants.md",
 )
 
-_HOMES = {"service": ("statement_of",), "using": ("use_of",)}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = next((module for module, names in _HOMES.items() if name in names), "statement")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = at_first_use(
+    __name__,
+    {"service": ("statement_of",), "statement": ("Link", "Statement", "Thing", "Use", "weigh"), "using": ("use_of",)},
+)

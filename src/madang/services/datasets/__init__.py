@@ -4,9 +4,9 @@ For data engineers of a holder, by command. What is computed is in science and l
 each of it leaves its event: the command line is audited like everybody.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import RoleKind, RoomPlan
 
@@ -37,9 +37,11 @@ PLAN = RoomPlan(
     docs="standardize.md",
 )
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = {"Link": "chain", "chain_of": "chain", "STANDARDIZE": "acts"}.get(name, "service")
-    return getattr(import_module(f"{__name__}.{home}"), name)
+__getattr__ = at_first_use(
+    __name__,
+    {
+        "acts": ("STANDARDIZE",),
+        "chain": ("Link", "chain_of"),
+        "service": ("begun", "begun_by", "read", "remove_persons", "remove_versions"),
+    },
+)

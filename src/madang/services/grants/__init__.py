@@ -6,9 +6,9 @@ That is never stored: it is computed from an append-only log of events and the c
 of what counts as kept are data, one file for each funder.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
@@ -41,8 +41,6 @@ PLAN = RoomPlan(
     docs="grants.md",
 )
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.linking"), name)
+__getattr__ = at_first_use(
+    __name__, {"linking": ("choices", "link", "missing", "note_checked", "note_record", "unlink")}
+)

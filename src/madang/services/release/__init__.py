@@ -6,8 +6,9 @@ Follows the Five Safes' safe outputs, and statements 3.1 and 3.3 of the Standard
 Environments (SATRE).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoleKind, RoomPlan
 
@@ -43,10 +44,4 @@ PLAN = RoomPlan(
 
 __all__ = ["PLAN", "ask", "hand_over", "take", "vote"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in ("ask", "hand_over", "take", "vote"):
-        from madang.services.release import service
-
-        return getattr(service, name)
-    raise AttributeError(name)
+__getattr__ = at_first_use(__name__, {"service": ("ask", "hand_over", "take", "vote")})

@@ -4,9 +4,9 @@ For learners, teachers and whoever asks for people with a skill. Courses are fol
 closed boxes and only plain values come out; what was finished is an Open Badge 3.0, a W3C Verifiable Credential.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import Command, JobKind, MenuItem, Narrow, RoleKind, RoomPlan
 
@@ -52,8 +52,4 @@ PLAN = RoomPlan(
     docs="training.md",
 )
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{'service' if name == 'course_data' else 'giving'}"), name)
+__getattr__ = at_first_use(__name__, {"giving": ("trusted",), "service": ("course_data",)})

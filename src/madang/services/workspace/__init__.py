@@ -6,9 +6,9 @@ read-only; its notebooks answer through a gateway on a host name of their own, w
 requests and nothing else. It follows the Five Safes' safe settings; SATRE 1.0 is the list of statements it is held to.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from madang.base.lazily import at_first_use
 from madang.base.translate import later
 from madang.node.rooms import Command, MenuItem, RoomPlan
 
@@ -30,7 +30,6 @@ __all__ = [
     "source_of_cell",
     "stop",
 ]
-_OF_COURSES = ("clear_course", "find_course", "open_course", "put_notebook", "source_of_cell")
 
 PLAN = RoomPlan(
     name="workspace",
@@ -50,8 +49,10 @@ PLAN = RoomPlan(
     docs="workspace.md",
 )
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{'lessons' if name in _OF_COURSES else 'service'}"), name)
+__getattr__ = at_first_use(
+    __name__,
+    {
+        "lessons": ("clear_course", "find_course", "open_course", "put_notebook", "source_of_cell"),
+        "service": ("end", "find", "folder_of", "list_workspaces", "open_workspace", "see", "stop"),
+    },
+)
