@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from madang.lake.spark import SparkEngine
 
 ENGINES = ("duckdb", "spark")
+# The options of every command that may ask either.
+OnEngine = Annotated[str, typer.Option("--engine", help=_("duckdb, or spark for data that outgrow one machine."))]
+Master = Annotated[str, typer.Option("--master", help=_("Where Spark runs; if not given, where the settings say."))]
 
 
 def chosen_engine(name: str) -> str:

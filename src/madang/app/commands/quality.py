@@ -8,6 +8,7 @@ import typer
 
 from madang.app.commands.quality_profile import profile
 from madang.base.translate import _
+from madang.node.second_engine import Master, OnEngine, chosen_engine, second_engine
 
 if TYPE_CHECKING:
     from madang.lake import Lake, Version
@@ -67,13 +68,12 @@ def assess(
         bool, typer.Option("--compatible", help=_("Answer as DataQualityDashboard does even where it is at fault."))
     ] = False,
     worst: Annotated[int, typer.Option(min=0, help=_("How many of the worst failures to show."))] = WORST,
-    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
-    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
+    engine: OnEngine = "duckdb",
+    master: Master = "",
 ) -> None:
     """Ask all checks, and show the verdict and the worst failures. Counts only, no rows."""
     from madang.base.console import ProgressBars
     from madang.base.errors import MadangError
-    from madang.node.second_engine import chosen_engine, second_engine
     from madang.science.omop.release import mapped_with
     from madang.science.quality import assess_all, default_checks
     from madang.science.quality.custom import with_files
@@ -128,12 +128,11 @@ def rows(
     cohort: Cohort = None,
     own: Files = None,
     lines: Annotated[bool, typer.Option("--lines", help=_("Also show the source file and line of each row."))] = False,
-    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
-    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
+    engine: OnEngine = "duckdb",
+    master: Master = "",
 ) -> None:
     """Show the rows that violate a check: primary keys, the fields it looks at, source file and line."""
     from madang.base.console import show_table
-    from madang.node.second_engine import second_engine
     from madang.science.omop.release import mapped_with
     from madang.science.quality.rows import find
     from madang.services.datasets import read

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from madang.base.translate import _
+from madang.node.second_engine import Master, OnEngine, second_engine
 
 
 def profile(
@@ -18,14 +19,13 @@ def profile(
     vocabulary: Annotated[
         str | None, typer.Option(help=_("A loaded vocabulary, instead of the one that the data were mapped with."))
     ] = None,
-    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
-    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
+    engine: OnEngine = "duckdb",
+    master: Master = "",
 ) -> None:
     """Show what is in a dataset: people, time, records, concepts, values; no count about too few people."""
     from madang.app.commands.quality import write_file
     from madang.base.console import ProgressBars, console, show_table
     from madang.node.home import Home
-    from madang.node.second_engine import second_engine
     from madang.science.quality import profile as profiling
     from madang.science.quality.profile.report import covered, rule
 

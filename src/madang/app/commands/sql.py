@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from madang.base.translate import _
+from madang.node.second_engine import Master, OnEngine, second_engine
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,14 +26,13 @@ def command(
     seconds: Annotated[float | None, typer.Option(min=0, help=_("Stop after this many seconds."))] = None,
     memory: Annotated[str, typer.Option(help=_("Most memory of the engine."))] = "4GB",
     threads: Annotated[int | None, typer.Option(min=1, help=_("Threads; all cores if not given."))] = None,
-    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
-    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
+    engine: OnEngine = "duckdb",
+    master: Master = "",
 ) -> None:
     """Ask one version of a dataset by SQL. Text comes out in UTF-8. Nothing can be changed, and no other file read."""
     from madang.app.commands import sql_output
     from madang.base.errors import MadangError
     from madang.node.home import Home
-    from madang.node.second_engine import second_engine
     from madang.services.datasets import read
     from madang.services.datasets.acts import SQL
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from madang.base.translate import _
+from madang.node.second_engine import Master, OnEngine, chosen_engine, second_engine
 
 if TYPE_CHECKING:
     from madang.base.progress import Progress
@@ -32,15 +33,14 @@ def issue_command(
     reference: Annotated[str, typer.Argument(help=_("NAME, or NAME@VERSION."))],
     scheme: Annotated[str, typer.Option(help=_("Name of a scheme, or the path of its TOML file."))] = "omop-ready",
     as_json: AsJson = False,
-    engine: Annotated[str, typer.Option(help=_("duckdb, or spark for data that outgrow one machine."))] = "duckdb",
-    master: Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))] = "",
+    engine: OnEngine = "duckdb",
+    master: Master = "",
 ) -> None:
     """Assess a version and certify it if it meets every criterion of the scheme."""
     from madang.base.console import ProgressBars, console
     from madang.node.home import Home
     from madang.node.node import opened
     from madang.node.people.tokens import commander
-    from madang.node.second_engine import chosen_engine
     from madang.services.certification import check_for_data, hold_against, in_force, issue, load_scheme
 
     chosen_engine(engine)
@@ -290,7 +290,6 @@ def show_outcomes(outcomes: "list[Outcome]") -> None:
 def _assessed(version: "Version", engine: str, master: str, progress: "Progress") -> dict[str, Any]:
     """The document of a fresh assessment of the version, by the standard checks and thresholds; the same by either
     engine but for when and how long."""
-    from madang.node.second_engine import second_engine
     from madang.science.omop.release import mapped_with
     from madang.science.quality import assess_all
     from madang.science.quality.document import report_document

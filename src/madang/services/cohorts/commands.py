@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from madang.base.translate import _
+from madang.node.second_engine import Master, OnEngine, chosen_engine, second_engine
 
 if TYPE_CHECKING:
     from madang.base.progress import Progress
@@ -36,8 +37,6 @@ Minimum = Annotated[
     int, typer.Option(min=1, help=_("The fewest persons that a count may be about; 1 keeps nothing back."))
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help=_("Threads; all cores if not given."))]
-OnEngine = Annotated[str, typer.Option("--engine", help=_("duckdb, or spark for data that outgrow one machine."))]
-Master = Annotated[str, typer.Option(help=_("Where Spark runs; if not given, where the settings say."))]
 
 
 @app.callback()
@@ -58,7 +57,6 @@ def members(
 ) -> None:
     """Who is in a cohort: subject_id, cohort_start_date, cohort_end_date."""
     from madang.base.console import ProgressBars, show_table
-    from madang.node.second_engine import chosen_engine
     from madang.science.cohorts.members import members_laid
 
     chosen_engine(engine)
@@ -90,7 +88,6 @@ def count(
     """How many persons a definition finds, or each definition of a folder."""
     from madang.base.console import ProgressBars, show_table
     from madang.base.errors import MadangError
-    from madang.node.second_engine import chosen_engine
     from madang.science.cohorts.load import files_in
     from madang.science.cohorts.members import counted
 
@@ -150,7 +147,6 @@ def characterize(
 ) -> None:
     """Describe a cohort: attrition, years, age and sex, what people have before and after, incidence."""
     from madang.base.console import ProgressBars, show_table
-    from madang.node.second_engine import chosen_engine
     from madang.science.cohorts.describe import describe_laid
     from madang.science.cohorts.report import few, page, rule
 
@@ -182,7 +178,6 @@ def overlap(
 ) -> None:
     """How many people the cohorts of a folder share."""
     from madang.base.console import ProgressBars, show_table
-    from madang.node.second_engine import chosen_engine
     from madang.science.cohorts.load import files_in
     from madang.science.cohorts.overlap import overlap_laid
 
@@ -357,7 +352,6 @@ def _laid(
     version: "Version", words: "Version | None", engine: str, master: str, threads: int | None, progress: "Progress"
 ) -> "Iterator[Laid]":
     """The version laid open for definitions, on the engine that was chosen."""
-    from madang.node.second_engine import second_engine
     from madang.science.cohorts.on_spark import opened_on_spark
     from madang.science.cohorts.opened import opened
 
