@@ -4,7 +4,8 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +29,8 @@ def add_run(node: Node, actor: Actor, project: str, name: str, table: str) -> Cu
     """Add a past run to a project, a table with a column of hours. Errors: `compare.*`, `cultivation.taken`."""
     checked_name(name)
     checked_size(table)
-    from madang.science.bioprocess.runs.compare import read_runs
-
-    with tempfile.TemporaryDirectory(prefix="madang-run-") as folder:
-        path = Path(folder) / f"{name}.csv"
-        path.write_text(table)
-        read_runs([path])
-
-    def new(session: Session) -> Cultivation:
-        of = find_project(session, project)
-        taken = select(Cultivation.id).where(Cultivation.project_id == of.id, Cultivation.name == name)
-        if session.scalar(taken) is not None:
-            raise MadangError("cultivation.taken", _("The project has a run {name} already.").format(name=name))
-        return Cultivation(project_id=of.id, owner_id=actor.person_id, name=name, table=table)
-
-    with doing(node, actor, ADD_RUN, new) as done:
-        done.tell(name=name)
-    return done.thing
+    [added] = _add(node, actor, project, {name: table})
+    return added
 
 
 def add_runs(node: Node, actor: Actor, project: str, table: str) -> list[str]:
@@ -52,20 +38,19 @@ def add_runs(node: Node, actor: Actor, project: str, table: str) -> list[str]:
     if not table.strip():
         raise no_table()
     checked_size(table)
-    parts = _runs_of(_rows_of("table.csv", table.encode()))
-    for name, rows in parts.items():
-        add_run(node, actor, project, name, _as_csv(rows))
-    return list(parts)
+    runs = {name: _as_csv(rows) for name, rows in _runs_of(_rows_of("table.csv", table.encode())).items()}
+    for name in runs:
+        checked_name(name)
+    return [each.name for each in _add(node, actor, project, runs)]
 
 
 def add_run_files(node: Node, actor: Actor, project: str, names: Sequence[str], files: Sequence[bytes]) -> list[str]:
     """Add past runs from files (CSV or XLSX), each named after its file or, if it has a column `run`, as stands there.
-
-    All are read before the first is added. The names of the runs. Errors: `cultivation.taken`, `compare.*`, `table.*`.
+    The names of the runs. Errors: `cultivation.taken`, `compare.*`, `table.*`.
     """
-    from madang.science.bioprocess.runs.compare import read_runs, short_name
+    from madang.science.bioprocess.runs.compare import short_name
 
-    parts: dict[str, list[dict[str, Any]]] = {}
+    runs: dict[str, str] = {}
     for place, data in enumerate(files):
         title = names[place] if place < len(names) else ""
         rows = _rows_of(title or f"run-{place + 1}.csv", data)
@@ -75,18 +60,37 @@ def add_run_files(node: Node, actor: Actor, project: str, names: Sequence[str], 
             found = {short_name(Path(title).stem)[:63] or f"run-{place + 1}": rows}
         for name, lines in found.items():
             checked_name(name)
-            if name in parts:
+            if name in runs:
                 text = _("Two of these files are the run {name}.").format(name=name)
                 raise MadangError("cultivation.taken", text, _("Give the files different names."))
-            parts[name] = lines
+            runs[name] = _as_csv(lines)
+            checked_size(runs[name])
+    return [each.name for each in _add(node, actor, project, runs)]
+
+
+def _add(node: Node, actor: Actor, project: str, runs: Mapping[str, str]) -> list[Cultivation]:
+    """Add runs, tables by name; all are read before the first is added."""
+    from madang.science.bioprocess.runs.compare import read_runs
+
     with tempfile.TemporaryDirectory(prefix="madang-run-") as folder:
-        paths = [Path(folder) / f"{name}.csv" for name in parts]
-        for path, lines in zip(paths, parts.values(), strict=True):
-            path.write_text(_as_csv(lines))
+        paths = [Path(folder) / f"{name}.csv" for name in runs]
+        for path, table in zip(paths, runs.values(), strict=True):
+            path.write_text(table)
         read_runs(paths)
-        for name, path in zip(parts, paths, strict=True):
-            add_run(node, actor, project, name, path.read_text())
-    return list(parts)
+
+    def new(session: Session, name: str, table: str) -> Cultivation:
+        of = find_project(session, project)
+        taken = select(Cultivation.id).where(Cultivation.project_id == of.id, Cultivation.name == name)
+        if session.scalar(taken) is not None:
+            raise MadangError("cultivation.taken", _("The project has a run {name} already.").format(name=name))
+        return Cultivation(project_id=of.id, owner_id=actor.person_id, name=name, table=table)
+
+    added = []
+    for name, table in runs.items():
+        with doing(node, actor, ADD_RUN, partial(new, name=name, table=table)) as done:
+            done.tell(name=name)
+        added.append(done.thing)
+    return added
 
 
 def _rows_of(title: str, data: bytes) -> list[dict[str, Any]]:
