@@ -7,7 +7,7 @@ transaction that says that it is done: so it happens once.
 """
 
 from madang.node.jobs.keeper import Keeper
-from madang.node.jobs.models import Job, JobEvent, title_told, why_told
+from madang.node.jobs.models import Job, JobEvent, title_told, why_kept, why_told
 from madang.node.jobs.queue import cancel, events_after, find, job, list_jobs, retry, start
 from madang.node.jobs.work import Work
 
@@ -24,5 +24,6 @@ __all__ = [
     "retry",
     "start",
     "title_told",
+    "why_kept",
     "why_told",
 ]

@@ -89,6 +89,11 @@ def why_told(kept: str) -> str:
         return kept
 
 
+def why_kept(job: Job | None, state: str) -> str:
+    """What a room keeps of why a job of its own came to nothing, for `why_told`: its error, or how it ended."""
+    return (job.error if job is not None else None) or state
+
+
 def text_kept(text: str) -> str:
     """What a job says, as `JobEvent.said` reads it."""
     kept = kept_as_json(text)

@@ -162,6 +162,7 @@ def read(data: bytes) -> Package:
                 raise MadangError("transfer.damaged", _("The package is too large."))
             manifest = json.loads(archive.read(MANIFEST))
             whole = {name: archive.read(name) for name in infos if name != MANIFEST and not name.endswith(".jwt")}
+    # No archive or a damaged one, no manifest or no JSON; packed in a way that is not known, or encrypted.
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, NotImplementedError, RuntimeError) as error:
         raise MadangError("transfer.damaged", _("This is no transfer package: {error}").format(error=error)) from None
     if (

@@ -11,12 +11,12 @@ from typing import Any
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.science.chemistry.reading import cell_text, named_column, table
+from madang.science.chemistry.reading import DECIMAL_COMMA, GROUPED, cell_text, named_column, table
 from madang.science.chemistry.structure import Unreadable, canonical, read_structure
 
 LEAST = 20  # compounds below which nothing can be learned and checked
-_NUMBER = re.compile(r"^[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
-_COMMA = re.compile(r"^[-+]?(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?:[eE][-+]?\d+)?(?!\d|,)")  # decimal, for sure
+_NUMBER = re.compile(rf"^[-+]?(?:{GROUPED}|\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$")
+_COMMA = re.compile(rf"^[-+]?{DECIMAL_COMMA}(?!\d|,)")
 _WITH_UNIT = re.compile(r"^([-+]?[\d.,]*\d(?:[eE][-+]?\d+)?)\s*(?![eE][-+]?\d)([A-Za-z\u00b5\u03bc]\S{0,11}|%)$")
 _UNITS = re.compile(r"\bunits?\b|단위", re.I)
 _KINDS = re.compile(r"^(?:standard |measurement |activity |assay |result )?(?:type|endpoint)$", re.I)

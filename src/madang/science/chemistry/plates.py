@@ -14,7 +14,7 @@ from typing import Any
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
-from madang.science.chemistry.reading import cell_text, sheets
+from madang.science.chemistry.reading import DECIMAL_COMMA, GROUPED, cell_text, sheets
 
 MOLAR = {"m": 1.0, "mm": 1e-3, "um": 1e-6, "µm": 1e-6, "μm": 1e-6, "nm": 1e-9, "pm": 1e-12, "fm": 1e-15}
 MASS = {"g/l": 1.0, "mg/ml": 1.0, "mg/l": 1e-3, "ug/ml": 1e-3, "ug/l": 1e-6, "ng/ml": 1e-6, "pg/ml": 1e-9}
@@ -32,8 +32,7 @@ _UNIT = re.compile(rf"(?:^|[^A-Za-z])({_ANY_UNIT})(?:$|[^A-Za-z])")
 _BOTH = re.compile(rf"^(.*?\S)\s*[\s;:@|,/_(=]\s*([0-9][0-9.,]*(?:[eE][-+]?\d+)?)\s*({_ANY_UNIT})?\s*\)?$")
 _WELL = re.compile(r"^([A-Za-z]{1,2})\s*[-:_.]?\s*0?(\d{1,2})$")
 _LOGARITHM = re.compile(r"(?<![-\u2212])\blog", re.I)
-# A decimal comma, for sure: after a zero, or with other than three digits behind it.
-_DECIMAL_COMMA = re.compile(rf"^-?(?:0,\d+|\d+,(?:\d{{1,2}}|\d{{4,}}))(?:[eE][-+]?\d+)?\s*(?:%|{_ANY_UNIT})?$")
+_DECIMAL_COMMA = re.compile(rf"^-?{DECIMAL_COMMA}\s*(?:%|{_ANY_UNIT})?$")
 _WITH_COMMA = re.compile(
     rf"(?<![\w.,])(-?\d{{1,3}}(?:\.\d{{3}})+|-?\d+),(\d+)(?=(?:[eE][-+]?\d+)?\s*(?:%|{_ANY_UNIT})?\)?$)"
 )
@@ -364,7 +363,7 @@ def _too_large(sheet: str) -> MadangError:
 
 def _as_number(text: str) -> float | None:
     text = text.strip().removesuffix("%").rstrip()
-    text = text.replace(",", "") if re.match(r"^-?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$", text) else text
+    text = text.replace(",", "") if re.match(rf"^-?{GROUPED}$", text) else text
     try:
         number = float(text)
     except ValueError:

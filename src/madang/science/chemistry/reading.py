@@ -341,6 +341,11 @@ def _from_table(
             yield Row(path.name, line, given, name, fields, problem="" if given else "no structure in this row")
 
 
+# How people write numbers, without a sign, as parts of patterns.
+GROUPED = r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"  # thousands with commas between them
+DECIMAL_COMMA = r"(?:0,\d+|\d+,(?:\d{1,2}|\d{4,}))(?:[eE][-+]?\d+)?"  # for sure: after 0, or not with three digits
+
+
 def cell_text(cell: Any) -> str:
     """A cell as text; a whole number without its decimal point."""
     if cell is None:

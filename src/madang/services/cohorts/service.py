@@ -261,7 +261,7 @@ def count_failed(session: Session, node: Node, state: str, *, count: int) -> Non
     if asked is not None and asked.state == "counting":
         asked.state = "failed"
         job = session.get(jobs.Job, asked.job_id) if asked.job_id else None
-        asked.error = (job.error if job is not None else None) or state
+        asked.error = jobs.why_kept(job, state)
 
 
 def members_file(node: Node, count: int) -> Path:

@@ -192,7 +192,7 @@ def study_failed(session: Session, node: Node, state: str, *, study: int) -> Non
         return
     job = session.get(Job, found.job_id) if found.job_id else None
     found.state = "failed"
-    found.error = (job.error if job is not None else None) or state
+    found.error = jobs.why_kept(job, state)
 
 
 def _begin(

@@ -22,11 +22,7 @@ from madang.science.bioprocess.monitoring.watch import watch
 from madang.science.bioprocess.signals import Signals
 
 LEAST_SAMPLES = 100
-TUNED: tuple[dict[str, float], ...] = (  # what known disturbances may choose from; the limits never see them
-    {"memory": 0.07},
-    {"memory": 0.1},
-    {"memory": 0.2},
-)
+TUNED = (0.07, 0.1, 0.2)  # `memory` that known disturbances may choose from; the limits never see them
 NORMAL_LIKE = 0.05  # a disturbance with fewer alarms than this cannot be told from normal operation
 
 
@@ -91,7 +87,7 @@ def tune(
     product: str = "",
     progress: Progress | None = None,
 ) -> Model:
-    """A model whose settings, out of `TUNED`, miss the least of known disturbances.
+    """A model whose memory, out of `TUNED`, misses the least of known disturbances.
 
     Disturbances that no setting tells from normal operation do not take part; limits come from `normal` alone.
     """
@@ -99,8 +95,8 @@ def tune(
     base = settings or Settings()
     tried: list[tuple[float, Model]] = []
     with progress.step(_("settings"), len(TUNED), _("settings")):
-        for choice in TUNED:
-            model = train(normal, replace(base, **choice), product)  # type: ignore[arg-type]  # plain arrays
+        for memory in TUNED:
+            model = train(normal, replace(base, memory=memory), product)
             shares = np.array([watch(model, record).alarm.mean() for record in disturbances])
             seen = shares[shares >= NORMAL_LIKE]
             tried.append((float(1 - seen.mean()) if len(seen) else 1.0, model))

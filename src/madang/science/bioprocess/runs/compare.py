@@ -1,7 +1,7 @@
 """Ten runs and a laboratory sheet to one comparison: one axis, the envelope of good runs, exceptions first."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,14 +167,14 @@ def compare(runs: Sequence[Cultivation], golden: int = 0, indicator: str = "") -
             values[place] = at(run.hours, table, axis)
     good = range(min(golden, len(runs)) if golden else len(runs))
     middle, low, high = _envelope(values[list(good)])
-    outside = []
+    outside: list[Outside] = []
     for place, run in enumerate(runs):
         others = [each for each in good if each != place]
         bounds = _envelope(values[others]) if len(others) >= 2 else (middle, low, high)
         outside += _outside(run.name, names, axis, values[place], *bounds)
     outside.sort(key=lambda each: -each.share * each.worst)
     columns = (_("hours"), _("outside"), *(f"{name} ({_('end')})" for name in names))
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for place, run in enumerate(runs):
         ends = [_last(values[place, :, column]) for column in range(len(names))]
         rows.append((run.name, float(run.hours[-1]), sum(each.run == run.name for each in outside), *ends))
@@ -199,7 +199,9 @@ def _envelope(values: Array) -> tuple[Array, Array, Array]:
     return middle, middle - WIDTH * width, middle + WIDTH * width
 
 
-def _outside(run: str, names: list[str], axis: Array, values: Array, middle: Array, low: Array, high: Array):  # type: ignore[no-untyped-def]  # plain arrays
+def _outside(
+    run: str, names: list[str], axis: Array, values: Array, middle: Array, low: Array, high: Array
+) -> Iterator[Outside]:
     for column, name in enumerate(names):
         with np.errstate(all="ignore"):
             out = (values[:, column] < low[:, column]) | (values[:, column] > high[:, column])

@@ -110,6 +110,7 @@ def record(
 async def _record(url: str, recording: Recording, seconds: float, started: Any, patience: float) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
+        # A loop without signals (Windows), or one off the main thread: there who records is stopped by the time alone.
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, lambda: setattr(recording, "stop", True))
     ends = time.monotonic() + seconds

@@ -174,8 +174,7 @@ class _Partners:
             if found is None:
                 return None  # the plain questions join it, which may spill
             dense, size = found
-            missing = {name: NEVER if name in _LAST else EVER for name in dates}
-            partner = Partner(filled, low, high, missing, dense=dense)
+            partner = Partner(filled, low, high, {name: _missing(name) for name in dates}, dense=dense)
             for batch in given.engine.batches(
                 f"SELECT {key_}::BIGINT AS key{listed} FROM {table} p WHERE {key_} IS NOT NULL"
             ):
@@ -213,7 +212,12 @@ def _dates(table: str, columns: Any) -> dict[str, str]:
 
 def _filled(column: pa.ChunkedArray, name: str) -> Days:
     values, valid = days(column)
-    return values if valid is None else np.where(valid, values, np.int32(NEVER if name in _LAST else EVER))
+    return values if valid is None else np.where(valid, values, np.int32(_missing(name)))
+
+
+def _missing(name: str) -> int:
+    """The day that stands where there is none, after which or before which no row is wrong."""
+    return NEVER if name in _LAST else EVER
 
 
 @dataclass
