@@ -8,7 +8,7 @@ from datetime import date
 from madang.lake import Version
 from madang.lake.engine import Engine, quote_paths
 from madang.science.omop.cdm import TABLES
-from madang.science.standardize.accounting import FileAccount
+from madang.science.standardize.accounting import REJECTED, UNUSED, FileAccount
 from madang.science.standardize.made import Made
 from madang.science.standardize.records import EVENT_TABLES, MANY_DAYS
 from madang.science.standardize.report import Reason, Report
@@ -63,7 +63,7 @@ def summarize(
         newly_mapped=changes.newly_mapped,
         newly_unmapped=changes.newly_unmapped,
         after_death=_after_death(engine),
-        warnings=(*warnings, *_unreadable(repairs, sources), *_rejected(reasons, sources)),
+        warnings=(*warnings, *_unreadable(repairs, sources), *_rejected(reasons, sources), *_idle(reasons, accounts)),
         seconds=dict(seconds),
     )
 
@@ -82,16 +82,26 @@ def _rejected(
     reasons: Mapping[tuple[str, str, str], int], sources: Mapping[str, tuple[int, int, int, int, int]]
 ) -> tuple[str, ...]:
     """Sources of which most rows are rejected: nobody means that."""
-    told = []
-    for source, (_, rows, _, rejected, _) in sources.items():
-        if rejected * 2 > rows:
-            why = Counter({r: n for (name, fate, r), n in reasons.items() if (name, fate) == (source, "rejected")})
-            most = why.most_common(1)[0][0]
-            told.append(
-                f"{source}: {'all' if rejected == rows else f'{rejected:,} of'} {rows:,} rows are rejected, most "
-                f'of them because "{most}".'
-            )
-    return tuple(told)
+    return tuple(
+        f"{source}: {'all' if rejected == rows else f'{rejected:,} of'} {rows:,} rows are rejected, most "
+        f'of them because "{_most(reasons, source, REJECTED)}".'
+        for source, (_, rows, _, rejected, _) in sources.items()
+        if rejected * 2 > rows
+    )
+
+
+def _idle(reasons: Mapping[tuple[str, str, str], int], accounts: Sequence[FileAccount]) -> tuple[str, ...]:
+    """Files that were read in vain: rules leave out all of their rows, and what they tell is nowhere in the result."""
+    return tuple(
+        f'{a.name}: none of its {a.lines:,} rows is used, most of them because "{_most(reasons, a.source, UNUSED)}".'
+        for a in accounts
+        if a.lines and a.unused == a.lines
+    )
+
+
+def _most(reasons: Mapping[tuple[str, str, str], int], source: str, fate: str) -> str:
+    """The reason that most lines of a source share in one fate."""
+    return max((n, reason) for (name, ended, reason), n in reasons.items() if (name, ended) == (source, fate))[1]
 
 
 @dataclass(frozen=True)
