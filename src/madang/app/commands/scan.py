@@ -89,6 +89,8 @@ def _show(found: "Scan") -> None:
 
 def _files(found: "Scan") -> list[list[object]]:
     """A line for the files of each source: they share a layout, and their names differ in numbers only."""
+    from madang.science.standardize.scan.words import shown_delimiter
+
     files = {file.name: file for file in found.files}
     lines: list[list[object]] = []
     for source in found.sources:
@@ -99,8 +101,8 @@ def _files(found: "Scan") -> list[list[object]]:
                 ", ".join(source.patterns),
                 len(alike),
                 source.rows,
-                ", ".join(sorted({file.encoding for file in told})),
-                source.delimiter.replace("\t", "tab"),
+                ", ".join(sorted({file.encoding for file in told})) + (" ?" if source.ask else ""),
+                shown_delimiter(source.delimiter),
                 ", ".join(sorted({file.line_ends for file in alike})),
                 sum(file.ragged + file.open_quotes + file.blank for file in alike),
             ]

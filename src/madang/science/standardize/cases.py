@@ -27,7 +27,7 @@ from madang.science.omop.cdm import TABLES
 from madang.science.omop.starter import starter_path
 from madang.science.standardize.hints import instead_of
 from madang.science.standardize.intake.tables import KINDS
-from madang.science.standardize.pack_model import CAPTURE, Pack, Source
+from madang.science.standardize.pack_model import CAPTURE, Pack, Source, fallback
 from madang.science.standardize.toml_lines import TomlFile, read_toml
 
 Row = Mapping[str, Any]
@@ -124,7 +124,7 @@ def as_cases_have_it(pack: Pack) -> Pack:
         name: replace(
             source,
             format="csv" if source.format in KINDS.values() else source.format,
-            encoding="utf-8" if source.encoding == "each" else source.encoding,
+            encoding="utf-8" if fallback(source.encoding) else source.encoding,
             files=tuple(_as_csv(pattern) for pattern in source.files),
         )
         for name, source in pack.sources.items()

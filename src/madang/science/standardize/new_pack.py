@@ -114,8 +114,9 @@ def _source_toml(source: SourceScan, roles: Roles, missing: Sequence[str]) -> st
     lines += [f"[sources.{_key(source.name)}]", f"files = [{', '.join(map(_quoted, source.patterns))}]"]
     if source.format != "csv":
         lines.append(f"format = {_quoted(source.format)}")
-    if source.encoding != "utf-8":
-        lines.append(f"encoding = {_quoted(source.encoding)}")
+    if source.encoding != "utf-8" or source.ask:
+        asked = f"  # DECIDE: {source.ask}" if source.ask else ""
+        lines.append(f"encoding = {_quoted(source.encoding)}{asked}")
     if source.format == "csv" and source.delimiter != ",":
         lines.append(f"delimiter = {_quoted(source.delimiter)}")
     if source.quoted_newlines:

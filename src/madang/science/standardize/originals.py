@@ -14,9 +14,10 @@ from madang.base.errors import MadangError
 from madang.science.standardize.identify import Registered
 from madang.science.standardize.intake import SourceFile, read_lines
 from madang.science.standardize.intake.exact import split_row
-from madang.science.standardize.intake.files import is_big_endian, is_wide, reading
+from madang.science.standardize.intake.files import is_big_endian, is_mixed, is_wide, reading, unmixed
 from madang.science.standardize.intake.tables import KINDS, kind_of
 from madang.science.standardize.pack import Source
+from madang.science.standardize.pack_model import fallback
 
 MASK = "***"
 _MARK = "\ufeff"
@@ -92,8 +93,8 @@ class Originals:
             return Original(State.CHANGED)
         if kind_of(self.folder / file.name) or (raw[1].startswith(_MARK.encode()) and not is_wide(encoding)):
             encoding = "utf-8"
-        elif encoding == "each":
-            encoding = "utf-8" if _decodes(raw[1] + raw[line]) else "cp949"
+        elif other := fallback(encoding):
+            encoding = "utf-8" if _decodes(raw[1] + raw[line]) else other
         head, row, encoding = _narrowed(raw[1], raw[line], encoding)
         if self.identifiers:
             return Original(State.WHOLE, row.decode(encoding, errors="replace"))
@@ -129,11 +130,13 @@ def _same(path: Path, file: Registered) -> SourceFile | State:
 
 
 def _narrowed(head: bytes, row: bytes, encoding: str) -> tuple[bytes, bytes, str]:
-    """Header and row without byte order mark, UTF-16 as UTF-8, and the encoding that they have then."""
+    """Header and row without byte order mark, as UTF-8 where they have to be, and the encoding that they have then."""
     if is_wide(encoding):
         order = "utf-16-be" if is_big_endian(head, encoding) else "utf-16-le"
         head, row = (line.decode(order, errors="replace").encode() for line in (head, row))
         encoding = "utf-8"
+    if is_mixed(encoding):
+        head, row, encoding = unmixed(head, encoding), unmixed(row, encoding), "utf-8"
     mark = _MARK.encode()
     return head.removeprefix(mark), row.removeprefix(mark), encoding
 

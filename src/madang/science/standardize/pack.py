@@ -13,6 +13,7 @@ from madang.science.omop.cdm import TABLES
 from madang.science.standardize.hints import did_you_mean, instead_of, listed
 from madang.science.standardize.pack_model import (
     CAPTURE,
+    EACH,
     SQL_TYPES,
     Column,
     Entity,
@@ -28,7 +29,11 @@ from madang.science.standardize.toml_table import TomlTable, dotted
 
 SHIPPED = Path(__file__).parent / "packs"
 
-ENCODINGS = ("utf-8", "cp949", "utf-16", "latin-1", "cp1252", "each")
+_BYTES = (
+    "cp949", "latin-1", "cp1252", "cp932", "euc-jp", "gb18030", "cp950", "cp1250", "iso-8859-2", "iso-8859-15",
+    "cp1251", "koi8-r", "cp1253", "cp1254", "cp1257", "cp866", "cp874", "cp850", "mac-roman",
+)  # fmt: skip
+ENCODINGS = ("utf-8", "utf-16", *_BYTES, "each", *(EACH + one for one in _BYTES))
 FORMATS = ("csv", "tsv", "ndjson", "xlsx", "sas", "spss", "stata")
 DOMAINS = ("Condition", "Drug", "Procedure", "Measurement", "Observation", "Device", "Specimen")
 ENTITY_TABLES = (

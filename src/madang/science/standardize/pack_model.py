@@ -36,6 +36,14 @@ RUN_PARAMETERS = ("extract_date", "timezone", "base")
 
 CAPTURE = re.compile(r"\{([^{}]*)\}")
 
+EACH = "utf-8 or "
+"""Encodings that begin so are of each file: UTF-8 if all of it is that, else the one that follows."""
+
+
+def fallback(encoding: str) -> str:
+    """Of an encoding of each file, that of the files which are no UTF-8; empty where all files have the same."""
+    return "cp949" if encoding == "each" else encoding.removeprefix(EACH) if encoding.startswith(EACH) else ""
+
 
 @dataclass(frozen=True)
 class Column:

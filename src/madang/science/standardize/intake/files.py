@@ -255,6 +255,19 @@ def wide_newlines(data: bytes, big_endian: bool) -> np.ndarray:
     return (np.flatnonzero(units == 10) + 1) * 2
 
 
+_MIXED = frozenset(("cp932", "cp950", "gb18030"))
+
+
+def is_mixed(encoding: str) -> bool:
+    """Whether the second byte of a letter may be that of a delimiter, so that text is cut only as UTF-8."""
+    return encoding in _MIXED
+
+
+def unmixed(data: bytes, encoding: str) -> bytes:
+    """Whole lines of such an encoding as UTF-8; what is no letter becomes bytes that are no UTF-8."""
+    return data.decode(encoding, "surrogateescape").encode("utf-8", "surrogatepass")
+
+
 def is_wide(encoding: str) -> bool:
     """Whether the encoding has two bytes per character, so that lines are cut otherwise."""
     return encoding.lower().replace("_", "-").startswith(("utf-16", "utf16"))

@@ -28,14 +28,17 @@ from madang.science.standardize.intake.files import (
     find_files,
     is_big_endian,
     is_compressed,
+    is_mixed,
     is_wide,
     line_ends,
     newlines,
     physical_lines,
     reading,
     register,
+    unmixed,
 )
 from madang.science.standardize.pack import Source
+from madang.science.standardize.pack_model import fallback
 
 BLOCK_BYTES = 8 << 20
 SAMPLE_ROWS = 1_000
@@ -73,6 +76,8 @@ class _Reader:
     absent: frozenset[int] = frozenset()
     """Fields that this file lacks."""
     big_endian: bool = False
+    mixed: str = ""
+    """The encoding of the file where its text is taken to UTF-8 before it is cut."""
 
 
 def read_blocks(
@@ -109,7 +114,7 @@ def read_blocks(
             "source.key", f"Source {source.name} has pseudonyms, but there is no key.", "Give the pseudonym key."
         )
     captured = {n: v for n, v in file.captures.items() if columns is None or n in columns}
-    reader = _Reader(file.name, source, fields, captured, pseudonym, encoding_of(path, source))
+    reader = _reader(file.name, path, source, fields, captured, pseudonym)
     with reading(path), path.open("rb") as raw:
         before = os.fstat(raw.fileno())
         if (before.st_size, before.st_mtime_ns) != (file.size, file.mtime_ns):
@@ -169,12 +174,11 @@ def _done(waiting: deque[tuple[int, Future[Block]]], progress: Progress) -> Bloc
 
 def _texts(blocks: Iterator[tuple[int, bytes]], reader: _Reader) -> Iterator[tuple[int, bytes]]:
     """The blocks without byte order mark, UTF-16 as UTF-8, cut where no quoted row is open."""
-    wide, carry, carry_first = is_wide(reader.source.encoding), b"", 0
+    carry, carry_first = b"", 0
     for first, data in blocks:
         if first == 1:
             data = _without_mark(data, reader)
-        if wide:
-            data = _narrow(data, reader.big_endian)
+        data = _as_utf8(data, reader)
         if reader.source.quoted_newlines and data:
             if carry:
                 first, data = carry_first, carry + data
@@ -200,6 +204,13 @@ def _without_mark(data: bytes, reader: _Reader) -> bytes:
             f'Write encoding = "utf-16" under [sources.{reader.source.name}].',
         )
     return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _as_utf8(data: bytes, reader: _Reader) -> bytes:
+    """Whole lines as they can be cut: those of UTF-16, and of encodings of two bytes that hold delimiters, as UTF-8."""
+    if is_wide(reader.source.encoding):
+        return _narrow(data, reader.big_endian)
+    return unmixed(data, reader.mixed) if reader.mixed and not data.isascii() else data
 
 
 def _narrow(data: bytes, big_endian: bool) -> bytes:
@@ -354,15 +365,14 @@ def check_files(folder: Path, sources: Sequence[Source]) -> list[MadangError]:
         try:
             if tables.kind_of(path):
                 path, source = tables.as_text(path, source), tables.text_source(source)
-            reader = _Reader(path.name, source, plan(source), {}, None, encoding_of(path, source))
+            reader = _reader(path.name, path, source, plan(source))
             with reading(path), path.open("rb") as raw:
                 stream = contents(raw, is_compressed(path))
                 first = next(physical_lines(stream, source.encoding, 1 << 20), None)
             if first is None and source.format != "ndjson":
                 raise _empty(path.name)
             if first is not None and source.format != "ndjson":
-                data = _without_mark(first[1], reader)
-                data = _narrow(data, reader.big_endian) if is_wide(source.encoding) else data
+                data = _as_utf8(_without_mark(first[1], reader), reader)
                 _shape(_head(data)[0], reader)
         except MadangError as error:
             problems.append(error)
@@ -391,7 +401,7 @@ def _unreadable(path: Path, source: Source) -> list[MadangError]:
         if tables.kind_of(path):
             path, lenient = tables.as_text(path, source), tables.text_source(lenient)
             source = lenient
-        reader = _Reader(named, lenient, plan(lenient), {}, None, encoding_of(path, source))
+        reader = _reader(named, path, lenient, plan(lenient))
     except MadangError as error:
         return [error]
     try:
@@ -428,10 +438,23 @@ def _unreadable(path: Path, source: Source) -> list[MadangError]:
     return problems
 
 
+def _reader(
+    name: str,
+    path: Path,
+    source: Source,
+    fields: list[Field],
+    captures: dict[str, str] | None = None,
+    pseudonym: Callable[[str], str] | None = None,
+) -> _Reader:
+    encoding = encoding_of(path, source)
+    mixed = encoding if is_mixed(encoding) else ""
+    return _Reader(name, source, fields, captures or {}, pseudonym, "utf-8" if mixed else encoding, mixed=mixed)
+
+
 def encoding_of(path: Path, source: Source) -> str:
     """The encoding of the text of one file: that of its source, unless a mark at its beginning says UTF-8.
 
-    With encoding = "each" every file has its own: UTF-8 if all of it is that, else cp949.
+    With encoding = "each" or "utf-8 or X" every file has its own: UTF-8 if all of it is that, else cp949 or X.
     """
     told = _text_encoding(source)
     if is_wide(source.encoding):
@@ -441,7 +464,8 @@ def encoding_of(path: Path, source: Source) -> str:
         start = stream.read(3)
         if start == b"\xef\xbb\xbf":
             return "utf-8"
-        if source.encoding != "each":
+        other = fallback(source.encoding)
+        if not other:
             return told
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
@@ -450,13 +474,14 @@ def encoding_of(path: Path, source: Source) -> str:
                 decoder.decode(data)
             decoder.decode(b"", True)
         except UnicodeDecodeError:
-            return "cp949"
+            return other
     return "utf-8"
 
 
 def _text_encoding(source: Source) -> str:
     """The encoding of the text once UTF-16 has become UTF-8."""
-    return "utf-8" if is_wide(source.encoding) or source.encoding in ("ascii", "each") else source.encoding
+    own = not is_wide(source.encoding) and source.encoding != "ascii" and not fallback(source.encoding)
+    return source.encoding if own else "utf-8"
 
 
 def _empty(name: str) -> MadangError:

@@ -46,7 +46,7 @@ def as_text(path: Path, source: Source | None = None) -> Path:
     """
     status = path.stat()
     sheet = source.sheet if source else ""
-    encoding = source.encoding if source and source.encoding not in ("utf-8", "each") else ""
+    encoding = source.encoding if source and not source.encoding.startswith(("utf-8", "each")) else ""
     key = (str(path.absolute()), status.st_size, status.st_mtime_ns, sheet, encoding)
     with _writing:
         if key not in _written or not _written[key].exists():

@@ -1,10 +1,12 @@
 """Which files are one source: the same layout and columns, and names that differ in numbers only."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from madang.science.standardize.pack_model import EACH, fallback
 from madang.science.standardize.scan.sniff import Layout
 
 # Tables have ASCII names everywhere; of Korean file names the usual words are translated (the longest
@@ -48,20 +50,42 @@ class Group:
         told = self.layout.encoding
         if told.startswith("utf-16"):
             return "utf-16"
-        plain = {
-            f.layout.encoding
-            for f in self.files
-            if "only ASCII" not in f.layout.evidence and not f.layout.byte_order_mark
-        }
-        if plain == {"utf-8", "cp949"}:
-            return "each"
-        return next(iter(plain)) if len(plain) == 1 else told
+        plain = self._plain
+        if len(plain) == 2 and "utf-8" in plain:
+            (other,) = set(plain) - {"utf-8"}
+            return "each" if other == "cp949" else EACH + other
+        return plain[0] if len(plain) == 1 else told
+
+    @property
+    def _plain(self) -> list[str]:
+        """The encodings of the files that tell theirs: of those that are sure, if one is; the commonest first."""
+        beyond = [
+            file.layout
+            for file in self.files
+            if "only ASCII" not in file.layout.evidence and not file.layout.byte_order_mark
+        ]
+        sure = [layout for layout in beyond if not layout.ask and layout.encoding != "utf-8"]
+        told = [one for one in beyond if not sure or not one.ask]
+        return [encoding for encoding, _ in Counter(one.encoding for one in told).most_common()]
+
+    @property
+    def ask(self) -> str:
+        """What of the encoding somebody has to decide."""
+        plain = self._plain
+        if len([one for one in plain if one != "utf-8"]) > 1:
+            return f"some files look like {', others like '.join(plain)}: declare a source for each"
+        asked = [file.layout.ask for file in self.files if file.layout.ask]
+        sure = any(
+            file.layout.encoding == (fallback(self.encoding) or self.encoding) and not file.layout.ask
+            for file in self.files
+        )
+        return "" if sure or not asked else asked[0]
 
     @property
     def layout(self) -> Layout:
         """The layout of all files; the encoding is that of a file that has more than ASCII, if one does."""
         beyond = [file.layout for file in self.files if "only ASCII" not in file.layout.evidence]
-        return (beyond or [self.files[0].layout])[0]
+        return max(beyond, key=lambda one: not one.ask, default=self.files[0].layout)
 
 
 def group(files: Sequence[Found]) -> list[Group]:

@@ -109,6 +109,8 @@ class SourceScan:
     """The column that says whether a row adds, corrects or withdraws, where there seems to be one."""
     withdraw: str = ""
     """Its value that withdraws, as such columns have it by custom."""
+    ask: str = ""
+    """What of the encoding somebody has to decide."""
 
     @property
     def likely_keys(self) -> tuple[tuple[str, ...], ...]:

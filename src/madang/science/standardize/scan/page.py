@@ -4,7 +4,7 @@ from html import escape
 
 from madang.base.translate import _, language
 from madang.science.standardize.scan.model import ColumnScan, FileScan, Scan, SourceScan
-from madang.science.standardize.scan.words import word
+from madang.science.standardize.scan.words import shown_delimiter, word
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --line: #dfe4ea; --paper: #fff; --back: #f5f7f9;
@@ -122,7 +122,7 @@ def _source(scan: Scan, source: SourceScan) -> str:
     files = [file for file in scan.files if file.name in source.files]
     facts = [
         ", ".join(f"<code>{escape(pattern)}</code>" for pattern in source.patterns),
-        escape(f"{source.format}, {source.encoding}"),
+        escape(f"{source.format}, {source.encoding}{' ?' if source.ask else ''}"),
         escape(_("{rows} rows").format(rows=f"{source.rows:,}")),
     ]
     keys = " · ".join(f"<code>{escape(' + '.join(key))}</code>" for key in source.keys)
@@ -143,7 +143,7 @@ def _files(files: list[FileScan]) -> str:
     header = "".join(f"<th>{escape(label)}</th>" for label in labels)
     rows = []
     for file in files:
-        texts = [f"{file.encoding}{' (BOM)' if file.byte_order_mark else ''}", file.delimiter.replace("\t", "tab")]
+        texts = [f"{file.encoding}{' (BOM)' if file.byte_order_mark else ''}", shown_delimiter(file.delimiter)]
         texts += [word(file.quoting), word(file.line_ends)]
         rows.append(
             f"<tr><td class=name>{escape(file.name)}</td>"

@@ -39,7 +39,8 @@ _OPERATIONS = (
 _OPERATION = re.compile(r"변경|구분|oper|action|crud|flag|change|^op$", re.IGNORECASE)
 PAIRED = 14
 """Most columns of which pairs are tried as keys."""
-_CONTROLS = bytes(set(range(32)) - {0, 9, 10, 12, 13, 26})
+_CONTROLS = bytes(set(range(32)) - {0, 1, 2, 7, 9, 10, 12, 13, 26, 28, 30, 31})
+"""Bytes that text has not; those that separate fields or records in some exports aside."""
 
 
 def scan(folder: Path, *, minimum: int = 10, rows: int | None = None, progress: Progress | None = None) -> Scan:
@@ -256,6 +257,7 @@ class _Profile:
             repeated=self.whole.rows - different if different else 0,
             operation=operation,
             withdraw=withdraw,
+            ask=self.group.ask,
         )
 
     def _near_keys(

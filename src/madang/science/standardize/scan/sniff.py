@@ -13,15 +13,16 @@ import orjson
 from madang.base.errors import MadangError
 from madang.science.standardize.intake.delimited import quoted_spans
 from madang.science.standardize.intake.exact import BLANKS, split_row
-from madang.science.standardize.intake.files import contents, is_compressed, line_ends, reading
+from madang.science.standardize.intake.files import contents, is_compressed, is_mixed, line_ends, reading, unmixed
+from madang.science.standardize.scan.encodings import Guess, guess_by_letters
 
 SAMPLE = 1 << 20
 MOST_COLUMNS = 10_000
 """A file with more of them is no table, or has another delimiter."""
 LOOK_FOR_LETTERS = 256 << 20
 """How far a file that begins as plain ASCII is searched for its first other characters."""
-DELIMITERS = ",\t|;^~$"
-_HANGUL = re.compile("[가-힣㎀-㏿]")  # and the units that Korean exports write as one sign, as ㎎ and ㎗
+DELIMITERS = ",\t|;^~$\x01\x1f\x02\x07\x1c\x1e"
+"""Those of Hive and of ASCII among them."""
 _VALUE = re.compile(r"[+-]?[\d.,:/ -]+|\d{4}-\d\d-\d\d.*")
 
 
@@ -38,6 +39,8 @@ class Layout:
     quoted_newlines: bool
     header: bool
     names: tuple[str, ...]
+    ask: str = ""
+    """What of the encoding somebody has to decide."""
 
 
 def sniff(path: Path) -> Layout | None:
@@ -47,12 +50,13 @@ def sniff(path: Path) -> Layout | None:
         start = _full_read(stream, SAMPLE)
         if not start:
             return None
-        encoding, evidence, mark = guess_encoding(start, stream)
+        guess, mark = guess_encoding(start, stream)
+    encoding, evidence = guess.encoding, guess.evidence
     ended = len(start) < SAMPLE
     text = _narrowed(start, encoding)
     if not ended:
         text = text[: text.rfind(b"\n") + 1] or text
-    codec = "utf-8" if encoding.startswith("utf-16") else encoding
+    codec = "utf-8" if encoding.startswith("utf-16") or is_mixed(encoding) else encoding
     first = text.split(b"\n", 1)[0]
     if first.lstrip().startswith(b"{") and _is_object(first):
         return Layout("ndjson", "utf-8", evidence, mark, ",", "none", False, False, ())
@@ -85,7 +89,7 @@ def sniff(path: Path) -> Layout | None:
     if not header:
         names = [f"column_{number + 1}" for number in range(len(names))]
     format = "tsv" if delimiter == "\t" and quoting == "none" else "csv"
-    return Layout(format, encoding, evidence, mark, delimiter, quoting, newlines, header, tuple(names))
+    return Layout(format, encoding, evidence, mark, delimiter, quoting, newlines, header, tuple(names), guess.ask)
 
 
 def _full_read(stream: BinaryIO, size: int) -> bytes:
@@ -96,43 +100,25 @@ def _full_read(stream: BinaryIO, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def guess_encoding(start: bytes, rest: BinaryIO) -> tuple[str, str, bool]:
-    """Encoding, what speaks for it, and whether there is a byte order mark."""
+def guess_encoding(start: bytes, rest: BinaryIO) -> tuple[Guess, bool]:
+    """The encoding, and whether there is a byte order mark."""
     if start.startswith(codecs.BOM_UTF8):
-        return "utf-8", "byte order mark", True
+        return Guess("utf-8", "byte order mark"), True
     if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "utf-16", "byte order mark", True
+        return Guess("utf-16", "byte order mark"), True
     zeros = np.flatnonzero(np.frombuffer(start, np.uint8) == 0)
     if len(zeros) > len(start) * 0.2:
         big = np.count_nonzero(zeros % 2 == 0) > len(zeros) / 2
-        return ("utf-16-be" if big else "utf-16-le"), "every other byte is zero", False
+        return Guess("utf-16-be" if big else "utf-16-le", "every other byte is zero"), False
     sample, searched = start, len(start)
     while sample.isascii() and searched < LOOK_FOR_LETTERS and (more := rest.read(SAMPLE)):
         sample = more
         searched += len(more)
     if sample.isascii():
-        return "utf-8", f"only ASCII in the first {searched:,} bytes", False
-    sample = sample[sample.find(b"\n") + 1 : sample.rfind(b"\n") + 1] or sample
-    if sample.isascii():
-        sample = start if not start.isascii() else more + rest.read(SAMPLE)
-    return (*_by_letters(sample), False)
-
-
-def _by_letters(sample: bytes) -> tuple[str, str]:
-    found = {}
-    for encoding in ("utf-8", "cp949"):
-        text = sample.decode(encoding, "replace")
-        letters = sum(1 for c in text if c > "\x7f" and c != "\ufffd")
-        found[encoding] = letters, text.count("\ufffd"), len(_HANGUL.findall(text))
-    letters, wrong, _ = found["utf-8"]
-    if wrong <= letters * 0.02:
-        return "utf-8", f"{letters:,} characters beyond ASCII, {wrong:,} that are no UTF-8"
-    letters, wrong, hangul = found["cp949"]
-    if wrong <= letters * 0.05 and hangul >= letters * 0.5:
-        return "cp949", f"{letters:,} characters beyond ASCII, {hangul:,} of them Hangul, {wrong:,} that are no cp949"
-    if any(0x80 <= byte < 0xA0 for byte in set(sample)):
-        return "cp1252", "bytes beyond ASCII that are neither UTF-8 nor Korean, quotes and dashes of Windows among them"
-    return "latin-1", "bytes beyond ASCII that are neither UTF-8 nor Korean"
+        return Guess("utf-8", f"only ASCII in the first {searched:,} bytes"), False
+    # Whole lines, so that no letter is cut in two.
+    whole = sample[0 if sample is start else sample.find(b"\n") + 1 : sample.rfind(b"\n") + 1] or sample
+    return guess_by_letters(sample if whole.isascii() else whole), False
 
 
 def _narrowed(data: bytes, encoding: str) -> bytes:
@@ -141,7 +127,8 @@ def _narrowed(data: bytes, encoding: str) -> bytes:
         even = data.removeprefix(codecs.BOM_UTF16_BE if big else codecs.BOM_UTF16_LE)
         text = even[: len(even) // 2 * 2].decode("utf-16-be" if big else "utf-16-le", "replace")
         return text.encode("utf-8", "replace")
-    return data.removeprefix(codecs.BOM_UTF8)
+    data = data.removeprefix(codecs.BOM_UTF8)
+    return unmixed(data, encoding) if is_mixed(encoding) else data
 
 
 def _is_object(line: bytes) -> bool:

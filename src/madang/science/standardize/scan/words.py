@@ -14,6 +14,11 @@ def word(text: str) -> str:
     return _words().get(text) or _(text)  # what a file is instead of a table is marked in `kinds`
 
 
+def shown_delimiter(delimiter: str) -> str:
+    """A delimiter as it can be seen."""
+    return "tab" if delimiter == "\t" else delimiter if delimiter.isprintable() else f"\\x{ord(delimiter):02x}"
+
+
 def _words() -> dict[str, str]:
     return {
         # flags
