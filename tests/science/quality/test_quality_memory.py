@@ -24,7 +24,7 @@ from madang.science.quality import default_checks, plan, questions
 from madang.science.quality.columns import read_columns
 from madang.science.quality.plan.given import EVER, Given
 from madang.science.quality.plan.keys import _Bits, unique
-from madang.science.quality.plan.partners import Partner
+from madang.science.quality.plan.partner import Partner, ranges
 
 TODAY = date(2024, 5, 6)
 LIMIT = 200_000_000
@@ -92,7 +92,7 @@ def test_with_next_to_no_memory_the_counts_are_the_same(seed: int) -> None:
         files = cdm_data.write_wild_model(Path(folder), chance, checks)
         cdm_data.open_files(engine, files)
         with_room = plan.count(engine, files, checks, today=TODAY, threads=1)
-        for memory in (0, 300, 10_000):
+        for memory in (0, 300, 1000, 10_000):
             assert plan.count(engine, files, checks, today=TODAY, threads=1, memory=memory) == with_room
 
 
@@ -115,6 +115,53 @@ def test_a_question_that_ran_out_of_memory_is_asked_once_more_by_one_thread(monk
         (found,) = questions.count(engine, checks, today=TODAY).values()
         assert (found.violated, threads) == (2, [0, 1])
         assert value(engine, "SELECT current_setting('threads')") == 2
+
+
+@given(
+    visits=st.dictionaries(st.integers(-300, 300) | st.integers(-(2**61), 2**61), st.integers(0, 40), max_size=40),
+    named=st.lists(st.none() | st.integers(-300, 300) | st.integers(0, 39), min_size=1, max_size=60),
+    memory=st.integers(30, 1000),
+    group=st.integers(1, 9),
+)
+def test_partners_that_do_not_fit_are_held_a_range_of_keys_at_a_time(
+    visits: dict[int, int], named: list[int | None], memory: int, group: int
+) -> None:
+    known = list(visits)
+    keys = [known[n] if n is not None and n < len(known) and n >= 0 else n for n in named]  # most name a visit
+    tables = {
+        "visit_occurrence": pa.table(
+            {
+                "visit_occurrence_id": pa.array(known, pa.int64()),
+                "visit_start_date": pa.array(list(visits.values()), pa.int32()).cast(pa.date32()),
+                "visit_end_date": pa.array([day + 3 for day in visits.values()], pa.int32()).cast(pa.date32()),
+            }
+        ),
+        "measurement": pa.table(
+            {
+                "visit_occurrence_id": pa.array(keys, pa.int64()),
+                "measurement_date": pa.array([n % 50 for n in range(len(keys))], pa.int32()).cast(pa.date32()),
+            }
+        ),
+    }
+    with TemporaryDirectory() as folder, Engine(threads=1) as engine:
+        files = {}
+        for name, rows in tables.items():
+            files[name] = [Path(folder) / f"{name}.parquet"]
+            pq.write_table(rows, files[name][0], row_group_size=group)
+            engine.execute(f"CREATE VIEW {name} AS FROM read_parquet({quote_text(str(files[name][0]))})")
+        checks = [check for check in default_checks() if check.name in ("isForeignKey", "withinVisitDates")]
+        right = questions.count(engine, checks, today=TODAY)
+        assert plan.count(engine, files, checks, today=TODAY, threads=2, memory=memory) == right
+        parts = ranges(
+            Given(engine, files, read_columns(engine), TODAY, False, 1, Silent(), memory),
+            "visit_occurrence",
+            "visit_occurrence_id",
+        )
+        for key in known if parts else ():
+            assert sum(bool(part.holds(np.array([key]))[0]) for part in parts) == 1
+        bytes_of_one = 8 + 2 * 4 + 16
+        if memory >= bytes_of_one * len(known):
+            assert len(parts) == 1
 
 
 KEYS = st.lists(st.one_of(st.none(), st.integers(-40, 40), st.integers(-(2**40), 2**40)), min_size=1, max_size=60)

@@ -20,6 +20,8 @@ from madang.science.quality.columns import Columns, family
 EVER, NEVER = -(1 << 30), 1 << 30
 """Days before and after all dates that are told apart here; a few days more do not overflow 32 bits."""
 MEMORY = 1_500_000_000
+MOST = 32
+"""How many times a table's keys are read, a range of them each time, before it is left to a query that spills."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,26 @@ class Facts:
     nulls: int
     low: Any
     high: Any
+
+
+@dataclass(frozen=True)
+class Within:
+    """A range of whole numbers of a column, `low` <= value < `high`."""
+
+    field: str
+    low: float
+    high: float
+
+    def holds(self, values: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of the values lie within."""
+        return (values >= self.low) & (values < self.high)
+
+    def may_be_in(self, footer: pq.FileMetaData, group: int) -> bool:
+        """Whether a row group has such a value, as far as its footer tells."""
+        statistics = footer.row_group(group).column(_place(footer, self.field)).statistics
+        if statistics is None or not statistics.has_min_max:
+            return True
+        return bool(statistics.min < self.high and statistics.max >= self.low)
 
 
 @dataclass(frozen=True)
@@ -78,13 +100,18 @@ class Given:
         """Whether a column is of integers."""
         return family(self.columns.get(table, {}).get(field, "")) == "integer"
 
-    def each_group(self, table: str, fields: Sequence[str], work: Callable[[pa.Table], Any]) -> list[Any]:
-        """`work` on these columns of every row group of a table, in threads; what it returned, in no certain order."""
+    def each_group(
+        self, table: str, fields: Sequence[str], work: Callable[[pa.Table], Any], within: "Within | None" = None
+    ) -> list[Any]:
+        """`work` on these columns of every row group of a table, in threads; what it returned, in no certain order.
+
+        Row groups that by their footers have no value `within` are left out; those read may still have others.
+        """
         tasks = [
             (path, footer, group)
             for path, footer in self.footers[table]
             for group in range(footer.num_row_groups)
-            if footer.row_group(group).num_rows
+            if footer.row_group(group).num_rows and (within is None or within.may_be_in(footer, group))
         ]
 
         def one(task: tuple[Path, pq.FileMetaData, int]) -> Any:
@@ -107,7 +134,7 @@ def _facts(footers: list[tuple[Path, pq.FileMetaData]] | None, field: str) -> Fa
     highs: list[Any] = []
     bounded = True
     for _path, footer in footers:
-        place = {name.lower(): i for i, name in enumerate(footer.schema.names)}[field]
+        place = _place(footer, field)
         for group in _groups(footer):
             chunk = group.column(place)
             statistics = chunk.statistics if chunk.is_stats_set else None
@@ -127,6 +154,10 @@ def _facts(footers: list[tuple[Path, pq.FileMetaData]] | None, field: str) -> Fa
                 bounded = False
     bounded = bounded and bool(lows)
     return Facts(rows, nulls, min(lows) if bounded else None, max(highs) if bounded else None)
+
+
+def _place(footer: pq.FileMetaData, field: str) -> int:
+    return next(i for i, name in enumerate(footer.schema.names) if name.lower() == field)
 
 
 def _groups(footer: pq.FileMetaData) -> Iterator[pq.RowGroupMetaData]:

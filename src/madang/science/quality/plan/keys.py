@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from madang.science.quality.model import Check, Count
-from madang.science.quality.plan.given import Given, integers
+from madang.science.quality.plan.given import MOST, Given, Within, integers
 
 _WIDEST = 1 << 28  # keys that are marked with a byte each; keys further apart are sorted, or marked with a bit
 
@@ -43,7 +43,13 @@ def unique(given: Given, table: str, field: str) -> bool:
         return _marked(given, table, field, low, width) == filled
     if 2 * 8 * filled <= given.memory:
         return _sorted(given, table, field)
-    return width // 8 < given.memory and _Bits(low, width).takes(given, table, field)
+    window = 8 * given.memory  # keys with a bit each
+    if width > MOST * window:
+        return False
+    return all(
+        _Bits(start, min(window, low + width - start)).takes(given, table, field)
+        for start in range(low, low + width, window)
+    )
 
 
 def _marked(given: Given, table: str, field: str, low: int, width: int) -> int:
@@ -64,19 +70,21 @@ def _sorted(given: Given, table: str, field: str) -> bool:
 
 
 class _Bits:
-    """A bit for each key that there may be: an eighth of the memory of marks, for more work."""
+    """A bit for each key that there may be in a range: an eighth of the memory of marks, for more work."""
 
     def __init__(self, low: int, width: int) -> None:
-        self._low = low
+        self._low, self._width = low, width
         self._seen = np.zeros(width // 8 + 1, np.uint8)
         self._lock = threading.Lock()  # a byte has the bits of eight keys
 
     def takes(self, given: Given, table: str, field: str) -> bool:
-        """Whether no key of a table comes twice."""
-        return all(given.each_group(table, [field], self._take))
+        """Whether no key of a table comes twice among those that have a bit here."""
+        self._within = Within(field, self._low, self._low + self._width)
+        return all(given.each_group(table, [field], self._take, self._within))
 
     def _take(self, group: pa.Table) -> bool:
-        keys = _filled(group) - self._low
+        keys = _filled(group)
+        keys = keys[self._within.holds(keys)] - self._low
         keys.sort()
         if not len(keys):
             return True
