@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sas_files import write_sas7bdat
 
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, standardize
+from statistics_files import write_sas7bdat
 
 DAY, YEARS = datetime.date, (2023, 2024, 2025)
 PACK = """

@@ -226,6 +226,10 @@ def _column_toml(column: ColumnScan, source: SourceScan, key: tuple[str, ...], r
         entries.append(f"path = {_quoted(column.path or column.header)}")
     elif column.header != column.name:
         entries.append(f"header = {_quoted(column.header)}")
+    if column.label:
+        comments.append(" ".join(column.label.split()))
+    if column.labels:
+        comments.append(", ".join(f"{value}: {' '.join(label.split())}" for value, label in column.labels[:10]))
     comments += [f"DECIDE: {flag.kind}? {flag.why}" for flag in column.flags]
     if not column.flags and column.shape not in ("text", column.type):
         comments.append(column.shape + (f" in {column.fits:.1%} of rows" if column.fits < 1 else ""))

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from madang.science.standardize.scan.model import ColumnScan, Scan, SourceScan
+from madang.science.standardize.scan.references import AGE as _AGE
+from madang.science.standardize.scan.references import BIRTH as _BIRTH
+from madang.science.standardize.scan.references import SEX as _SEX
 from madang.science.standardize.scan.references import VISITS
 from madang.science.standardize.scan.shapes import SOME_WITHOUT_A_DAY
 
@@ -15,8 +18,6 @@ def is_day(column: ColumnScan) -> bool:
     return column.type in ("date", "datetime") or column.shape.endswith(SOME_WITHOUT_A_DAY)
 
 
-_BIRTH = re.compile(r"birth|brth|생년|출생|\bdob\b|^geb|naiss|nacim", re.IGNORECASE)
-_SEX = re.compile(r"sex|gender|성별|geschl", re.IGNORECASE)
 _PERSONS = re.compile(r"patient|person|환자|수진자|demog|인적", re.IGNORECASE)
 _DATE = re.compile(r"date|일자|일시|start|_dt|dt$|일$", re.IGNORECASE)
 _END = re.compile(r"end|stop|퇴원|종료|disch|dsch|(^|_)out(_|dt|tm|date|time|$)", re.IGNORECASE)
@@ -27,7 +28,6 @@ _WORD_CODE = re.compile(
 )
 """Columns of words, or of numbers of items, where nothing is called a code."""
 _SYSTEM = re.compile(r"system|vocab|code_?type|codeset|code_?set|coding|terminology|체계", re.IGNORECASE)
-_AGE = re.compile(r"^age$|anchor_age|^age_?(yr|yrs|years|at.*)?$|나이|^연령$|연령\(", re.IGNORECASE)
 _YEAR = re.compile(r"year|연도|년도|_yr$|yyyy", re.IGNORECASE)
 AGE_GROUP = re.compile(r"연령대|age_?group|age_?grp", re.IGNORECASE)
 _DEATH = re.compile(r"death|dod|deceased|died|사망", re.IGNORECASE)
@@ -249,10 +249,12 @@ def _whose(source: SourceScan, person: SourceScan, key: str, referred: Referred)
 def _known(
     source: SourceScan, header: re.Pattern[str], concepts: Mapping[str, int]
 ) -> tuple[ColumnScan | None, tuple[tuple[str, int], ...]]:
-    """A column of this name with values whose concepts are known, and these."""
+    """A column of this name with values whose concepts are known, and these; by their labels where there are such."""
     for column in source.columns:
-        known = tuple((value, concepts[value.lower()]) for value, _ in column.values if value.lower() in concepts)
-        if known and header.search(column.header):
+        words = {value: value.lower() for value, _ in column.values}
+        words |= {value: re.sub(r"^[\d.) ]+", "", label).strip().lower() for value, label in column.labels}
+        known = tuple((value, concepts[word]) for value, word in words.items() if word in concepts)
+        if known and (header.search(column.header) or header.search(column.label)):
             return column, known
     return None, ()
 

@@ -8,7 +8,6 @@ Line breaks within a value become blanks.
 import atexit
 import csv
 import itertools
-import math
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from madang.base.errors import MadangError
+from madang.science.standardize.intake import statistics
 from madang.science.standardize.pack import Source
 
 KINDS = {
@@ -27,7 +27,6 @@ KINDS = {
 """The kind of a file by its ending."""
 
 NAMES = {"xlsx": "a spreadsheet", "sas": "a SAS file", "spss": "an SPSS file", "stata": "a Stata file"}
-_ROWS = 50_000
 _written: dict[tuple[str, int, int, str, str], Path] = {}
 _folder: list[tempfile.TemporaryDirectory[str]] = []
 _numbers = itertools.count()
@@ -39,14 +38,16 @@ def kind_of(path: Path) -> str | None:
     return KINDS.get(path.suffix.lower())
 
 
-def as_text(path: Path, source: Source | None = None) -> Path:
-    """The text of a table, in a temporary folder of this process. Error: `source.unreadable`.
+def as_text(path: Path, source: Source | None = None, encoding: str = "") -> Path:
+    """The text of a table, in a temporary folder of this process. Errors: `source.unreadable`, `source.encoding`.
 
+    `encoding` is that of a file of a statistics program which does not say its own, where no source says it.
     Several threads read files at once: each table is written once, and each into a file of its own.
     """
     status = path.stat()
     sheet = source.sheet if source else ""
-    encoding = source.encoding if source and not source.encoding.startswith(("utf-8", "each")) else ""
+    if source and not source.encoding.startswith(("utf-8", "each")):
+        encoding = source.encoding
     key = (str(path.absolute()), status.st_size, status.st_mtime_ns, sheet, encoding)
     with _writing:
         if key not in _written or not _written[key].exists():
@@ -62,11 +63,11 @@ def _write(path: Path, sheet: str, encoding: str) -> Path:
     kind = kind_of(path)
     what = NAMES[kind or "sas"]
     try:
-        blocks = _sheet(path, sheet) if kind == "xlsx" else _statistics(path, encoding)
+        blocks = _sheet(path, sheet) if kind == "xlsx" else statistics.tables(path, encoding)
         with target.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, lineterminator="\n")
             for rows in blocks:
-                writer.writerows([_text(value) for value in row] for row in rows)
+                writer.writerows(rows if kind != "xlsx" else ([_text(value) for value in row] for row in rows))
     except MadangError:
         raise
     except ModuleNotFoundError as error:
@@ -117,29 +118,6 @@ def _sheet(path: Path, wanted: str) -> Iterator[Iterable[Sequence[Any]]]:
         yield sheet.to_python(skip_empty_area=True)
 
 
-def _statistics(path: Path, encoding: str) -> Iterator[Iterable[Sequence[Any]]]:
-    import pyreadstat
-
-    readers: dict[str, Any] = {
-        ".sas7bdat": pyreadstat.read_sas7bdat, ".xpt": pyreadstat.read_xport, ".sav": pyreadstat.read_sav,
-        ".zsav": pyreadstat.read_sav, ".dta": pyreadstat.read_dta,
-    }  # fmt: skip
-    reader = readers[path.suffix.lower()]
-    more = {"encoding": encoding} if encoding else {}
-    _none, meta = reader(str(path), metadataonly=True, output_format="dict", **more)
-    yield [meta.column_names]
-    offset = 0
-    while True:
-        found, _meta = reader(str(path), row_limit=_ROWS, row_offset=offset, output_format="dict", **more)
-        columns = [found[name] for name in meta.column_names]
-        count = len(columns[0]) if columns else 0
-        if count:
-            yield zip(*columns, strict=True)
-        if count < _ROWS:
-            return
-        offset += count
-
-
 def _text(value: Any) -> str:
     """A cell as text: whole numbers without a point, moments of ISO 8601, nothing for what is missing."""
     if value is None or value is False or value is True:
@@ -148,15 +126,7 @@ def _text(value: Any) -> str:
         return value.isoformat(sep=" ") if value.time() != time() else f"{value:%Y-%m-%d}"
     if isinstance(value, date | time):
         return value.isoformat()
-    if isinstance(value, str):
-        return " ".join(value.splitlines()) if "\n" in value or "\r" in value else value
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float):
-        if math.isnan(value):
-            return ""
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    return "" if value is None else str(value)
+    return statistics.plain(value)
 
 
 def text_source(source: Source) -> Source:

@@ -56,6 +56,10 @@ class ColumnScan:
     """What the values do not tell and somebody has to decide."""
     system: str = ""
     """The system of codes that nearly all values are written as: LOINC, SNOMED, ICD10 or NDC."""
+    label: str = ""
+    """What a file of a statistics program calls the column."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """What it calls the values that are shown."""
 
 
 @dataclass(frozen=True)

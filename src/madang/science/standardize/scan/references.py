@@ -19,6 +19,11 @@ VISITS = re.compile(r"encounter|visit|admission|입원|외래|내원|수진|접�
 PERSONS_COMPARED = 20
 """Fewest values by which two columns that look like identifiers of persons are linked, whatever their names."""
 _TYPES = ("integer", "text")
+BIRTH = re.compile(r"birth|brth|생년|출생|\bdob\b|^geb|naiss|nacim", re.IGNORECASE)
+SEX = re.compile(r"sex|gender|성별|geschl", re.IGNORECASE)
+AGE = re.compile(r"^age$|anchor_age|^age_?(yr|yrs|years|at.*)?$|나이|^연령$|연령\(", re.IGNORECASE)
+_BARE = re.compile(r"(case_?)?(id|no|nr|num|number|key|seq|serial)|일련번호|번호|순번|아이디", re.IGNORECASE)
+"""What a number is called that does not say of what; in a file of births and sexes it is of a person."""
 
 
 def find_references(sources: Sequence[SourceScan], columns: Mapping[str, Sequence[Column]]) -> Iterator[Reference]:
@@ -55,23 +60,42 @@ def find_references(sources: Sequence[SourceScan], columns: Mapping[str, Sequenc
 
 
 def spread_flags(sources: Sequence[SourceScan], references: Sequence[Reference]) -> list[SourceScan]:
-    """The sources, with `person identifier` flagged on both sides of every reference where one side is."""
+    """The sources, with `person identifier` flagged on both sides of every reference where one side is, and at the
+    number of a file that tells sex and birth (or age) and has no other number of a person."""
+    sources = [_of_persons(source) for source in sources]
     links = [((r.source, r.column), (r.to_source, r.to_column)) for r in references]
     persons = {(s.name, c.name) for s in sources for c in s.columns if any(f.kind == PERSON for f in c.flags)}
     # First from a flagged column to the key that it refers to, then from that key to all that refer to it.
     keys = {key: column for column, key in links if column in persons}
     others = {column: key for column, key in links if key in persons or key in keys}
 
-    def flagged(source: str, column: ColumnScan) -> ColumnScan:
+    def spread(source: str, column: ColumnScan) -> ColumnScan:
         at = (source, column.name)
         cause = keys.get(at) or others.get(at)
         if at in persons or cause is None:
             return column
         why = f"its values are those of {cause[0]}.{cause[1]}"
-        flags = (*column.flags, Flag(PERSON, "possible", why))
-        return replace(column, flags=flags, values=(), hidden=column.distinct, low=None, high=None)
+        return _flagged(column, Flag(PERSON, "possible", why))
 
-    return [replace(one, columns=tuple(flagged(one.name, column) for column in one.columns)) for one in sources]
+    return [replace(one, columns=tuple(spread(one.name, column) for column in one.columns)) for one in sources]
+
+
+def _of_persons(source: SourceScan) -> SourceScan:
+    headers = [column.header for column in source.columns]
+    tells = any(map(SEX.search, headers)) and any(BIRTH.search(one) or AGE.search(one) for one in headers)
+    bare = [c.name for c in source.columns if _BARE.fullmatch(c.header) and c.distinct > 1 and not c.flags]
+    if not tells or not bare or any(_is_person(column) for column in source.columns):
+        return source
+    keys = [name for name in bare if (name,) in source.likely_keys] or bare
+    flag = Flag(PERSON, "possible", "it numbers the rows of a file that tells sex and birth or age")
+    columns = tuple(_flagged(c, flag) if c.name == keys[0] else c for c in source.columns)
+    return replace(source, columns=columns)
+
+
+def _flagged(column: ColumnScan, flag: Flag) -> ColumnScan:
+    return replace(
+        column, flags=(*column.flags, flag), values=(), labels=(), hidden=column.distinct, low=None, high=None
+    )
 
 
 def inclusion(child: np.ndarray, parent: np.ndarray) -> tuple[float, int, bool]:

@@ -11,18 +11,19 @@ import numpy as np
 
 from madang.base.errors import Cancelled, MadangError
 from madang.base.progress import Progress, Silent
-from madang.science.standardize.intake import read_blocks, reason_code, register
+from madang.science.standardize.intake import read_blocks, reason_code, register, statistics
 from madang.science.standardize.intake.files import contents, is_compressed, natural, reading, relative_name
 from madang.science.standardize.intake.tables import as_text, kind_of, other_sheets
 from madang.science.standardize.pack import Column as PackColumn
 from madang.science.standardize.pack import Source
+from madang.science.standardize.scan.encodings import Guess, guess_by_letters
 from madang.science.standardize.scan.grouping import Found, Group, group
 from madang.science.standardize.scan.kinds import ANOTHER_SHEET, BY_POSITION, is_by_position, kind_told
 from madang.science.standardize.scan.model import ColumnScan, FileScan, Scan, SourceScan
 from madang.science.standardize.scan.paths import leaf_paths
 from madang.science.standardize.scan.profile import Column, Unique, mixed
 from madang.science.standardize.scan.references import find_references, spread_flags
-from madang.science.standardize.scan.sniff import sniff
+from madang.science.standardize.scan.sniff import SAMPLE, Layout, sniff
 
 BLOCK_BYTES = 8 << 20
 NEAR_ROWS = 20
@@ -103,11 +104,9 @@ def _look(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
                 if told is not None or _is_binary(path):
                     skipped.append((name, told or "It is no text file."))
                     continue
-            layout = sniff(as_text(path)) if kind else sniff(path)
+            layout = _table_layout(path, kind) if kind else sniff(path)
             if kind == "xlsx":
                 skipped += [(f"{name} [{sheet}]", ANOTHER_SHEET) for sheet in other_sheets(path)]
-            if kind and layout is not None:
-                layout = replace(layout, format=kind, evidence="written as text", quoted_newlines=False)
         except MadangError as error:
             skipped.append((name, str(error)))
             continue
@@ -120,6 +119,24 @@ def _look(folder: Path) -> tuple[list[Found], list[tuple[str, str]]]:
         else:
             found.append(Found(name, path, layout))
     return found, skipped
+
+
+def _table_layout(path: Path, kind: str) -> Layout | None:
+    """The layout of a table that is no text."""
+    guess = Guess("utf-8", "written as text")
+    try:
+        text = as_text(path)
+    except MadangError as error:
+        if error.code != "source.encoding":
+            raise
+        guess = guess_by_letters(statistics.texts_as_bytes(path, SAMPLE))
+        text = as_text(path, encoding=guess.encoding)
+    layout = sniff(text, ",")
+    if layout is None:
+        return None
+    return replace(
+        layout, format=kind, encoding=guess.encoding, evidence=guess.evidence, ask=guess.ask, quoted_newlines=False
+    )
 
 
 def _is_binary(path: Path) -> bool:
@@ -153,6 +170,11 @@ class _Profile:
             delimiter=layout.delimiter,
             quoted_newlines=layout.quoted_newlines,
             extra_columns="ignore",
+        )
+        self.labels = (
+            statistics.labels(group.files[0].path, group.encoding if group.encoding != "utf-8" else "")
+            if layout.format in ("sas", "spss", "stata")
+            else {}
         )
         self.rows = 0
         self.pairs: dict[tuple[int, int], Unique] | None = None
@@ -222,7 +244,7 @@ class _Profile:
 
     def result(self) -> SourceScan:
         """What is told of the source."""
-        columns = tuple(column.result() for column in self.columns)
+        columns = tuple(self._labelled(column.result()) for column in self.columns)
         usable = [column.type in ("integer", "text") or column.shape.startswith("digits") for column in columns]
         keys: list[tuple[str, ...]] = [
             (told.name,)
@@ -259,6 +281,12 @@ class _Profile:
             withdraw=withdraw,
             ask=self.group.ask,
         )
+
+    def _labelled(self, told: ColumnScan) -> ColumnScan:
+        """With what the file says of the column, and of those of its values that are shown."""
+        label, labels = self.labels.get(told.header, ("", {}))
+        shown = tuple((value, labels[value]) for value, _ in told.values if labels.get(value))
+        return replace(told, label=label if label != told.header else "", labels=shown)
 
     def _near_keys(
         self, places: Sequence[tuple[int, ...]], columns: Sequence[ColumnScan], usable: Sequence[bool], records: int

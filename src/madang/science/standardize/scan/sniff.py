@@ -43,8 +43,11 @@ class Layout:
     """What of the encoding somebody has to decide."""
 
 
-def sniff(path: Path) -> Layout | None:
-    """The layout of a file; None where it is empty. Raises `MadangError` where it cannot be read."""
+def sniff(path: Path, known: str = "") -> Layout | None:
+    """The layout of a file; None where it is empty. Raises `MadangError` where it cannot be read.
+
+    `known` is its delimiter, where that is no question.
+    """
     with reading(path), path.open("rb") as raw:
         stream = contents(raw, is_compressed(path))
         start = _full_read(stream, SAMPLE)
@@ -64,7 +67,7 @@ def sniff(path: Path) -> Layout | None:
         raise MadangError(
             "scan.line_ends", "Its lines end with a carriage return alone.", "Write it anew with line feeds."
         )
-    delimiter, rows, quoting, newlines = _rows(text)
+    delimiter, rows, quoting, newlines = _rows(text, known)
     if rows and len(rows[0]) > MOST_COLUMNS:
         raise MadangError("scan.columns", f"It has more than {MOST_COLUMNS:,} columns.", "Is it a table at all?")
     names = [cell.decode(codec, "replace").strip(BLANKS) for cell in rows[0]] if rows else []
@@ -138,14 +141,14 @@ def _is_object(line: bytes) -> bool:
         return line.rstrip().endswith(b"}")
 
 
-def _rows(text: bytes) -> tuple[str, list[list[bytes]], str, bool]:
+def _rows(text: bytes, known: str) -> tuple[str, list[list[bytes]], str, bool]:
     """Delimiter, the first rows, how fields are quoted, and whether quoted fields have line breaks."""
     ends = line_ends(text)[:1000]
     text = text[: ends[-1]]
     lines = [line.removesuffix(b"\r") for line in text.split(b"\n") if line.strip(b"\r")]
     if not lines:
         return ",", [], "none", False
-    delimiter = max(DELIMITERS, key=lambda one: _evenness(lines, one.encode()))
+    delimiter = known or max(DELIMITERS, key=lambda one: _evenness(lines, one.encode()))
     mark = delimiter.encode()
     split = [split_row(line, mark, True) for line in lines]
     if not any(b'"' in line for line in lines):
