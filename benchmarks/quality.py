@@ -45,6 +45,7 @@ with tempfile.TemporaryDirectory() as spill, Engine("1.5GB", 2, spill=Path(spill
     checks = default_checks()
     counts = plan.count(engine, files, checks, today=date.today())
     assert len(judge(checks, counts, read_columns(engine))) == len(checks)
+    assert not [name for name, count in counts.items() if count.error]
 used = resource.getrusage(resource.RUSAGE_SELF)
 print(used.ru_maxrss / 1e6, used.ru_utime + used.ru_stime)
 """
