@@ -1,7 +1,8 @@
 """Events: what happened to persons, mapped, routed to the table of each target's domain, and written.
 
 Codes are mapped once: `_codes` holds every (vocabulary, code) seen so far with its targets, each with the CDM table
-it goes to. One pass over the events per target table then is a hash join and a write.
+it goes to. One pass over the events per target table then is a hash join and a write. Events find their codes by a
+number (`_key`), a hash of the code: two texts cost several times as much, row by row and table by table.
 """
 
 from collections import Counter
@@ -58,19 +59,30 @@ def _table_case(domain: str) -> str:
     return f"CASE {domain} {whens} ELSE 'observation' END"
 
 
+def _number(vocabulary: str, code: str) -> str:
+    """SQL of the number of a code."""
+    return f"hash({vocabulary}, {code})"
+
+
 class Mapper:
-    """Maps the codes of one run; keeps `_codes` and `_sides` in the engine."""
+    """Maps the codes of one run; keeps `_codes` and `_sides` in the engine.
+
+    `_counted` has the codes of the events that were learnt last. The windows of a code in `_codes` cover the whole
+    calendar; where it has no target, `target_table` is null.
+    """
 
     def __init__(self, engine: Engine, vocabulary: Vocabulary, maps: str | None) -> None:
         self.engine = engine
         self.focus = Focus(engine, vocabulary, maps)
         self.maps = maps
+        self.match = "t._key = e._key"
+        """How an event `e` finds a row `t` of its code."""
         engine.execute(
             """
             CREATE OR REPLACE TEMP TABLE _codes (
-                vocabulary_id VARCHAR, code VARCHAR, valid_from DATE, valid_to DATE, source_concept_id BIGINT,
-                level VARCHAR, k INTEGER, target_concept_id BIGINT, domain_id VARCHAR, value_as_concept_id BIGINT,
-                target_table VARCHAR);
+                _key UBIGINT, vocabulary_id VARCHAR, code VARCHAR, valid_from DATE, valid_to DATE,
+                source_concept_id BIGINT, level VARCHAR, k INTEGER, target_concept_id BIGINT, domain_id VARCHAR,
+                value_as_concept_id BIGINT, target_table VARCHAR);
             CREATE OR REPLACE TEMP TABLE _sides (
                 vocabulary_id VARCHAR, code VARCHAR, source_concept_id BIGINT, target_concept_id BIGINT);
             CREATE OR REPLACE TEMP TABLE _counts (
@@ -79,18 +91,23 @@ class Mapper:
             """
         )
 
-    def learn(self, events: str, columns: frozenset[str], domain: str) -> None:
+    def learn(self, events: str, columns: frozenset[str], event: Event) -> None:
         """Count the codes of the event table and map those that were not seen before."""
         name = "min(code_name)" if "code_name" in columns else "NULL"
-        declared = "min(domain)" if "domain" in columns else quote_text(domain)
+        domain = "domain" if "domain" in columns else quote_text(event.domain)
+        declared = DECLARED if "domain" in columns else quote_text(_table_of(event))
+        # Counts are for each file: whichever files are read together.
         self.engine.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE _counted AS
-            SELECT vocabulary_id, code, {name}::VARCHAR AS code_name, {declared} AS domain,
+            SELECT any_value(_key) AS _key, vocabulary_id, code, _row >> {LINE_BITS} AS file, {declared} AS {DECLARED},
+                   {name}::VARCHAR AS code_name, min({domain}) AS domain,
                    count(*) AS records, min(start_date) AS first_date, max(start_date) AS last_date
-            FROM {events} WHERE _rule IS NULL AND code IS NOT NULL
-            GROUP BY vocabulary_id, code, _row >> {LINE_BITS}; -- for each file: whichever files are read together
-            INSERT INTO _counts FROM _counted
+            FROM {events} WHERE _rule IS NULL
+            GROUP BY vocabulary_id, code, file, {DECLARED};
+            INSERT INTO _counts
+            SELECT vocabulary_id, code, min(code_name), min(domain), sum(records), min(first_date), max(last_date)
+            FROM _counted GROUP BY vocabulary_id, code, file
             """
         )
         wanted = ["SELECT vocabulary_id, code FROM _counted"]
@@ -126,7 +143,8 @@ class Mapper:
             WITH placed AS (
                 SELECT *, CASE WHEN target_concept_id <> 0 THEN {_table_case("domain_id")} END AS target_table
                 FROM code_map)
-            SELECT vocabulary_id, code, valid_from, valid_to, source_concept_id, level,
+            SELECT {_number("vocabulary_id", "code")}, vocabulary_id, code, valid_from, valid_to,
+                   source_concept_id, level,
                    row_number() OVER (PARTITION BY vocabulary_id, code, valid_from, target_table
                                       ORDER BY domain_id, target_concept_id, value_as_concept_id) - 1,
                    target_concept_id, domain_id, value_as_concept_id, target_table
@@ -137,6 +155,8 @@ class Mapper:
             FROM _codes SEMI JOIN codes USING (vocabulary_id, code) GROUP BY vocabulary_id, code
             """
         )
+        if self.engine.value("SELECT count(DISTINCT (vocabulary_id, code)) > count(DISTINCT _key) FROM _codes"):
+            self.match = "t.vocabulary_id = e.vocabulary_id AND t.code = e.code"  # two codes share a number
 
     def close_lasting(self, made: Made) -> None:
         """Keep what was counted so far for later versions: it comes from files that will not be read again."""
@@ -192,37 +212,45 @@ def write(
         ledger.note_skipped(select, rules_of(select), f"({line})")
     else:
         ledger.note_skipped(select, rules_of(select), "_events")
-    mapper.learn("_events", columns, event.domain)
+    mapper.learn("_events", columns, event)
     cut.update(_cut(engine, select, columns))
     _check_fan_out(engine, select, event)
-    declared, mapped = _tables(engine, event, columns)
+    tables = _tables(engine)
     for table in EVENT_TABLES:
-        if table in declared | mapped:
+        if table in tables:
             path = new_file(table)
-            sql = _event_sql(event, table, columns, bases, any_unmapped=table in declared)
+            sql = _event_sql(event, table, columns, bases, mapper.match)
             yield Written(table, path, engine.copy_to_parquet(sql, path))
     if columns & COST.keys():
         path = new_file("cost")
-        yield Written("cost", path, engine.copy_to_parquet(_cost_sql(event, columns, bases), path))
+        yield Written("cost", path, engine.copy_to_parquet(_cost_sql(event, columns, bases, mapper.match), path))
 
 
 def _materialize(engine: Engine, select: Select, event: Event, columns: frozenset[str]) -> None:
-    """Make `_events`. A record without a code is known by its text, in a vocabulary of its own: so it counts among the
-    unmapped, stands in the review, and a map of the holder's can give it a target."""
-    given = [quote_name(name) for name in EVENT_COLUMNS if name in columns - {"code", "vocabulary_id", *_ENDS}]
-    given += [  # what readers of the calendar cannot read is no day
+    """Make `_events`, a view that adds to the table `_made_events` what the columns there or the event say.
+
+    A record without a code is known by its text, in a vocabulary of its own: so it counts among the unmapped, stands in
+    the review, and a map of the holder's can give it a target.
+    """
+    plain = [name for name in EVENT_COLUMNS if name in columns - {"code", "vocabulary_id", *_ENDS}]
+    kept = [quote_name(name) for name in plain]
+    kept += [  # what readers of the calendar cannot read is no day
         f"CASE WHEN {name} BETWEEN {low} AND {high} THEN {name} END AS {name}"
         for name, (low, high) in _ENDS.items()
         if name in columns
     ]
+    given = [quote_name(name) for name in (*plain, *_ENDS) if name in columns]
     texts = [name for name in ("code", "source_value", "code_name") if name in columns]
     code = "code" if "code" in columns else "NULL::VARCHAR"
     vocabulary = "vocabulary_id" if "vocabulary_id" in columns else quote_text(event.vocabulary or NO_VOCABULARY)
-    given.append(f"coalesce({', '.join([*texts, quote_text(NO_TEXT)])}) AS code")
-    given.append(
+    kept += [quote_name(name) for name in ("code", "vocabulary_id") if name in columns]
+    filled = (
+        f"coalesce({', '.join([*texts, quote_text(NO_TEXT)])})",
         f"CASE WHEN {code} IS NULL THEN {quote_text(NO_CODE)} "
-        f"ELSE coalesce({vocabulary}, {quote_text(NO_VOCABULARY)}) END AS vocabulary_id"
+        f"ELSE coalesce({vocabulary}, {quote_text(NO_VOCABULARY)}) END",
     )
+    given += [f"{filled[0]} AS code", f"{filled[1]} AS vocabulary_id"]
+    kept.append(f"{_number(filled[1], filled[0])} AS _key")
     if "type_concept_id" not in columns:
         given.append(f"{event.type_concept_id or 0}::BIGINT AS type_concept_id")
     if "source_value" not in columns:
@@ -232,7 +260,10 @@ def _materialize(engine: Engine, select: Select, event: Event, columns: frozense
     if "domain" in columns:
         given.append(f"{_table_case('domain')} AS {DECLARED}")
     rows = with_implied(select, select.rows_sql)
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE _events AS SELECT {', '.join(given)}, _row, _rule FROM ({rows})")
+    engine.execute(
+        f"CREATE OR REPLACE TEMP TABLE _made_events AS SELECT {', '.join(kept)}, _row, _rule FROM ({rows}); "
+        f"CREATE OR REPLACE TEMP VIEW _events AS SELECT {', '.join(given)}, _key, _row, _rule FROM _made_events"
+    )
 
 
 def _cut(engine: Engine, select: Select, columns: frozenset[str]) -> dict[str, int]:
@@ -282,36 +313,43 @@ def _sides(columns: frozenset[str]) -> str:
     return " ".join(joins)
 
 
+def _table_of(event: Event) -> str:
+    """The table of the events of a SELECT that says no domain, where their codes have no target."""
+    return TABLE_OF_DOMAIN.get(event.domain, "observation")
+
+
 def _declared(event: Event, columns: frozenset[str]) -> str:
     """The table of an event whose code has no target: said per row, or for the whole SELECT."""
-    return f"e.{DECLARED}" if "domain" in columns else quote_text(TABLE_OF_DOMAIN.get(event.domain, "observation"))
+    return f"e.{DECLARED}" if "domain" in columns else quote_text(_table_of(event))
 
 
-def _tables(engine: Engine, event: Event, columns: frozenset[str]) -> tuple[set[str], set[str]]:
-    """The tables that the SELECT says its events belong to, and those that their codes are mapped to."""
-    of = f"SELECT DISTINCT {_declared(event, columns)} FROM _events e WHERE _rule IS NULL"
-    declared = {table for (table,) in engine.rows(of if "domain" in columns else f"{of} LIMIT 1")}
-    mapped = engine.rows("SELECT DISTINCT target_table FROM _codes SEMI JOIN _counted USING (vocabulary_id, code)")
-    return declared, {table for (table,) in mapped}
+def _tables(engine: Engine) -> set[str]:
+    """The tables that events go to: those that their codes are mapped to, and those that they say themselves."""
+    found = engine.rows(
+        f"SELECT DISTINCT coalesce(target_table, {DECLARED}) FROM _codes JOIN _counted USING (vocabulary_id, code)"
+    )
+    return {table for (table,) in found}
 
 
-def _event_sql(event: Event, table: str, columns: frozenset[str], bases: str, *, any_unmapped: bool) -> str:
+def _event_sql(event: Event, table: str, columns: frozenset[str], bases: str, match: str) -> str:
     """SELECT of the events that go to `table`: by their codes, or, where they have no target, as the SELECT says."""
     width = event.items * event.fan_out
     identifier = f"b.{quote_name(table)} + {_LINE} * {width} + e.item * {event.fan_out} + coalesce(t.k, 0)"
-    match = "t.vocabulary_id = e.vocabulary_id AND t.code = e.code AND e.start_date BETWEEN t.valid_from AND t.valid_to"
-    here, declared = quote_text(table), _declared(event, columns)
-    if any_unmapped:
-        join, where = f"LEFT JOIN _codes t ON {match}", f"WHERE coalesce(t.target_table, {declared}) = {here}"
-    else:
-        join, where = f"JOIN (SELECT * FROM _codes WHERE target_table = {here}) t ON {match}", ""
+    here = quote_text(table)
+    # Few codes go to one table, and the engine passes over the rows of all others before it looks at them.
+    codes = (
+        f"(SELECT * FROM _codes WHERE target_table = {here} OR target_table IS NULL "
+        f"AND _key IN (SELECT _key FROM _counted WHERE {DECLARED} = {here}))"
+    )
     relation = (
-        f"{_padded(columns, '')} LEFT JOIN {bases} b ON b.file = e._row >> {LINE_BITS} {join} {_sides(columns)} {where}"
+        f"{_padded(columns, '')} JOIN {codes} t ON {match} AND e.start_date BETWEEN t.valid_from AND t.valid_to "
+        f"LEFT JOIN {bases} b ON b.file = e._row >> {LINE_BITS} {_sides(columns)} "
+        f"WHERE coalesce(t.target_table, {_declared(event, columns)}) = {here}"
     )
     return table_sql(table, {str(identifier_of(table)): identifier, **FIELDS[table]}, relation)
 
 
-def _cost_sql(event: Event, columns: frozenset[str], bases: str) -> str:
+def _cost_sql(event: Event, columns: frozenset[str], bases: str, match: str) -> str:
     """A cost belongs to the event, so it points at the first target's row: lowest table in order, k = 0."""
     order = " ".join(f"WHEN '{table}' THEN {i}" for i, table in enumerate(EVENT_TABLES))
     width = event.items * event.fan_out
@@ -319,15 +357,14 @@ def _cost_sql(event: Event, columns: frozenset[str], bases: str) -> str:
     domains = " ".join(f"WHEN '{table}' THEN {quote_text(domain)}" for domain, table in TABLE_OF_DOMAIN.items())
     home = f"coalesce(t.target_table, {_declared(event, columns)})"
     first = (
-        "(SELECT vocabulary_id, code, valid_from, valid_to, "
+        "(SELECT _key, vocabulary_id, code, valid_from, valid_to, "
         f"first(target_table ORDER BY CASE target_table {order} END) AS target_table "
-        "FROM _codes GROUP BY vocabulary_id, code, valid_from, valid_to)"
+        "FROM _codes GROUP BY _key, vocabulary_id, code, valid_from, valid_to)"
     )
     some = " OR ".join(f"{quote_name(name)} IS NOT NULL" for name in COST if name in columns)
     relation = (
         f"{_padded(columns, f' AND ({some})')} LEFT JOIN {bases} b ON b.file = e._row >> {LINE_BITS} "
-        f"LEFT JOIN {first} t ON t.vocabulary_id = e.vocabulary_id AND t.code = e.code "
-        "AND e.start_date BETWEEN t.valid_from AND t.valid_to"
+        f"LEFT JOIN {first} t ON {match} AND e.start_date BETWEEN t.valid_from AND t.valid_to"
     )
     given = {
         "cost_id": f"b.cost + {_LINE} * {event.items} + e.item",

@@ -2,17 +2,19 @@
 
 Of every row a hash of its key and one of its content are kept; where the keys of a file grow and lie beyond those of
 all files before, nothing has to be looked up. The hashes are the engine's own, so another release of it knows none.
+In memory are those of the files at hand only; those of all others are looked up where they are kept.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from madang.lake import Version
-from madang.lake.engine import Engine, quote_name, quote_text
+from madang.lake.engine import Engine, quote_name, quote_paths
 from madang.science.standardize.compiler.program import Program
-from madang.science.standardize.identify import rows_of
+from madang.science.standardize.identify import LINE_BITS, rows_of
 from madang.science.standardize.pack import Source
 
 Span = tuple[tuple[Any, ...], tuple[Any, ...]]
@@ -31,9 +33,14 @@ class Keys:
     numbers: list[int] = field(default_factory=list)
     """The files of this run, as the last of the spans."""
 
+    written: dict[int, Path] = field(default_factory=dict)
+    """Where the keys of files of this run are kept, by the number of the file."""
+
     def __post_init__(self) -> None:
-        self.added = False
         self.table = quote_name(f"_keys_{self.source.name}")
+        self._begin()
+
+    def _begin(self) -> None:
         self.engine.execute(
             f"CREATE OR REPLACE TEMP TABLE {self.table} (k1 BIGINT, k2 BIGINT, content INTEGER, _row BIGINT)"
         )
@@ -51,7 +58,6 @@ class Keys:
         """Remember the keys of the rows of some files (number, span); `before` says which of them came before."""
         self.numbers += [number for number, _ in files]
         self.spans += [span for _, span in files]
-        self.added = True
         self.engine.execute(f"INSERT INTO {self.table} {self._hashed(rows)}")
 
     def before(self, number: int) -> list[tuple[int, int, bool]]:
@@ -63,8 +69,12 @@ class Keys:
         place = known + self.numbers.index(number)
         span = self.spans[place]
         touched = [i for i, one in enumerate(self.spans[:place]) if not _apart(one, span)]
-        mine = [rows_of(self.numbers[i - known]) for i in touched if i >= known]
-        parts = [f"SELECT * FROM {self.table} WHERE {' OR '.join(mine)}"] if mine else []
+        mine = [self.numbers[i - known] for i in touched if i >= known]
+        held = [rows_of(one) for one in mine if one not in self.written]
+        parts = [f"SELECT * FROM {self.table} WHERE {' OR '.join(held)}"] if held else []
+        for path in {self.written[one]: None for one in mine if one in self.written}:
+            there = " OR ".join(rows_of(one) for one in mine if self.written.get(one) == path)
+            parts.append(f"SELECT k1, k2, content, _row FROM read_parquet({quote_paths([path])}) WHERE {there}")
         if self.earlier and touched and touched[0] < known:
             parts.append(self.earlier)
         if not parts:
@@ -79,9 +89,15 @@ class Keys:
         """Forget the keys of rows that came before; `rows` is a SELECT of `_row`."""
         self.engine.execute(f"DELETE FROM {self.table} WHERE _row IN ({rows})")
 
-    def sql(self) -> str:
-        """SELECT of what this run has added."""
-        return f"SELECT {quote_text(self.source.name)} AS source, * FROM {self.table}"
+    def keep(self, put: Callable[[str], Path]) -> None:
+        """Write the keys of the files at hand with `put`, which takes a SELECT, and forget them.
+
+        The column `source` is there for what earlier releases wrote into it: the number of its file says as much of a
+        row, and to write a text as often costs more than the rest.
+        """
+        path = put(f"SELECT NULL::VARCHAR AS source, * FROM {self.table}")
+        self.written |= dict.fromkeys((one for one in self.numbers if one not in self.written), path)
+        self._begin()
 
 
 def _apart(one: Span | None, other: Span | None) -> bool:
@@ -124,7 +140,8 @@ def known_keys(
         if not source.key or name in program.staged:
             continue
         keys = found[name] = Keys(engine, source, columns[name])
-        if before is None or not any(entry["source"] == name for entry in before.info["files"]):
+        files = [entry["number"] for entry in before.info["files"] if entry["source"] == name] if before else []
+        if before is None or not files:
             continue
         if name not in spans or before.info.get("engine") != engine_release(engine):
             warnings.append(
@@ -133,7 +150,7 @@ def known_keys(
             )
             continue
         keys.spans = typed_spans(spans[name], source)
-        keys.earlier = f"SELECT k1, k2, content, _row FROM ({kept}) WHERE source = {quote_text(name)}"
+        keys.earlier = f"SELECT k1, k2, content, _row FROM ({kept}) WHERE list_contains({files}, _row >> {LINE_BITS})"
     return found, warnings
 
 

@@ -52,11 +52,12 @@ class Made:
         self.parts.setdefault(part, {}).setdefault(table, []).append(path.name)
         self.paths.setdefault((table, restricted), []).append(path)
 
-    def put(self, table: str, sql: str, part: str, restricted: bool = False) -> None:
-        """Write the result of a SELECT as one more file of a table."""
+    def put(self, table: str, sql: str, part: str, restricted: bool = False) -> Path:
+        """Write the result of a SELECT as one more file of a table; where it is."""
         path = self.new_file(table, restricted)
         self.engine.copy_to_parquet(sql, path)
         self.add(table, path, part, restricted)
+        return path
 
     def put_arrow(self, table: str, rows: pa.Table, part: str, restricted: bool = True) -> None:
         """Write an Arrow table as one more file of a table."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -273,9 +274,6 @@ class _Run:
         with self._timed("map", sum(i.file.size for i in found.new) - sum(i.file.size for i in staged), "bytes"):
             self._passing(found, mapper)
             mapper.close_lasting(self.made)
-            for keys in self.reader.keys.values():
-                if keys.added:
-                    self.made.put("keys", keys.sql(), "keys lasting", restricted=True)
             for select in program.events:
                 if select.source in program.staged:
                     self._event(select, found.files, mapper)
@@ -404,10 +402,12 @@ class _Run:
             for files in passing.groups(found.of(name), by_period=mixed is None):
                 periods = {incoming.registered.period for incoming in files}
                 self.reader.pass_through(files, source)
+                if source.key:
+                    self.reader.keys[name].keep(partial(self.made.put, "keys", part="keys lasting", restricted=True))
                 with self._narrowed(source, periods, found.files):
                     for select in mixed if mixed and len(periods) > 1 else selects:
                         self._event(select, [incoming.registered for incoming in files], mapper)
-                self.engine.execute(f"DROP TABLE {quote_name(name)}")
+                self.reader.pass_by(source)
 
     def _event(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
         found = {file.number: file.name for file in files}

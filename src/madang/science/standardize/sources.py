@@ -4,10 +4,10 @@ Two ways to hold a source:
 
 * *staged*: its files are kept as Parquet in the restricted companion and seen together, because entities span files
   or because later deliveries correct earlier ones;
-* *passing*: one file at a time in a temporary table, for the large line tables that only events read.
+* *passing*: some files at a time, for the large line tables that only events read.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
@@ -36,6 +36,8 @@ CORRECTED = "corrected by a later delivery"
 WITHDRAWN = "withdrawn by a later delivery"
 WITHDRAWAL = "withdraws an earlier row"
 FEW_ROWS = 20_000
+HELD_BYTES = 256 << 20
+"""Rows of a passing source that are held as they were read. More are the engine's, which can put them on the disk."""
 
 
 @dataclass(frozen=True)
@@ -211,37 +213,70 @@ class Reader:
             self.engine.unregister("_incoming")
 
     def pass_through(self, files: Sequence[Incoming], source: Source) -> None:
-        """Make the temporary table of a passing source from some of its files, every key once."""
-        table = quote_name(source.name)
+        """Show the rows of some files of a passing source by its name, every key once."""
+        rows, taken = quote_name(_rows_of(source)), quote_name(f"_taken_{source.name}")
+        streams = self._read(files, source, lambda stream: self._hold(stream, source))
+        found: dict[int, tuple[int, str, str]] = {}
+        if source.key:
+            keys = self.keys[source.name]
+            keys.add(rows, [(stream.incoming.registered.number, stream.span) for stream in streams])
+            for stream in streams:
+                found |= self._came_before(stream, source, rows, keys)
+        if found:
+            self.engine.register("_found", pa.table({"_row": list(found)}))
+            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {taken} AS FROM _found")
+            self.engine.unregister("_found")
+        without = f"ANTI JOIN {taken} USING (_row)" if found else ""
+        self.engine.execute(f"CREATE OR REPLACE TEMP VIEW {quote_name(source.name)} AS SELECT * FROM {rows} {without}")
+        self.ledger.note(list(found.values()), lasting=True)
 
-        def hold(rows: pa.RecordBatchReader) -> None:
-            with self._registered(rows) as name:
-                self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS FROM {name}")
+    def pass_by(self, source: Source) -> None:
+        """Forget the rows of a passing source that are there now."""
+        self.engine.execute(f"DROP VIEW IF EXISTS {quote_name(source.name)}")
+        self.engine.unregister(_rows_of(source))
+        for table in (_rows_of(source), f"_taken_{source.name}"):
+            self.engine.execute(f"DROP TABLE IF EXISTS {quote_name(table)}")
 
-        streams = self._read(files, source, hold)
-        if not source.key:
-            return
-        keys = self.keys[source.name]
-        keys.add(table, [(stream.incoming.registered.number, stream.span) for stream in streams])
-        for stream in streams:
-            self._take_out(stream, source, table, keys)
+    def _hold(self, rows: pa.RecordBatchReader, source: Source) -> None:
+        """Let SQL see rows by the name `_rows_of`, as often as it likes."""
+        held: list[pa.RecordBatch] = []
+        size = 0
+        for batch in rows:
+            held.append(batch)
+            size += batch.nbytes
+            if size > HELD_BYTES:
+                with self._registered(pa.RecordBatchReader.from_batches(rows.schema, _first_of(held, rows))) as name:
+                    self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {quote_name(_rows_of(source))} AS FROM {name}")
+                return
+        self.engine.register(_rows_of(source), pa.Table.from_batches(held, rows.schema))
 
-    def _take_out(self, stream: _Stream, source: Source, table: str, keys: Keys) -> None:
-        """Take the rows of one file out of a table whose key came before, in it or in an earlier file."""
+    def _came_before(self, stream: _Stream, source: Source, table: str, keys: Keys) -> dict[int, tuple[int, str, str]]:
+        """The rows of one file whose key came before, in it or in an earlier file: (row, fate, reason) by row."""
         number = stream.incoming.registered.number
         mine = f"(SELECT * FROM {table} WHERE {rows_of(number)})"
-        found = [] if stream.grows else duplicates(self.engine, mine, source.key, self.needed[source.name])
-        came = {row: (REJECTED, EXACT_DUPLICATE if same else DUPLICATE_KEY) for row, _, same in keys.before(number)}
-        found = [(row, *why) for row, why in sorted({r: (fate, why) for r, fate, why in found}.items() | came.items())]
-        found = list({row: (row, fate, why) for row, fate, why in found}.values())
-        if source.latest and any(why == DUPLICATE_KEY for _, _, why in found):
+        inside = [] if stream.grows else duplicates(self.engine, mine, source.key, self.needed[source.name])
+        found = {row: (row, fate, why) for row, fate, why in inside}
+        for row, _, same in keys.before(number):
+            found[row] = (row, REJECTED, EXACT_DUPLICATE if same else DUPLICATE_KEY)
+        if source.latest and any(why == DUPLICATE_KEY for _, _, why in found.values()):
             raise Corrected(source.name, stage=True)
         if found:
-            self.engine.register("_found", pa.table({"_row": [row for row, _, _ in found]}))
-            self.engine.execute(f"DELETE FROM {table} WHERE _row IN (SELECT _row FROM _found)")
+            self.engine.register("_found", pa.table({"_row": list(found)}))
             keys.take_out("SELECT _row FROM _found")
             self.engine.unregister("_found")
-        self.ledger.note(found, lasting=True)
+        return dict(sorted(found.items()))
+
+
+def _rows_of(source: Source) -> str:
+    """The name of the rows of a passing source that are at hand, those included that came before."""
+    return f"_passing_{source.name}"
+
+
+def _first_of(held: list[pa.RecordBatch], rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches of a list, which are let go of one by one, and then the others."""
+    while held:
+        yield held.pop(0)
+    yield from rows
 
 
 def disjoint(spans: Sequence[Span | None]) -> bool:
