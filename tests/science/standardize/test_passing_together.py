@@ -13,7 +13,7 @@ from madang.base.errors import MadangError
 from madang.lake import Lake
 from madang.lake.engine import Engine, quote_paths
 from madang.science.omop.starter import starter_path
-from madang.science.standardize import Standardized, passing, standardize
+from madang.science.standardize import Standardized, events, passing, sources, standardize
 from madang.science.standardize.sources import Incoming
 
 PACK = """
@@ -155,6 +155,7 @@ def test_together_and_alone(
     together, _ = run(folder, form, within, source, "together")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passing, "GROUP_BYTES", 0)
+        patch.setattr(sources, "HELD_BYTES", 0)  # rows in the engine, not as they were read
         alone, _ = run(folder, form, within, source, "alone")
     assert together == alone
 
@@ -178,6 +179,16 @@ def test_a_line_finds_no_claim_of_another_year(tmp_path: Path, form: str, files:
     (_, fates, _), written = run(tmp_path, form, "true", source, "lake")
     assert [line for _, line, fate, reason, *_ in fates if reason == "no claim" and fate == "rejected"] == [3, 3, 2]
     assert written == files
+
+
+def test_codes_that_share_a_number_stay_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = [(i, 1, code) for i, code in enumerate(["E11", "A00", "no such code", "", "E11"])]
+    source = put(tmp_path / "in", {"claims_a_2001.csv": CLAIMS, "lines_a_2001.csv": lines})
+    numbered, _ = run(tmp_path, "using", "false", source, "numbered")
+    monkeypatch.setattr(events, "_number", lambda vocabulary, code: f"length({code})::UBIGINT")
+    shared, _ = run(tmp_path, "using", "false", source, "shared")
+    assert numbered == shared
+    assert numbered[2]["tables"]["condition_occurrence"] == 5
 
 
 def test_files_without_periods_that_keep_apart_go_together(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from madang.lake.engine import Engine, quote_name
 from madang.science.omop.cdm import TABLES, duckdb_type
 from madang.science.standardize.accounting import Ledger
 from madang.science.standardize.compiler.outputs import identifier_of
-from madang.science.standardize.compiler.program import Program, Select
+from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.identify import LINE_BITS, Registered
 from madang.science.standardize.pack_model import Entity
 
@@ -20,14 +20,21 @@ DEAD = "is_dead"
 NOTHING_RECORDED = "the row records nothing"
 
 
-def keep_dead(engine: Engine, program: Program) -> str:
+def keep_dead(engine: Engine, select: Select) -> str:
     """Keep who died (`is_dead` of PERSON) beyond the entities; the name of the relation, empty where no SELECT says."""
-    for select in program.entities:
-        if select.table == "person" and (DEAD, "BOOLEAN") in select.columns:
-            made = quote_name(f"_made_{select.name}")
-            engine.execute(f"CREATE OR REPLACE TEMP TABLE _dead AS SELECT person_id FROM {made} WHERE {DEAD}")
-            return "_dead"
-    return ""
+    if select.table != "person" or (DEAD, "BOOLEAN") not in select.columns:
+        return ""
+    made = quote_name(f"_made_{select.name}")
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE _dead AS SELECT person_id FROM {made} WHERE {DEAD}")
+    return "_dead"
+
+
+def drop(engine: Engine, entity: Entity) -> None:
+    """Drop what there is of an entity; its rows are written."""
+    for view in (entity.name, f"{entity.name}_members"):
+        engine.execute(f"DROP VIEW IF EXISTS {quote_name(view)}")
+    for table in (f"_made_{entity.name}", f"_members_{entity.name}", *entity.name_tables):
+        engine.execute(f"DROP TABLE IF EXISTS {quote_name(table)}")
 
 
 def make_bases(engine: Engine, select: Select, table: str, files: Sequence[Registered]) -> None:

@@ -200,13 +200,12 @@ def write(
     new_file: Callable[[str], Path],
     cut: Counter[str],
 ) -> Iterator[Written]:
-    """Write the events of one SELECT, from the source rows its relations show now, to the tables of their domains.
+    """Write the events of one SELECT, which `materialize` has made, to the tables of their domains.
 
     `bases` is a relation (file, table columns) of the bases of each file; `new_file(table)` gives a path to write to;
     `cut` counts the texts that are too long for their fields.
     """
     columns = frozenset(name for name, _ in select.columns)
-    _materialize(engine, select, event, columns)
     if select.unnests:  # a line is used if any of its events is
         line = "SELECT _row, min(_rule) AS _rule FROM _events GROUP BY _row HAVING count(*) = count(_rule)"
         ledger.note_skipped(select, rules_of(select), f"({line})")
@@ -226,12 +225,15 @@ def write(
         yield Written("cost", path, engine.copy_to_parquet(_cost_sql(event, columns, bases, mapper.match), path))
 
 
-def _materialize(engine: Engine, select: Select, event: Event, columns: frozenset[str]) -> None:
-    """Make `_events`, a view that adds to the table `_made_events` what the columns there or the event say.
+def materialize(engine: Engine, select: Select, event: Event) -> None:
+    """Make `_events` from the source rows that the relations of a SELECT show now.
+
+    It is a view that adds to the table `_made_events` what the columns there or the event say.
 
     A record without a code is known by its text, in a vocabulary of its own: so it counts among the unmapped, stands in
     the review, and a map of the holder's can give it a target.
     """
+    columns = frozenset(name for name, _ in select.columns)
     plain = [name for name in EVENT_COLUMNS if name in columns - {"code", "vocabulary_id", *_ENDS}]
     kept = [quote_name(name) for name in plain]
     kept += [  # what readers of the calendar cannot read is no day
@@ -264,6 +266,11 @@ def _materialize(engine: Engine, select: Select, event: Event, columns: frozense
         f"CREATE OR REPLACE TEMP TABLE _made_events AS SELECT {', '.join(kept)}, _row, _rule FROM ({rows}); "
         f"CREATE OR REPLACE TEMP VIEW _events AS SELECT {', '.join(given)}, _key, _row, _rule FROM _made_events"
     )
+
+
+def drop(engine: Engine) -> None:
+    """Drop the events that `materialize` made last."""
+    engine.execute("DROP VIEW _events; DROP TABLE _made_events")
 
 
 def _cut(engine: Engine, select: Select, columns: frozenset[str]) -> dict[str, int]:

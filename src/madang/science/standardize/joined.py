@@ -25,6 +25,10 @@ class Joined:
             "CREATE OR REPLACE TEMP TABLE _joined (source VARCHAR, _row BIGINT, selected VARCHAR, lasting BOOLEAN)"
         )
 
+    def wants(self, select: Select) -> bool:
+        """Whether `note` asks the relations of a SELECT for something."""
+        return any(source in self.program.only_joined for source, _ in select.joins)
+
     def note(self, select: Select, rows: str) -> None:
         """Note what a SELECT joined just now; `rows` are its rows with `_row` and `_rule` (null: it made something)."""
         lasting = select.kind == "event" and select.source not in self.program.staged

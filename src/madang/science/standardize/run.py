@@ -156,6 +156,7 @@ class _Run:
         self.seconds: dict[str, float] = {}
         self.built: set[str] = set()
         self.deaths: set[int] = set()
+        self.dead = ""
         self.cut: Counter[str] = Counter()
         """Texts that were too long for their fields."""
         self.valueless = accounting.Valueless()
@@ -262,11 +263,13 @@ class _Run:
         with self._timed("read", sum(i.file.size for i in staged), "bytes"):
             self._stage(writer, before, found)
         mapper = events.Mapper(engine, self.vocabulary, self._maps())
-        for select in program.entities:
+        for place, select in enumerate(program.entities, 1):
             with self._timed(f"entity {select.name}"):
                 self._entity(select, found.files, mapper)
                 self.built.add(select.name)
                 entities.show_names(engine, self.pack.entities[select.name])
+                self.dead = entities.keep_dead(engine, select) or self.dead
+                self._let_go([*program.entities[place:], *program.events])
         if before is not None:
             known = max(entry["number"] for entry in before.info["files"])
             lasting.check(engine, program, known, before.info.get("foundations", {}))
@@ -280,12 +283,9 @@ class _Run:
         with self._timed("account"):
             fates = self._fates()
             accounts = accounting.accounts(engine, found.files, self.ledger.rows, fates)
-        for name in (*program.staged, *(s.name for s in program.entities)):
+        for name in program.staged:
             engine.execute(f"DROP VIEW IF EXISTS {quote_name(name)}")
-        self.dead = entities.keep_dead(engine, program)
-        for select in program.entities:
-            for table in (f"_made_{select.name}", *self.pack.entities[select.name].name_tables):
-                engine.execute(f"DROP TABLE IF EXISTS {quote_name(table)}")
+        self._let_go(())
         self.made.show()
         for name, sql in self._derived().items():
             with self._timed(name):
@@ -380,6 +380,15 @@ class _Run:
                 self._put_entity(select, rows, mapper)
         engine.execute("DROP TABLE IF EXISTS _part")
 
+    def _let_go(self, coming: Sequence[Select]) -> None:
+        """Drop the entities that no SELECT to come reads."""
+        read = {name for select in coming for name in select.reads}
+        for name in sorted(self.built):
+            entity = self.pack.entities[name]
+            if not read & {name, f"{name}_members", *entity.name_tables}:
+                entities.drop(self.engine, entity)
+                self.built.remove(name)
+
     def _put_entity(self, select: Select, rows: str, mapper: events.Mapper) -> None:
         """Write the CDM rows of an entity, or of a part of it."""
         if select.table == "death":
@@ -404,12 +413,14 @@ class _Run:
                 self.reader.pass_through(files, source)
                 if source.key:
                     self.reader.keys[name].keep(partial(self.made.put, "keys", part="keys lasting", restricted=True))
+                registered = [incoming.registered for incoming in files]
                 with self._narrowed(source, periods, found.files):
                     for select in mixed if mixed and len(periods) > 1 else selects:
-                        self._event(select, [incoming.registered for incoming in files], mapper)
+                        self._event(select, registered, mapper, once=len(selects) == 1)
                 self.reader.pass_by(source)
 
-    def _event(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
+    def _event(self, select: Select, files: Sequence[Registered], mapper: events.Mapper, *, once: bool = False) -> None:
+        """Write the events of one SELECT. `once`: its source passes, and no other SELECT begins with it."""
         found = {file.number: file.name for file in files}
         tables = (*EVENT_TABLES, "cost")
         bases = [(f.number, *(f.bases[select.name][t] for t in tables)) for f in files if select.name in f.bases]
@@ -423,6 +434,9 @@ class _Run:
         given = self.engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
         event = self.pack.events[select.name]
         with located(self.engine, self.pack, select, found):
+            events.materialize(self.engine, select, event)
+            if once and not self.joined.wants(select):
+                self.reader.pass_by(self.pack.sources[select.source])  # all that is asked for from here on is there
             for written in events.write(
                 self.engine, self.ledger, mapper, select, event, "_event_bases", self.made.new_file, self.cut
             ):
@@ -434,6 +448,7 @@ class _Run:
         if select.unnests:  # a join that doubles rows would give every item of a line twice
             told = f"SELECT count(DISTINCT _row * {event.items} + coalesce(item, 0)) FROM _events"
             accounting.check_rows(self.engine, select, self.engine.value(told), "_events", self.keys)
+        events.drop(self.engine)
 
     def _narrowable(self, source: Source) -> frozenset[str]:
         """The relations that show only a period while rows of `source` are at work."""
