@@ -148,11 +148,11 @@ def main() -> None:
         source.mkdir()
         count, total = write(source, args.resources, args.bytes, args.seed)
         print(f"{count:,} resources, {total / 1e6:,.0f} MB, {total / count:,.0f} bytes each")
-        seconds, floors = [], []
+        seconds, floors, processor = [], [], []
         for run in range(args.runs):
             floors.append(floor(source))
             lake = Lake(Path(name) / f"lake{run}", Path(name) / f"restricted{run}")
-            started = time.perf_counter()
+            started, busy = time.perf_counter(), time.process_time()
             result = standardize(
                 "fhir-r4",
                 source,
@@ -162,10 +162,12 @@ def main() -> None:
                 threads=args.threads,
             )
             seconds.append(time.perf_counter() - started)
+            processor.append(time.process_time() - busy)
         report = result.report
         assert report.lines == count, "every resource is accounted for"
         middle, bare = statistics.median(seconds), statistics.median(floors)
         print(f"standardize      {middle:8.2f} s   {count / middle:10,.0f} resources/s   (median of {args.runs})")
+        print(f"  of processors  {statistics.median(processor):8.2f} s")
         print(f"orjson, one core {bare:8.2f} s   {count / bare:10,.0f} resources/s")
         print(f"rows made        {sum(report.tables.values()):,}")
         longest = sorted(report.seconds.items(), key=lambda one: -one[1])[:6]
