@@ -19,7 +19,7 @@ from madang.science.standardize.compiler.outputs import EVENT_COLUMNS, identifie
 from madang.science.standardize.compiler.program import Select
 from madang.science.standardize.entities import rules_of, table_sql, with_implied
 from madang.science.standardize.focus import Focus
-from madang.science.standardize.identify import LINE_BITS
+from madang.science.standardize.identify import LINE_BITS, Registered
 from madang.science.standardize.made import Made
 from madang.science.standardize.pack import Event
 from madang.science.standardize.records import COST, EVENT_TABLES, FIELDS, TABLE_OF_DOMAIN, WIDTHS
@@ -39,7 +39,7 @@ _ENDS = {
     "end_date": ("DATE '0001-01-01'", "DATE '9999-12-31'"),
     "end_datetime": (_FIRST, _LAST),
 }
-DECLARED = "_declared"
+DECLARED, _BASES = "_declared", "_event_bases"
 NO_CODE, NO_VOCABULARY, NO_TEXT = "no code", "no vocabulary", "(no text)"
 """The vocabulary of records without a code, whose text stands for it; that of codes that name none; and no text."""
 _LINE = f"(e._row & {(1 << LINE_BITS) - 1})"
@@ -196,14 +196,12 @@ def write(
     mapper: Mapper,
     select: Select,
     event: Event,
-    bases: str,
     new_file: Callable[[str], Path],
     cut: Counter[str],
 ) -> Iterator[Written]:
     """Write the events of one SELECT, which `materialize` has made, to the tables of their domains.
 
-    `bases` is a relation (file, table columns) of the bases of each file; `new_file(table)` gives a path to write to;
-    `cut` counts the texts that are too long for their fields.
+    `new_file(table)` gives a path to write to; `cut` counts the texts that are too long for their fields.
     """
     columns = frozenset(name for name, _ in select.columns)
     if select.unnests:  # a line is used if any of its events is
@@ -218,11 +216,27 @@ def write(
     for table in EVENT_TABLES:
         if table in tables:
             path = new_file(table)
-            sql = _event_sql(event, table, columns, bases, mapper.match)
+            sql = _event_sql(event, table, columns, mapper.match)
             yield Written(table, path, engine.copy_to_parquet(sql, path))
     if columns & COST.keys():
         path = new_file("cost")
-        yield Written("cost", path, engine.copy_to_parquet(_cost_sql(event, columns, bases, mapper.match), path))
+        yield Written("cost", path, engine.copy_to_parquet(_cost_sql(event, columns, mapper.match), path))
+
+
+def make_bases(engine: Engine, select: Select, files: Sequence[Registered]) -> bool:
+    """Make the relation of the bases of each file for one SELECT (a column per table); False where none has any."""
+    tables = (*EVENT_TABLES, "cost")
+    rows = ", ".join(
+        str((file.number, *(file.bases[select.name][table] for table in tables)))
+        for file in files
+        if select.name in file.bases
+    )
+    names = ", ".join(quote_name(name) for name in ("file", *tables))
+    if rows:
+        engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_BASES} AS SELECT COLUMNS(*)::BIGINT FROM (VALUES {rows}) v({names})"
+        )
+    return bool(rows)
 
 
 def materialize(engine: Engine, select: Select, event: Event) -> None:
@@ -338,7 +352,7 @@ def _tables(engine: Engine) -> set[str]:
     return {table for (table,) in found}
 
 
-def _event_sql(event: Event, table: str, columns: frozenset[str], bases: str, match: str) -> str:
+def _event_sql(event: Event, table: str, columns: frozenset[str], match: str) -> str:
     """SELECT of the events that go to `table`: by their codes, or, where they have no target, as the SELECT says."""
     width = event.items * event.fan_out
     identifier = f"b.{quote_name(table)} + {_LINE} * {width} + e.item * {event.fan_out} + coalesce(t.k, 0)"
@@ -350,13 +364,13 @@ def _event_sql(event: Event, table: str, columns: frozenset[str], bases: str, ma
     )
     relation = (
         f"{_padded(columns, '')} JOIN {codes} t ON {match} AND e.start_date BETWEEN t.valid_from AND t.valid_to "
-        f"LEFT JOIN {bases} b ON b.file = e._row >> {LINE_BITS} {_sides(columns)} "
+        f"LEFT JOIN {_BASES} b ON b.file = e._row >> {LINE_BITS} {_sides(columns)} "
         f"WHERE coalesce(t.target_table, {_declared(event, columns)}) = {here}"
     )
     return table_sql(table, {str(identifier_of(table)): identifier, **FIELDS[table]}, relation)
 
 
-def _cost_sql(event: Event, columns: frozenset[str], bases: str, match: str) -> str:
+def _cost_sql(event: Event, columns: frozenset[str], match: str) -> str:
     """A cost belongs to the event, so it points at the first target's row: lowest table in order, k = 0."""
     order = " ".join(f"WHEN '{table}' THEN {i}" for i, table in enumerate(EVENT_TABLES))
     width = event.items * event.fan_out
@@ -370,7 +384,7 @@ def _cost_sql(event: Event, columns: frozenset[str], bases: str, match: str) -> 
     )
     some = " OR ".join(f"{quote_name(name)} IS NOT NULL" for name in COST if name in columns)
     relation = (
-        f"{_padded(columns, f' AND ({some})')} LEFT JOIN {bases} b ON b.file = e._row >> {LINE_BITS} "
+        f"{_padded(columns, f' AND ({some})')} LEFT JOIN {_BASES} b ON b.file = e._row >> {LINE_BITS} "
         f"LEFT JOIN {first} t ON {match} AND e.start_date BETWEEN t.valid_from AND t.valid_to"
     )
     given = {

@@ -51,7 +51,6 @@ from madang.science.standardize.locate import located
 from madang.science.standardize.made import Made
 from madang.science.standardize.maps import drop_unknown, load_maps
 from madang.science.standardize.pack import Pack, Source, load_pack
-from madang.science.standardize.records import EVENT_TABLES
 from madang.science.standardize.report import Report
 from madang.science.standardize.result import Standardized
 from madang.science.standardize.since import RULES, could_differ
@@ -61,16 +60,15 @@ from madang.science.standardize.sources import (
     columns_needed,
     deliveries_sql,
     disjoint,
-    replaced_sql,
     show,
     show_delta,
     show_latest,
     show_snapshot,
+    told_replaced,
 )
 from madang.science.standardize.summary import senses, summarize
 
 KIND = "standardize"
-TOLD = 5  # examples of one thing in a report
 EHR_PERIOD = 32817
 
 
@@ -327,21 +325,11 @@ class _Run:
                 unseen = show_snapshot(self.engine, source, columns, paths, unique=disjoint(spans))
                 if source.latest and any(reason == DUPLICATE_KEY for _, _, reason in unseen):
                     unseen = show_latest(self.engine, source, columns, paths)
-                    self._tell_replaced(source, found)
+                    self.warnings += told_replaced(self.engine, source, {f.number: f.name for f in found.files})
                     self.versioned.add(name)
             if source.kind == "delta" or name in self.versioned:
                 self.made.put("deliveries", deliveries_sql(source), name, restricted=True)
             self.ledger.note(unseen, lasting=False)
-
-    def _tell_replaced(self, source: Source, found: Delivery) -> None:
-        """Name the lines that a later version replaced, a few of them."""
-        names = {file.number: file.name for file in found.files}
-        pairs = self.engine.rows(replaced_sql(source))
-        for pair in pairs[:TOLD]:
-            old, new = (f"{names[row >> LINE_BITS]}:{row & ((1 << LINE_BITS) - 1)}" for row in pair)
-            self.warnings.append(f"{source.name}: {old} is replaced by a later version of it, {new}.")
-        if len(pairs) > TOLD:
-            self.warnings.append(f"{source.name}: {len(pairs) - TOLD} more lines are replaced by later versions.")
 
     def _entity(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
         """Make one entity: as a whole where it groups rows, else period by period where its source keeps to periods."""
@@ -422,24 +410,15 @@ class _Run:
     def _event(self, select: Select, files: Sequence[Registered], mapper: events.Mapper, *, once: bool = False) -> None:
         """Write the events of one SELECT. `once`: its source passes, and no other SELECT begins with it."""
         found = {file.number: file.name for file in files}
-        tables = (*EVENT_TABLES, "cost")
-        bases = [(f.number, *(f.bases[select.name][t] for t in tables)) for f in files if select.name in f.bases]
-        if not bases:
+        if not events.make_bases(self.engine, select, files):
             return
-        names = ", ".join(quote_name(name) for name in ("file", *tables))
-        rows = ", ".join(str(base) for base in bases)
-        self.engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE _event_bases AS SELECT COLUMNS(*)::BIGINT FROM (VALUES {rows}) v({names})"
-        )
         given = self.engine.value(f"SELECT count(*) FROM {quote_name(select.source)}")
         event = self.pack.events[select.name]
         with located(self.engine, self.pack, select, found):
             events.materialize(self.engine, select, event)
             if once and not self.joined.wants(select):
                 self.reader.pass_by(self.pack.sources[select.source])  # all that is asked for from here on is there
-            for written in events.write(
-                self.engine, self.ledger, mapper, select, event, "_event_bases", self.made.new_file, self.cut
-            ):
+            for written in events.write(self.engine, self.ledger, mapper, select, event, self.made.new_file, self.cut):
                 self.made.add(written.table, written.path, select.name)
         self.valueless.note(self.engine, select)
         self.joined.note(select, "_events")

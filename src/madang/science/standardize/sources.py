@@ -23,7 +23,7 @@ from madang.lake.engine import Engine, quote_name, quote_paths, quote_text
 from madang.lake.files import sentences
 from madang.science.standardize.accounting import REJECTED, UNUSED, Ledger
 from madang.science.standardize.compiler.program import Program
-from madang.science.standardize.identify import LINE_BITS, Registered, row_number, rows_of
+from madang.science.standardize.identify import LINE_BITS, Registered, file_and_line, row_number, rows_of
 from madang.science.standardize.intake import Block, SourceFile, read_blocks
 from madang.science.standardize.keys import Keys, Span
 from madang.science.standardize.lasting import Corrected
@@ -36,6 +36,7 @@ CORRECTED = "corrected by a later delivery"
 WITHDRAWN = "withdrawn by a later delivery"
 WITHDRAWAL = "withdraws an earlier row"
 FEW_ROWS = 20_000
+TOLD = 5  # examples of one thing in a report
 HELD_BYTES = 256 << 20
 """Rows of a passing source that are held as they were read. More are the engine's, which can put them on the disk."""
 
@@ -362,13 +363,20 @@ def show_latest(
     )
 
 
-def replaced_sql(source: Source) -> str:
-    """SELECT of the lines that a later version replaced, and the line that did."""
+def told_replaced(engine: Engine, source: Source, names: Mapping[int, str]) -> list[str]:
+    """Sentences about the lines that a later version replaced, a few of them; `names` are those of the files."""
     deliveries = quote_name(f"_deliveries_{source.name}")
-    return (
+    pairs = engine.rows(
         f"SELECT o.delivered, n.delivered FROM {deliveries} o JOIN {deliveries} n ON n._row = o._row AND n.age = 1 "
         "AND NOT n.again WHERE o.age > 1 AND NOT o.again ORDER BY 1"
     )
+    told = []
+    for pair in pairs[:TOLD]:
+        old, new = (f"{names[file]}:{line}" for file, line in map(file_and_line, pair))
+        told.append(f"{source.name}: {old} is replaced by a later version of it, {new}.")
+    if len(pairs) > TOLD:
+        told.append(f"{source.name}: {len(pairs) - TOLD} more lines are replaced by later versions.")
+    return told
 
 
 def show_delta(
