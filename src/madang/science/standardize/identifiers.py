@@ -53,9 +53,11 @@ _WORDS: tuple[tuple[str, str], ...] = (
     ("identity document", r"여권|운전면허|passport|driver|license.?no"),
     ("phone", r"전화|휴대|핸드폰|연락처|phone|mobile|\btel\b|\bfax\b|cell.?no"),
     ("e-mail", r"이메일|메일|e.?mail"),
-    ("address", r"주소|우편번호|\baddr|address|street|\bzip\b|post.?code|\blat\b|\blon\b|latitude|longitude"),
+    ("address", r"주소|우편번호|\baddr|address|street|\bzip\b|post.?code|"
+     r"birth.?place|출생지|\bcity\b|시군구|\blat\b|\blon\b|latitude|longitude"),
     ("name", r"성명|이름|환자명|보호자|수진자명|의사명|간호사명|작성자명|담당자명|"
-     r"(patient|pt|person|subject|first|last|middle|maiden|given|family|full|mother|father|guardian|doctor|nurse).?(name|nm)\b|"
+     r"(patient|pt|person|subject|first|last|middle|maiden|given|family|full|mother|father|guardian|doctor|nurse"
+     r"|owner|holder|guarantor|kin|author|attending|signed.?by).?(name|nm)\b|"
      r"^(name|first|last|middle|maiden|surname|firstname|lastname)$|\bname\W.*(family|given|text)"),
     ("person identifier", r"환자.?(번호|id)|등록번호|병록번호|차트번호|개인.?(식별|id|번호)|^patient$|"
      r"(patient|\bpt|person|subject|member|bene|beneficiary|indi).?(id|no|num|number|key)\b|\bmrn\b|chart.?no|rn_indi|patientid"),

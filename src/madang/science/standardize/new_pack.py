@@ -39,7 +39,7 @@ def new_pack(name: str, scan: Scan, to: Path) -> Path:
     if roles.person:
         files["entities/person.sql"] = person_sql(roles)
         files["cases/one-person.toml"] = _case(roles)
-    if roles.death:
+    if roles.death or roles.deaths:
         files["entities/death.sql"] = death_sql(roles)
     if roles.visit:
         files["entities/visit_occurrence.sql"] = visit_sql(roles)
@@ -64,7 +64,8 @@ def new_pack(name: str, scan: Scan, to: Path) -> Path:
 
 def _pack_toml(name: str, scan: Scan, roles: Roles) -> str:
     parts = [
-        f"# Draft made from a scan of {scan.folder}. Look for DECIDE: these places need your knowledge of the data.\n"
+        f"# Draft made from a scan of {scan.folder}. A word in capitals marks what needs your knowledge of the data;\n"
+        "# `madang pack check` counts these places.\n"
         f"name = {_quoted(name)}\n"
         'version = "0.1.0"\n'
         'license = "CC0-1.0"  # DECIDE: under which terms others may use this pack\n'
@@ -92,7 +93,7 @@ def _pack_toml(name: str, scan: Scan, roles: Roles) -> str:
     ]
     if roles.person:
         parts.append(f"[entities.person]\nkey = [{_quoted(roles.person_key)}]\ntype_concept_id = 32817\n")
-    if roles.death:
+    if roles.death or roles.deaths:
         parts.append('[entities.death]\nkey = ["person_id"]\ntype_concept_id = 32817\n')
     if roles.visit:
         parts.append(f"[entities.visit_occurrence]\nkey = [{_quoted(roles.visit_key)}]\ntype_concept_id = 32817\n")
@@ -122,12 +123,13 @@ def _source_toml(source: SourceScan, roles: Roles, missing: Sequence[str]) -> st
     if source.quoted_newlines:
         lines.append("quoted_newlines = true")
     key = _usable_key(source, roles)
+    few = source.rows < MANY and any(event.source is source for event in roles.events)
     if missing:
         lines.append(f"missing = [{', '.join(map(_quoted, missing))}]  # words that say that there is no value")
     if not key and source.likely_keys and source.name not in roles.undrafted:
         lines.append(f"# DECIDE: key = [...]? Rows that come again are rejected by it: {_listed_keys(source)}.")
     if key:
-        lines.append(f"key = [{', '.join(map(_quoted, key))}]  # {_why_key(key, source)}")
+        lines.append(f"key = [{', '.join(map(_quoted, key))}]  # {_why_key(key, source, few)}")
     captures = re.findall(r"\{(\w+)\}", source.patterns[0])
     if captures and source.operation and key:
         lines += [
@@ -152,11 +154,13 @@ def _usable_key(source: SourceScan, roles: Roles) -> tuple[str, ...] | None:
     }.get(source.name)
     direct = {column.name for column in source.columns if is_direct(column)}
     usable = [key for key in source.likely_keys if not direct & set(key)]
+    if source is roles.deaths:  # several rows of one person are one death
+        return None
     if wanted is not None:
         return wanted if wanted in usable and not (roles.several and source is roles.person) else None
     # Of records a guess must reject nothing: only what never repeats and is called a key is one, and not the number of
     # the visit that they are of: the next file may have two of one visit.
-    visits = {(event.visit,) for event in roles.events if event.source is source}
+    visits = {(name,) for of, name in roles.visit_numbers if of == source.name}
     sure = [
         key for key in usable if key in source.keys and key not in visits and all(_KEY.search(name) for name in key)
     ]
@@ -165,6 +169,8 @@ def _usable_key(source: SourceScan, roles: Roles) -> tuple[str, ...] | None:
     return next(iter(sure), None)
 
 
+MANY = 5_000
+"""Rows of a file of records from which on a number that never repeats is taken for that of the row."""
 _KEY = re.compile(r"id$|_?no$|num$|key$|seq|순번|번호|_sn$|auftrag", re.IGNORECASE)
 
 
@@ -177,11 +183,13 @@ def _listed_keys(source: SourceScan) -> str:
     )
 
 
-def _why_key(key: tuple[str, ...], source: SourceScan) -> str:
+def _why_key(key: tuple[str, ...], source: SourceScan, asked: bool) -> str:
     """The comment beside a key."""
     others = [" + ".join(other) for other in source.likely_keys if other != key][:3]
     if source.keys:
-        return "never repeats in these files" + (f"; also without repetition: {', '.join(others)}" if others else "")
+        few = "; DECIDE: is it the number of a row, in files to come as well?" if asked else ""
+        also = f"; also without repetition: {', '.join(others)}" if others else ""
+        return f"never repeats in these files{also}{few}"
     also = f"; nearly as rare: {', '.join(others)}" if others else ""
     if source.operation:
         return f"repeats where rows are corrected{also}; DECIDE"
@@ -199,14 +207,15 @@ def is_direct(column: ColumnScan) -> bool:
 def _column_toml(column: ColumnScan, source: SourceScan, key: tuple[str, ...], roles: Roles) -> str:
     person = any(flag.kind == "person identifier" for flag in column.flags) and not is_direct(column)
     code = any(column.name in (event.code, event.system) for event in roles.events if event.source is source)
-    as_text = person or is_direct(column) or code
+    visit = (source.name, column.name) in roles.visit_numbers and not person and not is_direct(column)
+    as_text = person or is_direct(column) or code or visit
     entries = [f'type = "{"text" if as_text else column.type}"']
     comments = []
     if (column.name in key or column.name == roles.persons.get(source.name)) and column.empty == 0:
         entries.append("required = true")
     if is_direct(column):
         entries.append('identifier = "direct"')
-    elif person:
+    elif person or visit:
         entries.append('identifier = "pseudonym"')
     elif column.format and not as_text:
         entries.append(f"format = {_quoted(column.format)}")
@@ -226,6 +235,8 @@ def _column_toml(column: ColumnScan, source: SourceScan, key: tuple[str, ...], r
         entries.append(f"path = {_quoted(column.path or column.header)}")
     elif column.header != column.name:
         entries.append(f"header = {_quoted(column.header)}")
+    if visit:
+        comments.append("the number of a visit")
     if column.label:
         comments.append(" ".join(column.label.split()))
     if column.labels:

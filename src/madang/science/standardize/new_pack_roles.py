@@ -9,7 +9,7 @@ from madang.science.standardize.scan.model import ColumnScan, Scan, SourceScan
 from madang.science.standardize.scan.references import AGE as _AGE
 from madang.science.standardize.scan.references import BIRTH as _BIRTH
 from madang.science.standardize.scan.references import SEX as _SEX
-from madang.science.standardize.scan.references import VISITS
+from madang.science.standardize.scan.references import VISIT_NUMBER, VISITS
 from madang.science.standardize.scan.shapes import SOME_WITHOUT_A_DAY
 
 
@@ -79,6 +79,8 @@ class EventRoles:
     quantity: str | None = None
     system: str | None = None
     """The column with the vocabulary of the code."""
+    time: ColumnScan | None = None
+    """The time of day beside a date."""
     worded: bool = False
     """The code is a word or the number of an item: no column is called a code."""
 
@@ -98,6 +100,9 @@ class Roles:
     """Where no birth is told: the age, and the year or day that it was of."""
     age_of: ColumnScan | None = None
     death: ColumnScan | None = None
+    deaths: SourceScan | None = None
+    """Where no column of the persons tells it: the file of deaths, and its column of the day."""
+    deaths_day: ColumnScan | None = None
     race: ColumnScan | None = None
     ethnicity: ColumnScan | None = None
     sex: ColumnScan | None = None
@@ -105,6 +110,8 @@ class Roles:
     """Values of the sex column and their concepts, the most frequent first."""
     visit: SourceScan | None = None
     visit_key: str = ""
+    visit_numbers: frozenset[tuple[str, str]] = frozenset()
+    """Sources and columns that hold the number of a visit."""
     visit_date: ColumnScan | None = None
     visit_end: ColumnScan | None = None
     visit_times: tuple[ColumnScan | None, ColumnScan | None] = (None, None)
@@ -143,14 +150,16 @@ def find_roles(scan: Scan) -> Roles:
     sex, sexes = _known(person, _SEX, SEXES)
     visit, visit_key, visit_date, visit_end = _visit(scan, persons, referred, person)
     classed = _known(visit, _VISIT_CLASS, VISIT_CLASSES) if visit else (None, ())
+    numbers = _visit_numbers(scan, visit, visit_key, referred)
+    deaths, deaths_day = (None, None) if death else _deaths(scan, persons, (person, visit))
     events, undrafted = [], {}
     for source in scan.sources:
-        if source in (person, visit):
+        if source in (person, visit, deaths):
             continue
         if source.name not in persons:
             undrafted[source.name] = "no column leads to a person"
             continue
-        event = _event(source, persons[source.name], visit, visit_key, referred)
+        event = _event(source, persons[source.name], [name for of, name in numbers if of == source.name])
         if isinstance(event, str):
             undrafted[source.name] = event
         else:
@@ -164,12 +173,15 @@ def find_roles(scan: Scan) -> Roles:
         age=age,
         age_of=age_of,
         death=death,
+        deaths=deaths,
+        deaths_day=deaths_day,
         race=next((c for c in person.columns if _RACE.search(c.header) and c.filled), None),
         ethnicity=next((c for c in person.columns if _ETHNICITY.search(c.header) and c.filled), None),
         sex=sex,
         sexes=sexes,
         visit=visit,
         visit_key=visit_key,
+        visit_numbers=frozenset(numbers),
         visit_date=visit_date,
         visit_end=visit_end,
         visit_times=_times(visit) if visit else (None, None),
@@ -283,9 +295,16 @@ def _visit(
     for source in scan.sources:
         if source is person or source.name not in persons or not _dates(source):
             continue
+        named = bool(VISITS.search(source.name) or VISITS.search(source.patterns[0]))
+        classed = bool(_known(source, _VISIT_CLASS, VISIT_CLASSES)[1]) and _end(source, _dates(source)[0]) is not None
+        headers = {column.name: column.header for column in source.columns}
         for key in source.likely_keys:
-            score = votes[source.name, key[0]] + 3 * bool(VISITS.search(source.name))
-            if len(key) == 1 and key[0] != persons[source.name] and VISITS.search(source.name) and score >= 3:
+            if len(key) > 1 or key[0] == persons[source.name]:
+                continue
+            called = bool(VISIT_NUMBER.search(headers[key[0]]))
+            score = votes[source.name, key[0]] + 3 * named + 3 * classed + called
+            # A file is of visits by its name, or by its kinds of visits and their ends, whatever it is called.
+            if named or (classed and (called or votes[source.name, key[0]])):
                 ranked.append((score, source, key[0]))
     if not ranked:
         return None, "", None, None
@@ -294,16 +313,43 @@ def _visit(
     return visit, key_column, start, _end(visit, start)
 
 
-def _event(
-    source: SourceScan, person: str, visit: SourceScan | None, visit_key: str, referred: Referred
-) -> EventRoles | str:
+def _visit_numbers(scan: Scan, visit: SourceScan | None, key: str, referred: Referred) -> list[tuple[str, str]]:
+    """The sources and columns that hold the number of a visit: by their values, or called as the key of the visits."""
+    if visit is None:
+        return []
+    headers = {
+        (source.name, column.name): column.header.lower() for source in scan.sources for column in source.columns
+    }
+    called = {headers[at] for at, to in referred.items() if to == (visit.name, key)} | {headers[visit.name, key]}
+    called = {header for header in called if VISIT_NUMBER.search(header)}
+    numbers = [(visit.name, key)]
+    for source in scan.sources:
+        if source is visit:
+            continue
+        by_value = [c.name for c in source.columns if referred.get((source.name, c.name)) == (visit.name, key)]
+        named = [c.name for c in source.columns if c.header.lower() in called and c.filled]
+        numbers += [(source.name, name) for name in (by_value or named)[:1]]
+    return numbers
+
+
+def _deaths(
+    scan: Scan, persons: Mapping[str, str], others: Sequence[SourceScan | None]
+) -> tuple[SourceScan | None, ColumnScan | None]:
+    """A file of deaths, by its name, and its day."""
+    for source in scan.sources:
+        if source in others or source.name not in persons:
+            continue
+        if not (_DEATH.search(source.name) or _DEATH.search(source.patterns[0])):
+            continue
+        days = sorted(_dates(source), key=lambda c: not _DEATH.search(c.header))
+        if days:
+            return source, days[0]
+    return None, None
+
+
+def _event(source: SourceScan, person: str, visits: Sequence[str]) -> EventRoles | str:
     """The columns of an event, or why the rows of a source are not taken for events."""
     dates = _dates(source)
-    visits = [
-        column.name
-        for column in source.columns
-        if visit and referred.get((source.name, column.name)) == (visit.name, visit_key)
-    ]
     if not dates and not visits:
         return "no column is a date"
 
@@ -323,7 +369,7 @@ def _event(
         (c for c in source.columns if _TITLE.search(c.header) and not c.flags and c.filled and c is not code), None
     )
     result = first(_RESULT)
-    unit = first(_UNIT)
+    unit = next((c for c in source.columns if _UNIT.search(c.header) and c.type == "text" and c.filled), None)
     amounts = [c for c in source.columns if c.type in ("integer", "number") and not c.flags and c.filled]
     days = next((c.name for c in amounts if domain == "Drug" and _DAYS.search(c.header)), None)
     counted = domain in ("Drug", "Procedure", "Device")
@@ -343,6 +389,7 @@ def _event(
         days=days,
         quantity=quantity,
         system=system.name if system and system is not code else None,
+        time=_times(source)[0] if dates and dates[0].type == "date" else None,
         worded=worded,
     )
 

@@ -1,9 +1,9 @@
 """The SELECTs of a draft pack."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from madang.science.standardize.new_pack_roles import AGE_GROUP, EventRoles, Roles
+from madang.science.standardize.new_pack_roles import AGE_GROUP, SEXES, VISIT_CLASSES, EventRoles, Roles
 from madang.science.standardize.scan.model import ColumnScan
 from madang.science.standardize.scan.shapes import SOME_WITHOUT_A_DAY
 
@@ -45,7 +45,7 @@ def person_sql(roles: Roles) -> str:
         cases = " ".join(f"when {sql_text(value)} then {concept}" for value, concept in roles.sexes)
         told = one(f"case {column} {cases} else 0 end")
         lines += [
-            f"    {told} as gender_concept_id,  -- DECIDE: 8507 is male, 8532 female",
+            f"    {told} as gender_concept_id,  -- DECIDE: 8507 is male, 8532 female{_others(roles.sex, SEXES)}",
             f"    {one(column)} as gender_source_value,",
         ]
     else:
@@ -62,10 +62,11 @@ def person_sql(roles: Roles) -> str:
         cases = " ".join(f"when {sql_text(value)} then {concept}" for value, concept in found)
         told = one(f"case {column} {cases} else 0 end") if cases else "0"
         lines += [
-            f"    {told} as {what}_concept_id,  -- DECIDE: are these the concepts of all values?",
+            f"    {told} as {what}_concept_id,  -- DECIDE: are these the concepts of all values?"
+            + _others(column_scan, known),
             f"    {one(column)} as {what}_source_value,",
         ]
-    if roles.death is None:
+    if roles.death is None and roles.deaths is None:
         lines.append(
             "    -- DECIDE: no column has the day of a death; if another file has it, write entities/death.sql"
         )
@@ -141,20 +142,25 @@ def _born(roles: Roles, one: Callable[[str], str]) -> list[str]:
 
 def death_sql(roles: Roles) -> str:
     """entities/death.sql."""
-    assert roles.person is not None
-    assert roles.death is not None
-    table = sql_name(roles.person.name)
-    day = _day(roles.death, table)
+    source, column = (roles.deaths, roles.deaths_day) if roles.deaths else (roles.person, roles.death)
+    assert source is not None
+    assert column is not None
+    table = sql_name(source.name)
+    day = _day(column, table)
+    several = roles.several if source is roles.person else True
+    without = (
+        f"    unused_when({table}.{sql_name(column.name)} is null, 'no death is told'),\n"
+        if source is roles.person
+        else f"    reject_when({table}.{sql_name(column.name)} is null, 'the day of death is unknown'),\n"
+    )
     return (
         "-- DECIDE: is this the day of death, and of all who died?\n"
         "select\n"
-        f"    unused_when({table}.{sql_name(roles.death.name)} is null, 'no death is told'),\n"
+        f"{without}"
         "    reject_when(person.person_id is null, 'person is unknown'),\n"
         "    person.person_id,\n"
-        f"    {f'min({day})' if roles.several else day} as death_date\n"
-        f"from {table}\n"
-        + _join_person(roles, roles.person.name)
-        + ("group by person.person_id\n" if roles.several else "")
+        f"    {f'min({day})' if several else day} as death_date\n"
+        f"from {table}\n" + _join_person(roles, source.name) + ("group by person.person_id\n" if several else "")
     )
 
 
@@ -207,7 +213,8 @@ def _visit_class(roles: Roles) -> str:
     cases = " ".join(f"when {sql_text(value)} then {concept}" for value, concept in roles.visit_classes)
     return (
         f"    case {column} {cases} else 0 end as visit_concept_id,"
-        "  -- DECIDE: 9202 outpatient, 9201 inpatient, 9203 emergency; are these all values?\n"
+        "  -- DECIDE: 9202 outpatient, 9201 inpatient, 9203 emergency; are these all values?"
+        f"{_others(roles.visit_class, VISIT_CLASSES)}\n"
     )
 
 
@@ -234,6 +241,9 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
         lines.append(f"    {_day(event.date, table)} as start_date,{asked}")
         if event.date.type == "datetime":
             lines.append(f"    {column(event.date.name)} as start_datetime,")
+        elif event.time:
+            moment = f"{column(event.date.name)} + try_cast({column(event.time.name)} as time)"
+            lines.append(f"    {moment} as start_datetime,")
     if event.end:
         lines.append(f"    {_day(event.end, table)} as end_date,")
     if event.system:
@@ -282,15 +292,42 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
     joins = _join_person(roles, event.source.name)
     if event.visit:
         joins += f"left join visit_occurrence on visit_occurrence.{sql_name(roles.visit_key)} = {column(event.visit)}\n"
-    return (
-        f"-- One row of this source is taken for one event of the domain {event.domain}.\n"
-        "select\n" + "\n".join(lines) + f"\nfrom {table}\n{joins}"
-    )
+    bill = _BILL.search(event.source.name) or _BILL.search(event.source.patterns[0])
+    told = "-- DECIDE: these are bills; if another file tells the same diagnoses, take this one out.\n" if bill else ""
+    text = "select\n" + "\n".join(lines) + f"\nfrom {table}\n{joins}"
+    left = [c.name for c in event.source.columns if c.filled and not is_hidden(c) and column(c.name) not in text]
+    rest = f"-- Not used: {', '.join(left)}.\n" if left else ""
+    return f"-- One row of this source is taken for one event of the domain {event.domain}.\n{told}{rest}{text}"
+
+
+_BILL = re.compile(r"claim|bill|payment|invoice|charge|transaction|청구|수납|명세", re.IGNORECASE)
+
+
+def is_hidden(column: ColumnScan) -> bool:
+    """Whether a column may tell who somebody is and is no number of a person."""
+    return any(flag.kind != "person identifier" for flag in column.flags)
+
+
+def _others(column: ColumnScan, known: Mapping[str, object]) -> str:
+    """What to ask of the frequent values that a CASE does not name: they become the concept 0."""
+    left = [value for value, _ in column.values if value.lower() not in known]
+    left = [value for value in left if value not in {text for text, _ in column.labels}]
+    return f"; not known are {', '.join(left[:8])}{', ...' if len(left) > 8 else ''}" if left else ""
+
+
+_OF = {
+    "ICD10": ("Condition", "Observation"), "NDC": ("Drug", "Device"),
+    "LOINC": ("Measurement", "Observation", "Procedure"),
+    "SNOMED": ("Condition", "Observation", "Procedure", "Device", "Measurement"),
+}  # fmt: skip
+"""What codes of a system tell: the codes of a laboratory are no diagnoses, though they may be written like them."""
 
 
 def _guessed(event: EventRoles) -> tuple[str, str] | None:
     """The vocabulary that the codes of an event look like, and why."""
     column = next(c for c in event.source.columns if c.name == event.code)
+    if event.domain not in _OF.get(column.system, ()):
+        return None
     if column.system == "ICD10":
         korean = any("가" <= sign <= "힣" for c in event.source.columns for sign in c.header)
         told = "they are written as in ICD-10; is it KCD8 (from 2026 on KCD9), ICD10 or ICD10CM?"

@@ -150,7 +150,7 @@ def _after_death(engine: Engine) -> dict[str, int]:
 
 def senses(engine: Engine, extract: date | None) -> list[str]:
     """What cannot be meant: births after the extract, days in the year 9999, records outside every observation."""
-    return [*_births(engine, extract), *_far(engine), *_supplies(engine), *_outside(engine)]
+    return [*_births(engine, extract), *_far(engine), *_supplies(engine), *_outside(engine), *_zeros(engine)]
 
 
 def _births(engine: Engine, extract: date | None) -> list[str]:
@@ -177,6 +177,22 @@ def _far(engine: Engine) -> list[str]:
                     f"{n:,} rows of {table} have a {day} in the year 9000 or later. If it means that there is none, "
                     'say so in pack.toml: missing = ["9999-12-31"] of the column, as the files write it.'
                 )
+    return told
+
+
+def _zeros(engine: Engine) -> list[str]:
+    """Kinds of visits and sexes that the pack does not know: they are the concept 0, and nothing else tells it."""
+    told = []
+    for table, concept, source in (
+        ("visit_occurrence", "visit_concept_id", ""),
+        ("person", "gender_concept_id", "gender_source_value"),
+        ("person", "race_concept_id", "race_source_value"),
+        ("person", "ethnicity_concept_id", "ethnicity_source_value"),
+    ):
+        condition = f"{concept} = 0" + (f" AND {source} IS NOT NULL" if source else "")
+        n, rows = engine.rows(f"SELECT count(*) FILTER ({condition}), count(*) FROM {table}")[0]
+        if n:
+            told.append(f"{n:,} of {rows:,} rows of {table} have {concept} 0: the pack names no concept for them.")
     return told
 
 

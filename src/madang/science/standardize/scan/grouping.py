@@ -12,6 +12,7 @@ from madang.science.standardize.scan.sniff import Layout
 # Tables have ASCII names everywhere; of Korean file names the usual words are translated (the longest
 # first) and the others left out.
 _WORDS = {
+    "수진이력": "visit", "마스터": "master", "이력": "history",
     "예방접종": "immunization", "알레르기": "allergy", "수진자": "patient", "의료진": "provider",
     "진료과": "department", "환자": "patient", "인적": "person", "진단": "diagnosis",
     "상병": "diagnosis", "검사": "lab", "결과": "result", "처방": "prescription",
@@ -141,6 +142,7 @@ def _source_name(pattern: str, taken: set[str]) -> str:
         stem = stem.replace(korean, f"_{english}_")
     name = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_").lower() or "source"
     name = f"t_{name}" if name[0].isdigit() else name
+    name = f"{name}_rows" if name in ("person", "death", "visit_occurrence") else name  # which are entities of a draft
     number, unique = 2, name
     while unique in taken:
         unique, number = f"{name}_{number}", number + 1

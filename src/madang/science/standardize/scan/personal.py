@@ -32,7 +32,8 @@ _ADDRESS = re.compile(
 # The most frequent Korean family names (public statistics); nearly all people bear one of them.
 _SURNAMES = "김이박최정강조윤장임한오서신권황안송류전홍고문양손배백허유남심노하곽성차주우구민진지엄채원천방공현함변염여추도소석선설마길연위표명기반왕금옥육인맹제모탁국어은편용"  # noqa: E501
 _KOREAN_NAME = re.compile(rf"(남궁|황보|제갈|선우|독고|[{_SURNAMES}])[가-힣]{{1,2}}")
-_ENGLISH_NAME = re.compile(r"[A-Z][a-z'-]+,? [A-Z][a-z'.-]*( [A-Z][a-z'-]+)?")
+_ENGLISH_NAME = re.compile(r"(Mr|Mrs|Ms|Dr)?\.? ?[A-Z][a-z'-]+\d*,? [A-Z][a-z'.-]*\d*( [A-Z][a-z'-]+\d*)?")
+_OF_A_PERSON = re.compile(r"owner|holder|guarantor|signed|author|subscriber|contact|next.?of.?kin", re.IGNORECASE)
 _CODES = re.compile(r"(과|실|병동|팀|부|센터|병원|의원|약국|검사|수술|치료)$")
 
 
@@ -62,7 +63,7 @@ def flags_of(header: str, values: Sequence[str], type: str = "text") -> tuple[Fl
         return ()
     found: dict[str, Flag] = {}
     values = [value[:LOOKED_AT] for value in values]  # long texts are notes, and patterns are slow on them
-    for kind, why in _by_content(values):
+    for kind, why in _by_content(values, header):
         found.setdefault(kind, Flag(kind, "likely", why))
     words = re.sub(r"([a-z])([A-Z])", r"\1 \2", header).replace("_", " ").strip()
     for kind, pattern in HEADERS:
@@ -89,7 +90,7 @@ def _at_least(count: int) -> str:
     return "some" if count < 10 else f"{count:,}"
 
 
-def _by_content(values: Sequence[str]) -> list[tuple[str, str]]:
+def _by_content(values: Sequence[str], header: str) -> list[tuple[str, str]]:
     if not values:
         return []
     total = len(values)
@@ -121,7 +122,8 @@ def _by_content(values: Sequence[str]) -> list[tuple[str, str]]:
     if total >= 5 and len(korean) >= total * 0.8 and three >= total * 0.5:
         found.append(("name", f"{len(korean) / total:.0%} of values are two to four syllables after a family name"))
     english = sum(1 for value in values if _ENGLISH_NAME.fullmatch(value))
-    if total >= 20 and english >= total * 0.9:
+    named = _OF_A_PERSON.search(header) and total >= 3 and english >= total * 0.7
+    if named or (total >= 20 and english >= total * 0.9):
         found.append(("name", f"{english / total:.0%} of values are two or three capitalized words"))
     return found
 

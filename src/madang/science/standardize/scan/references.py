@@ -14,6 +14,12 @@ from madang.science.standardize.scan.model import ColumnScan, Flag, Reference, S
 from madang.science.standardize.scan.profile import SKETCH, Column
 
 PERSON = "person identifier"
+VISIT_NUMBER = re.compile(
+    r"(encounter|visit|admission|hadm|adm|stay|내원|입원|접수|수진|진료)_?(occurrence_?)?(id|no|num|number|nr|key|sn|번호|일련번호|id)$"
+    r"|^(encounter|fin|csn|hadm|icustay|stay)(_?id)?$",
+    re.IGNORECASE,
+)
+"""What the number of a visit is called."""
 VISITS = re.compile(r"encounter|visit|admission|입원|외래|내원|수진|접수|진료(?!과)", re.IGNORECASE)
 """Names of sources whose rows are visits."""
 PERSONS_COMPARED = 20
@@ -47,7 +53,8 @@ def find_references(sources: Sequence[SourceScan], columns: Mapping[str, Sequenc
                 if own_key and not (persons and told.distinct < key.distinct):  # one row of some of the persons
                     # or one record of each visit; the files of visits themselves refer to none
                     of_visit = VISITS.search(to_source) and not VISITS.search(source.name)
-                    if not (of_visit and told.header.lower() == key.header.lower()):
+                    fewer = VISIT_NUMBER.search(key.header) and told.distinct < key.distinct
+                    if not ((of_visit or fewer) and told.header.lower() == key.header.lower()):
                         continue
                 share, compared, exact = inclusion(profile.sketch, key_profile.sketch)
                 alike = likeness(told, to_source, key)

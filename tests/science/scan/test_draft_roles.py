@@ -1,0 +1,90 @@
+"""Who is who in a draft: visits by what they are, deaths in their own file, codes of a laboratory, names of people."""
+
+import re
+from pathlib import Path
+
+from madang.science.omop.starter import starter_path
+from madang.science.standardize import Standardized, standardize
+from madang.science.standardize.check import check_pack
+from madang.science.standardize.intake import check_files
+from madang.science.standardize.new_pack import new_pack
+from madang.science.standardize.pack import load_pack
+from madang.science.standardize.scan import scan
+
+PEOPLE = ["PT_NO,성별,생년월일", *(f"P{i:04},{'남여'[i % 2]},19{i % 60 + 30}0203" for i in range(120))]
+KINDS = ("외래", "입원", "응급", "왕진")
+STAYS = ["내원번호,PT_NO,내원구분,내원일시,퇴원일자"] + [
+    f"V{i:05},P{i % 120:04},{KINDS[i % 4]},2023-0{i % 9 + 1}-11 10:20:00,2023-0{i % 9 + 1}-12" for i in range(240)
+]
+ONE_DRUG_EACH = ["내원번호,PT_NO,약품코드,처방일자"] + [
+    f"V{i:05},P{i % 120:04},64530{i % 7}ATB,2023-0{i % 9 + 1}-11" for i in range(0, 240, 2)
+]
+LABS = ["내원번호,PT_NO,검사코드,검사명,결과값,단위,UNITS,검사일자,검사시각"] + [
+    f"V{i % 240:05},P{i % 120:04},L30{i % 40 + 10},HbA1c,{i % 9}.5,%,{i % 3},2023-0{i % 9 + 1}-11,0930"
+    for i in range(400)
+]
+DEATHS = ["PT_NO,사망일자,사인코드", *(f"P{i:04},2024-01-{i % 28 + 1:02},C16.{i % 9}" for i in range(17))]
+
+
+def drafted(folder: Path, files: dict[str, list[str]]) -> tuple[Path, Standardized]:
+    source = folder / "in"
+    source.mkdir()
+    for name, lines in files.items():
+        (source / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    made = new_pack("fresh", scan(source), folder)
+    pack = load_pack(made)
+    assert check_pack(pack) == []
+    assert check_files(source, list(pack.sources.values())) == []
+    return made, standardize(pack, source, starter_path(), key=b"sixteen bytes or more")
+
+
+def test_a_file_with_kinds_and_ends_is_of_visits_whatever_it_is_called(tmp_path: Path) -> None:
+    files = {
+        "환자마스터.csv": PEOPLE,
+        "수진이력.csv": STAYS,
+        "투약.csv": ONE_DRUG_EACH,
+        "검사.csv": LABS,
+        "사망.csv": DEATHS,
+    }
+    made, result = drafted(tmp_path, files)
+    assert {table: result.report.tables[table] for table in ("person", "visit_occurrence", "death")} == {
+        "person": 120, "visit_occurrence": 240, "death": 17,
+    }  # fmt: skip
+    sql = (made / "entities/visit_occurrence.sql").read_text(encoding="utf-8")
+    assert "not known are 왕진" in sql
+    assert any("60 of 240 rows of visit_occurrence have visit_concept_id 0" in one for one in result.report.warnings)
+    toml = (made / "pack.toml").read_text(encoding="utf-8")
+    assert len(re.findall(r'^"내원번호" = .*identifier = "pseudonym"', toml, re.MULTILINE)) == 3
+    drugs = toml.partition('files = ["투약.csv"]')[2].partition("[sources.")[0]
+    assert not re.search(r"^key = ", drugs, re.MULTILINE)
+    labs = (made / "events/lab.sql").read_text(encoding="utf-8")
+    assert "'KCD8'" not in labs
+    assert '"단위"::varchar as unit' in labs
+    assert "-- Not used: UNITS." in labs
+    linked = "SELECT count(visit_occurrence_id) AS n FROM drug_exposure"
+    assert result.sql(linked).to_pylist() == [{"n": 120}]
+    first = "SELECT DISTINCT strftime(measurement_datetime, '%H:%M') AS at FROM measurement"
+    assert result.sql(first).to_pylist() == [{"at": "09:30"}]
+    raw = result.sql("SELECT count(*) AS n FROM visit_occurrence WHERE visit_source_value LIKE 'V0%'").to_pylist()
+    assert raw == [{"n": 0}]
+
+
+def test_a_file_called_person_or_death_is_no_name_of_an_entity(tmp_path: Path) -> None:
+    _, result = drafted(tmp_path, {"person.csv": PEOPLE, "death.csv": DEATHS, "visit_occurrence.csv": STAYS})
+    assert [result.report.tables[table] for table in ("person", "death", "visit_occurrence")] == [120, 17, 240]
+
+
+def test_bills_are_asked_about(tmp_path: Path) -> None:
+    bills = ["PT_NO,DX_CODE,SERVICE_DATE", *(f"P{i % 120:04},I1{i % 7},2023-01-11" for i in range(150))]
+    made, _ = drafted(tmp_path, {"patients.csv": PEOPLE, "claims.csv": bills})
+    assert "these are bills" in (made / "events/claims.sql").read_text(encoding="utf-8")
+
+
+def test_names_of_people_under_other_headers_are_not_shown(tmp_path: Path) -> None:
+    names = ["Caleb651 Pagac496", "Jeannine438 Jaskolski867", "Ana Lopez"]
+    rows = ["OWNERNAME,BIRTHPLACE,CITY,DRUG_NAME"]
+    rows += [f"{names[i % 3]},Boston US,Boston,Amoxicillin Clavulanate" for i in range(90)]
+    (tmp_path / "x.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    columns = {c.header: c for c in scan(tmp_path).sources[0].columns}
+    assert [columns[h].values for h in ("OWNERNAME", "BIRTHPLACE", "CITY")] == [(), (), ()]
+    assert columns["DRUG_NAME"].values
