@@ -88,3 +88,69 @@ def test_names_of_people_under_other_headers_are_not_shown(tmp_path: Path) -> No
     columns = {c.header: c for c in scan(tmp_path).sources[0].columns}
     assert [columns[h].values for h in ("OWNERNAME", "BIRTHPLACE", "CITY")] == [(), (), ()]
     assert columns["DRUG_NAME"].values
+
+
+FAERS = "primaryid$caseid$event_dt$fda_dt$age$age_cod$sex"
+
+
+def test_reports_in_the_layout_of_faers(tmp_path: Path) -> None:
+    """Ages in months and decades, days of which some lack the day, drugs and reactions dated by the report."""
+    ages = [("40", "YR"), ("6", "MON"), ("8", "DEC"), ("300", "DY")]
+    days = ["20230115", "202301", "20230115", "20230115", "2023"]
+    demo = [FAERS] + [
+        f"{i + 1000}1${i + 1000}${days[i % 5]}$20240102${ages[i % 4][0]}${ages[i % 4][1]}${'MF'[i % 2]}"
+        for i in range(200)
+    ]
+    drug = [
+        "primaryid$caseid$drug_seq$drugname",
+        *(f"{i % 200 + 1000}1${i % 200 + 1000}$1$ASPIRIN" for i in range(300)),
+    ]
+    reac = [
+        "primaryid$caseid$pt",
+        *(f"{i % 200 + 1000}1${i % 200 + 1000}${('Rash', 'Nausea')[i % 2]}" for i in range(300)),
+    ]
+    _, result = drafted(tmp_path, {"DEMO24Q1.txt": demo, "DRUG24Q1.txt": drug, "REAC24Q1.txt": reac})
+    assert [result.report.tables[t] for t in ("person", "drug_exposure", "condition_occurrence")] == [200, 300, 300]
+    born = {row["person_source_value"]: row["year_of_birth"] for row in result.table("person").to_pylist()}
+    assert sorted(born.values()) == [1943] * 50 + [1983] * 50 + [2023] * 100
+    starts = result.sql("SELECT DISTINCT drug_exposure_start_date AS d FROM drug_exposure ORDER BY d").to_pylist()
+    assert [str(row["d"]) for row in starts] == ["2023-01-01", "2023-01-15"]
+
+
+def test_a_trial_in_the_layout_of_sdtm(tmp_path: Path) -> None:
+    people = ["STUDYID,USUBJID,SUBJID,RFSTDTC,AGE,AGEU,SEX"] + [
+        f"S1,S1-{i:03},{i:03},2014-01-0{i % 9 + 1},{50 + i % 20},YEARS,{'MF'[i % 2]}" for i in range(60)
+    ]
+    events = ["STUDYID,USUBJID,AESEQ,AETERM,AESTDTC"] + [
+        f"S1,S1-{i % 60:03},{i},headache,{('2014-03-11', '2014-03', '2014')[i % 10 // 8]}" for i in range(120)
+    ]
+    labs = ["USUBJID,LBTESTCD,LBTEST,LBORRES,LBORRESU,LBSTRESN,LBSTRESU,LBDTC"] + [
+        f"S1-{i % 60:03},ALB,Albumin,4.{i % 9},g/dL,4{i % 9},g/L,2014-03-11T08:30" for i in range(120)
+    ]
+    _, result = drafted(tmp_path, {"dm.csv": people, "ae.csv": events, "lb.csv": labs})
+    assert [result.report.tables[t] for t in ("person", "condition_occurrence", "measurement")] == [60, 120, 120]
+    assert result.report.reasons == ()
+    lab = "SELECT DISTINCT unit_source_value AS u, value_as_number < 10 AS low FROM measurement"
+    assert result.sql(lab).to_pylist() == [{"u": "g/dL", "low": True}]
+
+
+def test_releases_of_icd_and_numbers_beside_texts(tmp_path: Path) -> None:
+    people = ["subject_id,gender,anchor_age,anchor_year", *(f"{i + 100},{'MF'[i % 2]},40,2020" for i in range(60))]
+    stays = ["subject_id,hadm_id,admittime,dischtime"] + [
+        f"{i % 60 + 100},{i + 900},2020-0{i % 9 + 1}-11 10:00:00,2020-0{i % 9 + 1}-13 10:00:00" for i in range(90)
+    ]
+    codes = ["subject_id,hadm_id,seq_num,icd_code,icd_version"] + [
+        f"{i % 90 % 60 + 100},{i % 90 + 900},1,{('4019', 'I10')[i % 2]},{(9, 10)[i % 2]}" for i in range(180)
+    ]
+    labs = ["subject_id,hadm_id,itemid,charttime,value,valuenum,valueuom"] + [
+        f"{i % 90 % 60 + 100},{i % 90 + 900},5091{i % 3},2020-03-11 08:00:00,{('1.2,1.2', '___,')[i % 2]},mg/dL"
+        for i in range(180)
+    ]
+    files = {"patients.csv": people, "admissions.csv": stays, "diagnoses_icd.csv": codes, "labevents.csv": labs}
+    _, result = drafted(tmp_path, files)
+    assert {(r["vocabulary_id"], r["code"]) for r in result.table("source_codes").to_pylist()} >= {
+        ("ICD9CM", "4019"), ("ICD10CM", "I10"),
+    }  # fmt: skip
+    told = "count(value_as_number) AS n, count(visit_occurrence_id) AS v, min(unit_source_value) AS u"
+    sql = f"SELECT {told} FROM measurement"
+    assert result.sql(sql).to_pylist() == [{"n": 90, "v": 180, "u": "mg/dL"}]

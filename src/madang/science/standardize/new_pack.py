@@ -277,11 +277,13 @@ def _case(roles: Roles) -> str:
         expected["year_of_birth"] = "1980"
     elif roles.age and roles.age_of:
         group = AGE_GROUP.search(roles.age.header)
-        dated = roles.age_of.type in ("date", "datetime")
+        dated = is_day(roles.age_of)
         row[roles.age.name], row[roles.age_of.name] = (
             ("9" if group else "40"),
             _date_text(roles.age_of, 2020) if dated else "2020",
         )
+        if roles.age_unit:
+            row[roles.age_unit.name] = "year"
         expected["year_of_birth"] = "1978" if group else "1980"
     if roles.sex:
         value, concept = roles.sexes[0]

@@ -21,13 +21,18 @@ def is_day(column: ColumnScan) -> bool:
 _PERSONS = re.compile(r"patient|person|환자|수진자|demog|인적", re.IGNORECASE)
 _DATE = re.compile(r"date|일자|일시|start|_dt|dt$|일$", re.IGNORECASE)
 _END = re.compile(r"end|stop|퇴원|종료|disch|dsch|(^|_)out(_|dt|tm|date|time|$)", re.IGNORECASE)
-_CODE = re.compile(r"code|_?cd$|코드|상병|sick|concept|itemid|item_id", re.IGNORECASE)
+_CODE = re.compile(r"code|_?cd$|코드|상병|sick|concept|itemid|item_id|^ndc|prod_srvc|^loinc|^icd\d*$", re.IGNORECASE)
 _WORD_CODE = re.compile(
-    r"decod|term$|^dx|diag|drug|medic|item|test|analyt|label|proced|vaccin|event|약품|약제|검사명|검사항목|처방명|진단명|수술명",
+    r"decod|term$|^dx|diag|drug|medic|item|test|analyt|label|proced|vaccin|event|^pt$|^llt|meddra|약품|약제|검사명|검사항목|처방명|진단명|수술명",
     re.IGNORECASE,
 )
 """Columns of words, or of numbers of items, where nothing is called a code."""
-_SYSTEM = re.compile(r"system|vocab|code_?type|codeset|code_?set|coding|terminology|체계", re.IGNORECASE)
+_SYSTEM = re.compile(
+    r"system|vocab|code_?type|codeset|code_?set|coding|terminology|체계|icd_?ver|(dx|px|diag|proc)_?type", re.IGNORECASE
+)
+_AGE_UNIT = re.compile(r"^age_?(cod|code|unit|units|u|uom)$|연령단위|나이단위", re.IGNORECASE)
+_HAPPENED = re.compile(r"event|onset|index|^rfst|발생|내원|진료|admi|visit", re.IGNORECASE)
+_OF_VISIT = re.compile(r"admi(t|s)|encounter|visit|입원|내원|접수", re.IGNORECASE)
 _YEAR = re.compile(r"year|연도|년도|_yr$|yyyy", re.IGNORECASE)
 AGE_GROUP = re.compile(r"연령대|age_?group|age_?grp", re.IGNORECASE)
 _DEATH = re.compile(r"death|dod|deceased|died|사망", re.IGNORECASE)
@@ -35,12 +40,13 @@ _RACE = re.compile(r"^race|인종", re.IGNORECASE)
 _ETHNICITY = re.compile(r"ethnic|민족", re.IGNORECASE)
 _KEY_NAME = re.compile(r"id$|_?no$|num$|key$|seq|순번|번호|_sn$|^no$", re.IGNORECASE)
 _TITLE = re.compile(r"name|_?nm$|명$|명칭|description|display", re.IGNORECASE)
-_RESULT = re.compile(r"result|value|결과|수치|측정", re.IGNORECASE)
+_RESULT = re.compile(r"result|value|결과|수치|측정|orres$|stres[cn]$|[nt]val_|rslt", re.IGNORECASE)
 _DAYS = re.compile(r"days|일수|(^|_)day_?(cnt|count|no|s)?$", re.IGNORECASE)
 _QUANTITY = re.compile(r"qty|quantity|수량|총량", re.IGNORECASE)
-_UNIT = re.compile(r"unit|단위", re.IGNORECASE)
+_NUMBER = re.compile(r"(val(ue)?|result|res|rslt)_?num|numeric", re.IGNORECASE)
+_UNIT = re.compile(r"unit|단위|uom$|resu$", re.IGNORECASE)
 _DOMAINS = (
-    ("Condition", r"diag|dx|sick|condition|상병|진단|allerg"),
+    ("Condition", r"diag|dx|dgns|sick|condition|상병|진단|allerg|adverse|reac|^ae$|^mh$"),
     ("Drug", r"drug|med|presc|rx|immuni|vaccin|약|처방|투약|조제"),
     ("Measurement", r"lab|obs|test|measure|vital|검사|검진|활력"),
     ("Procedure", r"proc|surg|oper|수술|처치|시술|imaging|영상"),
@@ -51,9 +57,9 @@ SEXES = dict.fromkeys(("m", "male", "männlich", "homme", "남", "남자", "남�
 )
 
 
-_VISIT_CLASS = re.compile(r"class|type|kind|구분|유형|형태|입외|io_?gb|patkind", re.IGNORECASE)
+_VISIT_CLASS = re.compile(r"class|type|kind|구분|유형|형태|입외|io_?gb|patkind|in_?out", re.IGNORECASE)
 VISIT_CLASSES = (
-    dict.fromkeys(("외래", "o", "out", "outpatient", "op", "opd", "amb", "ambulatory", "ambulant"), 9202)
+    dict.fromkeys(("외래", "o", "out", "outpatient", "op", "opd", "amb", "ambulatory", "ambulant", "av"), 9202)
     | dict.fromkeys(("입원", "i", "in", "inpatient", "ip", "imp", "ipd", "stationär"), 9201)
     | dict.fromkeys(("응급", "e", "er", "emergency", "emer", "ed", "notfall"), 9203)
 )
@@ -79,6 +85,8 @@ class EventRoles:
     quantity: str | None = None
     system: str | None = None
     """The column with the vocabulary of the code."""
+    number: str = ""
+    """The result once more, as a number."""
     time: ColumnScan | None = None
     """The time of day beside a date."""
     worded: bool = False
@@ -99,6 +107,10 @@ class Roles:
     age: ColumnScan | None = None
     """Where no birth is told: the age, and the year or day that it was of."""
     age_of: ColumnScan | None = None
+    age_unit: ColumnScan | None = None
+    """The column with the unit of an age."""
+    record_day: ColumnScan | None = None
+    """A day in the row of a person that events without a day of their own are dated by."""
     death: ColumnScan | None = None
     deaths: SourceScan | None = None
     """Where no column of the persons tells it: the file of deaths, and its column of the day."""
@@ -149,6 +161,8 @@ def find_roles(scan: Scan) -> Roles:
     death = next((c for c in days if _DEATH.search(c.header)), None)
     sex, sexes = _known(person, _SEX, SEXES)
     visit, visit_key, visit_date, visit_end = _visit(scan, persons, referred, person)
+    # Only files that have neither day nor visit of their own are dated by it, as the drugs of a report are.
+    day = _day_of_record(days, death)
     classed = _known(visit, _VISIT_CLASS, VISIT_CLASSES) if visit else (None, ())
     numbers = _visit_numbers(scan, visit, visit_key, referred)
     deaths, deaths_day = (None, None) if death else _deaths(scan, persons, (person, visit))
@@ -159,7 +173,8 @@ def find_roles(scan: Scan) -> Roles:
         if source.name not in persons:
             undrafted[source.name] = "no column leads to a person"
             continue
-        event = _event(source, persons[source.name], [name for of, name in numbers if of == source.name])
+        mine = [name for of, name in numbers if of == source.name]
+        event = _event(source, persons[source.name], mine, day is not None)
         if isinstance(event, str):
             undrafted[source.name] = event
         else:
@@ -172,6 +187,8 @@ def find_roles(scan: Scan) -> Roles:
         birth=birth,
         age=age,
         age_of=age_of,
+        age_unit=_age_unit(person) if age else None,
+        record_day=day if any(event.date is None and event.visit is None for event in events) else None,
         death=death,
         deaths=deaths,
         deaths_day=deaths_day,
@@ -241,9 +258,20 @@ def _age(person: SourceScan) -> tuple[ColumnScan | None, ColumnScan | None]:
     age = next((c for c in person.columns if _AGE.search(c.header) and c.filled), None)
     age = age or next((c for c in person.columns if AGE_GROUP.search(c.header) and c.filled), None)
     years = [c for c in person.columns if _YEAR.search(c.header) and c.type in ("integer", "number") and c is not age]
-    days = [c for c in person.columns if c.type in ("date", "datetime") and not _BIRTH.search(c.header)]
+    days = [c for c in person.columns if is_day(c) and not _BIRTH.search(c.header) and not _DEATH.search(c.header)]
+    days.sort(key=lambda c: not _HAPPENED.search(c.header))
     found = next(iter(years + days), None)
     return (age, found) if age and found else (None, None)
+
+
+def _age_unit(person: SourceScan) -> ColumnScan | None:
+    return next((c for c in person.columns if _AGE_UNIT.search(c.header) and c.filled), None)
+
+
+def _day_of_record(days: Sequence[ColumnScan], death: ColumnScan | None) -> ColumnScan | None:
+    """Of the days in the rows of persons the one of what happened to them, else the first."""
+    usable = [c for c in days if c is not death and c.filled and not _DEATH.search(c.header)]
+    return min(usable, key=lambda c: (not _HAPPENED.search(c.header), bool(_END.search(c.header))), default=None)
 
 
 def _whose(source: SourceScan, person: SourceScan, key: str, referred: Referred) -> str | None:
@@ -347,10 +375,10 @@ def _deaths(
     return None, None
 
 
-def _event(source: SourceScan, person: str, visits: Sequence[str]) -> EventRoles | str:
+def _event(source: SourceScan, person: str, visits: Sequence[str], day: bool) -> EventRoles | str:
     """The columns of an event, or why the rows of a source are not taken for events."""
-    dates = _dates(source)
-    if not dates and not visits:
+    dates = sorted(_dates(source), key=lambda c: bool(_OF_VISIT.search(c.header)))
+    if not dates and not visits and not day:
         return "no column is a date"
 
     def first(pattern: re.Pattern[str], *, most: bool = False) -> ColumnScan | None:
@@ -368,7 +396,9 @@ def _event(source: SourceScan, person: str, visits: Sequence[str]) -> EventRoles
     title = next(
         (c for c in source.columns if _TITLE.search(c.header) and not c.flags and c.filled and c is not code), None
     )
-    result = first(_RESULT)
+    results = [c for c in source.columns if _RESULT.search(c.header) and not c.flags and c.filled and c not in dates]
+    # Of several the fullest, and of those a number.
+    result = max(results, key=lambda c: (c.filled, c.type in ("integer", "number")), default=None)
     unit = next((c for c in source.columns if _UNIT.search(c.header) and c.type == "text" and c.filled), None)
     amounts = [c for c in source.columns if c.type in ("integer", "number") and not c.flags and c.filled]
     days = next((c.name for c in amounts if domain == "Drug" and _DAYS.search(c.header)), None)
@@ -384,6 +414,9 @@ def _event(source: SourceScan, person: str, visits: Sequence[str]) -> EventRoles
         code=code.name,
         title=title.name if title else None,
         result=result if result is not code else None,
+        number=next(
+            (c.name for c in results if _NUMBER.search(c.header) and c is not result and c.type != "text"), None
+        ),
         unit=unit.name if unit else None,
         visit=visits[0] if visits else None,
         days=days,

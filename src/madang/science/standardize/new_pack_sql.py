@@ -39,6 +39,9 @@ def person_sql(roles: Roles) -> str:
         return f"first({expression} order by _row)" if roles.several else expression
 
     lines = [f"    {key},", *_born(roles, one)]
+    if roles.record_day:
+        told = one(_day(roles.record_day, sql_name(roles.person.name)))
+        lines.append(f"    {told} as day_of_record,  -- DECIDE: records without a day of their own are dated by it")
     if roles.sex:
         sex = sql_name(roles.sex.name)
         column = f"{sex}::varchar" if roles.sex.type != "text" else sex
@@ -126,7 +129,12 @@ def _born(roles: Roles, one: Callable[[str], str]) -> list[str]:
         if AGE_GROUP.search(roles.age.header):
             age = f"({age} * 5 - 3)"
             why = "no birth is told, so it is the year less the middle of a group of five years of age, numbered from 1"
+        if roles.age_unit:
+            age = _in_years(age, roles.age_unit)
+            why += "; the unit of the age is asked, which are all of them?"
         year_of = f"year({of})" if roles.age_of.type in ("date", "datetime") else of
+        if _partly(roles.age_of) is not None:
+            year_of = f"try_cast(left({of}, 4) as integer)"
         year = f"({year_of} - {age})::integer"
     else:
         return [
@@ -138,6 +146,23 @@ def _born(roles: Roles, one: Callable[[str], str]) -> list[str]:
         f"    reject_when({year} is null, 'year of birth is unknown'),",
         f"    {one(year)} as year_of_birth,  -- DECIDE: {why}",
     ]
+
+
+def _in_years(age: str, unit: ColumnScan) -> str:
+    """An age in years by the column with its unit; null where the unit is not known."""
+    column = f"lower({sql_name(unit.name)}::varchar)"
+    cases = " ".join(
+        f"when {column} in ({', '.join(map(sql_text, words))}) then {form.format(age)}"
+        for words, form in (
+            (("yr", "yrs", "year", "years", "y", "a", "년", "세"), "{0}"),
+            (("mon", "month", "months", "mo", "m", "개월"), "floor({0} / 12)"),
+            (("wk", "week", "weeks", "w", "주"), "floor({0} / 52)"),
+            (("dy", "day", "days", "d", "일"), "floor({0} / 365)"),
+            (("hr", "hour", "hours", "h"), "0"),
+            (("dec", "decade", "decades"), "{0} * 10"),
+        )
+    )
+    return f"case {cases} end"
 
 
 def death_sql(roles: Roles) -> str:
@@ -167,9 +192,9 @@ def death_sql(roles: Roles) -> str:
 def _vocabulary(system: ColumnScan | None, column: str) -> str:
     """The vocabulary of each row by the column that names it."""
     values = [value for value, _ in system.values] if system else []
-    known = [
-        (value, SYSTEMS[plain]) for value in values if (plain := re.sub(r"[^a-z0-9]", "", value.lower())) in SYSTEMS
-    ]
+    releases = system is not None and re.search(r"icd|dx|diag|px|proc", system.header, re.IGNORECASE)
+    names = SYSTEMS | (_RELEASES if releases else {})
+    known = [(value, names[plain]) for value in values if (plain := re.sub(r"[^a-z0-9]", "", value.lower())) in names]
     cases = " ".join(f"when {sql_text(value)} then {sql_text(name)}" for value, name in known)
     return f"case {column} {cases} else {column} end" if cases else column
 
@@ -182,6 +207,8 @@ SYSTEMS = {
     "kcd9": "KCD9", "edi": "EDI",
 }  # fmt: skip
 """Vocabularies of OMOP by what exports call them, signs aside."""
+_RELEASES = {"9": "ICD9CM", "09": "ICD9CM", "10": "ICD10CM"}
+"""Of a column that tells the release of ICD."""
 
 
 def visit_sql(roles: Roles) -> str:
@@ -230,7 +257,12 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
         "    -- DECIDE: which rows are no events (cancelled, planned)? unused_when(condition, 'rule')",
         "    person.person_id,",
     ]
-    if event.date is None:
+    if event.date is None and event.visit is None:
+        lines.append(
+            "    person.day_of_record as start_date,"
+            "  -- DECIDE: these rows have no day of their own; that of the row of the person stands for it"
+        )
+    elif event.date is None:
         lines.insert(1, "    reject_when(visit_occurrence.visit_occurrence_id is null, 'visit is unknown'),")
         lines.append(
             "    visit_occurrence.visit_start_date as start_date,"
@@ -268,7 +300,9 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
     if event.result:
         result = column(event.result.name)
         lines.append(f"    {result}::varchar as value,")
-        if event.result.type in ("integer", "number"):
+        if event.number:
+            lines.append(f"    {column(event.number)}::double as value_number,")
+        elif event.result.type in ("integer", "number"):
             lines.append(f"    {result}::double as value_number,")
         elif "number" in event.result.shape:
             lines += [

@@ -127,8 +127,9 @@ _TWINS = {  # day and month, the other way round
 _YEAR_FIRST = {"YY-MM-DD": ("DD-MM-YY",), "YY/MM/DD": ("D/M/YY", "M/D/YY"), "YY.MM.DD": ("DD.MM.YY",)}
 _CENTURY = "of which hundred years are these two digits?"
 _OPERATOR = re.compile(r"[<>≤≥=]{1,2}\s*[+-]?[\d.,]+")
-_PARTLY = re.compile(r"(1[89]|20)\d{2}(?P<mark>[-/.]?)(00(?P=mark)\d{2}|(0\d|1[0-2])(?P=mark)00)")
-"""A day of which only the year, or year and month, is known."""
+_PARTLY = re.compile(r"(1[89]|20)\d{2}(?P<mark>[-/.]?)(00(?P=mark)\d{2}|(0\d|1[0-2])(?P=mark)00|(0[1-9]|1[0-2]))")
+_YEAR = re.compile(r"(19|20)\d{2}")
+"""A day of which only the year, or year and month, is known: 20200300, 2020-03, 2020."""
 SOME_WITHOUT_A_DAY = ", some without a day"
 _COUNTED = {
     "days of Excel, DATE '1899-12-30' + n": re.compile(r"[1-5]\d{4}(\.0)?"),
@@ -194,6 +195,8 @@ class Shape:
                 self.padded += count
             if _MONTH.fullmatch(value):
                 self.rows["YYYYMM"] += count
+            if _YEAR.fullmatch(value):
+                self.rows["YYYY"] += count
             if match := _PARTLY.fullmatch(value):
                 self.rows[f"YYYY{match['mark']}MM{match['mark']}DD{SOME_WITHOUT_A_DAY}"] += count
             if _GROUPS.fullmatch(value):
@@ -253,8 +256,8 @@ class Shape:
             return _TEXT, "numbers, some as <0.5", 1.0
         for form in FORMS[:4]:  # as text, since a day 00 is none; the SELECT says which day stands for it
             partly = rows[form.words + SOME_WITHOUT_A_DAY]
-            share = (rows[form.words] + partly) / examined
-            if rows[form.words] and partly and share >= ENOUGH:
+            share = (rows[form.words] + partly + rows["YYYY"]) / examined
+            if rows[form.words] >= examined * 0.5 and partly + rows["YYYY"] and share >= ENOUGH:
                 return _ASK_DAY, form.words + SOME_WITHOUT_A_DAY, share
         for form in FORMS:
             share = rows[form.words] / examined
