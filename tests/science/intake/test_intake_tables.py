@@ -193,6 +193,24 @@ def test_other_sheets_are_named_by_a_scan(tmp_path: Path) -> None:
     assert [name for name, _ in found.skipped] == ["two.xlsx [second]"]
 
 
+def test_the_first_sheet_that_is_not_hidden_is_read(tmp_path: Path) -> None:
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    book = xlsxwriter.Workbook(tmp_path / "two.xlsx")
+    for name in ("lists", "data"):
+        sheet = book.add_worksheet(name)
+        for row in range(4):
+            sheet.write_row(row, 0, ["NO", name] if row == 0 else [row, row > 1])
+        if name == "lists":
+            sheet.hide()
+        else:
+            sheet.activate()
+            sheet.set_first_sheet()
+    book.close()
+    found = scan(tmp_path)
+    assert [column.header for column in found.sources[0].columns] == ["NO", "data"]
+    assert [name for name, _ in found.skipped] == ["two.xlsx [lists]"]
+
+
 def test_tables_that_threads_read_at_once_are_not_taken_for_one_another(tmp_path: Path) -> None:
     xlsxwriter = pytest.importorskip("xlsxwriter")
     paths = []

@@ -8,6 +8,7 @@ Line breaks within a value become blanks.
 import atexit
 import csv
 import itertools
+import re
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -61,6 +62,8 @@ def _write(path: Path, sheet: str, encoding: str) -> Path:
         atexit.register(_folder[0].cleanup)
     target = Path(_folder[0].name) / f"{next(_numbers)}.csv"
     kind = kind_of(path)
+    if kind == "xlsx" and (odd := _named_otherwise(path)):
+        raise odd
     what = NAMES[kind or "sas"]
     try:
         blocks = _sheet(path, sheet) if kind == "xlsx" else statistics.tables(path, encoding)
@@ -90,7 +93,7 @@ def other_sheets(path: Path, read: str = "") -> list[str]:
     from python_calamine import CalamineWorkbook
 
     with CalamineWorkbook.from_path(str(path)) as book:
-        read = read or book.sheet_names[0]
+        read = read or _first(book)
         return [name for name in book.sheet_names if name != read and book.get_sheet_by_name(name).height]
 
 
@@ -104,6 +107,30 @@ def unread_sheets(path: Path, read: str) -> list[str]:
         return []
 
 
+def _first(book: Any) -> str:
+    """The sheet that is read where a pack names none: the first that is not hidden."""
+    shown = [sheet.name for sheet in book.sheets_metadata if str(sheet.visible).endswith(".Visible")]
+    return str((shown or book.sheet_names)[0])
+
+
+def _named_otherwise(path: Path) -> MadangError | None:
+    """Why a file is no spreadsheet, though it is called so: text or HTML, or one that is locked."""
+    with path.open("rb") as raw:
+        start = raw.read(1 << 16)
+    if start[:2] == b"PK" or (start[:4] == b"\xd0\xcf\x11\xe0" and "EncryptedPackage".encode("utf-16-le") not in start):
+        return None
+    if start[:4] == b"\xd0\xcf\x11\xe0":
+        return MadangError(
+            "source.unreadable", f"{path.name} is protected by a password.", "Save it without, or export it as CSV."
+        )
+    what = "HTML" if re.match(rb"(\xef\xbb\xbf)?\s*<", start) else "text or damaged"
+    return MadangError(
+        "source.unreadable",
+        f"{path.name} is called a spreadsheet, but it is {what}.",
+        "Open it in its program and save it as XLSX, or call it .csv if it is that.",
+    )
+
+
 def _sheet(path: Path, wanted: str) -> Iterator[Iterable[Sequence[Any]]]:
     from python_calamine import CalamineWorkbook
 
@@ -114,7 +141,7 @@ def _sheet(path: Path, wanted: str) -> Iterator[Iterable[Sequence[Any]]]:
                 f"{path.name} has no sheet {wanted}.",
                 f"It has {', '.join(book.sheet_names)}.",
             )
-        sheet = book.get_sheet_by_name(wanted or book.sheet_names[0])
+        sheet = book.get_sheet_by_name(wanted or _first(book))
         yield sheet.to_python(skip_empty_area=True)
 
 

@@ -8,6 +8,19 @@ from madang.base.translate import later
 from madang.science.standardize.intake.files import contents, is_compressed, reading
 
 _MAGIC: tuple[tuple[bytes, int, str], ...] = (
+    (b"\xff\xfe\0\0", 0, later("It is UTF-32 text. Write it as UTF-8.")),
+    (b"\0\0\xfe\xff", 0, later("It is UTF-32 text. Write it as UTF-8.")),
+    (b"Obj\x01", 0, later("It is an Avro file. Export it as CSV.")),
+    (b"ORC", 0, later("It is an ORC file. Export it as CSV.")),
+    (b"ARROW1", 0, later("It is an Arrow (Feather) file. Export it as CSV.")),
+    (b"FEA1", 0, later("It is an Arrow (Feather) file. Export it as CSV.")),
+    (b"\x89HDF", 0, later("It is an HDF5 file. Export its tables as CSV.")),
+    (b"\0\x01\0\0Standard", 0, later("It is a database of Microsoft Access. Export its tables as CSV.")),
+    (b"ASCII SPSS PORT", 40, later("It is a portable file of SPSS. Save it as .sav or CSV.")),
+    (b"ASCII SPSS PORT", 0, later("It is a portable file of SPSS. Save it as .sav or CSV.")),
+    (b"RDX2", 0, later("It is a file of R. Save its tables as CSV.")),
+    (b"RDX3", 0, later("It is a file of R. Save its tables as CSV.")),
+    (b"ustar", 257, later("It is a TAR archive. Unpack it first.")),
     (b"PAR1", 0, later("It is a Parquet file. Export it as CSV.")),
     (b"SQLite format 3\0", 0, later("It is an SQLite database. Export its tables as CSV.")),
     (b"DUCK", 8, later("It is a DuckDB database. Export its tables as CSV, or import it if it is a CDM.")),
@@ -60,6 +73,16 @@ def kind_told(path: Path, name: str) -> str | None:
     for magic, at, told in _MAGIC:
         if start[at : at + len(magic)] == magic or (magic[:1] == b"<" and start.lstrip()[: len(magic)] == magic):
             return told
+    if start.startswith(b"\x1f\x8b") and not is_compressed(path):
+        return _R if _R_FILE.search(name) else later("It is packed with gzip: call it .gz, or unpack it first.")
+    if name.lower().endswith((".pkl", ".pickle")) and start[:1] == b"\x80":
+        return later("It is a pickle of Python. Export its tables as CSV.")
+    if name.lower().endswith((".sas7bcat", ".sas7bndx")):
+        return later("It is a catalog or an index of SAS, which has no rows.")
+    if re.search(rb"\x1b\$[@B]|\x1b\$\)C", start):
+        return later("It is text in ISO-2022 (JIS or KS). Write it as UTF-8.")
+    if _is_ebcdic(start):
+        return later("It is text of a mainframe (EBCDIC). Write it as UTF-8.")
     if _SAM.search(name):
         return later(
             "It is a file of insurance claims (SAM): its fields are told by position. Export the tables behind it."
@@ -71,6 +94,21 @@ def kind_told(path: Path, name: str) -> str | None:
     if is_json and not _is_ndjson(start):
         return later("It is a JSON document. Write its records as NDJSON, one object in each line.")
     return None
+
+
+_R = later("It is a file of R. Save its tables as CSV.")
+_R_FILE = re.compile(r"\.(rds|rda|rdata)$", re.IGNORECASE)
+
+
+def _is_ebcdic(start: bytes) -> bool:
+    """Whether bytes are text of a mainframe: digits at 0xF0, letters from 0x81 on, and none of those of ASCII."""
+    if len(start) < 40 or b"\n" in start:
+        return False
+    written = sum(
+        0xF0 <= byte <= 0xF9 or 0x81 <= byte <= 0xE9 or byte in b"\x40\x4b\x6b\x60\x61\x25\x15" for byte in start
+    )
+    digits = sum(0xF0 <= byte <= 0xF9 for byte in start)
+    return written >= len(start) * 0.95 and digits >= len(start) * 0.1
 
 
 def _is_ndjson(start: bytes) -> bool:

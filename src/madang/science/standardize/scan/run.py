@@ -133,7 +133,7 @@ def _table_layout(path: Path, kind: str) -> Layout | None:
         text = as_text(path, encoding=guess.encoding)
     layout = sniff(text, ",")
     if layout is None:
-        return None
+        raise MadangError("scan.empty", "It has no columns.")
     return replace(
         layout, format=kind, encoding=guess.encoding, evidence=guess.evidence, ask=guess.ask, quoted_newlines=False
     )
@@ -142,6 +142,9 @@ def _table_layout(path: Path, kind: str) -> Layout | None:
 def _is_binary(path: Path) -> bool:
     with reading(path), path.open("rb") as raw:
         start = contents(raw, is_compressed(path)).read(1 << 16)
+    zeros = [at % 2 for at, byte in enumerate(start) if byte == 0]
+    if len(zeros) > len(start) * 0.2 and 0.05 < sum(zeros) / len(zeros) < 0.95:  # in UTF-16 every other byte is zero
+        return True
     odd = len(start) - len(start.translate(None, _CONTROLS))
     return odd > len(start) * 0.01 and not start.startswith((b"\xff\xfe", b"\xfe\xff"))
 

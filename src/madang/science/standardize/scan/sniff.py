@@ -67,6 +67,10 @@ def sniff(path: Path, known: str = "") -> Layout | None:
         raise MadangError(
             "scan.line_ends", "Its lines end with a carriage return alone.", "Write it anew with line feeds."
         )
+    if text.count(b"\x1e") > 2 and text.count(b"\n") <= 1:
+        raise MadangError(
+            "scan.line_ends", "Its records are separated by the character \\x1e.", "Write it anew with line feeds."
+        )
     delimiter, rows, quoting, newlines = _rows(text, known)
     if rows and len(rows[0]) > MOST_COLUMNS:
         raise MadangError("scan.columns", f"It has more than {MOST_COLUMNS:,} columns.", "Is it a table at all?")
@@ -78,6 +82,13 @@ def sniff(path: Path, known: str = "") -> Layout | None:
             "scan.header",
             f"It begins with the line {told}, which tells Excel the delimiter.",
             "Take that line away.",
+        )
+    signs = [name for name in names if re.fullmatch(r"[\^|~$;:,#@&]+", name)]
+    if len(signs) * 3 >= len(names) and len(set(signs)) == 1:
+        raise MadangError(
+            "scan.delimiter",
+            f"Its fields are separated by {delimiter}{signs[0]}{delimiter}, which is more than one character.",
+            "Write it anew with one character between fields.",
         )
     if above := _above(names, body):
         raise MadangError(
@@ -188,11 +199,24 @@ def _evenness(lines: list[bytes], mark: bytes) -> float:
 
 def _above(names: list[str], body: list[list[str]]) -> int:
     """How many rows of a single field, as titles of a report are, stand above a table of several columns."""
-    rows = [names, *body[:300]]
+    rows = [_bare(row) for row in (names, *body[:300])]
     width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
-    if len(names) != 1 or width < 2 or count < len(rows) * 0.5:
+    if len(rows[0]) != 1 or width < 2 or count < len(rows) * 0.5:
         return 0
     return next((at for at, row in enumerate(rows[:20]) if len(row) == width and _is_header(row, rows[at + 1 :])), 0)
+
+
+def _bare(row: list[str]) -> list[str]:
+    """A row without the empty fields at its end."""
+    filled = len(row)
+    while filled and not row[filled - 1]:
+        filled -= 1
+    return row[:filled]
+
+
+def _look(text: str) -> str:
+    """A text with one sign for all digits and one for all letters."""
+    return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "0", text))
 
 
 def _is_header(names: list[str], body: list[list[str]]) -> bool:
@@ -204,6 +228,10 @@ def _is_header(names: list[str], body: list[list[str]]) -> bool:
     if not filled or len(set(filled)) < len(filled) or any(_VALUE.fullmatch(name) for name in filled):
         return False
     below = [row for row in body[:200] if len(row) == len(names)]
+    if len(names) == 1 and re.search(r"\d", names[0]) and len(below) > 2:  # lines of fixed width without a header
+        alike = sum(_look(row[0]) == _look(names[0]) for row in below)
+        if alike >= len(below) * 0.5:
+            return False
     unnamed = [at for at, name in enumerate(names) if not name]
     if len(unnamed) > len(names) * 0.2 and unnamed != [0] and any(row[at] for row in below for at in unnamed):
         return False
