@@ -46,15 +46,16 @@ def command(
     read(SQL, version, query[:500])
     rows = SHOWN if limit is None and format_ == "table" else limit
     asked = rows + 1 if rows is not None and format_ == "table" else rows
+    question = None
     if engine == "spark":
-        from madang.lake.spark import to_spark
+        from madang.lake.spark import as_asked
 
-        to_spark(query)  # what is refused is said before a session is waited for
+        question = as_asked(query, version)  # what is refused is said before a session is waited for
     with second_engine(engine, master, version) as second:
         found = (
             answer(version, query, asked, seconds, memory, threads)
-            if second is None
-            else second.batches(query, asked, seconds, strict=True)
+            if second is None or question is None
+            else second.batches(question, asked, seconds)
         )
         if format_ == "table":
             sql_output.show(found, rows or 0)

@@ -2,8 +2,10 @@
 
     {"op": "open", "tables": {"person": ["/path/a.parquet", ...]}, "schemas": {"person": "person_id BIGINT, ..."}}
                                                                       views over exactly these files
-    {"op": "rows", "sql": "...", "strict": false}       all rows, as lists; strict: none where a cast reads or writes
-                                                        text of numbers or times, as engines do that each in its way
+    {"op": "rows", "sql": "..."}                                      all rows, as lists
+    {"op": "look", "sql": "..."}      its columns, before anything runs; an error where a cast reads or writes text of
+                                      numbers or times, as engines do that each in its way; written texts that become
+                                      something else, each with what
     {"op": "make", "name": "...", "sql": "...", "keep": true, "more": false}
                            a view of a SELECT, whose rows are kept if so said; `more`: beside those that the view has
     {"op": "drop", "names": ["..."]}                                  these are no more, nor what was kept of them
@@ -15,10 +17,12 @@ SQLSTATE and Spark's own name of what went wrong, empty where it has none. What 
 
 import datetime
 import decimal
+import itertools
 import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 JAVA_OPTIONS = "-Duser.timezone=UTC -Dfile.encoding=UTF-8 -Duser.language=en -Duser.country=US"
@@ -35,6 +39,8 @@ def session(master: str, memory: str, threads: int) -> Any:
         "spark.executor.memory": memory,
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
+        "spark.sql.variable.substitute": "false",  # "${env:HOME}" in a text is that text
+        "spark.sql.decimalOperations.allowPrecisionLoss": "false",  # an overflow is an error, not other digits
         "spark.sql.timestampType": "TIMESTAMP_NTZ",
         "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
         "spark.sql.caseSensitive": "false",
@@ -85,6 +91,8 @@ def wrong(error: Exception) -> dict[str, str]:
     What went wrong on the way, and not with the question, comes as an error of Java with all that it passed through.
     """
     text = str(error)
+    if isinstance(error, (ValueError, OverflowError)):  # Python cannot hold it
+        return {"error": "a day outside of the years 1 to 9999", "state": "22008", "condition": ""}
     if type(error).__name__ == "Py4JJavaError":  # "An error occurred while calling o1.collect.\n: a.b.Error: ..."
         text = text.partition("\n: ")[2] or text
         text = re.sub(r"^(?:[\w$]+\.)+[\w$]+: ", "", text)
@@ -97,12 +105,9 @@ def wrong(error: Exception) -> dict[str, str]:
     }
 
 
-def cast_of_text(frame: Any) -> str:
-    """The first cast in a plan, written or not, from a text or from a floating number to one; empty if there is none.
-
-    Of constants nothing is left to be seen.
-    """
-    plans = [frame._jdf.queryExecution().optimizedPlan()]
+def casts(plan: Any) -> Iterator[Any]:
+    """All casts of a plan, written or not, also of plans within it."""
+    plans = [plan]
     while plans:
         plan = plans.pop()
         children, found = plan.children(), plan.expressions()
@@ -112,13 +117,43 @@ def cast_of_text(frame: Any) -> str:
             part = parts.pop()
             below = part.children()
             parts += [below.apply(n) for n in range(below.size())]
-            if part.getClass().getSimpleName() == "Cast":
-                source, target = part.child().dataType().simpleString(), part.dataType().simpleString()
-                if (source == "string" != target) or (target == "string" and source in ("double", "float")):
-                    return f"{part.sql()} ({source} to {target})"
-            if part.getClass().getSimpleName().endswith("Subquery"):
+            name = part.getClass().getSimpleName()
+            if name == "Cast":
+                yield part
+            if name in ("ScalarSubquery", "LateralSubquery", "Exists", "ListQuery"):
                 plans.append(part.plan())
+
+
+def cast_of_text(frame: Any) -> str:
+    """The first cast that will run from a text, or from a floating number to one; empty if there is none.
+
+    Of constants nothing is left to be seen.
+    """
+    plan = frame._jdf.queryExecution().optimizedPlan()
+    if '.Cast"' not in plan.toJSON():  # one word with Java, where to go through it takes thousands
+        return ""
+    for part in casts(plan):
+        source, target = part.child().dataType().simpleString(), part.dataType().simpleString()
+        if (source == "string" != target) or (target == "string" and source in ("double", "float")):
+            return f"{part.sql()} ({source} to {target})"
     return ""
+
+
+def written_texts(frame: Any) -> list[list[str]]:
+    """The constants that are texts and become something else: each text, and what."""
+    found = []
+    told = [json.loads(frame._jdf.queryExecution().analyzed().toJSON())]
+    while told:
+        part = told.pop()
+        told += [each for each in (part.values() if isinstance(part, dict) else part) if isinstance(each, dict | list)]
+        for one, next_ in itertools.pairwise(part if isinstance(part, list) else ()):  # what is cast comes after it
+            if _is(one, "Cast") and _is(next_, "Literal") and next_["dataType"] == "string":
+                found.append([str(next_["value"]), str(one["dataType"])])
+    return found
+
+
+def _is(part: Any, name: str) -> bool:
+    return isinstance(part, dict) and str(part.get("class", "")).endswith(f".{name}")
 
 
 def cut(spark: Any, frame: Any) -> Any:
@@ -162,14 +197,18 @@ def main() -> None:
                 say(ok=len(asked["tables"]))
             elif asked["op"] == "rows":
                 frame = spark.sql(asked["sql"])
-                odd = cast_of_text(frame) if asked.get("strict") else ""
-                if odd:
-                    say(error=odd, state="", condition="CAST_OF_TEXT")
-                    continue
                 limit = asked.get("limit")
                 taken = (frame.limit(limit) if limit is not None else frame).collect()
                 kinds = [field.dataType.simpleString() for field in frame.schema.fields]
                 say(ok=[[plain(value) for value in row] for row in taken], columns=frame.columns, types=kinds)
+            elif asked["op"] == "look":
+                frame = spark.sql(asked["sql"])
+                odd = cast_of_text(frame)
+                if odd:
+                    say(error=odd, state="", condition="CAST_OF_TEXT")
+                    continue
+                kinds = [field.dataType.simpleString() for field in frame.schema.fields]
+                say(ok=kinds, texts=written_texts(frame))
             elif asked["op"] == "make":
                 frame = spark.sql(asked["sql"])
                 if asked.get("keep"):

@@ -21,10 +21,11 @@ import pyarrow as pa
 from madang.base.errors import Cancelled, MadangError
 from madang.base.translate import _
 from madang.lake.dataset import Version
+from madang.lake.spark.asked import Asked, check_texts
 from madang.lake.spark.faults import OF_A_QUESTION, check_java, explained, lost, not_started
 from madang.lake.spark.grouping import grouped
 from madang.lake.spark.translate import to_spark
-from madang.lake.spark.values import Found, schema_of, value_of
+from madang.lake.spark.values import Found, as_said, check_kinds, schema_of, value_of
 
 VERSION = "4.3"  # of Spark, whose answers were proved equal
 # What would have another Spark than that of our environment started, or ours in another way.
@@ -181,30 +182,45 @@ class SparkEngine:
         """The one value of a SELECT."""
         return self.rows(sql)[0][0]
 
-    def query(self, sql: str, limit: int | None = None, *, strict: bool = False) -> Found:
-        """The same with the names and types of its columns.
+    def query(self, sql: str, limit: int | None = None) -> Found:
+        """The same with the names and types of its columns."""
+        return self.query_as_it_is(to_spark(sql), limit)
 
-        `strict`, for what somebody else wrote: refused (`spark.subset`) where a text is made a number or a time, or a
-        floating number a text, also where that is not written. Our own questions do so only where it is proved.
-        """
-        return self.query_as_it_is(to_spark(sql), limit, strict=strict)
-
-    def query_as_it_is(self, sql: str, limit: int | None = None, *, strict: bool = False) -> Found:
+    def query_as_it_is(self, sql: str, limit: int | None = None) -> Found:
         """The same, of a SELECT that is in Spark's own SQL already."""
-        told = self._ask({"op": "rows", "sql": sql, "limit": limit, "strict": strict})
+        told = self._ask({"op": "rows", "sql": sql, "limit": limit})
         columns = list(zip(told["columns"], told["types"], strict=True))
         return Found(columns, [[value_of(each) for each in row] for row in told["ok"]])
 
+    def table(self, question: Asked, limit: int | None = None) -> pa.Table:
+        """The rows of what somebody asked, with the names and types that the first engine gives them.
+
+        Errors: `spark.subset` where a text is made a number or a time, or a floating number a text, also where that is
+        not written (our own questions do so only where it is proved), and where a column has another type; this before
+        anything runs. Also where it is open which rows are asked for.
+        """
+        told = self._ask({"op": "look", "sql": question.sql})
+        check_texts(told["texts"])
+        check_kinds(question.schema, told["ok"])
+        found = self.query_as_it_is(question.sql, limit)
+        return as_said(question.schema, found.columns, question.rows(found.rows))
+
     def batches(
-        self, sql: str, limit: int | None = None, seconds: float | None = None, *, strict: bool = False
+        self, question: Asked | str, limit: int | None = None, seconds: float | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """The rows as Arrow, for whoever takes those of the first engine; ends after `seconds` with `sql.time`."""
+        """The rows of what somebody asked, or of one of our own SELECTs (with the types of Spark), as batches.
+
+        Ends after `seconds` with `sql.time`.
+        """
         timer = threading.Timer(seconds, self.cancel) if seconds is not None else None
         if timer is not None:
             timer.daemon = True
             timer.start()
         try:
-            found = self.query(sql, limit, strict=strict).table()
+            if isinstance(question, str):
+                found = self.query(question, limit).table()
+            else:
+                found = self.table(question, limit)
         except Cancelled:
             raise MadangError(
                 "sql.time",

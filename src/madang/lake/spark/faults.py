@@ -10,8 +10,10 @@ from typing import Any
 
 from madang.base.errors import MadangError
 from madang.base.translate import _
+from madang.lake.spark.translate import OPEN
 
 JAVA = 17  # the oldest that Spark runs on
+TIED = "MADANG_TIED"  # what Spark is made to raise where rows of a window are alike in its order
 OF_A_QUESTION = ("spark.value", "spark.failed")  # errors that are one question's own
 
 
@@ -57,13 +59,29 @@ def explained(told: Mapping[str, Any]) -> MadangError:
             _("Spark stopped: {reason}.").format(reason=reason),
             _("Mostly it lacks memory: give it more by [spark] memory. Nothing was written."),
         )
+    if TIED in reason:
+        return MadangError(
+            "spark.subset",
+            _("What a window says is open: rows are alike in its ORDER BY."),
+            _("Add columns to the ORDER BY of row_number, lag, lead, or of the frame of ROWS."),
+        )
+    if OPEN in reason:
+        return MadangError(
+            "spark.subset",
+            _(
+                "A value is not proved to be the same on Spark: the digits of a rounded floating number, or a year "
+                "outside of 1 to 9999."
+            ),
+            _("Ask without it, or on one machine: leave --engine spark out."),
+        )
     if condition == "CAST_OF_TEXT":
         return MadangError(
             "spark.subset",
             _("A cast of or to a text is not proved to mean the same on Spark: {reason}.").format(reason=reason),
             _("Ask without it, or on one machine: leave --engine spark out."),
         )
-    if state.startswith("22"):  # data exception
+    if state.startswith("22"):  # data exception; what it says of settings and other functions is no help here
+        reason = re.split(r" (?:Use [`'A-Z]|If necessary|Correct the value)", reason)[0]
         return MadangError(
             "spark.value", _("A value cannot be converted, or lies out of range: {reason}.").format(reason=reason)
         )

@@ -119,24 +119,34 @@ def _check(node: Any, sql: str) -> None:
     from sqlglot import exp
 
     if not isinstance(node, _allowed()):
-        raise _outside(type(node).__name__.upper(), node, sql)
+        raise outside(type(node).__name__.upper(), node, sql)
+    kind = type(node).__name__
+    more = {name for name, value in node.args.items() if value} - _PARTS - _HOLDS.get(kind, frozenset())
+    if more or (kind in _ONE and (node.expressions or (kind == "Trim" and node.expression))):
+        raise outside(", ".join(sorted(more)).rstrip("_") or kind.lower(), node, sql)
+    if isinstance(node, exp.Try) and not isinstance(node.this, exp.DateFromParts):
+        raise outside("try", node, sql)
+    if isinstance(node, exp.Round) and not _is_natural(node.args.get("decimals") or exp.Literal.number(0)):
+        raise outside("round", node, sql)
     if isinstance(node, exp.Table) and (node.db or node.catalog or isinstance(node.this, exp.Func)):
-        raise _outside(node.sql(dialect="duckdb"), node, sql)
+        raise outside(node.sql(dialect="duckdb"), node, sql)
     if isinstance(node, exp.Func) and not isinstance(node, (exp.And, exp.Or, exp.Case, exp.If, exp.Cast, exp.TryCast)):
         name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
         if name not in FUNCTIONS and name not in _SAME_NAMES:
-            raise _outside(name, node, sql)
+            raise outside(name, node, sql)
     if isinstance(node, exp.ToDays) and not _is_added(node):
-        raise _outside("to_days", node, sql)
+        raise outside("to_days", node, sql)
     if isinstance(node, exp.Pow) and not _is_two(node.this):
-        raise _outside("power", node, sql)  # of another number, the last digit is one engine's own
+        raise outside("power", node, sql)  # of another number, the last digit is one engine's own
     if isinstance(node, exp.DateDiff) and (node.args.get("unit") is None or node.args["unit"].name.upper() != "DAY"):
-        raise _outside("datediff", node, sql)  # years that begin there, years that are over here
+        raise outside("datediff", node, sql)  # years that begin there, years that are over here
     if isinstance(node, (exp.Cast, exp.TryCast)) and node.to.this.name not in _TYPES:
-        raise _outside(node.to.sql(dialect="duckdb"), node, sql)
+        raise outside(node.to.sql(dialect="duckdb"), node, sql)
     _check_text(node, sql)
+    if isinstance(node, exp.In) and node.args.get("query") and not _is_of_where(node):
+        raise outside("IN", node, sql)
     if isinstance(node, exp.Join) and (node.args.get("method") or (node.side == "FULL" and not node.args.get("on"))):
-        raise _outside("JOIN", node, sql)
+        raise outside("JOIN", node, sql)
 
 
 def _check_text(node: Any, sql: str) -> None:
@@ -144,11 +154,11 @@ def _check_text(node: Any, sql: str) -> None:
     from sqlglot import exp
 
     if isinstance(node, (exp.Cast, exp.TryCast)) and isinstance(node.this, exp.Literal) and node.this.is_string:
-        wanted = _WRITTEN.get(node.to.this.name)
+        wanted = WRITTEN.get(node.to.this.name)
         if wanted is not None and not re.fullmatch(wanted, node.this.this):
-            raise _outside(node.sql(dialect="duckdb"), node, sql)  # '2020' is a date there, '2.5' 3 here
+            raise outside(node.sql(dialect="duckdb"), node, sql)  # '2020' is a date there, '2.5' 3 here
     if isinstance(node, exp.Like) and not isinstance(node.expression, exp.Literal):
-        raise _outside("LIKE", node, sql)  # a backslash in it stands for itself here
+        raise outside("LIKE", node, sql)  # a backslash in it stands for itself here
     if isinstance(node, exp.Substring):
         start, length = node.args.get("start"), node.args.get("length")
         if (
@@ -157,7 +167,21 @@ def _check_text(node: Any, sql: str) -> None:
             or str(start.this) == "0"
             or not (length is None or _is_natural(length))
         ):
-            raise _outside("substring", node, sql)  # a place before the first one, or a length below 0
+            raise outside("substring", node, sql)  # a place before the first one, or a length below 0
+
+
+def _is_of_where(found: Any) -> bool:
+    """Whether an IN of rows stands in WHERE, where what is not known is as good as false: elsewhere it is made so."""
+    from sqlglot import exp
+
+    above = found.parent
+    while isinstance(above, exp.Paren):
+        above = above.parent
+    if isinstance(above, exp.Not):
+        above = above.parent
+    while isinstance(above, (exp.And, exp.Or, exp.Paren)):
+        above = above.parent
+    return isinstance(above, exp.Where)
 
 
 def _is_natural(node: Any) -> bool:
@@ -179,6 +203,53 @@ def _is_two(base: Any) -> bool:
 
     return bool(base.unnest().this == exp.Literal.number(2)) if isinstance(base, exp.Cast) else False
 
+
+# What a node may hold besides the parts that it is made of; whatever else is said there would be left out on the way.
+_PARTS = frozenset({"this", "expression", "expressions"})
+_SET = frozenset({"with_", "distinct", "order", "limit"})
+_HOLDS: dict[str, frozenset[str]] = {
+    "Alias": frozenset({"alias"}),
+    "Between": frozenset({"low", "high"}),
+    "Case": frozenset({"ifs", "default"}),
+    "Cast": frozenset({"to"}),
+    "Column": frozenset({"table"}),
+    "Concat": frozenset({"safe", "coalesce"}),
+    "Count": frozenset({"big_int"}),
+    "CTE": frozenset({"alias"}),
+    "DPipe": frozenset({"safe"}),
+    "DateDiff": frozenset({"unit", "big_int", "date_part_boundary"}),
+    "DateFromParts": frozenset({"year", "month", "day"}),
+    "Div": frozenset({"safe", "typed"}),
+    "Except": _SET,
+    "Greatest": frozenset({"ignore_nulls"}),
+    "Group": frozenset({"all"}),
+    "Identifier": frozenset({"quoted"}),
+    "If": frozenset({"true", "false"}),
+    "In": frozenset({"query"}),
+    "Is": frozenset({"negate"}),
+    "Intersect": _SET,
+    "Join": frozenset({"side", "kind", "on", "using"}),
+    "Lag": frozenset({"offset", "default"}),
+    "Lead": frozenset({"offset", "default"}),
+    "Least": frozenset({"ignore_nulls"}),
+    "Like": frozenset({"negate"}),
+    "Literal": frozenset({"is_string"}),
+    "Ordered": frozenset({"desc", "nulls_first"}),
+    "Replace": frozenset({"replacement"}),
+    "Round": frozenset({"decimals"}),
+    "Select": frozenset({"from_", "joins", "where", "group", "having", "order", "limit", "distinct", "with_"}),
+    "StrPosition": frozenset({"substr"}),
+    "Subquery": frozenset({"alias", "with_"}),
+    "Substring": frozenset({"start", "length"}),
+    "Table": frozenset({"alias", "db", "joins"}),
+    "TableAlias": frozenset({"columns"}),
+    "Trim": frozenset(),
+    "TryCast": frozenset({"to", "safe"}),
+    "Union": _SET,
+    "Window": frozenset({"partition_by", "order", "spec", "over"}),
+    "WindowSpec": frozenset({"kind", "start", "start_side", "end", "end_side"}),
+}
+_ONE = frozenset({"Max", "Min", "Abs", "Sqrt", "Floor", "Ceil", "Trunc", "RegexpFullMatch", "Trim"})  # of one thing
 
 _SAME_NAMES = frozenset(
     {
@@ -205,13 +276,25 @@ _TYPES = frozenset(
 
 
 _WHOLE = frozenset({"BIGINT", "INT", "SMALLINT", "TINYINT"})
-_WRITTEN = {  # texts that both engines read as the same value
+OPEN = "MADANG_OPEN"  # what Spark is made to raise where the engines may differ
+WRITTEN = {  # texts that both engines read as the same value
     **dict.fromkeys(_WHOLE, r"[+-]?\d{1,18}"),
     **dict.fromkeys(("DOUBLE", "FLOAT"), r"[+-]?\d{1,15}(\.\d{1,15})?([eE][+-]?\d{1,2})?"),
     "DATE": r"\d{4}-\d{1,2}-\d{1,2}",
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMPNTZ"), r"\d{4}-\d{1,2}-\d{1,2}( \d\d:\d\d:\d\d(\.\d{1,6})?)?"),
 }
 _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+# Letters of the newest Unicode, of which Spark knows the small ones and DuckDB does not, and what stands for each
+# meanwhile: none of these is ever a letter.
+_NEW = (
+    (0x1C89,),
+    (0xA7CB, 0xA7CC, 0xA7CE, 0xA7D2, 0xA7D4, 0xA7DA, 0xA7DC),
+    range(0x10D50, 0x10D66),
+    range(0x16EA0, 0x16EB9),
+)
+_NEWEST = "".join(chr(letter) for several in _NEW for letter in several)
+_NO_LETTERS = [*range(0xFDD0, 0xFDF0), *(plane * 0x10000 + end for plane in range(1, 17) for end in (0xFFFE, 0xFFFF))]
+_STAND_INS = "".join(map(chr, _NO_LETTERS[: len(_NEWEST)]))
 _PATTERN = re.compile(r"(?:[^\\]|\\[-.+*()\[\]{}?^$|/\\dD])*")  # what both kinds of patterns read alike
 
 
@@ -237,23 +320,38 @@ def _rewritten(node: Any) -> Any:
         return _whole_part(node)
     if isinstance(node, (exp.Cast, exp.TryCast)) and node.to.this.name in _WHOLE and not _is_whole(node.this):
         return _rounded(node)
-    if isinstance(node, exp.Div):  # never of decimals, whose digits would be cut off
-        return exp.Div(this=exp.cast(node.this, "DOUBLE"), expression=node.expression, typed=False, safe=False)
-    if isinstance(node, exp.Avg) and not isinstance(node.this, exp.Distinct):
-        return exp.Avg(this=exp.cast(node.this, "DOUBLE"))
+    if isinstance(node, exp.Div):
+        return _quotient(node)
+    if isinstance(node, exp.Avg):
+        return _mean(node)
+    if isinstance(node, (exp.Filter, exp.Window)) and node.this.meta.get("mean"):
+        return _mean_of(node)
+    if isinstance(node, exp.Round):
+        return _to_digits(node)
     if isinstance(node, exp.Trim) and node.args.get("expression") is None:  # spaces of all scripts
-        return exp.maybe_parse(f"trim(BOTH '{_SPACES}' FROM {node.this.sql(dialect='spark')})", dialect="spark")
+        return exp.maybe_parse(f"trim(BOTH '{_SPACES}' FROM {_text(node.this)})", dialect="spark")
     if isinstance(node, exp.Lower):  # letter by letter: no dot over an i, no other sigma at the end of a word
-        return exp.maybe_parse(f"lower(translate({node.this.sql(dialect='spark')}, 'İΣ', 'iσ'))", dialect="spark")
+        kept = f"lower(translate({_text(node.this)}, 'İΣ{_NEWEST}', 'iσ{_STAND_INS}'))"
+        return exp.maybe_parse(f"translate({kept}, '{_STAND_INS}', '{_NEWEST}')", dialect="spark")
+    if isinstance(node, (exp.Cast, exp.TryCast)) and node.to.this.name in ("TEXT", "VARCHAR"):
+        return _as_text(node.this)
+    if isinstance(node, (exp.DPipe, exp.Concat)):
+        for part in list(node.flatten() if isinstance(node, exp.DPipe) else node.expressions):
+            if not (isinstance(part.unnest(), exp.Literal) and part.unnest().is_string):
+                part.replace(_as_text(part))
+        return node
     if isinstance(node, exp.Like):
         pattern = exp.Literal.string(str(node.expression.this).replace("\\", "\\\\"))
-        return exp.Like(this=node.this, expression=pattern)
+        like = exp.Like(this=node.this, expression=pattern)
+        return exp.Paren(this=exp.Not(this=like)) if node.args.get("negate") else like
     if isinstance(node, exp.Try) and isinstance(node.this, exp.DateFromParts):
         parts = [node.this.args[name].copy() for name in ("year", "month", "day")]
-        year, month, day = (exp.cast(part, "BIGINT").sql(dialect="spark") for part in parts)
+        year, month, day = (_text(exp.cast(part, "BIGINT")) for part in parts)
         # As DuckDB: no date for a month or day that there is not, null for a null.
+        # Years that are no date to Python are null to our own questions, of which no table has any.
+        odd = f"WHEN {year} NOT BETWEEN 1 AND 9999 THEN raise_error('{OPEN}') " if node.meta.get("somebodys") else ""
         return exp.maybe_parse(
-            f"CASE WHEN {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND 31 AND {year} BETWEEN 1 AND 9999 THEN "
+            f"CASE {odd}WHEN {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND 31 AND {year} BETWEEN 1 AND 9999 THEN "
             f"try_to_date(concat(lpad(CAST({year} AS STRING), 4, '0'), '-', "
             f"lpad(CAST({month} AS STRING), 2, '0'), '-', lpad(CAST({day} AS STRING), 2, '0')), 'yyyy-MM-dd') END",
             dialect="spark",
@@ -264,10 +362,16 @@ def _rewritten(node: Any) -> Any:
     return node
 
 
+def _text(node: Any) -> str:
+    """A part in Spark's SQL, to be put into a text: in brackets, whatever operators stand there."""
+    text = str(node.sql(dialect="spark"))
+    return text if re.fullmatch(r"[\w.`]+|\d+", text) else f"({text})"
+
+
 def _function(name: str, given: list[Any]) -> Any:
     from sqlglot import exp
 
-    value = given[0].sql(dialect="spark")
+    value = _text(given[0])
     if name == "regexp_full_match":
         pattern = given[1].this if isinstance(given[1], exp.Literal) else None
         if pattern is None:
@@ -290,12 +394,100 @@ def _whole_part(node: Any) -> Any:
     """trunc, floor, ceil of a number of any size: what the functions of that name do there ends at 64 bits."""
     from sqlglot import exp
 
-    value = node.this.sql(dialect="spark")
+    value = _text(node.this)
+    if not isinstance(node, exp.Trunc):
+        value = f"({value} / 1)"  # of whole numbers a floating one, in both
     more = {exp.Floor: f"WHEN {value} % 1 < 0 THEN {value} - {value} % 1 - 1 ", exp.Trunc: ""}.get(
         type(node), f"WHEN {value} % 1 > 0 THEN {value} - {value} % 1 + 1 "
     )
-    whole = f"(CASE WHEN isnan({value} % 1) THEN {value} {more}ELSE {value} - {value} % 1 END)"
+    # round has nothing left to round: of a decimal it takes the digits away.
+    whole = f"round(CASE WHEN isnan({value} % 1) THEN {value} {more}ELSE {value} - {value} % 1 END)"
     return exp.maybe_parse(whole, dialect="spark")
+
+
+def _quotient(node: Any) -> Any:
+    """A quotient: of floating numbers, never of decimals, whose digits would be cut off; by zero, what there is no end
+    to, with the sign of that zero, or no number."""
+    from sqlglot import exp
+
+    above, below = exp.cast(node.this, "DOUBLE"), node.expression
+    plain = exp.Div(this=above, expression=below, typed=False, safe=False)
+    if isinstance(below.unnest(), exp.Literal) and float(below.unnest().this or 0) != 0:
+        return plain
+    over, under = _text(above), _text(below)
+    return exp.maybe_parse(
+        f"(CASE WHEN {under} = 0 THEN {over} * CASE WHEN atan2({under}, -1) < 0 THEN CAST('-Infinity' AS DOUBLE) "
+        f"ELSE CAST('Infinity' AS DOUBLE) END ELSE {over} / {under} END)",
+        dialect="spark",
+    )
+
+
+def _mean(node: Any) -> Any:
+    """A mean: the exact sum, made a floating number, by the count. What stands around it (FILTER, OVER) is said of both
+    once it is reached."""
+    from sqlglot import exp
+
+    made = exp.Avg(this=node.this)
+    made.meta["mean"] = True
+    return made if isinstance(node.parent, (exp.Filter, exp.Window)) and node.arg_key == "this" else _mean_of(made)
+
+
+def _mean_of(node: Any) -> Any:
+    from sqlglot import exp
+
+    above = node.parent
+    if isinstance(above, exp.Window) and node.arg_key == "this":
+        node.meta["mean"] = True
+        return node
+    told = []
+    for kind in (exp.Sum, exp.Count):
+        made = node.copy()
+        (mean,) = [each for each in made.find_all(exp.Avg) if each.meta.get("mean")][:1]
+        new = kind(this=mean.this.copy())
+        if mean is made:
+            made = new
+        else:
+            mean.replace(new)
+        told.append(made.sql(dialect="spark"))
+    total, count = told
+    # Of what type the sum is, Spark knows before it begins; what is said of it is then a number, the other branch gone.
+    power = f"concat('1e', coalesce(nullif(regexp_extract(typeof({total}), ',([0-9]+)', 1), ''), '0'))"
+    whole = f"CAST({total} * CAST(CAST({power} AS DOUBLE) AS DECIMAL(38, 0)) AS DOUBLE)"
+    return exp.maybe_parse(
+        f"(CASE WHEN typeof({total}) IN ('double', 'float') THEN CAST({total} AS DOUBLE) / nullif({count}, 0) "
+        f"ELSE {whole} / nullif({count} * CAST({power} AS DOUBLE), 0) END)",
+        dialect="spark",
+    )
+
+
+def _as_text(value: Any) -> Any:
+    """A value as text; `OPEN` for days and times of other years than four digits tell."""
+    from sqlglot import exp
+
+    text = f"CAST({_text(value)} AS STRING)"
+    return exp.maybe_parse(
+        f"(CASE WHEN typeof({_text(value)}) IN ('date', 'timestamp_ntz') AND left({text}, 1) IN ('+', '-') "
+        f"THEN raise_error('{OPEN}') ELSE {text} END)",
+        dialect="spark",
+    )
+
+
+def _to_digits(node: Any) -> Any:
+    """round to digits. Where a floating number lies half-way between two of them, or has none left, the engines do not
+    agree, and `OPEN` is raised (another branch would be another type for decimals)."""
+    from sqlglot import exp
+
+    value, digits = _text(node.this), int(str((node.args.get("decimals") or exp.Literal.number(0)).this))
+    if digits == 0:
+        return exp.Round(this=node.this)
+    moved = f"abs(TRY_CAST({value} AS DOUBLE) * CAST('1e{digits}' AS DOUBLE))"
+    half = f"abs({moved} % 1 - CAST('5e-1' AS DOUBLE)) < CAST('1e-6' AS DOUBLE)"
+    far = f"{moved} >= CAST('1e9' AS DOUBLE) AND {moved} < CAST('Infinity' AS DOUBLE)"
+    return exp.maybe_parse(
+        f"(CASE WHEN typeof({value}) IN ('double', 'float') AND ({half} OR {far}) THEN raise_error('{OPEN}') "
+        f"ELSE round({value}, {digits}) END)",
+        dialect="spark",
+    )
 
 
 def _rounded(cast: Any) -> Any:
@@ -303,7 +495,7 @@ def _rounded(cast: Any) -> Any:
     from zero. Of what type the value is, Spark knows before it begins; the other branches are then gone."""
     from sqlglot import exp
 
-    value, kind = cast.this.sql(dialect="spark"), cast.to.sql(dialect="spark")
+    value, kind = _text(cast.this), cast.to.sql(dialect="spark")
     word = "TRY_CAST" if isinstance(cast, exp.TryCast) else "CAST"
     return exp.maybe_parse(
         f"(CASE WHEN typeof({value}) IN ('double', 'float') THEN {word}(bround(TRY_CAST({value} AS DOUBLE)) AS {kind}) "
@@ -335,7 +527,8 @@ def _is_whole(node: Any) -> bool:
     return isinstance(node, (exp.Null, exp.Count, exp.Year, exp.Month, exp.Day, exp.RowNumber))
 
 
-def _outside(what: str, node: Any, sql: str) -> MadangError:
+def outside(what: str, node: Any, sql: str) -> MadangError:
+    """What is not in the subset, and where it stands."""
     text = node.sql(dialect="duckdb")[:60]
     place = sql.lower().find(text.lower()) + 1
     where = _("at character {place}").format(place=place) if place else _("in it")
