@@ -47,8 +47,8 @@ def test_a_filler_ends_no_observation_and_no_era_and_is_told(tmp_path: Path) -> 
                     assert engine.value(f"SELECT coalesce(max(year({column})), 0) FROM {table}") <= 9999
         assert engine.value("SELECT coalesce(max(year(condition_era_end_date)), 0) FROM condition_era") < 9000
     told = " ".join(result.report.warnings)
-    assert "1 rows of visit_occurrence have a visit_start_date in the year 9000 or later" in told
-    assert "1 rows of condition_occurrence have a condition_end_date in the year 9000 or later" in told
+    assert "1 rows of visit_occurrence have a visit_start_date in the year 2063 or later" in told
+    assert "1 rows of condition_occurrence have a condition_end_date in the year 2063 or later" in told
 
 
 def test_without_a_day_of_the_extract_the_newest_day_is_taken_and_told(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def _write_ndjson(path: Path, source: Source, rows: Sequence[Row]) -> None:
             document: dict[str, Any] = {}
             for column in source.columns.values():
                 if column.name in row:
-                    _place(document, column.path or column.name, row[column.name])
+                    _place(document, (column.path or column.name).partition("|")[0], row[column.name])
             out.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
 
 

@@ -25,6 +25,14 @@ _SPANS = (
 
 FAR = "DATE '9000-01-01'"
 """What is dated from here on is a filler that says "not ended yet", as 9999-12-31, and no day."""
+FAR_YEARS = 50
+"""So is what lies so many years after the extract, as 2999-12-31 or 2099-12-31."""
+
+
+def far(extract: date | None) -> str:
+    """The first day that is a filler, as SQL; data whose days are shifted have no day of an extract to go by."""
+    year = extract.year + FAR_YEARS if extract else 9000
+    return FAR if year >= 9000 else f"DATE '{year}-01-01'"
 
 
 def newest_date(engine: Engine, today: date) -> date | None:
@@ -38,17 +46,23 @@ def newest_date(engine: Engine, today: date) -> date | None:
     return newest
 
 
-def observation_period_sql(extract: date | None, type_concept_id: int, *, dead: str = "", told: bool = True) -> str:
+def observation_period_sql(
+    extract: date | None, type_concept_id: int, *, dead: str = "", told: bool = True, born: str = ""
+) -> str:
     """One period per person from the first record to death, or else to the extract (without one: the last record).
 
-    Fillers are no records. `dead` is a relation of the persons who died on a day that nobody tells: their period ends
+    Fillers are no records, at either end: of persons in the relation `born` (person_id, year_of_birth) records count
+    from the year before birth on, unless they have no others. `dead` is a relation of the persons who died on a day that nobody tells: their period ends
     with their last record. `told` says that the day of the extract is the holder's, so that records after it count;
     otherwise it is the newest of all records, and what lies after it is no day.
     """
-    horizon = FAR if told or extract is None else f"least({FAR}, DATE '{extract}' + 1)"
+    horizon = far(extract) if told or extract is None else f"least({FAR}, DATE '{extract}' + 1)"
+    persons = f"LEFT JOIN {born} USING (person_id)" if born else ""
+    alive = "year({first}) >= year_of_birth - 1" if born else "TRUE"
     spans = " UNION ALL ".join(
-        f"SELECT person_id, min({first}) FILTER ({first} < {horizon}) AS first, "
-        f"max({last}) FILTER ({last} < {horizon}) AS last FROM {table} GROUP BY person_id"
+        f"SELECT person_id, min({first}) FILTER ({first} < {horizon}) AS any_first, "
+        f"min({first}) FILTER ({first} < {horizon} AND {alive.format(first=first)}) AS first, "
+        f"max({last}) FILTER ({last} < {horizon}) AS last FROM {table} {persons} GROUP BY person_id"
         for table, first, last in _SPANS
     )
     end = f"DATE '{extract}'" if extract else "s.last"
@@ -57,7 +71,8 @@ def observation_period_sql(extract: date | None, type_concept_id: int, *, dead: 
     relation = f"""(
         SELECT row_number() OVER (ORDER BY person_id) AS n, person_id, s.first,
                greatest(s.first, coalesce(d.death_date, {end})) AS until
-        FROM (SELECT person_id, min(first) AS first, max(last) AS last FROM ({spans}) GROUP BY person_id) s
+        FROM (SELECT person_id, coalesce(min(first), min(any_first)) AS first, max(last) AS last
+              FROM ({spans}) GROUP BY person_id) s
         LEFT JOIN (SELECT person_id, min(death_date) AS death_date FROM death WHERE death_date < {FAR}
                    GROUP BY person_id) d
         USING (person_id) {unknown} WHERE s.first IS NOT NULL)"""
@@ -104,13 +119,13 @@ def _islands(spans: str, keys: str, gap: int = GAP_DAYS) -> str:
         WINDOW s AS (PARTITION BY {keys} ORDER BY first)"""
 
 
-def condition_era_sql() -> str:
-    """CONDITION_ERA from CONDITION_OCCURRENCE; a condition without an end lasts one day."""
+def condition_era_sql(far: str = FAR) -> str:
+    """CONDITION_ERA from CONDITION_OCCURRENCE; a condition without an end lasts one day. Fillers from `far` on."""
     spans = f"""
         SELECT person_id, condition_concept_id, condition_start_date AS first,
-               greatest(condition_start_date, CASE WHEN condition_end_date < {FAR} THEN condition_end_date
+               greatest(condition_start_date, CASE WHEN condition_end_date < {far} THEN condition_end_date
                                                    ELSE condition_start_date + 1 END) AS last
-        FROM condition_occurrence WHERE condition_concept_id <> 0 AND condition_start_date < {FAR}"""
+        FROM condition_occurrence WHERE condition_concept_id <> 0 AND condition_start_date < {far}"""
     return table_sql(
         "condition_era",
         {
@@ -134,13 +149,16 @@ def _ingredients(vocabulary: str) -> str:
           AND a.descendant_concept_id IN (SELECT DISTINCT drug_concept_id FROM drug_exposure))"""
 
 
-def drug_era_sql(vocabulary: str) -> str:
-    """DRUG_ERA from DRUG_EXPOSURE by ingredient; `gap_days` are the days of an era without exposure."""
+def drug_era_sql(vocabulary: str, far: str = FAR) -> str:
+    """DRUG_ERA from DRUG_EXPOSURE by ingredient; `gap_days` are the days of an era without exposure. An exposure whose
+    end is a filler (from `far` on) lasts one day."""
     # `last` is the day after the exposure, so that gaps are the days without any.
     spans = f"""
-        SELECT person_id, ingredient, drug_exposure_start_date AS first, drug_exposure_end_date + 1 AS last
+        SELECT person_id, ingredient, drug_exposure_start_date AS first,
+               CASE WHEN drug_exposure_end_date < {far} THEN drug_exposure_end_date
+                    ELSE drug_exposure_start_date END + 1 AS last
         FROM drug_exposure JOIN {_ingredients(vocabulary)} USING (drug_concept_id)
-        WHERE drug_exposure_end_date < {FAR}"""
+        WHERE drug_exposure_start_date < {far}"""
     return table_sql(
         "drug_era",
         {
@@ -156,14 +174,16 @@ def drug_era_sql(vocabulary: str) -> str:
     )
 
 
-def dose_era_sql(vocabulary: str) -> str:
+def dose_era_sql(vocabulary: str, far: str = FAR) -> str:
     """DOSE_ERA: spans of one ingredient at one daily dose, where strength, quantity and days of supply are known."""
     spans = f"""
         SELECT person_id, s.ingredient_concept_id AS ingredient, s.amount_unit_concept_id AS unit,
                round(e.quantity * s.amount_value / greatest(e.days_supply, 1), 6) AS dose,
-               e.drug_exposure_start_date AS first, e.drug_exposure_end_date AS last
+               e.drug_exposure_start_date AS first,
+               CASE WHEN e.drug_exposure_end_date < {far} THEN e.drug_exposure_end_date
+                    ELSE e.drug_exposure_start_date END AS last
         FROM drug_exposure e JOIN {vocabulary}.drug_strength s USING (drug_concept_id)
-        WHERE e.drug_exposure_end_date < {FAR} AND s.amount_value > 0
+        WHERE e.drug_exposure_start_date < {far} AND s.amount_value > 0
           AND s.amount_unit_concept_id IS NOT NULL AND e.quantity > 0 AND e.days_supply > 0"""
     return table_sql(
         "dose_era",
@@ -180,9 +200,10 @@ def dose_era_sql(vocabulary: str) -> str:
     )
 
 
-def derived_sql(vocabulary: str, engine: Engine) -> dict[str, str]:
+def derived_sql(vocabulary: str, engine: Engine, extract: date | None = None) -> dict[str, str]:
     """The SELECT of each era table that this vocabulary allows."""
-    eras = {"condition_era": condition_era_sql(), "drug_era": drug_era_sql(vocabulary)}
+    last = far(extract)
+    eras = {"condition_era": condition_era_sql(last), "drug_era": drug_era_sql(vocabulary, last)}
     if engine.value(f"SELECT count(*) FROM {vocabulary}.drug_strength"):
-        eras["dose_era"] = dose_era_sql(vocabulary)
+        eras["dose_era"] = dose_era_sql(vocabulary, last)
     return eras

@@ -166,6 +166,7 @@ def _source(table: TomlTable) -> Source:
         missing=table.take("missing", "a list of texts", ()),
         other_layouts=MappingProxyType(_told(table, "other_layouts")),
         sheet=table.take("sheet", "text", ""),
+        resource=table.take("resource", "text", ""),
         extra_columns=table.take("extra_columns", "text", "refuse", among=("refuse", "ignore")),
     )
     table.finish()
@@ -228,6 +229,8 @@ def _check_source(table: TomlTable, source: Source) -> None:
         raise refuse("period", f'every file pattern needs the capture "{{{source.period}}}".')
     if source.within and source.period is None:
         raise refuse("within", "it needs a period.")
+    if source.resource and source.format != "ndjson":
+        raise refuse("resource", "only an ndjson source has resources.")
 
 
 def _check_columns(table: TomlTable, source: Source) -> None:

@@ -117,6 +117,8 @@ class Source:
     """Columns of files that are laid out otherwise, as by another release of what wrote them, and what to say then."""
     sheet: str = ""
     """XLSX: the sheet to read; empty: the first."""
+    resource: str = ""
+    """NDJSON of FHIR: the type of its resources; one of another type (`resourceType`) is rejected. Empty: any."""
     extra_columns: Literal["refuse", "ignore"] = "refuse"
     """What to do with columns of a file that the pack does not declare."""
     base: str = ""

@@ -27,6 +27,7 @@ from madang.science.omop.vocabulary import Vocabulary
 from madang.science.standardize import (
     about,
     accounting,
+    dangling,
     delivery,
     derived,
     entities,
@@ -257,9 +258,12 @@ class _Run:
         self.reader.keys, told = known_keys(engine, program, self.needed, before, kept)
         self.warnings += told
         self.joined = Joined(engine, program, before)
+        self.dangling = dangling.Dangling(engine, self.pack, program.staged, self.needed)
         staged = [i for i in found.new if i.registered.source in program.staged]
         with self._timed("read", sum(i.file.size for i in staged), "bytes"):
             self._stage(writer, before, found)
+            for name in sorted(program.staged):
+                self.dangling.note(self.pack.sources[name])
         mapper = events.Mapper(engine, self.vocabulary, self._maps())
         for place, select in enumerate(program.entities, 1):
             with self._timed(f"entity {select.name}"):
@@ -301,6 +305,9 @@ class _Run:
                 f"{n:,} texts of {column} are longer than their field and are cut." for column, n in self.cut.items()
             ]
             self.warnings += self.valueless.told()
+            self.warnings += self.dangling.told()
+            if self.dead and (n := engine.value(f"SELECT count(*) FROM {self.dead} ANTI JOIN death USING (person_id)")):
+                self.warnings.append(f"{n:,} persons have died on a day that nobody tells: their observation ends before.")
             self.warnings += senses(engine, self.extract)
             report = summarize(engine, self.made, accounts, fates, parent, self.seconds, self.warnings)
             return replace(report, unread=self.unread)
@@ -402,6 +409,7 @@ class _Run:
                 if source.key:
                     self.reader.keys[name].keep(partial(self.made.put, "keys", part="keys lasting", restricted=True))
                 registered = [incoming.registered for incoming in files]
+                self.dangling.note(source)
                 with self._narrowed(source, periods, found.files):
                     for select in mixed if mixed and len(periods) > 1 else selects:
                         self._event(select, registered, mapper, once=len(selects) == 1)
@@ -483,11 +491,11 @@ class _Run:
         made = {}
         if not any(select.table == "observation_period" for select in self.program.entities):
             made["observation_period"] = derived.observation_period_sql(
-                self.extract, EHR_PERIOD, dead=self.dead, told=told is not None
+                self.extract, EHR_PERIOD, dead=self.dead, told=told is not None, born="person"
             )
             if told is None and self.extract is not None:
                 self.warnings.append(
                     f"Nothing says when the data were extracted, so {self.extract}, their newest day, ends the "
                     "observation of the living; --set extract_date=YYYY-MM-DD says it."
                 )
-        return made | derived.derived_sql(self.vocabulary.schema, self.engine)
+        return made | derived.derived_sql(self.vocabulary.schema, self.engine, self.extract)

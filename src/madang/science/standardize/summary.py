@@ -9,6 +9,7 @@ from madang.lake import Version
 from madang.lake.engine import Engine, quote_paths
 from madang.science.omop.cdm import TABLES
 from madang.science.standardize.accounting import REJECTED, UNUSED, FileAccount
+from madang.science.standardize.derived import FAR, far
 from madang.science.standardize.made import Made
 from madang.science.standardize.records import EVENT_TABLES, MANY_DAYS
 from madang.science.standardize.report import Reason, Report
@@ -149,8 +150,12 @@ def _after_death(engine: Engine) -> dict[str, int]:
 
 
 def senses(engine: Engine, extract: date | None) -> list[str]:
-    """What cannot be meant: births after the extract, days in the year 9999, records outside every observation."""
-    return [*_births(engine, extract), *_far(engine), *_supplies(engine), *_outside(engine), *_zeros(engine)]
+    """What cannot be meant: births after the extract, days in the year 9999 or before birth, records outside every
+    observation, visits and persons of no concept."""
+    return [
+        *_births(engine, extract), *_far(engine, extract), *_before_birth(engine), *_supplies(engine),
+        *_outside(engine), *_zeros(engine),
+    ]  # fmt: skip
 
 
 def _births(engine: Engine, extract: date | None) -> list[str]:
@@ -165,16 +170,36 @@ def _births(engine: Engine, extract: date | None) -> list[str]:
     )
 
 
-def _far(engine: Engine) -> list[str]:
+def _before_birth(engine: Engine) -> list[str]:
+    """Fillers of systems that know no empty day, as 1900-01-01, look so; the year before birth may be the mother's."""
+    found = []
+    for table in ("visit_occurrence", "death", *EVENT_TABLES):
+        first = "death_date" if table == "death" else _date_of(table)
+        n = engine.value(
+            f"SELECT count(*) FROM {table} e JOIN person p USING (person_id) WHERE year(e.{first}) < p.year_of_birth - 1"
+        )
+        if n:
+            found.append(f"{n:,} of {table}")
+    if not found:
+        return []
+    return [
+        f"Rows dated more than a year before the birth of their person: {', '.join(found)}. If a day as 1900-01-01 means "
+        "that there is none, say so in pack.toml: missing = [...] of the column, as the files write it."
+    ]
+
+
+def _far(engine: Engine, extract: date | None) -> list[str]:
+    first = far(extract)
+    since = 9000 if first == FAR else int(first[6:10])
     told = []
     for table in ("visit_occurrence", "visit_detail", "death", "payer_plan_period", *EVENT_TABLES):
         days = [f.name for f in TABLES[table].fields if f.type == "date"]
         newest = engine.rows(f"SELECT {', '.join(f'max(year({day}))' for day in days)} FROM {table}")[0]
         for day, last in zip(days, newest, strict=True):
-            if last is not None and last >= 9000:
-                n = engine.value(f"SELECT count(*) FROM {table} WHERE {day} >= DATE '9000-01-01'")
+            if last is not None and last >= since:
+                n = engine.value(f"SELECT count(*) FROM {table} WHERE {day} >= {first}")
                 told.append(
-                    f"{n:,} rows of {table} have a {day} in the year 9000 or later. If it means that there is none, "
+                    f"{n:,} rows of {table} have a {day} in the year {since} or later. If it means that there is none, "
                     'say so in pack.toml: missing = ["9999-12-31"] of the column, as the files write it.'
                 )
     return told

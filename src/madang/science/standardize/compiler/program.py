@@ -34,6 +34,8 @@ class Select:
     rules: tuple[Rule, ...]
     grouped: bool
     unnests: bool
+    of_items: frozenset[str]
+    """Columns that an element of the unnested list gives."""
     windowed: bool
     """Whether a window spans rows, so that the whole source has to be seen at once."""
     reads: frozenset[str]

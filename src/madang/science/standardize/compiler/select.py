@@ -97,6 +97,7 @@ class SelectCompiler:
             rules=tuple(rules),
             grouped=grouped,
             unnests=bool(used.unnests),
+            of_items=frozenset(item.name for item in items if item.used.unnests),
             windowed=query.windowed or bool(used.windows),
             reads=query.joined,
             columns_read=_by_relation(query, used),

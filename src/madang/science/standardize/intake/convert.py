@@ -25,8 +25,7 @@ TYPES: dict[str, pa.DataType] = {
     "time": pa.string(),
     "datetime": pa.timestamp("us"),
 }
-_MIDNIGHT = "[T ]24:00"
-_OFFSET_OR_MIDNIGHT = f"[0-9](Z|[+-][0-9]{{2}}:?[0-9]{{2}})$|{_MIDNIGHT}"
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
 _ROUNDED = f"^{exact.ROUNDED.pattern}$"
 _PLAIN_INTEGER = "^-?[0-9]{1,18}$"
 _PLAIN_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -59,8 +58,7 @@ def column(
 def typed_column(field: Field, text: pa.Array) -> tuple[pa.Array, Mask]:
     """The typed column of trimmed texts."""
     if field.kind == "text":
-        odd = _OFFSET_OR_MIDNIGHT if field.zone else _MIDNIGHT
-        if field.zoned and pc.any(pc.match_substring_regex(text, odd), min_count=0).as_py():
+        if field.zoned and not _all_local(field, text):
             return _extracted(field, text)
         if field.pseudonym and pc.any(pc.match_substring_regex(text, _ROUNDED), min_count=0).as_py():
             return _extracted(field, text)
@@ -70,6 +68,20 @@ def typed_column(field: Field, text: pa.Array) -> tuple[pa.Array, Mask]:
     if field.kind == "number":
         return _numbers(field, text, _PLAIN_NUMBER, pa.float64())
     return _moments(field, text)
+
+
+def _all_local(field: Field, text: pa.Array) -> bool:
+    """Whether all texts are days, months or years, or moments that stay as they are."""
+    offset = "" if field.zone else "( ?Z|[+-][0-9]{2}:?[0-9]{2})?"
+    written = f"^[0-9]{{4}}(-[0-9]{{2}}(-[0-9]{{2}}([T ]{_CLOCK}{offset})?)?)?$"
+    if not _all(pc.match_substring_regex(text, written)):
+        return False
+    long = pc.greater_equal(pc.binary_length(text), 10)
+    days = pc.utf8_slice_codeunits(text.filter(pc.fill_null(long, False)), 0, 10)
+    shape = layout("%Y-%m-%d")
+    assert shape is not None
+    good, _ = _fixed(days, shape, "date", np.ones(len(days), bool))
+    return len(good) == len(days)
 
 
 def _extracted(field: Field, text: pa.Array) -> tuple[pa.Array, Mask]:

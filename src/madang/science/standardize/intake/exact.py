@@ -23,6 +23,11 @@ _ISO_DATETIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"([T ]([0-9]{2}):([0-9]{2})(:([0-9]{2})([.,][0-9]{1,9})?)?( ?(Z|[+-][0-9]{2}:?[0-9]{2}))?)?"
 )
+_ISO_PART = re.compile(
+    r"[0-9]{4}(-(0[1-9]|1[0-2])(-(?P<day>[0-9]{2})([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
+    r"( ?(Z|[+-][0-9]{2}:?[0-9]{2}))?)?)?)?"
+)
+_LOOSE_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?![0-9])")
 _ISO_TIME = re.compile(r"([0-9]{2}):([0-9]{2})(:([0-9]{2})(\.[0-9]{1,9})?)?")
 
 MIDNIGHT = "24:00:00"
@@ -207,7 +212,7 @@ def _iso_moment(text: str, zone: str = "") -> datetime:
         raise Bad
     year, month, day, hour, minute, second, fraction = match.group(1, 2, 3, 5, 6, 8, 9)
     micro = int(fraction[1:7].ljust(6, "0")) if fraction else 0
-    clock = (int(hour or 0), int(minute or 0), int(second or 0), micro)
+    clock = (int(hour or 0), int(minute or 0), min(59, int(second or 0)) if second == "60" else int(second or 0), micro)
     return _clock((int(year), int(month), int(day)), clock)
 
 
@@ -275,10 +280,23 @@ def identifiers_of(field: Field, text: str, pseudonym: Callable[[str], str] | No
     return json.dumps(list(told), ensure_ascii=False) if told else None
 
 
+def _zoned(field: Field, text: str) -> str:
+    """A moment of ISO 8601 or a part of one (a year, a month, a day), in local time; `Bad` for all else."""
+    text = text.upper()
+    if loose := _LOOSE_DAY.match(text):
+        text = f"{loose[1]}-{loose[2]:0>2}-{loose[3]:0>2}{text[loose.end() :]}"
+    text = at_midnight(localized(text, field.zone) if field.zone else text)
+    match = _ISO_PART.fullmatch(text)
+    if not match:
+        raise Bad
+    if match["day"] and text[:4] != "0000":  # the year 0 is outside the calendar, which is said of the row
+        date.fromisoformat(text[:10])
+    return text
+
+
 def _text(field: Field, text: str) -> str:
     if field.zoned:
-        text = localized(text, field.zone) if field.zone else text
-        text = at_midnight(text)
+        text = _zoned(field, text)
     if field.pseudonym and ROUNDED.fullmatch(text):
         raise Bad
     if field.extract is None:

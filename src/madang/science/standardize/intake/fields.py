@@ -27,6 +27,7 @@ TOO_FEW = "the line has too few fields"
 TOO_MANY = "the line has too many fields"
 OPEN_QUOTE = "a quote is not closed"
 NO_OBJECT = "the line is no JSON object"
+OTHER_TYPE = "the resource is of another type"
 
 _CODES = {
     EMPTY_LINE: "line.empty",
@@ -34,6 +35,7 @@ _CODES = {
     TOO_MANY: "line.many_fields",
     OPEN_QUOTE: "line.open_quote",
     NO_OBJECT: "line.no_object",
+    OTHER_TYPE: "line.other_type",
 }
 _TAILS = {"is empty": "field.empty", NO_IDENTIFIER: "field.no_text"} | {
     tail: f"field.no_{kind}" for kind, tail in NO_VALUE.items()

@@ -12,7 +12,7 @@ import pyarrow as pa
 from madang.base.errors import MadangError
 from madang.science.standardize.intake import references
 from madang.science.standardize.intake.delimited import Rows
-from madang.science.standardize.intake.fields import EMPTY_LINE, NO_OBJECT, Field
+from madang.science.standardize.intake.fields import EMPTY_LINE, NO_OBJECT, OTHER_TYPE, Field
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([0-9]+)\]|\[(\*)\]")
 
@@ -20,17 +20,30 @@ Getter = Callable[[Any], Any]
 
 
 def getter(path: str) -> Getter:
-    """The function from an object to what lies at `path`: names, [n] and [*] (a list of what each element gives).
+    """The function from an object to what lies at `path`: names, [n] and [*] (a list of what each element gives); of
+    `one|other` what is there first.
 
     Nothing there, and null, give None. Raises `MadangError` for what is no path.
     """
-    return _walker(_steps(path))
+    first, *others = (_walker(_steps(one)) for one in path.split("|"))
+    if not others:
+        return first
+
+    def any_of(value: Any) -> Any:
+        found = first(value)
+        for other in others:
+            if found is not None:
+                break
+            found = other(value)
+        return found
+
+    return any_of
 
 
 def _steps(path: str) -> tuple[str | int | None, ...]:
     steps: list[str | int | None] = []
     at = 0
-    while at < len(path):
+    while at < len(path) or not path:
         match = _STEP.match(path, at)
         if not match:
             raise MadangError("source.path", f"{path} is no path.", "Write it as name.list[0].value or list[*].value.")
@@ -55,11 +68,11 @@ def _walker(steps: tuple[str | int | None, ...]) -> Getter:
 
     def walk(value: Any) -> Any:
         for step in steps:
-            if isinstance(value, str):  # whose [0] would be a letter
-                return None
-            try:
+            if type(value) is dict and type(step) is str:
+                value = value.get(step)
+            elif type(value) is list and type(step) is int and step < len(value):
                 value = value[step]
-            except (KeyError, IndexError, TypeError):
+            else:
                 return None
         return value
 
@@ -83,7 +96,11 @@ def walker(wanted: tuple[tuple[str, bool], ...]) -> Callable[..., None]:
     tree: _Tree = {}
     rest: dict[str, Getter] = {}
     for number, (path, is_reference) in enumerate(wanted):
-        getter(path)  # raises where it is no path
+        whole = getter(path)  # raises where it is no path
+        if "|" in path:
+            rest[f"g{number}"] = whole
+            tree.setdefault(_LEAVES, []).append((number, is_reference, True))
+            continue
         steps = _steps(path)
         every = steps.index(None) if None in steps else len(steps)
         node = tree
@@ -136,8 +153,8 @@ def _numbers(node: _Tree) -> list[int]:
     return found + [number for step, below in node.items() if step is not _LEAVES for number in _numbers(below)]
 
 
-def parse(data: bytes, fields: Sequence[Field], encoding: str) -> Rows:
-    """The rows of a block of whole lines, as bytes of UTF-8."""
+def parse(data: bytes, fields: Sequence[Field], encoding: str, resource: str = "") -> Rows:
+    """The rows of a block of whole lines, as bytes of UTF-8; of FHIR those of the type `resource`."""
     # Several fields may read one reference: it is looked up once.
     wanted = list(dict.fromkeys((field.path or field.header, bool(field.reference)) for field in fields))
     walk = walker(tuple(wanted))
@@ -157,6 +174,9 @@ def parse(data: bytes, fields: Sequence[Field], encoding: str) -> Rows:
             value = None
         if not isinstance(value, dict):
             refused.append((number, NO_OBJECT))
+            continue
+        if resource and (value.get("resourceType") or resource) != resource:
+            refused.append((number, OTHER_TYPE))
             continue
         walk(value, *appends)
     read = {key: _bytes_or_null(column) for key, column in zip(wanted, columns, strict=True)}

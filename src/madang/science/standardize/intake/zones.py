@@ -20,6 +20,7 @@ OFFSET = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 _MOMENT = re.compile(
     rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[T ]([0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]+)?)?) ?({OFFSET})"
 )
+_LEAP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}):60((?:\.[0-9]+)?.*)")
 _MIDNIGHT = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})([T ])24:00(?::00(?:\.0+)?)?( ?{OFFSET}|)")
 _IN_FILE = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ][0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:\.[0-9]+)?)? ?({OFFSET})\b".encode()
@@ -46,7 +47,10 @@ def zone_of(text: str) -> tzinfo:
 
 
 def at_midnight(text: str) -> str:
-    """A moment at 24:00:00, the end of a day, as the beginning of the next one; whatever else it is stays as it is."""
+    """A moment at 24:00:00, the end of a day, as the beginning of the next one, and a leap second (:60), which no clock
+    here has, as the one before; whatever else it is stays as it is."""
+    if leap := _LEAP.fullmatch(text):
+        return f"{leap[1]}:59{leap[2]}"
     match = _MIDNIGHT.fullmatch(text)
     if match is None:
         return text

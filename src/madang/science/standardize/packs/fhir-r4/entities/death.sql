@@ -1,6 +1,6 @@
--- A death without a date (deceasedBoolean) cannot be a row of DEATH.
+-- A death without a day (deceasedBoolean, or words) cannot be a row of DEATH.
 select
-    unused_when(deceasedDateTime is null and coalesce(deceasedBoolean, 'false') <> 'true', 'is alive'),
+    unused_when(deceasedDateTime is null and coalesce(deceased, 'false') = 'false', 'is alive'),
     unused_when(deceasedDateTime is null, 'day of death is not told'),
     reject_when(person.person_id is null, 'patient is unknown'),
     person.person_id,

@@ -2,7 +2,10 @@
 with dated as (
     select *,
         nullif(concat_ws(', ', country, state, district), '') as residence,
-        try_cast(case length(birthDate) when 4 then birthDate || '-01-01' when 7 then birthDate || '-01' else left(birthDate, 10) end as date) as born,
+        -- A day that does not exist still tells the month, a month that does not the year.
+        try_cast(left(birthDate, 10) as date) as birth_day,
+        try_cast(left(birthDate, 7) || '-01' as date) as birth_month,
+        coalesce(birth_day, birth_month, try_cast(left(birthDate, 4) || '-01-01' as date)) as born,
         list_filter(['2106-3', '2054-5', '2028-9', '1002-5', '2076-8'], lambda c: contains(extended, '"' || c || '"')) as races
     from patient
 )
@@ -11,12 +14,14 @@ select
     from_json(try_cast(dated.identifiers as json), '["VARCHAR"]') as identifiers,
     list_transform(from_json(try_cast(dated.identifiers as json), '["VARCHAR"]'), lambda x: substr(x, instr(x, '|') + 1)) as identifier_values,
     reject_when(born is null, 'year of birth is missing'),
+    reject_when(modified is not null, 'an extension that changes its meaning is not known'),
+    replaced is not null as is_replaced,  -- by another patient: counted, as a repair
     born as birth,  -- for ages that conditions tell; not written
-    deceasedDateTime is not null or coalesce(deceasedBoolean, 'false') = 'true' as is_dead,
+    deceasedDateTime is not null or coalesce(deceased, 'false') <> 'false' as is_dead,
     case gender when 'male' then 8507 when 'female' then 8532 else 0 end as gender_concept_id,
     year(born) as year_of_birth,
-    case when length(birthDate) >= 7 then month(born) end as month_of_birth,
-    case when length(birthDate) >= 10 then day(born) end as day_of_birth,
+    case when birth_day is not null or birth_month is not null then month(born) end as month_of_birth,
+    day(birth_day) as day_of_birth,
     case when length(races) = 0 or extended is null then getvariable('race_concept_id')::bigint
          when length(races) > 1 then 0
          else case races[1]

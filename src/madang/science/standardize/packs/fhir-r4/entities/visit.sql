@@ -13,6 +13,7 @@ select
     from_json(try_cast(dated.identifiers as json), '["VARCHAR"]') as identifiers,
     reject_when(coalesce(dated.patient, dated.patient_identifier, dated.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
+    reject_when(dated.modified is not null, 'an extension that changes its meaning is not known'),
     reject_when(starts is null and actual_period is not null, 'is a resource of FHIR R5, not of R4'),
     unused_when(status in ('planned', 'cancelled', 'entered-in-error'), 'did not take place'),
     coalesce(person.person_id, named.id, valued.id) as person_id,

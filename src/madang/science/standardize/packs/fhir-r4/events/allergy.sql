@@ -20,7 +20,8 @@ negated as (
 select
     reject_when(coalesce(negated.patient, negated.patient_identifier, negated.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
-    unused_when(verification in ('refuted', 'entered-in-error'), 'refuted or an error'),
+    reject_when(negated.modified is not null, 'an extension that changes its meaning is not known'),
+    unused_when(regexp_matches(verification, '(?i)\b(refuted|entered[- ]in[- ]error)\b'), 'refuted or an error'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
     case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,

@@ -28,7 +28,8 @@ coded as (
 select
     reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
-    unused_when(verification in ('refuted', 'entered-in-error'), 'refuted or an error'),
+    reject_when(coded.modified is not null, 'an extension that changes its meaning is not known'),
+    unused_when(regexp_matches(verification, '(?i)\b(refuted|entered[- ]in[- ]error)\b'), 'refuted or an error'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
     -- Without a day of its own it is of the day of its encounter.
     case when told is not null then try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date)
@@ -44,8 +45,9 @@ select
     coding.code as code,
     coalesce(coding.code, said, listed_codings[1].display) as source_value,
     coalesce(coding.display, said, listed_codings[1].display) as code_name,
-    case category when 'problem-list-item' then 32840 else 32817 end as type_concept_id,  -- problem list, EHR
-    case verification when 'confirmed' then 'confirmed' when 'unconfirmed' then 'preliminary'
+    case when contains(category, 'problem-list-item') then 32840 else 32817 end as type_concept_id,  -- problem list, EHR
+    case regexp_extract(lower(verification), '\b(confirmed|unconfirmed|provisional|differential)\b', 1)
+        when 'confirmed' then 'confirmed' when 'unconfirmed' then 'preliminary'
         when 'provisional' then 'preliminary' when 'differential' then 'preliminary' end as status,
     coalesce(visit.visit_occurrence_id, known_visit.visit_occurrence_id) as visit_occurrence_id,
     coalesce(visit.provider_id, known_visit.provider_id) as provider_id

@@ -15,7 +15,8 @@ coded as (
 select
     reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
-    unused_when(status in ('not-done', 'entered-in-error'), 'was not given'),
+    reject_when(coded.modified is not null, 'an extension that changes its meaning is not known'),
+    unused_when(status in ('not-done', 'entered-in-error') or negated = 'true', 'was not given'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(occurred) when 4 then occurred || '-01-01' when 7 then occurred || '-01' else left(occurred, 10) end as date) as start_date,
     case when length(occurred) > 10 then try_cast(left(occurred, 19) as timestamp) end as start_datetime,

@@ -41,8 +41,16 @@ coded as (
 select
     reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
-    unused_when(coded.status in ('preparation', 'cancelled', 'stopped', 'declined', 'on-hold', 'entered-in-error'), 'was not dispensed'),
-    unused_when(getvariable('drugs') <> 'executed' and medication_request.id is not null, 'its order is taken'),
+    reject_when(coded.modified is not null, 'an extension that changes its meaning is not known'),
+    unused_when(coded.status in ('preparation', 'cancelled', 'stopped', 'declined', 'on-hold', 'entered-in-error') or coded.negated = 'true', 'was not dispensed'),
+    unused_when(getvariable('drugs') <> 'executed' and medication_request.id is not null
+        -- An order that is none itself, or nobody's, is not taken: see medication_request.sql.
+        and coalesce(medication_request.status, '') not in ('cancelled', 'draft', 'entered-in-error')
+        and coalesce(medication_request.intent, '') not in ('proposal', 'plan', 'option')
+        and coalesce(medication_request.prohibits, '') <> 'true'
+        and medication_request.modified is null
+        and length(medication_request.authored) >= 4
+        and coalesce(ordered.person_id, ordered_named.id, ordered_valued.id) is not null, 'its order is taken'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
     case when length(told) > 10 then try_cast(left(told, 19) as timestamp) end as start_datetime,
@@ -66,6 +74,9 @@ left join visit on visit.id = coded.encounter
 left join visit_identifiers as visit_named on visit_named.name = coded.encounter_identifier
 left join visit as known_visit on known_visit.visit_occurrence_id = visit_named.id
 left join medication_request on medication_request.id = coded.request
+left join person as ordered on ordered.id = medication_request.patient
+left join person_identifiers as ordered_named on ordered_named.name = medication_request.patient_identifier
+left join person_identifier_values as ordered_valued on ordered_valued.name = medication_request.patient_value
 left join practitioner on practitioner.id = coded.practitioner
 left join role on role.who = coalesce(practitioner.identifier_system || '|' || practitioner.identifier, '|' || practitioner.identifier, coded.practitioner)
 left join role_identifiers as role_named on role_named.name = coded.practitioner_identifier

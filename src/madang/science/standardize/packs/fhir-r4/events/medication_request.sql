@@ -40,6 +40,7 @@ coded as (
 select
     reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
+    reject_when(coded.modified is not null, 'an extension that changes its meaning is not known'),
     unused_when(status in ('cancelled', 'draft', 'entered-in-error'), 'was cancelled or never ordered'),
     unused_when(intent in ('proposal', 'plan', 'option') or prohibits = 'true', 'is no order'),
     unused_when(getvariable('drugs') = 'executed', 'what was dispensed or given is taken'),

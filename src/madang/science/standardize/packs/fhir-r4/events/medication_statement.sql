@@ -31,7 +31,8 @@ coded as (
 select
     reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
-    unused_when(coded.status in ('not-taken', 'intended', 'entered-in-error'), 'was not taken'),
+    reject_when(coded.modified is not null, 'an extension that changes its meaning is not known'),
+    unused_when(coded.status in ('not-taken', 'intended', 'entered-in-error') or coded.taken in ('n', 'na'), 'was not taken'),
     unused_when(getvariable('statements') <> 'taken', 'tells again what was ordered or given'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,

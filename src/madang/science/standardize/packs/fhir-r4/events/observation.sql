@@ -18,11 +18,13 @@ with parsed as (
                 'valueBoolean': boolean,
                 'valueRange': from_json(try_cast("range" as json), '{"low": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}, "high": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}}'),
                 'valueRatio': from_json(try_cast(ratio as json), '{"numerator": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}, "denominator": {"value": "VARCHAR", "comparator": "VARCHAR", "unit": "VARCHAR"}}'),
-                'valueTime': coalesce(time, sampled),
+                'valueTime': time,
                 'valuePeriod': from_json(try_cast(period as json), '{"start": "VARCHAR", "end": "VARCHAR"}'),
                 'valueDateTime': null::varchar,
                 'dataAbsentReason': from_json(try_cast(absent as json), '{"coding": [{"code": "VARCHAR"}], "text": "VARCHAR"}'),
-                'interpretation': [from_json(try_cast(interpretation as json), '{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}')]
+                'interpretation': [from_json(try_cast(interpretation as json), '{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}')],
+                'valueSampledData': {'data': sampled},
+                'referenceRange': [{'low': {'value': low::varchar}, 'high': {'value': high::varchar}}]
             }],
             from_json(try_cast(component as json), '[{
                 "code": {"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"},
@@ -37,7 +39,9 @@ with parsed as (
                 "valuePeriod": {"start": "VARCHAR", "end": "VARCHAR"},
                 "valueDateTime": "VARCHAR",
                 "dataAbsentReason": {"coding": [{"code": "VARCHAR"}], "text": "VARCHAR"},
-                "interpretation": [{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}]
+                "interpretation": [{"coding": [{"system": "VARCHAR", "code": "VARCHAR", "display": "VARCHAR"}], "text": "VARCHAR"}],
+                "valueSampledData": {"data": "VARCHAR"},
+                "referenceRange": [{"low": {"value": "VARCHAR"}, "high": {"value": "VARCHAR"}}]
             }]')
         ) as told_items
     from observation
@@ -57,7 +61,7 @@ numbered as (
                 'system': c.system, 'code': c.code, 'display': c.display}))[1],
             -- What is neither a quantity nor a concept is text: 10 - 20, 1:128, 07:30:00, 2021-01-01/2021-01-03.
             'text': coalesce(
-                x.valueCodeableConcept.text, x.valueCodeableConcept.coding[1].display, x.valueString, x.valueInteger, x.valueBoolean, x.valueTime, x.valueDateTime,
+                x.valueCodeableConcept.text, x.valueCodeableConcept.coding[1].display, x.valueString, x.valueInteger, x.valueBoolean, x.valueTime, x.valueDateTime, x.valueSampledData.data,
                 case when x.valueRange.low.value is null then '<= ' || x.valueRange.high.value || coalesce(' ' || x.valueRange.high.unit, '')
                      when x.valueRange.high.value is null then '>= ' || x.valueRange.low.value || coalesce(' ' || x.valueRange.low.unit, '')
                      else concat(x.valueRange.low.value, ' - ', x.valueRange.high.value, ' ' || coalesce(x.valueRange.high.unit, x.valueRange.low.unit)) end,
@@ -69,7 +73,10 @@ numbered as (
             'written': concat(x.valueQuantity.comparator, x.valueQuantity.value),
             -- A whole number beyond 2^53 would be another one as a double.
             'number': coalesce(case when isfinite(try_cast(x.valueQuantity.value as double)) and (regexp_matches(x.valueQuantity.value, '[.eE]') or abs(try_cast(x.valueQuantity.value as double)) < 9007199254740992)
-                then try_cast(x.valueQuantity.value as double) end, try_cast(x.valueInteger as double))
+                then try_cast(x.valueQuantity.value as double) end, 
+                case when abs(try_cast(x.valueInteger as double)) < 9007199254740992 then try_cast(x.valueInteger as double) end),
+            'low': try_cast(x.referenceRange[1].low.value as double),
+            'high': try_cast(x.referenceRange[1].high.value as double)
         }) as every
     from parsed
 ),
@@ -83,6 +90,7 @@ found as (
 select
     reject_when(coalesce(found.patient, found.patient_identifier, found.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
+    reject_when(found.modified is not null, 'an extension that changes its meaning is not known'),
     unused_when(status in ('registered', 'cancelled', 'entered-in-error'), 'has no result'),
     unused_when(member is not null and length(every) = 1 and every[1].number is null and every[1].text is null and every[1].answer is null,
                 'only names its members'),
@@ -99,14 +107,14 @@ select
     case when category in ('laboratory', 'vital-signs') then 'Measurement' else 'Observation' end as domain,
     case when unnest(found).coding.code = '56799-0' then null else unnest(found).number end as value_number,
     case when unnest(found).coding.code = '56799-0' then null
-         else coalesce(unnest(found).answer.display, unnest(found).text, nullif(unnest(found).written, ''),
+         else coalesce(unnest(found).answer.display, unnest(found).text, unnest(found).answer.code, nullif(unnest(found).written, ''),
                        'absent: ' || unnest(found).absent, 'interpretation: ' || unnest(found).seen) end as value,
     unnest(found).quantity.comparator as value_operator,
     case when unnest(found).coding.code is distinct from '56799-0' then coalesce(systems[unnest(found).answer.system], unnest(found).answer.system) end as value_vocabulary_id,
     case when unnest(found).coding.code is distinct from '56799-0' then unnest(found).answer.code end as value_code,
     coalesce(unnest(found).quantity.code, unnest(found).quantity.unit) as unit,
-    case when unnest(found).main then low end as range_low,
-    case when unnest(found).main then high end as range_high,
+    unnest(found).low as range_low,
+    unnest(found).high as range_high,
     coalesce(visit.visit_occurrence_id, known_visit.visit_occurrence_id) as visit_occurrence_id,
     coalesce(visit.provider_id, known_visit.provider_id) as provider_id
 from found

@@ -16,8 +16,9 @@ coded as (
 select
     reject_when(coalesce(coded.patient, coded.patient_identifier, coded.patient_value) is null, 'patient is no reference to a Patient of this export'),
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
+    reject_when(coded.modified is not null, 'an extension that changes its meaning is not known'),
     reject_when(told is null and (occurrence is not null or occurrence_period is not null), 'is a resource of FHIR R5, not of R4'),
-    unused_when(status in ('preparation', 'not-done', 'entered-in-error'), 'was not done'),
+    unused_when(status in ('preparation', 'not-done', 'entered-in-error') or negated = 'true', 'was not done'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
     -- Without a day of its own it is of the day of its encounter.
     case when told is null then coalesce(visit.visit_start_date, known_visit.visit_start_date)
