@@ -48,10 +48,15 @@ class Keys:
     def _hashed(self, table: str) -> str:
         names = [quote_name(name) for name in self.source.key]
         known = " AND ".join(f"{name} IS NOT NULL" for name in names)
+        some = " OR ".join(f"{name} IS NOT NULL" for name in names)
         key, row = ", ".join(names), ", ".join(map(quote_name, self.columns))
+        first, second = f"hash({key})", f"hash({key}, 'second')"
+        if len(names) > 1:  # a row whose key has a gap is known by all that it says
+            first = f"CASE WHEN {known} THEN {first} ELSE hash({row}) END"
+            second = f"CASE WHEN {known} THEN {second} ELSE hash({row}, 'second') END"
         return (
-            f"SELECT (hash({key}) >> 1)::BIGINT AS k1, (hash({key}, 'second') >> 1)::BIGINT AS k2, "
-            f"(hash({row}) & 2147483647)::INTEGER AS content, _row FROM {table} WHERE {known}"
+            f"SELECT ({first} >> 1)::BIGINT AS k1, ({second} >> 1)::BIGINT AS k2, "
+            f"(hash({row}) & 2147483647)::INTEGER AS content, _row FROM {table} WHERE {some}"
         )
 
     def add(self, rows: str, files: Sequence[tuple[int, Span | None]]) -> None:

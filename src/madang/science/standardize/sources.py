@@ -287,10 +287,20 @@ def disjoint(spans: Sequence[Span | None]) -> bool:
 
 
 def duplicates(engine: Engine, table: str, key: Sequence[str], columns: Sequence[str]) -> list[tuple[int, str, str]]:
-    """Rows whose key came before, in the order of row numbers, as (row, fate, reason); those without a key stay."""
+    """Rows whose key came before, in the order of row numbers, as (row, fate, reason).
+
+    Those without a key stay; of those whose key has a gap, the ones that are the same in all that is read do not.
+    """
     keys = ", ".join(quote_name(name) for name in key)
     known = " AND ".join(f"{quote_name(name)} IS NOT NULL" for name in key)
     content = ", ".join(quote_name(name) for name in columns)
+    gaps = ""
+    if len(key) > 1:
+        some = " OR ".join(f"{quote_name(name)} IS NOT NULL" for name in key)
+        gaps = f"""
+            UNION ALL SELECT _row, {quote_text(REJECTED)}, {quote_text(EXACT_DUPLICATE)} FROM (
+                SELECT _row, row_number() OVER (PARTITION BY {content} ORDER BY _row) AS same
+                FROM {table} WHERE NOT ({known}) AND ({some})) WHERE same > 1"""
     return engine.rows(
         f"""
         WITH twice AS (SELECT {keys} FROM {table} WHERE {known} GROUP BY ALL HAVING count(*) > 1),
@@ -302,7 +312,7 @@ def duplicates(engine: Engine, table: str, key: Sequence[str], columns: Sequence
             FROM rows)
         SELECT _row, {quote_text(REJECTED)},
                CASE WHEN same > 1 THEN {quote_text(EXACT_DUPLICATE)} ELSE {quote_text(DUPLICATE_KEY)} END
-        FROM ranked WHERE place > 1 ORDER BY _row
+        FROM ranked WHERE place > 1{gaps} ORDER BY 1
         """
     )
 

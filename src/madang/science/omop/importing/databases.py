@@ -9,12 +9,10 @@ from madang.base.errors import MadangError
 from madang.base.progress import Progress
 from madang.base.translate import _
 from madang.lake.engine import Engine, quote_name, quote_text
-from madang.science.omop.cdm import TABLES
 from madang.science.omop.importing.given import Given, GivenTable
 
 _FILE = "given_file"
-# What PostgreSQL keeps more exactly, or otherwise, than a column of the model does.
-_CASTS = {"numeric": "double precision", "money": "numeric::double precision"}
+_CASTS = {"money": "numeric::text"}
 _PLAIN = {"smallint", "integer", "bigint", "real", "double precision", "text", "character varying", "date", "boolean"}
 _PLAIN |= {"timestamp without time zone", "timestamp with time zone"}
 
@@ -87,7 +85,8 @@ def postgresql(address: str, engine: Engine, schema: str, scratch: Path, progres
             found = cursor.fetchall()
             wanted = _schema(name, found, schema)
             mine = [table for place, table in found if place == wanted]
-            tables = {}
+            tables: dict[str, GivenTable] = {}
+            _check_names(wanted, mine)
             with progress.step(_("copy from PostgreSQL"), len(mine), _("tables")):
                 for number, table in enumerate(mine):
                     path = scratch / f"{number}.parquet"
@@ -108,7 +107,9 @@ def _copied(cursor: Any, engine: Engine, schema: str, table: str, path: Path) ->
         (schema, table),
     )
     columns = ", ".join(
-        quote_name(column) + ("" if kind in _PLAIN else f"::{_cast(table, column, kind)} AS {quote_name(column)}")
+        # Numbers of any length go by their digits: as doubles two persons might become one, and values others. They are
+        # read as those of a text file are.
+        quote_name(column) + ("" if kind in _PLAIN else f"::{_CASTS.get(kind, 'text')} AS {quote_name(column)}")
         for column, kind in cursor.fetchall()
     )
     cursor.execute(f"SELECT {columns} FROM {quote_name(schema)}.{quote_name(table)}")
@@ -122,17 +123,19 @@ def _copied(cursor: Any, engine: Engine, schema: str, table: str, path: Path) ->
     return GivenTable(table.lower(), relation, tuple(found), _state(engine, relation, found), f"{schema}.{table}")
 
 
-def _cast(table: str, column: str, kind: str) -> str:
-    """What a column is read as. Numbers of any length go by their digits where whole ones are meant: they are names of
-    persons and records, and as doubles two of them might become one."""
-    field = (
-        next((f for f in TABLES[table.lower()].fields if f.name == column.lower()), None)
-        if table.lower() in TABLES
-        else None
-    )
-    if kind == "numeric" and (field is None or field.type == "integer"):
-        return "text"
-    return _CASTS.get(kind, "text")
+def _check_names(schema: str, tables: list[str]) -> None:
+    """Refuse tables whose names differ in case alone: which one is meant cannot be told."""
+    seen: dict[str, str] = {}
+    for table in tables:
+        other = seen.setdefault(table.lower(), table)
+        if other != table:
+            raise MadangError(
+                "import.twice",
+                _("{source} has the table {table} twice: {first} and {second}.").format(
+                    source=schema, table=table.lower(), first=other, second=table
+                ),
+                _("Keep one of them."),
+            )
 
 
 def _schema(source: str, tables: list[tuple[str, str]], wanted: str) -> str:

@@ -25,7 +25,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
 _SAME = {
     "BIGINT": {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"},
     "INTEGER": {"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT"},
-    "DOUBLE": {"FLOAT", "DOUBLE", "TINYINT", "SMALLINT", "INTEGER"},
+    "DOUBLE": {"DOUBLE", "TINYINT", "SMALLINT", "INTEGER"},  # FLOAT goes by its text: 0.1 stays 0.1
     "VARCHAR": {"VARCHAR"},
     "DATE": {"DATE"},
     "TIMESTAMP": {"TIMESTAMP", "DATE"},
@@ -156,8 +156,9 @@ def fit(table: Table, given: GivenTable, engine: Engine, zone: str = "") -> Fit:
         day = name.removesuffix("_datetime") + "_date"
         if name.endswith("_datetime") and name in value and day in names and day in value:
             asked["apart", name] = f"count(*) FILTER (CAST({value[name]} AS DATE) <> {value[day]})"
-    if table.name == "death" and "person_id" in value:
-        asked["twice", "person_id"] = f"count({value['person_id']}) - count(DISTINCT {value['person_id']})"
+    key = "person_id" if table.name == "death" else table.primary_key.name if table.primary_key else ""
+    if key in names:
+        asked["twice", key] = f"count({value[key]}) - count(DISTINCT {value[key]})"
     relation = _prepared(columns, given.relation)
     [counted] = engine.rows(f"SELECT {', '.join(['count(*)', *asked.values()])} FROM {relation}")
     rows, found = int(counted[0]), dict(zip(asked, map(int, counted[1:]), strict=True))
@@ -173,7 +174,8 @@ def fit(table: Table, given: GivenTable, engine: Engine, zone: str = "") -> Fit:
             day = name.removesuffix("_datetime") + "_date"
             differences.append(Difference(What.ODD, table.name, name, count, f"another day than {day}"))
         if count := found.get(("twice", name)):
-            differences.append(Difference(What.ODD, table.name, name, count, "a second death of one person"))
+            detail = "a second death of one person" if table.name == "death" else "an identifier of an earlier row"
+            differences.append(Difference(What.ODD, table.name, name, count, detail))
         if column.converted:
             detail = f"{column.converted} -> {duckdb_type(column.field)}"
             differences.append(Difference(What.CONVERTED, table.name, name, detail=detail))
@@ -193,6 +195,8 @@ def _column(field: Field, name: str, kind: str, zone: str) -> _Column:
     if wanted == "VARCHAR":
         return _Column(field, f"CAST({column} AS VARCHAR)", converted=converted)
     if kind in _SAME[wanted]:
+        if kind == "DOUBLE":
+            return _Column(field, f"CASE WHEN isfinite({column}) THEN {column} END", f"NOT isfinite({column})")
         if wanted not in ("DATE", "TIMESTAMP"):
             return _Column(field, f"{column}::{wanted}")
         value = _WRITABLE.format(moment=f"{column}::{wanted}")

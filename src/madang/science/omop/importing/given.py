@@ -55,6 +55,12 @@ def opened(source: str, engine: Engine, *, schema: str, encoding: str, progress:
             given = databases.duckdb_file(Path(source), engine, schema)
         else:
             raise MadangError("import.not_found", _("There is nothing at {source}.").format(source=source), _hint())
+        if "person" not in given.tables and "person" in (name.lower() for name in given.ignored):
+            raise MadangError(
+                "import.not_a_model",
+                _("PERSON of {source} is a view, and views of such a file are not read.").format(source=given.name),
+                _("Make a table of each view: CREATE TABLE ... AS FROM ..."),
+            )
         if "person" not in given.tables:
             raise MadangError(
                 "import.not_a_model",

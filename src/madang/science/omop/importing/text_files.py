@@ -33,8 +33,8 @@ def folder(source: Path, engine: Engine, encoding: str, scratch: Path, progress:
     ignored = []
     with sentences(f"read the folder {source}"):
         for path in sorted(source.iterdir()):
-            if path.is_dir() and (parts := sorted(path.glob("*.parquet"))):
-                found[path.name.lower()].append(parts)
+            if path.is_dir() and (parts := sorted(path.glob("*.parquet")) or sorted(path.rglob("*.parquet"))):
+                found[path.name.lower().removesuffix(".parquet")].append(parts)
             elif path.is_file() and (path.suffix.lower() == ".parquet" or _TEXT.search(path.name)):
                 found[_TEXT.sub("", path.name.removesuffix(".parquet")).lower()].append([path])
             else:
@@ -60,7 +60,9 @@ def folder(source: Path, engine: Engine, encoding: str, scratch: Path, progress:
 
 
 def _parquet(table: str, paths: list[Path], engine: Engine) -> GivenTable:
-    relation = f"read_parquet({quote_paths(paths)}, union_by_name = true)"
+    # In folders as `year=2020` a column is told by the name of the folder.
+    folders = any("=" in path.parent.name for path in paths)
+    relation = f"read_parquet({quote_paths(paths)}, union_by_name = true, hive_partitioning = {folders})"
     place = paths[0].name if len(paths) == 1 else f"{paths[0].parent.name}/*.parquet"
     try:
         columns = engine.describe(f"SELECT * FROM {relation}")
