@@ -49,7 +49,7 @@ select
         and coalesce(medication_request.intent, '') not in ('proposal', 'plan', 'option')
         and coalesce(medication_request.prohibits, '') <> 'true'
         and medication_request.modified is null
-        and length(medication_request.authored) >= 4
+        and medication_request.authored >= '0001'
         and coalesce(ordered.person_id, ordered_named.id, ordered_valued.id) is not null, 'its order is taken'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,

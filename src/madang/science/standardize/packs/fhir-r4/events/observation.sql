@@ -83,7 +83,7 @@ numbered as (
 found as (
     select *,
         case when length(every) = 1 then every
-             else list_filter(every, lambda x: not x.main or x.number is not null or x.text is not null or x.answer is not null)
+             else list_filter(every, lambda x: not x.main or x.number is not null or x.text is not null or x.answer is not null or x.written <> '')
         end as found
     from numbered
 )
@@ -92,7 +92,7 @@ select
     reject_when(coalesce(person.person_id, named.id, valued.id) is null, 'patient is unknown'),
     reject_when(found.modified is not null, 'an extension that changes its meaning is not known'),
     unused_when(status in ('registered', 'cancelled', 'entered-in-error'), 'has no result'),
-    unused_when(member is not null and length(every) = 1 and every[1].number is null and every[1].text is null and every[1].answer is null,
+    unused_when(member is not null and length(every) = 1 and every[1].number is null and every[1].text is null and every[1].answer is null and every[1].written = '',
                 'only names its members'),
     coalesce(person.person_id, named.id, valued.id) as person_id,
     try_cast(case length(told) when 4 then told || '-01-01' when 7 then told || '-01' else left(told, 10) end as date) as start_date,
