@@ -243,7 +243,9 @@ def observed(
     listed = []
     for place, ((shape, n, s), low) in enumerate(components):
         text = f"{name}.{place}"
-        listed.append({"code": {"text": text}, **shape} | ({"referenceRange": [{"low": {"value": low}}]} if low else {}))
+        listed.append(
+            {"code": {"text": text}, **shape} | ({"referenceRange": [{"low": {"value": low}}]} if low else {})
+        )
         rows.append((text, n, s, low))
     if components:
         one["component"] = listed
@@ -330,7 +332,9 @@ def test_every_line_has_its_fate_and_every_record_its_place(tmp_path: Path, seed
         )  # fmt: skip
     assert result is not None
     assert made(result) == world.rows
-    expected = {(name, n): fate for run in world.runs for name, lines in run.items() for n, (_, fate) in enumerate(lines, 1)}
+    expected = {
+        (name, n): fate for run in world.runs for name, lines in run.items() for n, (_, fate) in enumerate(lines, 1)
+    }
     assert sum(lines for _, lines, *_ in result.report.sources.values()) == len(expected)
     with Engine() as engine:
         tracer = Tracer(result.version, engine)

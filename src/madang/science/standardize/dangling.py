@@ -1,4 +1,4 @@
-"""References that lead nowhere: ids of resources that no file of this export holds. Their fields stay empty, and are told.
+"""References that lead nowhere, to resources that no file of this export holds: their fields stay empty, and are told.
 
 Those to persons are left out, since rows without a person are rejected with a reason.
 """
@@ -13,7 +13,9 @@ from madang.science.standardize.pack import Pack, Source
 class Dangling:
     """Counts, column by column, the references to resources of sources that are seen whole."""
 
-    def __init__(self, engine: Engine, pack: Pack, staged: Collection[str], needed: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, engine: Engine, pack: Pack, staged: Collection[str], needed: Mapping[str, Sequence[str]]
+    ) -> None:
         self.engine, self.needed = engine, needed
         self.held = {
             source.resource: source for name, source in pack.sources.items() if source.resource and name in staged
@@ -30,8 +32,8 @@ class Dangling:
                 continue
             name, key = quote_name(column.name), quote_name(target.key[0])
             every, lost = self.engine.rows(
-                f"SELECT count({name}), count({name}) FILTER ({name} NOT IN (SELECT {key} FROM {quote_name(target.name)} "
-                f"WHERE {key} IS NOT NULL)) FROM {quote_name(source.name)}"
+                f"SELECT count({name}), count({name}) FILTER ({name} NOT IN (SELECT {key} "
+                f"FROM {quote_name(target.name)} WHERE {key} IS NOT NULL)) FROM {quote_name(source.name)}"
             )[0]
             label = f"{source.name}.{column.name}"
             self.all[label] += every

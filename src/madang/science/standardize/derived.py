@@ -52,9 +52,10 @@ def observation_period_sql(
     """One period per person from the first record to death, or else to the extract (without one: the last record).
 
     Fillers are no records, at either end: of persons in the relation `born` (person_id, year_of_birth) records count
-    from the year before birth on, unless they have no others. `dead` is a relation of the persons who died on a day that nobody tells: their period ends
-    with their last record. `told` says that the day of the extract is the holder's, so that records after it count;
-    otherwise it is the newest of all records, and what lies after it is no day.
+    from the year before birth on, unless they have no others. `dead` is a relation of the persons who died on a day
+    that nobody tells: their period ends with their last record. `told` says that the day of the extract is the
+    holder's, so that records after it count; otherwise it is the newest of all records, and what lies after it is no
+    day.
     """
     horizon = far(extract) if told or extract is None else f"least({FAR}, DATE '{extract}' + 1)"
     persons = f"LEFT JOIN {born} USING (person_id)" if born else ""

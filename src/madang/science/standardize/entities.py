@@ -59,7 +59,7 @@ def implied_rules(select: Select) -> list[tuple[str, str, str]]:
         beyond = "start_date NOT BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
         rules.append((beyond, "rejected", "start_date is outside the calendar"))
     if select.unnests:  # an empty list comes out as one row of NULLs
-        telling = [name for name in ("code", "value", "value_number", "value_code") if name in given]
+        telling: list[str] = [name for name in ("code", "value", "value_number", "value_code") if name in given]
         telling += [name for name in ("source_value", "code_name") if name in select.of_items]
         says = [f"{quote_name(name)} IS NULL" for name in telling]
         rules.insert(0, (" AND ".join(says) or "FALSE", "unused", NOTHING_RECORDED))

@@ -176,15 +176,16 @@ def _before_birth(engine: Engine) -> list[str]:
     for table in ("visit_occurrence", "death", *EVENT_TABLES):
         first = "death_date" if table == "death" else _date_of(table)
         n = engine.value(
-            f"SELECT count(*) FROM {table} e JOIN person p USING (person_id) WHERE year(e.{first}) < p.year_of_birth - 1"
+            f"SELECT count(*) FROM {table} e JOIN person p USING (person_id) "
+            f"WHERE year(e.{first}) < p.year_of_birth - 1"
         )
         if n:
             found.append(f"{n:,} of {table}")
     if not found:
         return []
     return [
-        f"Rows dated more than a year before the birth of their person: {', '.join(found)}. If a day as 1900-01-01 means "
-        "that there is none, say so in pack.toml: missing = [...] of the column, as the files write it."
+        f"Rows dated more than a year before the birth of their person: {', '.join(found)}. If a day as 1900-01-01 "
+        "means that there is none, say so in pack.toml: missing = [...] of the column, as the files write it."
     ]
 
 

@@ -291,7 +291,9 @@ def _bare_shape(source: Source, fields: list[Field]) -> Shape:
 def _block(first: int, data: bytes, reader: _Reader) -> Block:
     fields = [one for i, one in enumerate(reader.fields) if i not in reader.absent]
     shape = reader.shape
-    rows = delimited.parse(data, shape) if shape else ndjson.parse(data, fields, reader.encoding, reader.source.resource)
+    rows = (
+        delimited.parse(data, shape) if shape else ndjson.parse(data, fields, reader.encoding, reader.source.resource)
+    )
     return _typed(
         first, rows, fields, reader, plain=shape is not None and not shape.quoted_newlines and _is_plain(data)
     )
