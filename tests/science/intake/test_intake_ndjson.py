@@ -114,3 +114,14 @@ def test_the_walk_of_a_source_gives_what_each_path_gives_alone(document: dict, p
 
 def written(steps: list) -> str:
     return "".join(f"[{step}]" if step == "*" or isinstance(step, int) else f".{step}" for step in steps).lstrip(".")
+
+
+def test_of_two_paths_what_is_there_first_counts() -> None:
+    found: list[list[str | None]] = [[], []]
+    walk = walker((("a.b|c[0]|d", False), ("d", False)))
+    for document in ({"a": {"b": 1}, "c": [2]}, {"a": {}, "c": [2], "d": 3}, {"c": [], "d": False}, {}):
+        walk(document, *(column.append for column in found))
+        assert as_text(getter("a.b|c[0]|d")(document)) == found[0][-1]
+    assert found == [["1", "2", "false", None], [None, "3", "false", None]]
+    with pytest.raises(MadangError, match="is no path"):
+        getter("a|")

@@ -256,6 +256,10 @@ def test_long_numbers_of_postgresql_stay_who_they_are_and_views_are_read(lake: L
     made = (
         f"CREATE TABLE person ({', '.join(f'{c} numeric(20,0)' for c in PERSON.split(','))}, extra numeric)",
         f"INSERT INTO person VALUES {values}",
+        "CREATE TABLE measurement (measurement_id bigint, person_id bigint, measurement_concept_id int, "
+        "measurement_date date, measurement_type_concept_id int, value_as_number numeric, range_low real)",
+        "INSERT INTO measurement SELECT n, 1, 0, '2020-01-01', 0, v, 0.1 FROM "
+        "(VALUES (1, 0.775), (2, 9007199254740993), (3, 'NaN'::numeric)) AS t(n, v)",
         f"CREATE VIEW death AS SELECT {ids[1]}::numeric(20,0) AS person_id, date '2020-01-01' AS death_date",
         f"CREATE MATERIALIZED VIEW observation_period AS SELECT 1 AS observation_period_id, {ids[1]}::numeric(20,0) "
         "AS person_id, date '2019-01-01' AS observation_period_start_date, date '2020-01-01' AS "
@@ -269,6 +273,9 @@ def test_long_numbers_of_postgresql_stay_who_they_are_and_views_are_read(lake: L
     assert {row[0] for row in rows(done.version, "person", "person_id")} == set(ids)
     assert rows(done.version, "death", "person_id") == [(ids[1],)]
     assert rows(done.version, "observation_period", "person_id") == [(ids[1],)]
+    measured = rows(done.version, "measurement", "value_as_number, range_low")
+    assert measured == [(0.775, 0.1), (None, 0.1), (None, 0.1)]
+    assert (What.EMPTIED, "measurement", "value_as_number", 2) in told(done)
 
 
 def test_identifiers_that_are_doubles_are_taken_only_where_they_are_exact(lake: Lake, tmp_path: Path) -> None:
@@ -290,6 +297,10 @@ def test_views_of_a_duckdb_file_are_named_as_views(lake: Lake, tmp_path: Path) -
         engine.execute("CREATE VIEW death AS SELECT person_id, DATE '2020-01-01' AS death_date FROM person")
     done = import_model(str(path), lake.dataset("views"))
     assert ("death", "view") in {(d.table, d.detail) for d in done.differences}
+    with Engine(database=path) as engine:
+        engine.execute("ALTER TABLE person RENAME TO people; CREATE VIEW person AS FROM people")
+    with pytest.raises(MadangError, match=r"PERSON of cdm\.duckdb is a view"):
+        import_model(str(path), lake.dataset("views"))
 
 
 def test_moments_with_an_offset_are_local_as_written_or_of_the_zone_that_is_named(
@@ -347,3 +358,23 @@ def test_numbers_stay_what_they_are_deaths_are_one_each_and_names_are_told(broug
     assert {emptied, (What.ODD, "death", "person_id", 1)} <= told(done)
     meant = {d.table: d.detail for d in done.differences if d.what is What.NO_TABLE}
     assert meant == {"person - copy": "person?", "visits_occurrence": "visit_occurrence?"}
+
+
+def test_identifiers_that_come_twice_are_told_and_numbers_that_are_none_emptied(lake: Lake, tmp_path: Path) -> None:
+    """`0001` is 1: two persons of a source with text identifiers are one number here."""
+    folder = tmp_path / "given"
+    folder.mkdir()
+    (folder / "person.csv").write_text(f"{ONE}0001,8532,1970,0,0\n2,8507,1980,0,0\n", encoding="utf-8")
+    with Engine() as engine:
+        sql = (
+            "SELECT n AS measurement_id, 1 AS person_id, 5 AS measurement_concept_id, DATE '2020-01-01' AS "
+            "measurement_date, 0 AS measurement_type_concept_id, v::DOUBLE AS value_as_number, 0.1::FLOAT AS range_low "
+            "FROM (VALUES (1, 'nan'), (2, 'inf'), (2, '1.5')) t(n, v)"
+        )
+        engine.execute(f"COPY ({sql}) TO {quote_text(str(folder / 'measurement'))} "
+                       "(FORMAT parquet, PARTITION_BY (measurement_concept_id))")  # fmt: skip
+    done = import_model(str(folder), lake.dataset("twice"))
+    assert {(What.ODD, "person", "person_id", 1), (What.ODD, "measurement", "measurement_id", 1)} <= told(done)
+    assert (What.EMPTIED, "measurement", "value_as_number", 2) in told(done)
+    found = rows(done.version, "measurement", "value_as_number, range_low, measurement_concept_id")
+    assert sorted(found, key=str) == [(1.5, 0.1, 5), (None, 0.1, 5), (None, 0.1, 5)]

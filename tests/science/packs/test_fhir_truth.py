@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 
 from madang.lake import Lake
-from madang.lake.engine import Engine
+from madang.lake.engine import Engine, quote_paths
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, standardize
 from madang.science.standardize.trace import Tracer
 
+Told = tuple[str, float | None, str | None, float | None]
 BASE, SEOUL = "https://here.org/r4", timezone(timedelta(hours=9))
 PEOPLE = ("1", "2", "3")
 BORN = {"1": 1951, "2": 1952, "3": 1953}
@@ -95,21 +96,20 @@ def reference(draw: random.Random) -> tuple[dict[str, Any], str | None]:
     who = word if word in PEOPLE else None
     number = draw.choice(PEOPLE)
     theirs = PEOPLE[PEOPLE.index(number) - 1]  # see `patient`
-    return draw.choice(
-        [
-            ({"reference": f"Patient/{word}"}, who),
-            ({"reference": f"Patient/{word}"}, who),
-            ({"reference": f"Patient/{word}"}, who),
-            ({"reference": f"{BASE}/Patient/{word}/_history/3"}, who),
-            ({"reference": f"urn:uuid:{word}"}, who),
-            ({"identifier": {"system": "urn:mrn", "value": number}}, theirs),
-            ({"reference": f"Patient?identifier=urn:mrn|{number}"}, theirs),
-            ({"reference": f"https://there.org/r4/Patient/{word}"}, None),
-            ({"reference": f"Group/{word}"}, None),
-            ({"reference": word}, None),
-            ({"display": "somebody"}, None),
-        ]
-    )
+    forms: list[tuple[dict[str, Any], str | None]] = [
+        ({"reference": f"Patient/{word}"}, who),
+        ({"reference": f"Patient/{word}"}, who),
+        ({"reference": f"Patient/{word}"}, who),
+        ({"reference": f"{BASE}/Patient/{word}/_history/3"}, who),
+        ({"reference": f"urn:uuid:{word}"}, who),
+        ({"identifier": {"system": "urn:mrn", "value": number}}, theirs),
+        ({"reference": f"Patient?identifier=urn:mrn|{number}"}, theirs),
+        ({"reference": f"https://there.org/r4/Patient/{word}"}, None),
+        ({"reference": f"Group/{word}"}, None),
+        ({"reference": word}, None),
+        ({"display": "somebody"}, None),
+    ]
+    return draw.choice(forms)
 
 
 def patient(word: str) -> dict[str, Any]:
@@ -146,22 +146,21 @@ def moment(draw: random.Random) -> tuple[str, str | None, str | None]:
 
 def value(draw: random.Random) -> tuple[dict[str, Any], float | None, str | None]:
     """A value of an observation, its number, and its text."""
-    return draw.choice(
-        [
-            ({"valueQuantity": {"value": 0.775, "unit": "mg"}}, 0.775, "0.775"),
-            ({"valueQuantity": {"value": 9007199254740993}}, None, "9007199254740993"),
-            ({"valueQuantity": {"value": 5, "comparator": "<"}}, 5.0, "<5"),
-            ({"valueInteger": -3}, -3.0, "-3"),
-            ({"valueBoolean": False}, None, "false"),
-            ({"valueString": "음성"}, None, "음성"),
-            ({"valueCodeableConcept": {"coding": [{"system": "urn:x", "code": "POS"}]}}, None, "POS"),
-            ({"valueCodeableConcept": {"text": "many"}}, None, "many"),
-            ({"valueSampledData": {"data": "1 2 E"}}, None, "1 2 E"),
-            ({"valueRange": {"low": {"value": 1}, "high": {"value": 2}}}, None, "1 - 2"),
-            ({"dataAbsentReason": {"coding": [{"code": "masked"}]}}, None, "absent: masked"),
-            ({"valueAttachment": {"title": "trace"}}, None, None),
-        ]
-    )
+    values: list[tuple[dict[str, Any], float | None, str | None]] = [
+        ({"valueQuantity": {"value": 0.775, "unit": "mg"}}, 0.775, "0.775"),
+        ({"valueQuantity": {"value": 9007199254740993}}, None, "9007199254740993"),
+        ({"valueQuantity": {"value": 5, "comparator": "<"}}, 5.0, "<5"),
+        ({"valueInteger": -3}, -3.0, "-3"),
+        ({"valueBoolean": False}, None, "false"),
+        ({"valueString": "음성"}, None, "음성"),
+        ({"valueCodeableConcept": {"coding": [{"system": "urn:x", "code": "POS"}]}}, None, "POS"),
+        ({"valueCodeableConcept": {"text": "many"}}, None, "many"),
+        ({"valueSampledData": {"data": "1 2 E"}}, None, "1 2 E"),
+        ({"valueRange": {"low": {"value": 1}, "high": {"value": 2}}}, None, "1 - 2"),
+        ({"dataAbsentReason": {"coding": [{"code": "masked"}]}}, None, "absent: masked"),
+        ({"valueAttachment": {"title": "trace"}}, None, None),
+    ]
+    return draw.choice(values)
 
 
 def fate_of(draw: random.Random, kind: str, one: dict[str, Any], who: str | None, day: str | None) -> str:
@@ -229,9 +228,7 @@ def add(world: World, draw: random.Random, kind: str, name: str) -> None:
     put(world, draw, kind, one, fate)
 
 
-def observed(
-    draw: random.Random, one: dict[str, Any], name: str
-) -> list[tuple[str, float | None, str | None, float | None]]:
+def observed(draw: random.Random, one: dict[str, Any], name: str) -> list[Told]:
     """Gives an observation values; the rows that it tells."""
     told, number, said = value(draw)
     components = [(value(draw), draw.choice([None, 1.5])) for _ in range(draw.choice([0, 0, 1, 3]))]
@@ -239,7 +236,7 @@ def observed(
     if own:
         one |= told
     shows = own and (number is not None or (said is not None and not said.startswith("absent")))
-    rows = [(name, number, said, None)] if shows or not components else []
+    rows: list[Told] = [(name, number, said, None)] if shows or not components else []
     listed = []
     for place, ((shape, n, s), low) in enumerate(components):
         text = f"{name}.{place}"
@@ -313,6 +310,10 @@ def made(result: Standardized) -> Counter[tuple[Any, ...]]:
     )  # fmt: skip
 
 
+def fates(result: Standardized) -> list[Path]:
+    return list(result.version.companion["fates"].paths)
+
+
 @pytest.mark.sampled
 @pytest.mark.parametrize("seed", range(12))
 def test_every_line_has_its_fate_and_every_record_its_place(tmp_path: Path, seed: int) -> None:
@@ -338,9 +339,12 @@ def test_every_line_has_its_fate_and_every_record_its_place(tmp_path: Path, seed
     assert sum(lines for _, lines, *_ in result.report.sources.values()) == len(expected)
     with Engine() as engine:
         tracer = Tracer(result.version, engine)
-        for (name, number), fate in expected.items():
-            file = tracer.line(name, number).file.number
-            told = tracer.fate(file, number)
-            assert (told[0] if told else "used") == fate, (name, number, told)
-            if fate != "used":
-                assert not list(tracer.made_by(file, number)), (name, number)
+        number = {file.name: file.number for file in tracer.files}
+        kept = engine.query(f"SELECT file, line, fate FROM read_parquet({quote_paths(fates(result))})").to_pylist()
+        told = {(row["file"], row["line"]): row["fate"] for row in kept}
+        assert {place: told.get((number[place[0]], place[1]), "used") for place in expected} == expected
+        for name, line in sorted(expected)[::9]:
+            fate = tracer.fate(number[name], line)
+            assert (fate[0] if fate else "used") == expected[name, line]
+            if expected[name, line] != "used":
+                assert not list(tracer.made_by(number[name], line)), (name, line)

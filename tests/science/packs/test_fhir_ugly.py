@@ -162,3 +162,30 @@ def test_conditions_dated_by_age_and_words(tmp_path: Path) -> None:
     assert dict(result.report.repairs) == {
         "condition.onset_age": 1, "condition.onset_words": 1, "condition.onset_range": 1,
     }  # fmt: skip
+
+
+def test_patients_that_are_replaced_modified_or_born_on_no_day(tmp_path: Path) -> None:
+    patients = [
+        PATIENT,
+        PATIENT | {"id": "old", "link": [{"type": "replaced-by", "other": {"reference": "Patient/p1"}}]},
+        PATIENT | {"id": "also", "link": [{"type": "seealso", "other": {"reference": "Patient/p1"}}]},
+        PATIENT | {"id": "odd", "modifierExtension": [{"url": "urn:x"}]},
+        PATIENT | {"id": "day", "birthDate": "1980-02-30"},
+        PATIENT | {"id": "month", "birthDate": "1981-00-00"},
+        {"resourceType": "Practitioner", "id": "dr", "birthDate": "1960"},
+        PATIENT | {"id": "dead", "birthDate": "1982", "deceasedDateTime": "last winter"},
+    ]
+    encounters = [
+        SUBJECT | {"id": "e1", "status": "finished", "class": {"code": "?"}, "period": {"start": "2020-01-01"}}
+        | {"participant": [{"individual": {"reference": "Practitioner/nobody"}}]},
+    ]  # fmt: skip
+    files = {"Patient.ndjson": patients, "Encounter.ndjson": encounters, "Practitioner.ndjson": [{"id": "dr"}]}
+    result = run(tmp_path, files)
+    born = result.sql("SELECT year_of_birth, month_of_birth, day_of_birth FROM person ORDER BY person_id").to_pylist()
+    assert [tuple(row.values()) for row in born[-3:]] == [(1980, 2, None), (1981, None, None), (1982, None, None)]
+    assert fates(result, "patient") == (8, 6, 2, 0)
+    assert dict(result.report.repairs) == {"patient.replaced": 1, "patient.deceasedDateTime": 1}
+    told = " ".join(result.report.warnings)
+    assert "1 of 1 references of encounter.practitioner lead to no Practitioner of this export" in told
+    assert "1 of 1 visits are of no known kind" in told
+    assert "1 persons died on a day that nobody tells" in told

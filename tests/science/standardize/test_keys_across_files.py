@@ -76,6 +76,7 @@ def reasons(result: Standardized) -> dict[str, int]:
     return {reason.reason: reason.lines for reason in result.report.reasons}
 
 
+CODE_AND_NOTE = 'CODE = { type = "text" }\nNOTE = { type = "text" }'
 SAME, OTHER = "same as an earlier row in all that is read", "key of an earlier row with other content"
 
 
@@ -85,6 +86,23 @@ def test_a_key_that_comes_again_in_another_file_is_rejected(tmp_path: Path, kind
     result = standardize(pack(tmp_path, kind), source, starter_path())
     assert codes(result) == ["a", "b", "c", "e"]
     assert reasons(result) == {OTHER: 1, SAME: 1}
+
+
+def test_a_row_whose_key_has_a_gap_is_known_by_all_that_it_says(tmp_path: Path) -> None:
+    into = Lake(tmp_path / "lake", tmp_path / "restricted").dataset("keyed")
+    spec = pack(tmp_path)
+    toml = (spec / "pack.toml").read_text(encoding="utf-8").replace('key = ["NO"]', 'key = ["NO", "CODE"]')
+    (spec / "pack.toml").write_text(toml.replace('CODE = { type = "text" }', CODE_AND_NOTE), encoding="utf-8")
+    (spec / "events" / "dx.sql").write_text(DX.replace("CODE as code", "NOTE as code"), encoding="utf-8")
+
+    def run(part: str, *lines: str) -> Standardized:
+        source = put(tmp_path, {})
+        (source / f"dx_{part}.csv").write_text("NO,PT,CODE,NOTE\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        return standardize(spec, source, starter_path(), into)
+
+    assert codes(run("1", "1,A,,n1", "2,A,,n2", "1,A,,n3")) == ["n1", "n2", "n3"]
+    result = run("2", "1,A,,n1", "1,A,,n4", "1,A,,n4", "1,A,x,n5")
+    assert (codes(result), reasons(result)) == (["n1", "n2", "n3", "n4", "n5"], {SAME: 2})
 
 
 def test_and_in_a_file_of_a_later_run(tmp_path: Path) -> None:

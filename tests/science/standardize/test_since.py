@@ -24,4 +24,12 @@ def test_doubts_by_pack_source_and_column() -> None:
 
 
 def test_a_dataset_of_this_release_has_no_doubts() -> None:
-    assert could_differ({**INFO, "rules": 2}) == []
+    assert could_differ({**INFO, "rules": 3}) == []
+
+
+def test_one_of_the_release_before_has_those_of_what_it_did_otherwise() -> None:
+    doubts = {(d.source, d.column): d.answer for d in could_differ({**INFO, "rules": 2})}
+    assert doubts == {
+        ("dx", "(key)"): CANNOT_TELL, ("obs", "(lines)"): COULD, ("obs", "(days)"): COULD,
+        ("(all)", "observation_period_start_date"): COULD, ("(all)", "observation_period_end_date"): COULD,
+    }  # fmt: skip

@@ -115,3 +115,15 @@ def test_days_beyond_the_calendar_of_python_are_shown_as_text() -> None:
     with Engine() as engine:
         table = engine.query("SELECT DATE '9999-12-31' + 1 AS d, TIMESTAMP '9999-12-31' + INTERVAL 1 DAY AS t")
     assert [_values(column.combine_chunks())[0][:11] for column in table.columns] == ["10000-01-01", "10000-01-01"]
+
+
+def test_fillers_at_either_end_begin_and_end_no_observation_and_no_era(tmp_path: Path) -> None:
+    """2999-12-31 is no end, 1900-01-01 no beginning; who has no other record is observed on that day."""
+    sql = DIAGNOSES.replace("date '9999-12-31' + (NO - 2)::integer", "date '2999-12-31'")
+    visits = ["1,p,20130105,", "2,q,19000101,", "3,p,19000101,"]
+    result = clinic(tmp_path, {"events/diagnoses.sql": sql}, visits_201301=visits, dx_201301=["1,2,I109"])
+    assert periods(result) == [(DAY(2013, 1, 5), DAY(2013, 1, 5)), (DAY(1900, 1, 1), DAY(2013, 1, 5))]
+    assert [era.year for era in result.table("condition_era")["condition_era_end_date"].to_pylist()] == [2013]
+    told = " ".join(result.report.warnings)
+    assert "1 rows of condition_occurrence have a condition_end_date in the year 2063 or later" in told
+    assert "Rows dated more than a year before the birth of their person: 2 of visit_occurrence" in told

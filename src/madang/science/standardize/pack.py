@@ -158,6 +158,7 @@ def _source(table: TomlTable) -> Source:
         kind=table.take("kind", "text", "snapshot", among=("snapshot", "delta")),
         key=table.take("key", "a list of texts", ()),
         latest=table.take("latest", "text"),
+        version=table.take("version", "text"),
         operation=table.take("operation", "text"),
         withdraw=table.take("withdraw", "a list of texts", ()),
         period=table.take("period", "text"),
@@ -217,6 +218,8 @@ def _check_source(table: TomlTable, source: Source) -> None:
     if source.latest is not None and kept.get(source.latest) != "VARCHAR":
         hint = did_you_mean(source.latest, kept)
         raise refuse("latest", f"{source.latest} is not a text column of this source.", hint)
+    if source.version is not None and (source.latest is None or kept.get(source.version) != "VARCHAR"):
+        raise refuse("version", "it needs a text column of this source, and latest.")
     if source.operation is not None and source.kind != "delta":
         raise refuse("operation", "only a delta has an operation.", 'Say kind = "delta".')
     if source.operation is not None and source.operation not in kept:

@@ -105,6 +105,8 @@ class Source:
     key: tuple[str, ...] = ()
     latest: str | None = None
     """A column with the moment of a row's version: of rows with one key the last version counts."""
+    version: str | None = None
+    """A column with the number of a row's version, which tells where moments do not."""
     operation: str | None = None
     withdraw: tuple[str, ...] = ()
     period: str | None = None

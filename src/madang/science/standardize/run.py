@@ -308,7 +308,7 @@ class _Run:
             self.warnings += self.dangling.told()
             if self.dead and (n := engine.value(f"SELECT count(*) FROM {self.dead} ANTI JOIN death USING (person_id)")):
                 self.warnings.append(
-                    f"{n:,} persons have died on a day that nobody tells: their observation ends with their last record."
+                    f"{n:,} persons died on a day that nobody tells: their observation ends with their last record."
                 )
             self.warnings += senses(engine, self.extract)
             report = summarize(engine, self.made, accounts, fates, parent, self.seconds, self.warnings)

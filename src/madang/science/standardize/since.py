@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-RULES = 2
-"""The rules of reading that this release follows; a manifest without a number follows the first."""
+RULES = 3
+"""The rules of reading that this release follows; a manifest without a number follows the first. By the second ones
+keys with a gap, resources of another type, and days that are none were not looked at."""
 
 CANNOT_TELL, COULD = "cannot tell", "could differ"
 
@@ -28,7 +29,8 @@ class Doubt:
 
 def could_differ(info: Mapping[str, Any]) -> list[Doubt]:
     """The doubts about a version by its manifest's `info`; none if this release made it by its rules."""
-    if int(info.get("rules", 1)) >= RULES:
+    rules = int(info.get("rules", 1))
+    if rules >= RULES:
         return []
     pack = f"{info['pack']['name']} {info['pack']['version']}"
     found: list[Doubt] = []
@@ -41,8 +43,15 @@ def could_differ(info: Mapping[str, Any]) -> list[Doubt]:
         def doubt(column: str, answer: str, why: str, source: str = source, kind: str = kind) -> None:
             found.append(Doubt(pack, source, kind, column, answer, why))
 
-        if files > 1:
+        if files > 1 and rules < 2:
             doubt("(key)", COULD, "a key that came again in another file or run was not found")
+        elif files > 1:
+            doubt("(key)", CANNOT_TELL, "if it has several columns, of which some may be empty")
+        if kind == "ndjson":
+            doubt("(lines)", COULD, "resources of another type than their file were read as such")
+            doubt("(days)", COULD, "the end of a stay or a condition that is no day was left out without a word")
+        if rules > 1:
+            continue
         if kind == "ndjson":
             references = [c for c in layout["shown"] if c.endswith("reference")]
             doubt(", ".join(references) or "(references)", COULD, "references were found by their last part alone")
@@ -51,5 +60,7 @@ def could_differ(info: Mapping[str, Any]) -> list[Doubt]:
             continue
         for column in layout["shown"]:
             doubt(column, CANNOT_TELL, "if it has thousands marks or years of two digits")
-    doubt_all = Doubt(pack, "(all)", "derived", "observation_period_end_date", COULD, "fillers as 9999-12-31 were days")
-    return [*found, doubt_all]
+    ends = "fillers as 9999-12-31 were days" if rules < 2 else "fillers as 2999-12-31 were days"
+    begins = "records dated before birth, as 1900-01-01, began a period"
+    derived = (("observation_period_start_date", begins), ("observation_period_end_date", ends))
+    return [*found, *(Doubt(pack, "(all)", "derived", column, COULD, why) for column, why in derived)]

@@ -125,7 +125,7 @@ def columns_needed(program: Program) -> dict[str, list[str]]:
             needed.setdefault(relation, set()).update(columns)
     found = {}
     for name, source in program.pack.sources.items():
-        wanted = needed.get(name, set()) | set(source.key) | {source.operation, source.latest}
+        wanted = needed.get(name, set()) | set(source.key) | {source.operation, source.latest, source.version}
         found[name] = [column for column in source.schema if column in wanted]
     return found
 
@@ -351,7 +351,8 @@ def show_latest(
     raw, deliveries = quote_name(f"_raw_{source.name}"), quote_name(f"_deliveries_{source.name}")
     keys = ", ".join(quote_name(key) for key in source.key)
     content = ", ".join(quote_name(column) for column in columns)
-    version = f"TRY_CAST({quote_name(str(source.latest))} AS TIMESTAMPTZ) DESC NULLS LAST, _row DESC"
+    number = f"TRY_CAST({quote_name(source.version)} AS HUGEINT) DESC NULLS LAST, " if source.version else ""
+    version = f"TRY_CAST({quote_name(str(source.latest))} AS TIMESTAMPTZ) DESC NULLS LAST, {number}_row DESC"
     engine.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE {deliveries} AS

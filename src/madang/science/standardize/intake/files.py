@@ -26,6 +26,7 @@ _PIECES = re.compile(r"\{(\w+)\}|\*|\?|[^{*?]+|.")
 _NEAR = 0.9
 """How alike the letters of two names have to be for one to be a slip of the other."""
 _DIGITS = re.compile(r"(\d+)")
+_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -308,7 +309,7 @@ def register(
                 last = (data[: len(data) // 2 * 2][-2:] or last) + odd
             else:
                 lines += newlines(data)
-                last = data[-1:]
+                last = b"" if data == _MARK and not lines else data[-1:]  # a mark alone is no line
         while hashing.read(CHUNK):  # what follows the compressed text belongs to the file too
             pass
         end = (b"\0\n" if big else b"\n\0") if wide else b"\n"
