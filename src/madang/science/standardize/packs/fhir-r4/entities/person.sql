@@ -15,7 +15,7 @@ select
     list_transform(from_json(try_cast(dated.identifiers as json), '["VARCHAR"]'), lambda x: substr(x, instr(x, '|') + 1)) as identifier_values,
     reject_when(born is null, 'year of birth is missing'),
     reject_when(modified is not null, 'an extension that changes its meaning is not known'),
-    replaced is not null as is_replaced,  -- by another patient: counted, as a repair
+    replaced as other_links,  -- read so that those that another patient replaces are counted
     born as birth,  -- for ages that conditions tell; not written
     deceasedDateTime is not null or coalesce(deceased, 'false') <> 'false' as is_dead,
     case gender when 'male' then 8507 when 'female' then 8532 else 0 end as gender_concept_id,
