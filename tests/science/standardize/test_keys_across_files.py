@@ -217,3 +217,30 @@ def test_and_one_whose_earlier_files_are_gone_stops_with_a_sentence(tmp_path: Pa
     (tmp_path / "in" / "Condition.0.ndjson").unlink()
     with pytest.raises(MadangError, match=r"Condition\.0\.ndjson is not in"):
         deliver(tmp_path, into, {"Condition.1": [condition("new", "2021-02-01T00:00:00Z")]})
+
+
+def test_what_earlier_records_named_in_vain_is_theirs_when_it_comes(tmp_path: Path) -> None:
+    into = Lake(tmp_path / "lake", tmp_path / "restricted").dataset("fhir")
+    subject, drug = {"subject": {"reference": "Patient/p"}}, {"medicationCodeableConcept": {"text": "drug"}}
+    given = subject | drug | {"id": "d", "whenHandedOver": "2020-01-02", "status": "completed"}
+    given["authorizingPrescription"] = [{"reference": "MedicationRequest/r"}]
+    late = condition("late", None) | {"id": "l", "subject": {"reference": "Patient/q"}}
+    first = deliver(tmp_path, into, {"MedicationDispense.1": [given], "Condition.1": [late]})
+    assert first.table("drug_exposure")["drug_exposure_start_date"].to_pylist()[0].day == 2
+    assert reasons(first) == {"patient is unknown": 1}
+    (tmp_path / "in" / "Patient.2.ndjson").write_text('{"id": "q", "birthDate": "1980"}\n', encoding="utf-8")
+    order = subject | drug | {"id": "r", "authoredOn": "2020-01-01", "status": "active", "intent": "order"}
+    then = deliver(tmp_path, into, {"MedicationRequest.1": [order]})
+    assert [day.day for day in then.table("drug_exposure")["drug_exposure_start_date"].to_pylist()] == [1]
+    assert (codes(then), reasons(then)) == (["late"], {"its order is taken": 1})
+
+
+def test_or_it_is_said_that_earlier_files_are_gone(tmp_path: Path) -> None:
+    into = Lake(tmp_path / "lake", tmp_path / "restricted").dataset("fhir")
+    late = condition("late", None) | {"subject": {"reference": "Patient/q"}}
+    deliver(tmp_path, into, {"Condition.1": [late]})
+    (tmp_path / "in" / "Condition.1.ndjson").unlink()
+    (tmp_path / "in" / "Patient.2.ndjson").write_text('{"id": "q", "birthDate": "1980"}\n', encoding="utf-8")
+    then = deliver(tmp_path, into, {"Condition.2": [condition("new", None, "c2")]})
+    assert codes(then) == ["new"]
+    assert any("Rows of patient came that records of earlier files name" in told for told in then.report.warnings)

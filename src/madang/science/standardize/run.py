@@ -177,6 +177,7 @@ class _Run:
 
     def make(self, folder: Path, into: Dataset, rebuild: bool) -> tuple[Version, Report, bool]:
         """Make the version, or find that there is nothing new."""
+        self.folder = folder
         parent = into.version() if into.exists else None
         if parent is not None and parent.kind != KIND:
             raise MadangError(
@@ -264,6 +265,7 @@ class _Run:
             self._stage(writer, before, found)
             for name in sorted(program.staged):
                 self.dangling.note(self.pack.sources[name])
+            self._find_late(before, found)
         mapper = events.Mapper(engine, self.vocabulary, self._maps())
         for place, select in enumerate(program.entities, 1):
             with self._timed(f"entity {select.name}"):
@@ -278,6 +280,8 @@ class _Run:
         self.foundations = lasting.foundations(engine, program, max(file.number for file in found.files))
         with self._timed("map", sum(i.file.size for i in found.new) - sum(i.file.size for i in staged), "bytes"):
             self._passing(found, mapper)
+            if kept := self.dangling.kept():
+                self.made.put("dangling", kept, "dangling lasting", restricted=True)
             mapper.close_lasting(self.made)
             for select in program.events:
                 if select.source in program.staged:
@@ -339,6 +343,19 @@ class _Run:
             if source.kind == "delta" or name in self.versioned:
                 self.made.put("deliveries", deliveries_sql(source), name, restricted=True)
             self.ledger.note(unseen, lasting=False)
+
+    def _find_late(self, before: Version | None, found: Delivery) -> None:
+        """Begin anew where rows came that those of earlier files name; or say so, if these files are not there."""
+        if before is None or "dangling" not in before.companion:
+            return
+        late = self.dangling.came_later(self.made.sql("dangling", restricted=True))
+        if late and all((self.folder / file.name).is_file() for file in found.files):
+            raise lasting.Corrected(late)
+        if late:
+            self.warnings.append(
+                f"Rows of {late} came that records of earlier files name, which are not in {self.folder} any more and "
+                "stay as they were; put all files there and use --rebuild."
+            )
 
     def _entity(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
         """Make one entity: as a whole where it groups rows, else period by period where its source keeps to periods."""
@@ -411,7 +428,7 @@ class _Run:
                 if source.key:
                     self.reader.keys[name].keep(partial(self.made.put, "keys", part="keys lasting", restricted=True))
                 registered = [incoming.registered for incoming in files]
-                self.dangling.note(source)
+                self.dangling.note(source, passing=True)
                 with self._narrowed(source, periods, found.files):
                     for select in mixed if mixed and len(periods) > 1 else selects:
                         self._event(select, registered, mapper, once=len(selects) == 1)
