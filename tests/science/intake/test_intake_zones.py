@@ -115,7 +115,7 @@ def test_an_encounter_ends_after_it_began_and_days_and_moments_agree(tmp_path: P
 @pytest.mark.parametrize("zone", ["", "Asia/Seoul"])
 def test_what_is_no_part_of_a_moment_is_no_value(tmp_path: Path, zone: str) -> None:
     told = {
-        "2021": "2021", "2021-02": "2021-02", "2021-2-3": "2021-02-03", "2021-02-03T08:00+09:00": "2021-02-03T08:00",
+        "2021": "2021", "2021-02": "2021-02", "2021-2-3": "2021-02-03", "2021-02-03t08:00:00": "2021-02-03T08:00:00",
         "2016-12-31T14:59:60Z": "2016-12-31T23:59:59" if zone else "2016-12-31T14:59:59Z",
         "soon": None, "2021-02-30": None, "2021-13": None, "20210203": None, "2021-02-03T08:00\u221205:00": None,
     }  # fmt: skip
@@ -123,8 +123,5 @@ def test_what_is_no_part_of_a_moment_is_no_value(tmp_path: Path, zone: str) -> N
     path.write_text("".join(json.dumps({"SAID": text}) + "\n" for text in told), encoding="utf-8")
     spec = Source("x", ("x.ndjson",), {"SAID": Column("SAID", "text", zoned=True)}, format="ndjson", zone=zone)
     (block,) = read_blocks(path, register(path, spec), spec)
-    found = [value if value is None else value.replace("+09:00", "") for value in block.table["SAID"].to_pylist()]
-    assert [value and value.removesuffix(":00") if "T08:00" in str(value) else value for value in found] == list(
-        told.values()
-    )
+    assert block.table["SAID"].to_pylist() == list(told.values())
     assert block.repairs == [(line, "SAID") for line, value in enumerate(told.values(), 1) if value is None]
