@@ -187,5 +187,5 @@ def test_patients_that_are_replaced_modified_or_born_on_no_day(tmp_path: Path) -
     assert dict(result.report.repairs) == {"patient.replaced": 1, "patient.deceasedDateTime": 1}
     told = " ".join(result.report.warnings)
     assert "1 of 1 references of encounter.practitioner lead to no Practitioner of this export" in told
-    assert "1 of 1 visits are of no known kind" in told
+    assert "1 of 1 rows of visit_occurrence have visit_concept_id 0" in told
     assert "1 persons died on a day that nobody tells" in told
