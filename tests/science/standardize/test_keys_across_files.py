@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from madang.base.errors import MadangError
 from madang.lake import Dataset, Lake
-from madang.lake.engine import Engine
+from madang.lake.engine import Engine, quote_paths
+from madang.lake.persons import remove_persons
+from madang.science.omop.persons import links_of
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, passing, standardize
 from madang.science.standardize.trace import Tracer
@@ -222,7 +224,7 @@ def test_and_one_whose_earlier_files_are_gone_stops_with_a_sentence(tmp_path: Pa
 def test_what_earlier_records_named_in_vain_is_theirs_when_it_comes(tmp_path: Path) -> None:
     into = Lake(tmp_path / "lake", tmp_path / "restricted").dataset("fhir")
     subject, drug = {"subject": {"reference": "Patient/p"}}, {"medicationCodeableConcept": {"text": "drug"}}
-    given = subject | drug | {"id": "d", "whenHandedOver": "2020-01-02", "status": "completed"}
+    given: dict[str, Any] = subject | drug | {"id": "d", "whenHandedOver": "2020-01-02", "status": "completed"}
     given["authorizingPrescription"] = [{"reference": "MedicationRequest/r"}]
     late = condition("late", None) | {"id": "l", "subject": {"reference": "Patient/q"}}
     first = deliver(tmp_path, into, {"MedicationDispense.1": [given], "Condition.1": [late]})
@@ -235,6 +237,12 @@ def test_what_earlier_records_named_in_vain_is_theirs_when_it_comes(tmp_path: Pa
     assert (codes(then), reasons(then)) == (["late"], {"its order is taken": 1})
 
 
+def kept(result: Standardized, table: str) -> str:
+    """SELECT of a table, open or restricted."""
+    found = {**result.version.tables, **result.version.companion}[table]
+    return f"SELECT * FROM read_parquet({quote_paths(found.paths)})"
+
+
 def test_or_it_is_said_that_earlier_files_are_gone(tmp_path: Path) -> None:
     into = Lake(tmp_path / "lake", tmp_path / "restricted").dataset("fhir")
     late = condition("late", None) | {"subject": {"reference": "Patient/q"}}
@@ -244,3 +252,11 @@ def test_or_it_is_said_that_earlier_files_are_gone(tmp_path: Path) -> None:
     then = deliver(tmp_path, into, {"Condition.2": [condition("new", None, "c2")]})
     assert codes(then) == ["new"]
     assert any("Rows of patient came that records of earlier files name" in told for told in then.report.warnings)
+    with Engine() as engine:
+        named = [row["id"] for row in engine.query(kept(then, "dangling")).to_pylist()]
+        person = f"SELECT person_id FROM ({kept(then, 'person')}) WHERE person_source_value = '{named[0]}'"
+        known = then.version
+        remove_persons(into, [int(engine.value(person))], engine, links=links_of(known, [], [], engine))
+        assert "dangling" not in into.version().companion or not engine.value(
+            f"SELECT count(*) FROM ({kept(Standardized(into.version(), then.report, True), 'dangling')})"
+        )
