@@ -161,7 +161,7 @@ def test_damaged_files_are_refused_in_one_sentence(download: Path, lake: Lake, e
         whole.decode().encode("utf-16"): "CONCEPT.csv is not UTF-8 text.",
         whole.replace(b"\t", b","): "CONCEPT.csv is separated by commas, not by tabs.",
         whole + whole: "CONCEPT.csv has in line 6 'concept_id' as concept_id.",
-        whole + whole.partition(b"\n")[2]: "CONCEPT.csv has concept_id 1 more than once.",
+        whole + whole.partition(b"\n")[2].upper(): "CONCEPT.csv has concept_id 1 more than once.",
         whole.replace(b"\tconcept_code", b"\tkode"): "CONCEPT.csv lacks the column concept_code.",
         whole.replace(b"\tinvalid_reason", b"\tconcept_id"): "CONCEPT.csv names a column twice.",
         b"": "CONCEPT.csv is empty.",
@@ -248,3 +248,35 @@ def test_holes_of_a_download_are_told(download: Path, lake: Lake, engine: Engine
         "CPT4 is not merged",
         "1 relationships lead from or to concepts that are not in the download.",
     ]
+
+
+def test_rows_that_repeat_another_one_are_left_out_and_told(download: Path, lake: Lake, engine: Engine) -> None:
+    for table in ("CONCEPT", "CONCEPT_RELATIONSHIP"):
+        path = download / f"{table}.csv"
+        lines = path.read_text("utf-8").splitlines()
+        again = next(line for line in lines[1:] if table == "CONCEPT" or "\tMaps to\t" in line)
+        path.write_text("\n".join([*lines, again]) + "\n", "utf-8")
+        kept = len(lines) - 1
+        with Engine() as other:
+            folder = Vocabulary.from_folder(other, download)
+            assert other.value(f"SELECT count(*) FROM {folder.table(table.lower())}") == kept
+    version = load(download, lake, engine)
+    assert [hole.partition(":")[0] for hole in version.info["holes"]] == ["CONCEPT.csv", "CONCEPT_RELATIONSHIP.csv"]
+    assert all("1 rows that repeat another one" in hole for hole in version.info["holes"])
+    assert version.tables["concept_relationship"].rows == kept
+
+
+def test_a_zip_or_folder_within_the_folder_is_found(download: Path, lake: Lake, engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "outer").mkdir()
+    with zipfile.ZipFile(tmp_path / "outer" / "vocabulary_download_v5.zip", "w") as archive:
+        for file in download.iterdir():
+            archive.write(file, file.name)
+    one = load(tmp_path / "outer", lake, engine)
+    (tmp_path / "outer2").mkdir()
+    download.rename(tmp_path / "outer2" / "unpacked")
+    two = load(tmp_path / "outer2", lake, engine)
+    assert {t: v.rows for t, v in one.tables.items()} == {t: v.rows for t, v in two.tables.items()}
+    (tmp_path / "outer2" / "again").mkdir()
+    (tmp_path / "outer2" / "again" / "CONCEPT.csv").write_text("x", "utf-8")
+    with pytest.raises(MadangError, match="holds several downloads: again, unpacked"):
+        load(tmp_path / "outer2", lake, engine)

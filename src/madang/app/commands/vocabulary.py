@@ -158,6 +158,9 @@ def _show_version(version: "Version") -> None:
     release = _("{version}: release {release}").format(version=version.name, release=version.info.get("release", "?"))
     console().print(release, markup=False)
     show_table(_("Tables"), [_("table"), _("rows")], [[name, table.rows] for name, table in version.tables.items()])
+    if missing := version.info.get("missing"):
+        names = ", ".join(f"{table.upper()}.csv" for table in missing)
+        console().print(_("Not in the download, so empty: {files}.").format(files=names), markup=False)
     for hole in version.info.get("holes", ()):
         console().print(_("Look at this: {warning}").format(warning=hole), style="bold", markup=False)
 

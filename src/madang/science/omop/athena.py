@@ -107,6 +107,7 @@ def opened(source: Path, progress: Progress) -> Iterator[Mapping[str, Source]]:
     """
     with ExitStack() as stack:
         with sentences(f"read the vocabulary {source}"):
+            source = place(source)
             if source.is_dir():
                 named = _by_table([path.name for path in source.iterdir() if path.is_file()], source)
                 paths = {table: source / name for table, name in named.items()}
@@ -117,6 +118,31 @@ def opened(source: Path, progress: Progress) -> Iterator[Mapping[str, Source]]:
                 raise MadangError("vocabulary.not_found", f"There is no vocabulary at {source}.")
             files = {table: _look_at(table, path) for table, path in paths.items()}
         yield files
+
+
+def place(source: Path) -> Path:
+    """Where a download lies: the folder itself, or the one zip or folder in it that holds one."""
+    if not source.is_dir() or any(path.name.lower() == "concept.csv" for path in source.iterdir()):
+        return source
+    inner = [path for path in sorted(source.iterdir()) if not path.name.startswith((".", "__MACOSX"))]
+    inner = [path for path in inner if "concept.csv" in _names(path)]
+    if len(inner) > 1:
+        raise MadangError(
+            "vocabulary.twice",
+            f"{source} holds several downloads: {', '.join(path.name for path in inner[:5])}.",
+            "Give the one to load.",
+        )
+    return inner[0] if inner else source
+
+
+def _names(path: Path) -> set[str]:
+    """The names of the files in a folder or zip, in small letters."""
+    if path.is_dir():
+        return {file.name.lower() for file in path.iterdir()}
+    if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
+        return set()
+    with zipfile.ZipFile(path) as archive:
+        return {name.rpartition("/")[2].lower() for name in archive.namelist()}
 
 
 def _by_table(names: Iterable[str], source: Path) -> dict[str, str]:

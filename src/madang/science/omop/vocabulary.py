@@ -26,6 +26,7 @@ from madang.science.omop.athena import (
     explained,
     mended,
     opened,
+    place,
 )
 from madang.science.omop.athena import Source as AthenaFile
 from madang.science.omop.cdm import TABLES
@@ -110,7 +111,11 @@ def _write(engine: Engine, file: AthenaFile, path: Path, scratch: Path) -> list[
     try:
         with explained(file):
             engine.copy_to_parquet(file.select() + order, path)
-        return []
+        twice = doubled(engine, file.table, f"read_parquet({quote_text(str(path))})")
+        if not twice:
+            return []
+        engine.copy_to_parquet(f"SELECT DISTINCT * FROM ({file.select()})" + order, path)
+        return [f"{file.path.name}: {twice:,} rows that repeat another one in all are left out."]
     except MadangError as error:
         if error.code != "vocabulary.file" or file.table in REQUIRED:
             raise
@@ -128,6 +133,7 @@ def _write(engine: Engine, file: AthenaFile, path: Path, scratch: Path) -> list[
 def _holes(engine: Engine, source: Path, paths: Mapping[str, Path]) -> list[str]:
     """What a download lacks though it is whole as files."""
     found = []
+    source = place(source)
     concept, relationship = (f"read_parquet({quote_text(str(paths[t]))})" for t in ("concept", "concept_relationship"))
     names = {path.name.lower() for path in source.iterdir()} if source.is_dir() else _zipped(source)
     if set(NOT_MERGED) & names and not engine.value(
@@ -149,6 +155,23 @@ def _holes(engine: Engine, source: Path, paths: Mapping[str, Path]) -> list[str]
 def _zipped(source: Path) -> set[str]:
     with zipfile.ZipFile(source) as archive:
         return {name.rpartition("/")[2].lower() for name in archive.namelist()}
+
+
+def doubled(engine: Engine, table: str, relation: str) -> int:
+    """How many rows repeat another one in all, where that would do harm: of tables with a key, and of mappings."""
+    key = TABLES[table].primary_key
+    if key is None and table != "concept_relationship":
+        return 0
+    columns, rows = (f"({key.name})", relation) if key else ("(concept_id_1, concept_id_2, relationship_id)", _MAPPINGS)
+    rows = rows.format(relation)
+    if not engine.value(f"SELECT count(*) - count(DISTINCT {columns}) FROM {rows}"):
+        return 0
+    return int(engine.value(f"SELECT count(*) - (SELECT count(*) FROM (SELECT DISTINCT * FROM {rows})) FROM {rows}"))
+
+
+_MAPPINGS = (
+    "(SELECT * FROM {} WHERE relationship_id IN ('Maps to', 'Maps to value', 'Concept replaced by')) AS mappings"
+)
 
 
 def check_key(engine: Engine, table: str, relation: str) -> None:
@@ -221,6 +244,9 @@ class Vocabulary:
                     with explained(files[table]):
                         engine.execute(f"CREATE OR REPLACE {kind} {name} AS {files[table].select()}")
                     if kind == "TABLE":
+                        if doubled(engine, table, name):
+                            once = f"SELECT DISTINCT * FROM ({files[table].select()})"
+                            engine.execute(f"CREATE OR REPLACE TABLE {name} AS {once}")
                         check_key(engine, table, name)
                 else:
                     engine.execute(f"CREATE OR REPLACE {kind} {name} AS {empty_select(table)}")
