@@ -154,3 +154,33 @@ def test_releases_of_icd_and_numbers_beside_texts(tmp_path: Path) -> None:
     told = "count(value_as_number) AS n, count(visit_occurrence_id) AS v, min(unit_source_value) AS u"
     sql = f"SELECT {told} FROM measurement"
     assert result.sql(sql).to_pylist() == [{"n": 90, "v": 180, "u": "mg/dL"}]
+
+
+def test_columns_that_are_called_as_those_of_the_model(tmp_path: Path) -> None:
+    """PERSON_ID and VISIT_OCCURRENCE_ID of an export are numbers of its own."""
+    people = [PEOPLE[0].replace("PT_NO", "PERSON_ID"), *PEOPLE[1:]]
+    stays = [STAYS[0].replace("PT_NO", "PERSON_ID").replace("내원번호", "VISIT_OCCURRENCE_ID"), *STAYS[1:]]
+    labs = [LABS[0].replace("PT_NO", "PERSON_ID").replace("내원번호", "VISIT_OCCURRENCE_ID"), *LABS[1:]]
+    _, result = drafted(tmp_path, {"patients.csv": people, "visits.csv": stays, "labs.csv": labs})
+    assert [result.report.tables[t] for t in ("person", "visit_occurrence", "measurement")] == [120, 240, 400]
+    told = "SELECT count(visit_occurrence_id) AS n FROM measurement"
+    assert result.sql(told).to_pylist() == [{"n": 400}]
+
+
+def test_records_that_name_their_visit_alone(tmp_path: Path) -> None:
+    labs = [",".join(field for at, field in enumerate(line.split(",")) if at != 1) for line in LABS]
+    _, result = drafted(tmp_path, {"환자.csv": PEOPLE, "내원.csv": STAYS, "검사.csv": labs})
+    assert result.report.tables["measurement"] == 400
+    whose = "SELECT count(*) AS n FROM measurement m JOIN visit_occurrence v USING (visit_occurrence_id, person_id)"
+    assert result.sql(whose).to_pylist() == [{"n": 400}]
+
+
+def test_years_of_birth_since_1800_and_fields_of_a_biobank(tmp_path: Path) -> None:
+    people = ["patid\tgender\tyob", *(f"{i + 1000}\t{i % 2 + 1}\t{150 + i % 50}" for i in range(60))]
+    made, result = drafted(tmp_path, {"Patient.txt": people})
+    assert set(result.table("person")["year_of_birth"].to_pylist()) == set(range(1950, 2000))
+    assert "since 1800" in (made / "entities/person.sql").read_text(encoding="utf-8")
+    (tmp_path / "biobank").mkdir()
+    rows = ["eid,31-0.0,34-0.0", *(f"{i + 1000000},{i % 2},{1940 + i % 30}" for i in range(60))]
+    (tmp_path / "biobank" / "ukb.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert [c.header for c in scan(tmp_path / "biobank").sources[0].columns] == ["eid", "31-0.0", "34-0.0"]

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from madang.base.errors import MadangError
-from madang.science.standardize.new_pack_roles import AGE_GROUP, Roles, find_roles, is_day
-from madang.science.standardize.new_pack_sql import death_sql, event_sql, person_sql, visit_sql
+from madang.science.standardize.new_pack_roles import AGE_GROUP, Roles, entity_key, find_roles, is_day
+from madang.science.standardize.new_pack_sql import death_sql, event_sql, person_sql, since_1800, visit_sql
 from madang.science.standardize.scan.model import ColumnScan, Scan, SourceScan
 from madang.science.standardize.scan.shapes import SOME_WITHOUT_A_DAY, STRONG
 
@@ -92,11 +92,13 @@ def _pack_toml(name: str, scan: Scan, roles: Roles) -> str:
         if source.name in roles.undrafted
     ]
     if roles.person:
-        parts.append(f"[entities.person]\nkey = [{_quoted(roles.person_key)}]\ntype_concept_id = 32817\n")
+        key = _quoted(entity_key(roles.person_key, "person"))
+        parts.append(f"[entities.person]\nkey = [{key}]\ntype_concept_id = 32817\n")
     if roles.death or roles.deaths:
         parts.append('[entities.death]\nkey = ["person_id"]\ntype_concept_id = 32817\n')
     if roles.visit:
-        parts.append(f"[entities.visit_occurrence]\nkey = [{_quoted(roles.visit_key)}]\ntype_concept_id = 32817\n")
+        key = _quoted(entity_key(roles.visit_key, "visit"))
+        parts.append(f"[entities.visit_occurrence]\nkey = [{key}]\ntype_concept_id = 32817\n")
     parts += [
         f"[events.{_key(event.source.name)}]\n"
         f"domain = {_quoted(event.domain)}  # DECIDE: {event.why}; codes without a standard concept go there\n"
@@ -273,7 +275,7 @@ def _case(roles: Roles) -> str:
     expected = {}
     if roles.birth:
         dated = is_day(roles.birth)
-        row[roles.birth.name] = _date_text(roles.birth) if dated else "1980"
+        row[roles.birth.name] = _date_text(roles.birth) if dated else "180" if since_1800(roles.birth) else "1980"
         expected["year_of_birth"] = "1980"
     elif roles.age and roles.age_of:
         group = AGE_GROUP.search(roles.age.header)

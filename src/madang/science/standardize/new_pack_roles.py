@@ -33,7 +33,7 @@ _SYSTEM = re.compile(
 _AGE_UNIT = re.compile(r"^age_?(cod|code|unit|units|u|uom)$|연령단위|나이단위", re.IGNORECASE)
 _HAPPENED = re.compile(r"event|onset|index|^rfst|발생|내원|진료|admi|visit", re.IGNORECASE)
 _OF_VISIT = re.compile(r"admi(t|s)|encounter|visit|입원|내원|접수", re.IGNORECASE)
-_YEAR = re.compile(r"year|연도|년도|_yr$|yyyy", re.IGNORECASE)
+_YEAR = re.compile(r"^yob$|stn?d_y|year|연도|년도|_yr$|yyyy", re.IGNORECASE)
 AGE_GROUP = re.compile(r"연령대|age_?group|age_?grp", re.IGNORECASE)
 _DEATH = re.compile(r"death|dod|deceased|died|사망", re.IGNORECASE)
 _RACE = re.compile(r"^race|인종", re.IGNORECASE)
@@ -73,6 +73,7 @@ class EventRoles:
     domain: str
     why: str
     person: str
+    """Empty: the number of the visit leads to the person."""
     date: ColumnScan | None
     """None: it has no day of its own, and is dated by its visit."""
     end: ColumnScan | None
@@ -170,11 +171,11 @@ def find_roles(scan: Scan) -> Roles:
     for source in scan.sources:
         if source in (person, visit, deaths):
             continue
-        if source.name not in persons:
+        mine = [name for of, name in numbers if of == source.name]
+        if source.name not in persons and not mine:
             undrafted[source.name] = "no column leads to a person"
             continue
-        mine = [name for of, name in numbers if of == source.name]
-        event = _event(source, persons[source.name], mine, day is not None)
+        event = _event(source, persons.get(source.name, ""), mine, day is not None and source.name in persons)
         if isinstance(event, str):
             undrafted[source.name] = event
         else:
@@ -207,6 +208,17 @@ def find_roles(scan: Scan) -> Roles:
         events=tuple(events),
         undrafted=undrafted,
     )
+
+
+_OF_THE_ENGINE = re.compile(
+    r"person_id|visit_(occurrence|detail)_id|(person|visit)_source_value|(provider|care_site|location)_id",
+    re.IGNORECASE,
+)
+
+
+def entity_key(name: str, entity: str) -> str:
+    """What the key of an entity is called: as in the source, unless the model has a column of that name."""
+    return f"{entity}_number" if _OF_THE_ENGINE.fullmatch(name) else name
 
 
 Referred = dict[tuple[str, str], tuple[str, str]]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from madang.science.standardize.new_pack_roles import AGE_GROUP, SEXES, VISIT_CLASSES, EventRoles, Roles
+from madang.science.standardize.new_pack_roles import AGE_GROUP, SEXES, VISIT_CLASSES, EventRoles, Roles, entity_key
 from madang.science.standardize.scan.model import ColumnScan
 from madang.science.standardize.scan.shapes import SOME_WITHOUT_A_DAY
 
@@ -38,7 +38,8 @@ def person_sql(roles: Roles) -> str:
         """The value of a person: of one row, or of the first of several."""
         return f"first({expression} order by _row)" if roles.several else expression
 
-    lines = [f"    {key},", *_born(roles, one)]
+    named = sql_name(entity_key(roles.person_key, "person"))
+    lines = [f"    {key}," if named == key else f"    {key} as {named},", *_born(roles, one)]
     if roles.record_day:
         told = one(_day(roles.record_day, sql_name(roles.person.name)))
         lines.append(f"    {told} as day_of_record,  -- DECIDE: records without a day of their own are dated by it")
@@ -88,6 +89,11 @@ def person_sql(roles: Roles) -> str:
     )
 
 
+def since_1800(birth: ColumnScan) -> bool:
+    """Whether years of birth are counted from 1800, as in research data of general practices in Britain."""
+    return birth.type == "integer" and birth.high is not None and float(birth.high) < 300
+
+
 RACES = {
     "white": 8527, "w": 8527, "caucasian": 8527, "black": 8516, "b": 8516, "african american": 8516,
     "black or african american": 8516, "black/african american": 8516, "asian": 8515, "a": 8515, "korean": 38003585,
@@ -121,6 +127,8 @@ def _born(roles: Roles, one: Callable[[str], str]) -> list[str]:
         ]
     if roles.birth:
         year, why = f"{sql_name(roles.birth.name)}::integer", "is it the year of birth?"
+        if since_1800(roles.birth):
+            year, why = f"({year} + 1800)", "these are taken for years since 1800; are they?"
     elif roles.age and roles.age_of:
         age, of = sql_name(roles.age.name), sql_name(roles.age_of.name)
         if roles.age.type not in ("integer", "number"):
@@ -216,12 +224,13 @@ def visit_sql(roles: Roles) -> str:
     assert roles.visit is not None
     assert roles.visit_date is not None
     table = sql_name(roles.visit.name)
+    named = sql_name(entity_key(roles.visit_key, "visit"))
     start = _day(roles.visit_date)
     end = f"coalesce({_day(roles.visit_end)}, {start})" if roles.visit_end else start
     return (
         "-- One row of this source is taken for one visit. DECIDE: are rows of one stay to be joined?\n"
         "select\n"
-        f"    {table}.{sql_name(roles.visit_key)},\n"
+        f"    {table}.{sql_name(roles.visit_key)}{'' if named == sql_name(roles.visit_key) else f' as {named}'},\n"
         "    reject_when(person.person_id is null, 'person is unknown'),\n"
         "    person.person_id,\n" + _visit_class(roles) + f"    {start} as visit_start_date,\n"
         f"    {end} as visit_end_date,\n"
@@ -257,13 +266,17 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
         "    -- DECIDE: which rows are no events (cancelled, planned)? unused_when(condition, 'rule')",
         "    person.person_id,",
     ]
+    if not event.person:
+        lines[0] = "    reject_when(visit_occurrence.visit_occurrence_id is null, 'visit is unknown'),"
+        lines[-1] = "    visit_occurrence.person_id,"
     if event.date is None and event.visit is None:
         lines.append(
             "    person.day_of_record as start_date,"
             "  -- DECIDE: these rows have no day of their own; that of the row of the person stands for it"
         )
     elif event.date is None:
-        lines.insert(1, "    reject_when(visit_occurrence.visit_occurrence_id is null, 'visit is unknown'),")
+        if event.person:
+            lines.insert(1, "    reject_when(visit_occurrence.visit_occurrence_id is null, 'visit is unknown'),")
         lines.append(
             "    visit_occurrence.visit_start_date as start_date,"
             "  -- DECIDE: these rows have no day of their own; the first day of the visit stands for it"
@@ -323,9 +336,10 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
     if event.visit:
         lines.append("    visit_occurrence.visit_occurrence_id,")
     lines[-1] = re.sub(r",(?=\s*(--.*)?$)", "", lines[-1], count=1)
-    joins = _join_person(roles, event.source.name)
+    joins = _join_person(roles, event.source.name) if event.person else ""
     if event.visit:
-        joins += f"left join visit_occurrence on visit_occurrence.{sql_name(roles.visit_key)} = {column(event.visit)}\n"
+        key = sql_name(entity_key(roles.visit_key, "visit"))
+        joins += f"left join visit_occurrence on visit_occurrence.{key} = {column(event.visit)}\n"
     bill = _BILL.search(event.source.name) or _BILL.search(event.source.patterns[0])
     told = "-- DECIDE: these are bills; if another file tells the same diagnoses, take this one out.\n" if bill else ""
     text = "select\n" + "\n".join(lines) + f"\nfrom {table}\n{joins}"
@@ -399,4 +413,4 @@ def _partly(column: ColumnScan) -> int | None:
 
 def _join_person(roles: Roles, source: str) -> str:
     mine = f"{sql_name(source)}.{sql_name(roles.persons[source])}"
-    return f"left join person on person.{sql_name(roles.person_key)} = {mine}\n"
+    return f"left join person on person.{sql_name(entity_key(roles.person_key, 'person'))} = {mine}\n"

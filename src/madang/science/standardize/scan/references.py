@@ -25,7 +25,7 @@ VISITS = re.compile(r"encounter|visit|admission|입원|외래|내원|수진|접�
 PERSONS_COMPARED = 20
 """Fewest values by which two columns that look like identifiers of persons are linked, whatever their names."""
 _TYPES = ("integer", "text")
-BIRTH = re.compile(r"birth|brth|생년|출생|\bdob\b|^geb|naiss|nacim", re.IGNORECASE)
+BIRTH = re.compile(r"birth|brth|^yob$|생년|출생|\bdob\b|^geb|naiss|nacim", re.IGNORECASE)
 SEX = re.compile(r"sex|gender|성별|geschl", re.IGNORECASE)
 AGE = re.compile(r"^age$|anchor_age|^age_?(yr|yrs|years|at.*)?$|나이|^연령$|연령\(", re.IGNORECASE)
 _BARE = re.compile(r"(case_?)?(id|no|nr|num|number|key|seq|serial)|일련번호|번호|순번|아이디", re.IGNORECASE)

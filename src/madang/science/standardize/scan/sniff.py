@@ -23,6 +23,8 @@ LOOK_FOR_LETTERS = 256 << 20
 """How far a file that begins as plain ASCII is searched for its first other characters."""
 DELIMITERS = ",\t|;^~$\x01\x1f\x02\x07\x1c\x1e"
 """Those of Hive and of ASCII among them."""
+_FIELD = re.compile(r"\d+-\d+\.\d+")
+"""A field, visit and number of UK Biobank, which are names of columns."""
 _VALUE = re.compile(r"[+-]?[\d.,:/ -]+|\d{4}-\d\d-\d\d.*")
 
 
@@ -219,13 +221,17 @@ def _look(text: str) -> str:
     return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "0", text))
 
 
+def _is_value(name: str) -> bool:
+    return bool(_VALUE.fullmatch(name)) and not _FIELD.fullmatch(name)
+
+
 def _is_header(names: list[str], body: list[list[str]]) -> bool:
     """Whether the first row names the columns: all filled and different, none a number or date, none seen below.
 
     Columns without a name may be a numbering of the rows, which is the first one, or columns without a value.
     """
     filled = [name for name in names if name]
-    if not filled or len(set(filled)) < len(filled) or any(_VALUE.fullmatch(name) for name in filled):
+    if not filled or len(set(filled)) < len(filled) or any(map(_is_value, filled)):
         return False
     below = [row for row in body[:200] if len(row) == len(names)]
     if len(names) == 1 and re.search(r"\d", names[0]) and len(below) > 2:  # lines of fixed width without a header
