@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from madang.base.errors import MadangError
 from madang.lake import Dataset, Lake
-from madang.lake.engine import Engine, quote_paths
-from madang.lake.persons import remove_persons
-from madang.science.omop.persons import links_of
+from madang.lake.engine import Engine
 from madang.science.omop.starter import starter_path
 from madang.science.standardize import Standardized, passing, standardize
 from madang.science.standardize.trace import Tracer
@@ -226,21 +224,17 @@ def test_what_earlier_records_named_in_vain_is_theirs_when_it_comes(tmp_path: Pa
     subject, drug = {"subject": {"reference": "Patient/p"}}, {"medicationCodeableConcept": {"text": "drug"}}
     given: dict[str, Any] = subject | drug | {"id": "d", "whenHandedOver": "2020-01-02", "status": "completed"}
     given["authorizingPrescription"] = [{"reference": "MedicationRequest/r"}]
-    late = condition("late", None) | {"id": "l", "subject": {"reference": "Patient/q"}}
+    late = condition("late", None) | {"id": "l", "subject": {"identifier": {"system": "urn:mrn", "value": "7"}}}
     first = deliver(tmp_path, into, {"MedicationDispense.1": [given], "Condition.1": [late]})
     assert first.table("drug_exposure")["drug_exposure_start_date"].to_pylist()[0].day == 2
     assert reasons(first) == {"patient is unknown": 1}
-    (tmp_path / "in" / "Patient.2.ndjson").write_text('{"id": "q", "birthDate": "1980"}\n', encoding="utf-8")
+    (tmp_path / "in" / "Patient.2.ndjson").write_text(
+        '{"id": "q", "birthDate": "1980", "identifier": [{"system": "urn:mrn", "value": "7"}]}\n', encoding="utf-8"
+    )
     order = subject | drug | {"id": "r", "authoredOn": "2020-01-01", "status": "active", "intent": "order"}
     then = deliver(tmp_path, into, {"MedicationRequest.1": [order]})
     assert [day.day for day in then.table("drug_exposure")["drug_exposure_start_date"].to_pylist()] == [1]
     assert (codes(then), reasons(then)) == (["late"], {"its order is taken": 1})
-
-
-def kept(result: Standardized, table: str) -> str:
-    """SELECT of a table, open or restricted."""
-    found = {**result.version.tables, **result.version.companion}[table]
-    return f"SELECT * FROM read_parquet({quote_paths(found.paths)})"
 
 
 def test_or_it_is_said_that_earlier_files_are_gone(tmp_path: Path) -> None:
@@ -252,11 +246,3 @@ def test_or_it_is_said_that_earlier_files_are_gone(tmp_path: Path) -> None:
     then = deliver(tmp_path, into, {"Condition.2": [condition("new", None, "c2")]})
     assert codes(then) == ["new"]
     assert any("Rows of patient came that records of earlier files name" in told for told in then.report.warnings)
-    with Engine() as engine:
-        named = [row["id"] for row in engine.query(kept(then, "dangling")).to_pylist()]
-        person = f"SELECT person_id FROM ({kept(then, 'person')}) WHERE person_source_value = '{named[0]}'"
-        known = then.version
-        remove_persons(into, [int(engine.value(person))], engine, links=links_of(known, [], [], engine))
-        assert "dangling" not in into.version().companion or not engine.value(
-            f"SELECT count(*) FROM ({kept(Standardized(into.version(), then.report, True), 'dangling')})"
-        )

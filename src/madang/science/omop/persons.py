@@ -43,7 +43,6 @@ def links_of(
         Link("note_nlp", "note_id", "note", "note_id"),
         Link("episode_event", "episode_id", "episode", "episode_id"),
         Link("cohort", "subject_id", "person", "person_id"),
-        Link("dangling", "id", "person", "person_source_value"),  # named by records before the person came
     ]
     for domain, table in {**DOMAIN_TABLES, "Visit Detail": "visit_detail"}.items():
         links.append(Link("cost", "cost_event_id", table, keys[table], f"cost_domain_id = '{domain}'"))

@@ -1,7 +1,8 @@
 """References that lead nowhere, to resources that no file of this export holds: their fields stay empty, and are told.
 
 Those to persons are not told, since rows without a person are rejected with a reason. What rows of passing sources name
-in vain is kept for later runs: where such a resource comes at last, their files have to be read again.
+in vain is kept for later runs: where it comes at last, their files have to be read again. It is kept as hashes, so that
+no name stays behind of a person who is removed.
 """
 
 from collections import Counter
@@ -24,41 +25,55 @@ class Dangling:
         self.lost: Counter[str] = Counter()
         self.all: Counter[str] = Counter()
         self.kinds: dict[str, str] = {}
-        engine.execute("CREATE OR REPLACE TEMP TABLE _dangling (source VARCHAR, id VARCHAR)")
+        engine.execute("CREATE OR REPLACE TEMP TABLE _dangling (source VARCHAR, named_by VARCHAR, hash VARCHAR)")
 
     def note(self, source: Source, *, passing: bool = False) -> None:
         """Count those of the rows that the relation of a source shows now; keep them where it passes."""
+        shown = quote_name(source.name)
         for column in source.columns.values():
-            target = self.held.get(column.reference[0]) if len(column.reference) == 1 and column.by == "id" else None
-            if target is None or column.name not in self.needed[source.name]:
+            target = self.held.get(column.reference[0]) if len(column.reference) == 1 else None
+            known = self._known(target, column.by) if target else ""
+            if target is None or not known or column.name not in self.needed[source.name]:
                 continue
-            name, key = quote_name(column.name), quote_name(target.key[0])
-            known = f"(SELECT {key} FROM {quote_name(target.name)} WHERE {key} IS NOT NULL)"
-            shown = quote_name(source.name)
+            name = quote_name(column.name)
             every, lost = self.engine.rows(
-                f"SELECT count({name}), count({name}) FILTER ({name} NOT IN {known}) FROM {shown}"
+                f"SELECT count({name}), count({name}) FILTER ({name} NOT IN ({known})) FROM {shown}"
             )[0]
             if lost and passing:
                 self.engine.execute(
-                    f"INSERT INTO _dangling SELECT DISTINCT {quote_text(target.name)}, {name} FROM {shown} "
-                    f"WHERE {name} NOT IN {known}"
+                    f"INSERT INTO _dangling SELECT DISTINCT {quote_text(target.name)}, {quote_text(column.by)}, "
+                    f"md5({name}) "
+                    f"FROM {shown} WHERE {name} NOT IN ({known})"
                 )
-            if target.resource == "Patient":
+            # Beside an identifier that nobody has an id may have been found.
+            if target.resource == "Patient" or column.by != "id":
                 continue
             label = f"{source.name}.{column.name}"
             self.all[label] += every
             self.lost[label] += lost
             self.kinds[label] = target.resource
 
+    def _known(self, target: Source, by: str) -> str:
+        """SELECT of what rows of a source are known by; empty where no SELECT reads it."""
+        if by == "id":
+            key = quote_name(target.key[0])
+            return f"SELECT {key} FROM {quote_name(target.name)} WHERE {key} IS NOT NULL"
+        listed = next((column.name for column in target.columns.values() if column.identifiers), "")
+        if listed not in self.needed[target.name]:
+            return ""
+        each = f"unnest(from_json(try_cast({quote_name(listed)} AS JSON), '[\"VARCHAR\"]'))"
+        value = "name" if by == "identifier" else "substr(name, instr(name, '|') + 1)"
+        return f"SELECT {value} FROM (SELECT {each} AS name FROM {quote_name(target.name)}) WHERE name IS NOT NULL"
+
     def came_later(self, kept: str) -> str:
         """A source that now has what rows of earlier runs named in vain (`kept`, a SELECT), or an empty text."""
         for source in self.held.values():
-            key = quote_name(source.key[0])
-            if self.engine.rows(
-                f"SELECT 1 FROM ({kept}) k JOIN {quote_name(source.name)} t ON t.{key} = k.id "
-                f"WHERE k.source = {quote_text(source.name)} LIMIT 1"
-            ):
-                return source.name
+            for by in ("id", "identifier", "value"):
+                if (known := self._known(source, by)) and self.engine.rows(
+                    f"SELECT 1 FROM ({kept}) WHERE source = {quote_text(source.name)} AND named_by = {quote_text(by)} "
+                    f"AND hash IN (SELECT md5(name) FROM ({known}) AS k(name)) LIMIT 1"
+                ):
+                    return source.name
         return ""
 
     def kept(self) -> str:
