@@ -14,7 +14,7 @@ from typing import Any
 from madang.lake import Version
 from madang.lake.engine import Engine, quote_name, quote_paths
 from madang.science.standardize.compiler.program import Program
-from madang.science.standardize.identify import LINE_BITS, rows_of
+from madang.science.standardize.identify import LINE_BITS, row_number, rows_of
 from madang.science.standardize.pack import Source
 
 Span = tuple[tuple[Any, ...], tuple[Any, ...]]
@@ -22,17 +22,18 @@ Span = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 @dataclass
 class Keys:
-    """The keys of one source so far. `earlier` is a SELECT of those of earlier runs, None where none can be known."""
+    """The keys of one source so far. `earlier` is a SELECT of those of earlier runs, empty where none can be known."""
 
     engine: Engine
     source: Source
     columns: Sequence[str]
-    earlier: str | None = None
+    earlier: str = ""
     spans: list[Span | None] = field(default_factory=list)
     """First and last key of each file, None where they do not grow; those of earlier runs come first."""
     numbers: list[int] = field(default_factory=list)
-    """The files of this run, as the last of the spans."""
-
+    """The number of each of these files."""
+    at_hand: list[int] = field(default_factory=list)
+    """Those of which the keys are in memory."""
     written: dict[int, Path] = field(default_factory=dict)
     """Where the keys of files of this run are kept, by the number of the file."""
 
@@ -60,36 +61,51 @@ class Keys:
         )
 
     def add(self, rows: str, files: Sequence[tuple[int, Span | None]]) -> None:
-        """Remember the keys of the rows of some files (number, span); `before` says which of them came before."""
-        self.numbers += [number for number, _ in files]
+        """Take the keys of the rows of some files (number, span) at hand."""
+        self.at_hand = [number for number, _ in files]
+        self.numbers += self.at_hand
         self.spans += [span for _, span in files]
         self.engine.execute(f"INSERT INTO {self.table} {self._hashed(rows)}")
 
-    def before(self, number: int) -> list[tuple[int, int, bool]]:
-        """Rows of a file whose key came in an earlier one: (row, earlier row, whether all is the same).
+    def outside(self) -> list[tuple[int, bool]]:
+        """Rows at hand whose key came in a file that is not: (row, whether all is the same)."""
+        span_of = dict(zip(self.numbers, self.spans, strict=True))
+        pairs = [
+            (one, other)
+            for other in self.numbers[: -len(self.at_hand)]
+            if self.earlier or other in self.written
+            for one in self.at_hand
+            if not _apart(span_of[one], span_of[other])
+        ]
+        files: dict[Path | None, list[int]] = {}
+        for other in dict.fromkeys(other for _, other in pairs):
+            files.setdefault(self.written.get(other), []).append(other)
+        parts = []
+        for path, there in files.items():
+            kept = f"read_parquet({quote_paths([path])})" if path else f"({self.earlier})"
+            parts.append(f"SELECT k1, k2, content, _row FROM {kept} WHERE {_of_files(there)}")
+        return self._found(list(dict.fromkeys(one for one, _ in pairs)), parts)
 
-        What came before in those earlier files must have been taken out.
+    def inside(self, number: int) -> list[tuple[int, bool]]:
+        """Rows of a file at hand whose key came in an earlier one at hand: (row, whether all is the same).
+
+        What came before in those must have been taken out.
         """
-        known = len(self.spans) - len(self.numbers)
-        place = known + self.numbers.index(number)
-        span = self.spans[place]
-        touched = [i for i, one in enumerate(self.spans[:place]) if not _apart(one, span)]
-        mine = [self.numbers[i - known] for i in touched if i >= known]
-        held = [rows_of(one) for one in mine if one not in self.written]
-        parts = [f"SELECT * FROM {self.table} WHERE {' OR '.join(held)}"] if held else []
-        for path in {self.written[one]: None for one in mine if one in self.written}:
-            there = " OR ".join(rows_of(one) for one in mine if self.written.get(one) == path)
-            parts.append(f"SELECT k1, k2, content, _row FROM read_parquet({quote_paths([path])}) WHERE {there}")
-        if self.earlier and touched and touched[0] < known:
-            parts.append(self.earlier)
+        span_of = dict(zip(self.numbers, self.spans, strict=True))
+        before = self.at_hand[: self.at_hand.index(number)]
+        touched = [one for one in before if not _apart(span_of[one], span_of[number])]
+        return self._found([number], [f"SELECT * FROM {self.table} WHERE {_of_files(touched)}"] if touched else [])
+
+    def _found(self, files: Sequence[int], parts: Sequence[str]) -> list[tuple[int, bool]]:
+        """The rows of files at hand whose key is in one of the SELECTs `parts`."""
         if not parts:
             return []
-        told, kept = f"(SELECT * FROM {self.table} WHERE {rows_of(number)}) t", f"({' UNION ALL '.join(parts)}) k"
+        told, kept = f"(SELECT * FROM {self.table} WHERE {_of_files(files)}) t", f"({' UNION ALL '.join(parts)}) k"
         # Mostly none is there, which half of the hash says at half of the cost.
         if not self.engine.value(f"SELECT count(*) FROM {told} SEMI JOIN {kept} ON k.k1 = t.k1"):
             return []
         return self.engine.rows(
-            "SELECT t._row, min(k._row), bool_or(k.content = t.content) "
+            "SELECT t._row, bool_or(k.content = t.content) "
             f"FROM {told} JOIN {kept} ON k.k1 = t.k1 AND k.k2 = t.k2 GROUP BY t._row ORDER BY t._row"
         )
 
@@ -104,8 +120,17 @@ class Keys:
         row, and to write a text as often costs more than the rest.
         """
         path = put(f"SELECT NULL::VARCHAR AS source, * FROM {self.table}")
-        self.written |= dict.fromkeys((one for one in self.numbers if one not in self.written), path)
+        self.written |= dict.fromkeys(self.at_hand, path)
+        self.at_hand = []
         self._begin()
+
+
+def _of_files(numbers: Sequence[int]) -> str:
+    """SQL condition that `_row` is of one of these files."""
+    if len(numbers) == 1:
+        return rows_of(numbers[0])
+    low, high = row_number(min(numbers), 0), row_number(max(numbers) + 1, 0)
+    return f"_row >= {low} AND _row < {high} AND _row >> {LINE_BITS} IN ({', '.join(map(str, numbers))})"
 
 
 def _apart(one: Span | None, other: Span | None) -> bool:
@@ -157,8 +182,10 @@ def known_keys(
                 "--rebuild looks at all files."
             )
             continue
-        keys.spans = typed_spans(spans[name], source)
-        keys.earlier = f"SELECT k1, k2, content, _row FROM ({kept}) WHERE list_contains({files}, _row >> {LINE_BITS})"
+        keys.numbers, keys.spans = files, typed_spans(spans[name], source)
+        if len(keys.spans) != len(files):
+            keys.spans = [None for _ in files]
+        keys.earlier = kept
     return found, warnings
 
 

@@ -221,15 +221,18 @@ class Reader:
         if source.key:
             keys = self.keys[source.name]
             keys.add(rows, [(stream.incoming.registered.number, stream.span) for stream in streams])
+            found = self._taken(keys, _fated(keys.outside()))
             for stream in streams:
-                found |= self._came_before(stream, source, rows, keys)
+                found = self._taken(keys, self._came_before(stream, source, rows, keys)) | found
+        if source.latest and any(why == DUPLICATE_KEY for _, _, why in found.values()):
+            raise Corrected(source.name, stage=True)
         if found:
             self.engine.register("_found", pa.table({"_row": list(found)}))
             self.engine.execute(f"CREATE OR REPLACE TEMP TABLE {taken} AS FROM _found")
             self.engine.unregister("_found")
         without = f"ANTI JOIN {taken} USING (_row)" if found else ""
         self.engine.execute(f"CREATE OR REPLACE TEMP VIEW {quote_name(source.name)} AS SELECT * FROM {rows} {without}")
-        self.ledger.note(list(found.values()), lasting=True)
+        self.ledger.note([found[row] for row in sorted(found)], lasting=True)
 
     def pass_by(self, source: Source) -> None:
         """Forget the rows of a passing source that are there now."""
@@ -252,20 +255,24 @@ class Reader:
         self.engine.register(_rows_of(source), pa.Table.from_batches(held, rows.schema))
 
     def _came_before(self, stream: _Stream, source: Source, table: str, keys: Keys) -> dict[int, tuple[int, str, str]]:
-        """The rows of one file whose key came before, in it or in an earlier file: (row, fate, reason) by row."""
+        """The rows of one file whose key came before, in it or in an earlier file at hand."""
         number = stream.incoming.registered.number
         mine = f"(SELECT * FROM {table} WHERE {rows_of(number)})"
-        inside = [] if stream.grows else duplicates(self.engine, mine, source.key, self.needed[source.name])
-        found = {row: (row, fate, why) for row, fate, why in inside}
-        for row, _, same in keys.before(number):
-            found[row] = (row, REJECTED, EXACT_DUPLICATE if same else DUPLICATE_KEY)
-        if source.latest and any(why == DUPLICATE_KEY for _, _, why in found.values()):
-            raise Corrected(source.name, stage=True)
+        doubled = [] if stream.grows else duplicates(self.engine, mine, source.key, self.needed[source.name])
+        return {row: (row, fate, why) for row, fate, why in doubled} | _fated(keys.inside(number))
+
+    def _taken(self, keys: Keys, found: dict[int, tuple[int, str, str]]) -> dict[int, tuple[int, str, str]]:
+        """The same, when their keys are forgotten."""
         if found:
             self.engine.register("_found", pa.table({"_row": list(found)}))
             keys.take_out("SELECT _row FROM _found")
             self.engine.unregister("_found")
-        return dict(sorted(found.items()))
+        return found
+
+
+def _fated(found: Iterable[tuple[int, bool]]) -> dict[int, tuple[int, str, str]]:
+    """What becomes of rows whose key came before (row, whether all is the same): (row, fate, reason) by row."""
+    return {row: (row, REJECTED, EXACT_DUPLICATE if same else DUPLICATE_KEY) for row, same in found}
 
 
 def _rows_of(source: Source) -> str:
