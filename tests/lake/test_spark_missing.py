@@ -8,6 +8,7 @@ from lakes import commit, new_lake
 
 from madang.base.errors import MadangError
 from madang.lake.spark import SparkEngine
+from madang.lake.spark.faults import not_started
 
 
 def test_without_spark_or_without_java_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,3 +86,11 @@ def test_a_file_that_is_gone_is_named_before_spark_is_asked(tmp_path: Path, monk
         SparkEngine(tmp_path / "python").attach(version)
     assert caught.value.code == "spark.file"
     assert lost.name in str(caught.value)
+
+
+def test_a_cluster_that_does_not_take_us_is_told_as_that() -> None:
+    """As one of another version does, or where nothing answers."""
+    for reason in ("Cannot call methods on a stopped SparkContext. This stopped", "All masters are unresponsive!"):
+        told = not_started(reason, "spark://head:7077", "4.3")
+        assert "spark://head:7077" in told.message and "4.3" in told.message and "SparkContext" not in told.message
+    assert "no such thing" in not_started("no such thing", "local[2]", "4.3").message

@@ -35,21 +35,31 @@ def _some(checks: Iterable[Check]) -> list[Check]:
     return chosen
 
 
-def test_a_model_with_faults_is_counted_alike_on_spark(tmp_path: Path) -> None:
+def test_models_with_faults_are_counted_alike_on_spark(tmp_path: Path) -> None:
+    """One of all tables and columns, and one of another kind: columns missing or of other types, texts where numbers
+    should be, numbers with halves; four of these with --all."""
     if not installed().exists() or shutil.which("java") is None:
         pytest.skip(f"{support.MISSING}Spark in an environment of its own, and Java 17: checks are not compared")
     checks = _some(default_checks(vocabulary=True))
-    chance = next(chance for chance in map(Random, range(100)) if _usual(chance))
-    files = cdm_data.write_wild_model(tmp_path, chance, checks)
-    with Engine(threads=2) as engine:
-        cdm_data.open_files(engine, files)
-        here = questions.count(engine, checks, today=TODAY)
-        columns = read_columns(engine)
+    chances = [Random(seed) for seed in range(100)]
+    usual = [chance for chance in chances if _usual(chance)][:1]
+    unusual = [chance for chance in chances if not _usual(chance)][: 4 if support.EVERYTHING else 1]
+    violated = []
     with SparkEngine(memory="2g", threads=2, master="local[2]") as spark:
-        spark.open({name: [str(path) for path in paths] for name, paths in files.items()})
-        there = questions.count_by(spark, columns, checks, today=TODAY)
-    assert {name: (there.get(name), count) for name, count in here.items() if there.get(name) != count} == {}
-    assert any(count.violated for count in here.values())
+        for number, chance in enumerate([*usual, *unusual]):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            files = cdm_data.write_wild_model(folder, chance, checks)
+            with Engine(threads=2) as engine:
+                cdm_data.open_files(engine, files)
+                here = questions.count(engine, checks, today=TODAY)
+                columns = read_columns(engine)
+            spark.open({name: [str(path) for path in paths] for name, paths in files.items()})
+            there = questions.count_by(spark, columns, checks, today=TODAY)
+            spark.drop(files)  # the next one may have fewer tables
+            assert {name: (there.get(name), count) for name, count in here.items() if there.get(name) != count} == {}
+            violated.append(any(count.violated for count in here.values()))
+    assert all(violated)
 
 
 def test_a_report_is_the_same_but_for_when_and_how_long(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from madang.base.translate import _
 from madang.lake.dataset import Version
 from madang.lake.engine import Engine
 from madang.lake.spark.faults import TIED
-from madang.lake.spark.translate import WRITTEN, outside, parsed, rewritten
+from madang.lake.spark.translate import WRITTEN, outside, parsed, rewritten, to_spark
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +55,8 @@ def as_asked(sql: str, version: Version) -> Asked:
     take it either; `spark.subset`, `spark.syntax`."""
     from sqlglot import exp
 
+    check_there(version)
+    to_spark(sql)  # what is outside of the subset is told with its place, before what DuckDB says of it
     with Engine(threads=1) as engine:
         sql = engine.one_select(sql)
         version.attach(engine)
@@ -86,6 +88,18 @@ def as_asked(sql: str, version: Version) -> Asked:
     if most is not None:
         tree.set("limit", exp.Limit(expression=exp.Literal.number(most + 1)))
     return Asked(tree.sql(dialect="spark", comments=False), schema, most, keys)
+
+
+def check_there(version: Version) -> None:
+    """Raise `spark.file` where a file that the manifest names is not there."""
+    for table in version.tables.values():
+        for path in table.paths:
+            if not path.is_file():
+                raise MadangError(
+                    "spark.file",
+                    _("{file} of {version} is not there.").format(file=path.name, version=version.name),
+                    _("Restore it from a backup."),
+                )
 
 
 def _schema(engine: Engine, sql: str) -> "pa.Schema":

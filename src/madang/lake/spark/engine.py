@@ -21,7 +21,7 @@ import pyarrow as pa
 from madang.base.errors import Cancelled, MadangError
 from madang.base.translate import _
 from madang.lake.dataset import Version
-from madang.lake.spark.asked import Asked, check_texts
+from madang.lake.spark.asked import Asked, check_texts, check_there
 from madang.lake.spark.faults import OF_A_QUESTION, check_java, explained, lost, not_started
 from madang.lake.spark.grouping import grouped
 from madang.lake.spark.translate import to_spark
@@ -93,14 +93,14 @@ class SparkEngine:
             reason = self._last_words()
             self._end()
             if error.code == "spark.lost" and reason:
-                raise not_started(reason) from None
+                raise not_started(reason, self._command[2], VERSION) from None
             raise
         if "error" in told:
             reason = (
                 told["error"] if told["condition"] != "JAVA_GATEWAY_EXITED" else self._last_words() or told["error"]
             )
             self._end()
-            raise not_started(reason)
+            raise not_started(reason, self._command[2], VERSION)
         if not str(told.get("version", "")).startswith(VERSION):
             self._end()
             raise MadangError(
@@ -156,14 +156,8 @@ class SparkEngine:
         tables: dict[str, list[str]] = {}
         schemas: dict[str, str] = {}
         for version in versions:
+            check_there(version)
             for name, table in version.tables.items():
-                gone = [path for path in table.paths if not path.is_file()]
-                if gone:
-                    raise MadangError(
-                        "spark.file",
-                        _("{file} of {version} is not there.").format(file=gone[0].name, version=version.name),
-                        _("Restore it from a backup."),
-                    )
                 _check_types(name, table.schema)
                 if table.paths:
                     tables[name] = [str(path) for path in table.paths]

@@ -41,8 +41,16 @@ def check_java() -> None:
         )
 
 
-def not_started(reason: str) -> MadangError:
-    """It did not come up."""
+def not_started(reason: str, master: str = "", wanted: str = "") -> MadangError:
+    """It did not come up; `master` is where, `wanted` the version that we are."""
+    if master.startswith("spark://") and ("stopped SparkContext" in reason or "unresponsive" in reason):
+        return MadangError(
+            "spark.start",
+            _("{master} does not take us: nothing answers there, or it is not Spark {wanted}.").format(
+                master=master, wanted=wanted
+            ),
+            _("Answers are proved equal for Spark {wanted} only.").format(wanted=wanted),
+        )
     return MadangError(
         "spark.start",
         _("Spark does not start: {reason}.").format(reason=_short(reason)),
