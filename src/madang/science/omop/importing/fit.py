@@ -156,9 +156,6 @@ def fit(table: Table, given: GivenTable, engine: Engine, zone: str = "") -> Fit:
         day = name.removesuffix("_datetime") + "_date"
         if name.endswith("_datetime") and name in value and day in names and day in value:
             asked["apart", name] = f"count(*) FILTER (CAST({value[name]} AS DATE) <> {value[day]})"
-    key = "person_id" if table.name == "death" else table.primary_key.name if table.primary_key else ""
-    if key in names:
-        asked["twice", key] = f"count({value[key]}) - count(DISTINCT {value[key]})"
     relation = _prepared(columns, given.relation)
     [counted] = engine.rows(f"SELECT {', '.join(['count(*)', *asked.values()])} FROM {relation}")
     rows, found = int(counted[0]), dict(zip(asked, map(int, counted[1:]), strict=True))
@@ -173,9 +170,6 @@ def fit(table: Table, given: GivenTable, engine: Engine, zone: str = "") -> Fit:
         if count := found.get(("apart", name)):
             day = name.removesuffix("_datetime") + "_date"
             differences.append(Difference(What.ODD, table.name, name, count, f"another day than {day}"))
-        if count := found.get(("twice", name)):
-            detail = "a second death of one person" if table.name == "death" else "an identifier of an earlier row"
-            differences.append(Difference(What.ODD, table.name, name, count, detail))
         if column.converted:
             detail = f"{column.converted} -> {duckdb_type(column.field)}"
             differences.append(Difference(What.CONVERTED, table.name, name, detail=detail))

@@ -139,7 +139,22 @@ class _Run:
                 self.files.append({"table": name, "name": given.place, "state": given.state, "rows": fitted.rows})
                 self.sources[name] = [1, fitted.rows, written, rejected, 0]
                 self.differences += fitted.differences
+                self._tell_twice(name, path)
         self.writer.add(name, path)
+
+    def _tell_twice(self, name: str, path: Path) -> None:
+        """Count the rows that have the identifier of an earlier one; of DEATH those of one person."""
+        table = TABLES[name]
+        key = "person_id" if name == "death" else table.primary_key.name if table.primary_key else ""
+        if not key:
+            return
+        written = f"read_parquet({quote_text(str(path))})"
+        count = self.engine.value(
+            f"SELECT count({key}) - (SELECT count({key}) FROM (SELECT DISTINCT {key} FROM {written})) FROM {written}"
+        )
+        if count:
+            detail = "a second death of one person" if name == "death" else "an identifier of an earlier row"
+            self.differences.append(Difference(What.ODD, name, key, int(count), detail))
 
     def _reject(self, given: GivenTable, fitted: Fit) -> int:
         """Note the rows that cannot be taken, each with its first reason; how many they are."""
