@@ -426,9 +426,7 @@ def _event(source: SourceScan, person: str, visits: Sequence[str], day: bool) ->
         code=code.name,
         title=title.name if title else None,
         result=result if result is not code else None,
-        number=next(
-            (c.name for c in results if _NUMBER.search(c.header) and c is not result and c.type != "text"), None
-        ),
+        number=next((c.name for c in results if _NUMBER.search(c.header) and c is not result and c.type != "text"), ""),
         unit=unit.name if unit else None,
         visit=visits[0] if visits else None,
         days=days,
