@@ -184,3 +184,15 @@ def test_years_of_birth_since_1800_and_fields_of_a_biobank(tmp_path: Path) -> No
     rows = ["eid,31-0.0,34-0.0", *(f"{i + 1000000},{i % 2},{1940 + i % 30}" for i in range(60))]
     (tmp_path / "biobank" / "ukb.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     assert [c.header for c in scan(tmp_path / "biobank").sources[0].columns] == ["eid", "31-0.0", "34-0.0"]
+
+
+def test_an_allergy_to_a_drug_is_no_exposure_to_it(tmp_path: Path) -> None:
+    allergies = [
+        "PT_NO,ALLERGY_CD,ALLERGY_NM,확인일자",
+        *(f"P{i:04},1191,Aspirin,2023-01-{i % 28 + 1:02}" for i in range(60)),
+    ]
+    made, result = drafted(tmp_path, {"환자마스터.csv": PEOPLE, "알레르기.csv": allergies})
+    assert result.report.tables["observation"] == 60
+    assert result.report.tables.get("drug_exposure", 0) == 0
+    (sql,) = (path.read_text(encoding="utf-8") for path in (made / "events").iterdir())
+    assert "::varchar as value_code," in sql and "ALLERGY_NM::varchar as value," in sql

@@ -45,8 +45,10 @@ _DAYS = re.compile(r"days|일수|(^|_)day_?(cnt|count|no|s)?$", re.IGNORECASE)
 _QUANTITY = re.compile(r"qty|quantity|수량|총량", re.IGNORECASE)
 _NUMBER = re.compile(r"(val(ue)?|result|res|rslt)_?num|numeric", re.IGNORECASE)
 _UNIT = re.compile(r"unit|단위|uom$|resu$", re.IGNORECASE)
+ALLERGY = re.compile(r"allerg|알레르기|알러지|과민", re.IGNORECASE)
 _DOMAINS = (
-    ("Condition", r"diag|dx|dgns|sick|condition|상병|진단|allerg|adverse|reac|^ae$|^mh$"),
+    ("Observation", ALLERGY.pattern),
+    ("Condition", r"diag|dx|dgns|sick|condition|상병|진단|adverse|reac|^ae$|^mh$"),
     ("Drug", r"drug|med|presc|rx|immuni|vaccin|약|처방|투약|조제"),
     ("Measurement", r"lab|obs|test|measure|vital|검사|검진|활력"),
     ("Procedure", r"proc|surg|oper|수술|처치|시술|imaging|영상"),

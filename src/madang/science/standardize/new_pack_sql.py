@@ -3,7 +3,15 @@
 import re
 from collections.abc import Callable, Mapping
 
-from madang.science.standardize.new_pack_roles import AGE_GROUP, SEXES, VISIT_CLASSES, EventRoles, Roles, entity_key
+from madang.science.standardize.new_pack_roles import (
+    AGE_GROUP,
+    ALLERGY,
+    SEXES,
+    VISIT_CLASSES,
+    EventRoles,
+    Roles,
+    entity_key,
+)
 from madang.science.standardize.scan.model import ColumnScan
 from madang.science.standardize.scan.shapes import SOME_WITHOUT_A_DAY
 
@@ -254,6 +262,20 @@ def _visit_class(roles: Roles) -> str:
     )
 
 
+def _as_allergy(lines: list[str], code: str) -> list[str]:
+    """The same with the fact "allergic to a substance", whose value is the substance: an allergy is no exposure."""
+    renamed = {
+        " as vocabulary_id,": " as value_vocabulary_id,",
+        " as code,": " as value_code,",
+        " as code_name,": " as value,",
+    }
+    kept = [line for line in lines if " as value" not in line and " as unit" not in line]
+    for old, new in renamed.items():
+        kept = [line.replace(old, new) for line in kept]
+    fact = "    'SNOMED' as vocabulary_id, '419199007' as code,  -- allergic to a substance, which is the value"
+    return [*kept, fact, f"    {code}::varchar as source_value,"]
+
+
 def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
     """events/NAME.sql."""
     table = sql_name(event.source.name)
@@ -335,6 +357,8 @@ def event_sql(event: EventRoles, roles: Roles, pack: str) -> str:
         lines.append(f"    {column(event.quantity)}::double as quantity,  -- DECIDE: of the whole, not of one dose?")
     if event.visit:
         lines.append("    visit_occurrence.visit_occurrence_id,")
+    if ALLERGY.search(event.source.name):
+        lines = _as_allergy(lines, column(event.code))
     lines[-1] = re.sub(r",(?=\s*(--.*)?$)", "", lines[-1], count=1)
     joins = _join_person(roles, event.source.name) if event.person else ""
     if event.visit:
