@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import math
+from collections.abc import Callable
 from random import Random
 
 import pyarrow as pa
@@ -50,6 +51,10 @@ def _table(draw: Random, rows: int, unique: bool) -> pa.Table:
     return pa.table(made)
 
 
+One = Callable[[str], str]
+"""What makes an expression of a kind, one step deeper."""
+
+
 class Questions:
     """Questions by chance; `tables` are those that can be asked at a place, by the names they have there."""
 
@@ -74,7 +79,10 @@ class Questions:
         draw = self.draw
         if deep <= 0 or draw.random() < 0.3:
             return self.column(kind, names) if draw.random() < 0.75 else self.constant(kind)
-        one = lambda of: self.value(of, names, deep - 1)  # noqa: E731
+
+        def one(of: str) -> str:
+            return self.value(of, names, deep - 1)
+
         if draw.random() < 0.2:
             return self.one(
                 f"coalesce({one(kind)}, {one(kind)})",
@@ -98,7 +106,7 @@ class Questions:
             TIME: self.one("TIMESTAMP '2020-01-01 00:00:00'", "TIMESTAMP '1969-12-31 23:59:59.5'"),
         }[kind]
 
-    def _whole(self, one) -> str:  # type: ignore[no-untyped-def]
+    def _whole(self, one: One) -> str:
         return self.one(
             f"{one(WHOLE)} + {one(WHOLE)}",
             f"({one(WHOLE)} - {one(WHOLE)})",
@@ -119,7 +127,7 @@ class Questions:
             f"CAST({one(DAY)} AS DATE) - CAST({one(DAY)} AS DATE)",
         )
 
-    def _float(self, one) -> str:  # type: ignore[no-untyped-def]
+    def _float(self, one: One) -> str:
         return self.one(
             f"{one(FLOAT)} + {one(self.one(FLOAT, WHOLE, DECIMAL))}",
             f"({one(FLOAT)} - {one(FLOAT)})",
@@ -135,7 +143,7 @@ class Questions:
             f"power(CAST(2 AS BIGINT), {self.one('0', '3', '-2')})",
         )
 
-    def _decimal(self, one) -> str:  # type: ignore[no-untyped-def]
+    def _decimal(self, one: One) -> str:
         return self.one(
             f"{one(DECIMAL)} + {one(self.one(DECIMAL, WHOLE))}",
             f"({one(DECIMAL)} - {one(DECIMAL)})",
@@ -146,7 +154,7 @@ class Questions:
             f"{self.one('trunc', 'floor', 'ceil')}({one(DECIMAL)})",
         )
 
-    def _text(self, one) -> str:  # type: ignore[no-untyped-def]
+    def _text(self, one: One) -> str:
         return self.one(
             f"{one(TEXT)} || {one(self.one(TEXT, TEXT, WHOLE, DAY))}",
             f"lower({one(TEXT)})",
@@ -159,7 +167,7 @@ class Questions:
             f"{one(WHOLE)}::VARCHAR || {one(WHOLE)}",
         )
 
-    def _truth(self, one) -> str:  # type: ignore[no-untyped-def]
+    def _truth(self, one: One) -> str:
         kind = self.one(WHOLE, FLOAT, DECIMAL, TEXT, DAY, TIME)
         other = self.one(kind, kind, *{WHOLE: (FLOAT, DECIMAL), FLOAT: (WHOLE, DECIMAL), DAY: (TIME,)}.get(kind, ()))
         sign = self.one("=", "<>", "<", "<=", ">", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM", "!=")
@@ -185,7 +193,7 @@ class Questions:
             f"{one(TEXT)} IN ('a', {one(TEXT)})",
         )
 
-    def _day(self, one) -> str:  # type: ignore[no-untyped-def]
+    def _day(self, one: One) -> str:
         return self.one(
             f"{one(DAY)} {self.one('+', '-')} {self.one('1', '30', '365', 'CAST(2 AS INTEGER)')}",
             f"CAST({one(TIME)} AS DATE)",
@@ -194,7 +202,7 @@ class Questions:
             f"make_date(2020, {self.one('1', '12')}, {self.one('1', '31')})",
         )
 
-    def _time(self, one) -> str:  # type: ignore[no-untyped-def]
+    def _time(self, one: One) -> str:
         return self.one(
             f"CAST({one(DAY)} AS TIMESTAMP)",
             f"{one(self.one(DAY, TIME))} + to_days({self.one('1', '-3', 'CAST(30 AS INTEGER)')})",

@@ -57,6 +57,7 @@ def test_from_codes_to_a_map_for_the_pack(run: Run, tmp_path: Path) -> None:
     assert run("import", "ward", "--codes", "codes.csv")[0] == 0
     __, out, __ = run("ward")
     assert "0.0%" in out
+    assert run("suggest", "ward", "--vocabulary", "starter")[0] == 0  # by the name that `standardize` takes
     __, out, __ = run("suggest", "ward", "--vocabulary", "vocabulary")
     assert "Hemoglobin A1c" in out
     assert "Essential hypertension" in out

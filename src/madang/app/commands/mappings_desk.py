@@ -35,7 +35,9 @@ def user_name() -> str:
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Dataset, or the .csv file of a book of mappings.")]
 VocabularyOption = Annotated[
     Optional[str],  # noqa: UP045  # Typer reads this form on every Python
-    typer.Option("--vocabulary", metavar="DIR|NAME", help="Vocabulary: an unpacked Athena folder or a dataset."),
+    typer.Option(
+        "--vocabulary", metavar="DIR|NAME", help="Vocabulary: an unpacked Athena folder, a dataset, or `starter`."
+    ),
 ]
 By = Annotated[
     str,
@@ -156,6 +158,11 @@ class Desk:
 
     def _vocabulary(self, named: str | None) -> tuple[Path | None, str]:
         """The folder, or the reference to a version, that `named` means; by default the only one in the lake."""
+        from madang.app.commands.standardize import STARTER
+        from madang.science.omop.starter import starter_path
+
+        if named == STARTER:  # as `standardize` has it
+            return Path(starter_path()), ""
         if named:
             return (Path(named), "") if Path(named).is_dir() else (None, named)
         return None, only_vocabulary(self.home.lake())

@@ -20,7 +20,8 @@ from madang.base.translate import _
 from madang.lake.dataset import Version
 from madang.lake.engine import Engine
 from madang.lake.spark.faults import TIED
-from madang.lake.spark.translate import WRITTEN, outside, parsed, rewritten, to_spark
+from madang.lake.spark.subset import WRITTEN, outside
+from madang.lake.spark.translate import parsed, rewritten, to_spark
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,9 +6,11 @@ no name stays behind of a person who is removed.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from madang.lake.engine import Engine, quote_name, quote_text
+from madang.science.standardize.lasting import Corrected
 from madang.science.standardize.pack import Pack, Source
 
 
@@ -65,8 +67,25 @@ class Dangling:
         value = "name" if by == "identifier" else "substr(name, instr(name, '|') + 1)"
         return f"SELECT {value} FROM (SELECT {each} AS name FROM {quote_name(target.name)}) WHERE name IS NOT NULL"
 
-    def came_later(self, kept: str) -> str:
-        """A source that now has what rows of earlier runs named in vain (`kept`, a SELECT), or an empty text."""
+    def late(self, kept: str, folder: Path, names: Iterable[str]) -> list[str]:
+        """Begin anew (`Corrected`) where rows came that those of earlier files name.
+
+        `kept`: a SELECT of what they named in vain; `names`: all files that were read. A sentence, if one is not there.
+        """
+        late = self._came(kept)
+        if late and all((folder / name).is_file() for name in names):
+            raise Corrected(late)
+        return (
+            [
+                f"Rows of {late} came that records of earlier files name, which are not in {folder} any more and "
+                "stay as they were; put all files there and use --rebuild."
+            ]
+            if late
+            else []
+        )
+
+    def _came(self, kept: str) -> str:
+        """A source that now has what rows of earlier runs named in vain, or an empty text."""
         for source in self.held.values():
             for by in ("id", "identifier", "value"):
                 if (known := self._known(source, by)) and self.engine.rows(

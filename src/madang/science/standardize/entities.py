@@ -4,7 +4,7 @@ Every entity becomes a temporary table of its name, with its identifier, its CDM
 and `_row`; grouped ones also a table `<name>_members(_row, id)`. Skipped rows go to the ledger.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from madang.lake.engine import Engine, quote_name
 from madang.science.omop.cdm import TABLES, duckdb_type
@@ -29,8 +29,16 @@ def keep_dead(engine: Engine, select: Select) -> str:
     return "_dead"
 
 
-def drop(engine: Engine, entity: Entity) -> None:
-    """Drop what there is of an entity; its rows are written."""
+def let_go(engine: Engine, made: Iterable[Entity], coming: Sequence[Select]) -> set[str]:
+    """Drop those of the entities that no SELECT to come reads; their rows are written. Their names."""
+    read = {name for select in coming for name in select.reads}
+    gone = [entity for entity in made if not read & {entity.name, f"{entity.name}_members", *entity.name_tables}]
+    for entity in gone:
+        _drop(engine, entity)
+    return {entity.name for entity in gone}
+
+
+def _drop(engine: Engine, entity: Entity) -> None:
     for view in (entity.name, f"{entity.name}_members"):
         engine.execute(f"DROP VIEW IF EXISTS {quote_name(view)}")
     for table in (f"_made_{entity.name}", f"_members_{entity.name}", *entity.name_tables):

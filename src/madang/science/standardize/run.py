@@ -265,7 +265,9 @@ class _Run:
             self._stage(writer, before, found)
             for name in sorted(program.staged):
                 self.dangling.note(self.pack.sources[name])
-            self._find_late(before, found)
+            if before is not None and "dangling" in before.companion:
+                kept = self.made.sql("dangling", restricted=True)
+                self.warnings += self.dangling.late(kept, self.folder, [file.name for file in found.files])
         mapper = events.Mapper(engine, self.vocabulary, self._maps())
         for place, select in enumerate(program.entities, 1):
             with self._timed(f"entity {select.name}"):
@@ -310,11 +312,7 @@ class _Run:
             ]
             self.warnings += self.valueless.told()
             self.warnings += self.dangling.told()
-            if self.dead and (n := engine.value(f"SELECT count(*) FROM {self.dead} ANTI JOIN death USING (person_id)")):
-                self.warnings.append(
-                    f"{n:,} persons died on a day that nobody tells: their observation ends with their last record."
-                )
-            self.warnings += senses(engine, self.extract)
+            self.warnings += senses(engine, self.extract, self.dead)
             report = summarize(engine, self.made, accounts, fates, parent, self.seconds, self.warnings)
             return replace(report, unread=self.unread)
 
@@ -343,19 +341,6 @@ class _Run:
             if source.kind == "delta" or name in self.versioned:
                 self.made.put("deliveries", deliveries_sql(source), name, restricted=True)
             self.ledger.note(unseen, lasting=False)
-
-    def _find_late(self, before: Version | None, found: Delivery) -> None:
-        """Begin anew where rows came that those of earlier files name; or say so, if these files are not there."""
-        if before is None or "dangling" not in before.companion:
-            return
-        late = self.dangling.came_later(self.made.sql("dangling", restricted=True))
-        if late and all((self.folder / file.name).is_file() for file in found.files):
-            raise lasting.Corrected(late)
-        if late:
-            self.warnings.append(
-                f"Rows of {late} came that records of earlier files name, which are not in {self.folder} any more and "
-                "stay as they were; put all files there and use --rebuild."
-            )
 
     def _entity(self, select: Select, files: Sequence[Registered], mapper: events.Mapper) -> None:
         """Make one entity: as a whole where it groups rows, else period by period where its source keeps to periods."""
@@ -396,12 +381,7 @@ class _Run:
 
     def _let_go(self, coming: Sequence[Select]) -> None:
         """Drop the entities that no SELECT to come reads."""
-        read = {name for select in coming for name in select.reads}
-        for name in sorted(self.built):
-            entity = self.pack.entities[name]
-            if not read & {name, f"{name}_members", *entity.name_tables}:
-                entities.drop(self.engine, entity)
-                self.built.remove(name)
+        self.built -= entities.let_go(self.engine, [self.pack.entities[name] for name in self.built], coming)
 
     def _put_entity(self, select: Select, rows: str, mapper: events.Mapper) -> None:
         """Write the CDM rows of an entity, or of a part of it."""

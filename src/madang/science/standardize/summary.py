@@ -149,13 +149,19 @@ def _after_death(engine: Engine) -> dict[str, int]:
     return found
 
 
-def senses(engine: Engine, extract: date | None) -> list[str]:
+def senses(engine: Engine, extract: date | None, dead: str) -> list[str]:
     """What cannot be meant: births after the extract, days in the year 9999 or before birth, records outside every
-    observation, visits and persons of no concept."""
+    observation, visits and persons of no concept, deaths on no day (`dead`: the relation of who died, or empty)."""
     return [
-        *_births(engine, extract), *_far(engine, extract), *_before_birth(engine), *_supplies(engine),
-        *_outside(engine), *_zeros(engine),
+        *_undated(engine, dead), *_births(engine, extract), *_far(engine, extract), *_before_birth(engine),
+        *_supplies(engine), *_outside(engine), *_zeros(engine),
     ]  # fmt: skip
+
+
+def _undated(engine: Engine, dead: str) -> list[str]:
+    n = engine.value(f"SELECT count(*) FROM {dead} ANTI JOIN death USING (person_id)") if dead else 0
+    told = f"{n:,} persons died on a day that nobody tells: their observation ends with their last record."
+    return [told] if n else []
 
 
 def _births(engine: Engine, extract: date | None) -> list[str]:
