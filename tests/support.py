@@ -66,7 +66,7 @@ def small_file_system(folder: Path, size: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a thread may still hold a file
 
 
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:

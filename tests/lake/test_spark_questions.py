@@ -1,6 +1,5 @@
 """Random questions on both engines: equal answers, names and types of columns, or a refusal; never another answer."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,8 +83,8 @@ def _rows(table: Any) -> list[tuple[str, ...]]:
 
 
 def _said(value: Any) -> str:
-    if isinstance(value, float) and not math.isnan(value) and value == 0:
-        return "0.0"
+    if isinstance(value, float):  # the last digit of a sum depends on the order of rows, on either engine
+        return "0.0" if value == 0 else f"{value:.12g}"
     return repr(value)
 
 
@@ -103,6 +102,7 @@ OPEN = {
     "SELECT k FROM t WHERE d > '2020'": "2020",
     "SELECT k FROM t WHERE x < 'nan'": "nan",
     "SELECT k FROM t WHERE CAST(k AS FLOAT) = 0.1": "FLOAT",
+    "SELECT CAST(1e-07 AS VARCHAR) AS c FROM t": "text",
     "SELECT k FROM t WHERE (k, n) = (1, 2)": "ROW",
     "SELECT d - e AS days FROM t": "days",
     "SELECT * FROM t JOIN u USING (k)": "USING",
@@ -126,6 +126,8 @@ CERTAIN = [
     "SELECT k, row_number() OVER (PARTITION BY b ORDER BY o, k) FROM t",
     "SELECT count(*), sum(k), k, k AS \"a`b\" FROM t GROUP BY k",
     "SELECT NULL, 1.50, count(*) / 3 FROM t",
+    "SELECT isnan(x), count_if(b), count_if(k > NULL) FROM u GROUP BY 1 ORDER BY ALL",
+    "SELECT count_if(b) FILTER (WHERE b IS NULL) FROM u",
     "SELECT 'a' || k + 1, -k || '', k * 2 - 1 - 1, NOT b = TRUE, NOT b IS NULL FROM t",
     "SELECT k FROM t WHERE d > '2020-01-01' AND k < '30' -- */ , reflect('java.lang.System', 'exit', 1)",
 ]  # fmt: skip

@@ -125,17 +125,19 @@ def casts(plan: Any) -> Iterator[Any]:
 
 
 def cast_of_text(frame: Any) -> str:
-    """The first cast that will run from a text, or from a floating number to one; empty if there is none.
+    """The first cast that will run from a text, or that is written from a floating number to one; empty if none.
 
-    Of constants nothing is left to be seen.
+    Of constants nothing is left in the plan that runs: a floating one is seen in the plan as it was written, a text by
+    `written_texts`.
     """
-    plan = frame._jdf.queryExecution().optimizedPlan()
-    if '.Cast"' not in plan.toJSON():  # one word with Java, where to go through it takes thousands
-        return ""
-    for part in casts(plan):
-        source, target = part.child().dataType().simpleString(), part.dataType().simpleString()
-        if (source == "string" != target) or (target == "string" and source in ("double", "float")):
-            return f"{part.sql()} ({source} to {target})"
+    asked = frame._jdf.queryExecution()
+    for plan, of_text in ((asked.optimizedPlan(), True), (asked.analyzed(), False)):
+        if '.Cast"' not in plan.toJSON():  # one word with Java, where to go through it takes thousands
+            continue
+        for part in casts(plan):
+            source, target = part.child().dataType().simpleString(), part.dataType().simpleString()
+            if (of_text and source == "string" != target) or (target == "string" and source in ("double", "float")):
+                return f"{part.sql()} ({source} to {target})"
     return ""
 
 

@@ -99,6 +99,12 @@ def _rewritten(node: Any) -> Any:
         return _mean_of(node)
     if isinstance(node, exp.Round):
         return _to_digits(node)
+    if isinstance(node, exp.IsNan):  # of nothing false there
+        value = _text(node.this)
+        return exp.maybe_parse(f"(CASE WHEN {value} IS NOT NULL THEN isnan({value}) END)", dialect="spark")
+    if isinstance(node, exp.CountIf):  # of nothing 0 there
+        value = _text(node.this)
+        return exp.maybe_parse(f"sum(CASE WHEN {value} THEN 1 WHEN NOT {value} THEN 0 END)", dialect="spark")
     if isinstance(node, exp.Trim) and node.args.get("expression") is None:  # spaces of all scripts
         return exp.maybe_parse(f"trim(BOTH '{_SPACES}' FROM {_text(node.this)})", dialect="spark")
     if isinstance(node, exp.Lower):  # letter by letter: no dot over an i, no other sigma at the end of a word
