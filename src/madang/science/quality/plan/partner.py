@@ -118,26 +118,31 @@ class Held:
         if found is None:
             self.wide.add((table, key))
             return None
-        partner = read(self._given, table, key, self._room)
+        dense, size = found
+        partner = _filled_with(self._given, table, key, spread, _ALL, dense=dense)
         if partner is not None:
-            self._room -= found[1]
+            self._room -= size
         return partner
 
 
 _ALL = Within("", -inf, inf)
 
 
-def read(given: Given, table: str, key: str, room: int, within: Within = _ALL) -> Partner | None:
-    """A partner table, or the rows whose keys are within a range; None where a key is there twice.
+def read(given: Given, table: str, key: str, room: int, within: Within) -> Partner | None:
+    """The rows of a partner table whose keys are within a range; None where a key is there twice.
 
-    Also None where it does not fit into `room` bytes, or a date cannot be told: the plain questions tell which.
+    Also None where they do not fit into `room` bytes, or a date cannot be told: the plain questions tell which.
     """
-    dates = _dates(table, given.columns[table])
     spread = _spread(given, table, key, within)
-    found = _room_for(*spread, len(dates), room)
-    if found is None:
-        return None
-    partner = Partner(*spread, {name: _missing(name) for name in dates}, dense=found[0])
+    found = _room_for(*spread, len(_dates(table, given.columns[table])), room)
+    return None if found is None else _filled_with(given, table, key, spread, within, dense=found[0])
+
+
+def _filled_with(
+    given: Given, table: str, key: str, spread: tuple[int, int, int], within: Within, *, dense: bool
+) -> Partner | None:
+    dates = _dates(table, given.columns[table])
+    partner = Partner(*spread, {name: _missing(name) for name in dates}, dense=dense)
     listed = "".join(f", {sql} AS {quote_name(name)}" for name, sql in dates.items())
     try:
         for batch in given.engine.batches(
