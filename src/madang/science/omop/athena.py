@@ -125,7 +125,8 @@ def place(source: Path) -> Path:
     if not source.is_dir() or any(path.name.lower() == "concept.csv" for path in source.iterdir()):
         return source
     inner = [path for path in sorted(source.iterdir()) if not path.name.startswith((".", "__MACOSX"))]
-    inner = [path for path in inner if "concept.csv" in _names(path)]
+    inner = [path for path in inner if path.is_dir() or (path.suffix.lower() == ".zip" and zipfile.is_zipfile(path))]
+    inner = [path for path in inner if "concept.csv" in names_in(path)]
     if len(inner) > 1:
         raise MadangError(
             "vocabulary.twice",
@@ -135,12 +136,10 @@ def place(source: Path) -> Path:
     return inner[0] if inner else source
 
 
-def _names(path: Path) -> set[str]:
+def names_in(path: Path) -> set[str]:
     """The names of the files in a folder or zip, in small letters."""
     if path.is_dir():
         return {file.name.lower() for file in path.iterdir()}
-    if path.suffix.lower() != ".zip" or not zipfile.is_zipfile(path):
-        return set()
     with zipfile.ZipFile(path) as archive:
         return {name.rpartition("/")[2].lower() for name in archive.namelist()}
 

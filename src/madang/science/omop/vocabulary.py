@@ -7,7 +7,6 @@ are in `mapping`.
 
 import datetime
 import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from madang.science.omop.athena import (
     empty_select,
     explained,
     mended,
+    names_in,
     opened,
     place,
 )
@@ -135,8 +135,7 @@ def _holes(engine: Engine, source: Path, paths: Mapping[str, Path]) -> list[str]
     found = []
     source = place(source)
     concept, relationship = (f"read_parquet({quote_text(str(paths[t]))})" for t in ("concept", "concept_relationship"))
-    names = {path.name.lower() for path in source.iterdir()} if source.is_dir() else _zipped(source)
-    if set(NOT_MERGED) & names and not engine.value(
+    if set(NOT_MERGED) & names_in(source) and not engine.value(
         f"SELECT count(*) FROM {concept} WHERE vocabulary_id = 'CPT4' AND concept_class_id = 'CPT4'"
     ):
         found.append(
@@ -150,11 +149,6 @@ def _holes(engine: Engine, source: Path, paths: Mapping[str, Path]) -> list[str]
     if lost:
         found.append(f"{int(lost):,} relationships lead from or to concepts that are not in the download.")
     return found
-
-
-def _zipped(source: Path) -> set[str]:
-    with zipfile.ZipFile(source) as archive:
-        return {name.rpartition("/")[2].lower() for name in archive.namelist()}
 
 
 def doubled(engine: Engine, table: str, relation: str) -> int:
